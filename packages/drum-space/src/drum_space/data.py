@@ -1,0 +1,351 @@
+"""Sets of two-bar drum patterns: built from MIDI files, split by performance."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.console import track
+from groove_core.errors import InputError
+from groove_core.extraction import extract_patterns
+from groove_core.files import check_file, write_bytes
+from groove_core.values.base import Value
+from groove_core.values.drums import DRUMS, DrumPattern
+from groove_core.values.score import Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["SPLITS", "PatternSet", "build", "open_patterns", "pack", "rotations"]
+
+STEPS = 32
+STRIDE_BARS = 0.5
+"""Windows start every half bar; their rotations by half bars count as the same pattern."""
+SPLITS = ("train", "validation", "test")
+SHIPPED = Path(__file__).with_name("dataset") / "patterns.npz"
+MIDI = (".mid", ".midi")
+
+Bits = npt.NDArray[np.bool_]
+
+
+def pack(hits: Bits) -> list[bytes]:
+    """Give one hashable key per pattern [shape=(n, 32, 14)]."""
+    return [row.tobytes() for row in np.packbits(hits.reshape(len(hits), -1), axis=1)]
+
+
+def rotations(hits: Bits) -> Iterator[Bits]:
+    """Give the patterns [shape=(n, 32, 14)] started at each of their half bars."""
+    for steps in range(0, STEPS, int(STRIDE_BARS * 16)):
+        yield np.roll(hits, -steps, axis=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PatternSet(Value):
+    """Unique two-bar patterns, each with its source, genre and split.
+
+    Parameters
+    ----------
+    hits : bool array [shape=(n, 32, 14)]
+    source : int array [shape=(n,)]
+        Index into `sources`: one performance or piece each.
+    half_bar : int array [shape=(n,)]
+        Half bar of the source at which the pattern starts.
+    split : int array [shape=(n,)]
+        Index into `SPLITS`.
+    sources, genres : sequence of str
+        File and genre of each source.
+    dropped : dict of str to int
+        Windows left out while building, by reason.
+    """
+
+    kind: ClassVar[str] = "pattern-set"
+    suffixes: ClassVar[tuple[str, ...]] = ("npz", "json")
+    default_formats: ClassVar[tuple[str, ...]] = ("npz", "txt")
+
+    hits: Bits
+    source: npt.NDArray[Any]
+    half_bar: npt.NDArray[Any]
+    split: npt.NDArray[Any]
+    sources: tuple[str, ...]
+    genres: tuple[str, ...]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def part(self, split: str) -> npt.NDArray[np.int64]:
+        """Give the indices of the patterns of a split."""
+        return np.nonzero(self.split == SPLITS.index(split))[0]
+
+    def genre_of(self) -> npt.NDArray[np.str_]:
+        """Give the genre of every pattern."""
+        return np.array(self.genres, dtype=np.str_)[self.source]
+
+    def pattern(self, index: int) -> DrumPattern:
+        """Give one pattern as a value."""
+        return DrumPattern(self.hits[index])
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {
+            "bits": np.packbits(self.hits.reshape(len(self), -1), axis=1),
+            "source": self.source.astype("<u2"),
+            "half_bar": self.half_bar.astype("<u2"),
+            "split": self.split.astype("u1"),
+            "sources": np.array(self.sources, dtype=np.str_),
+            "genres": np.array(self.genres, dtype=np.str_),
+            "dropped": np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
+        }
+
+    @classmethod
+    def _from_arrays(cls, arrays: Any) -> Self:
+        bits = np.unpackbits(arrays["bits"], axis=1).astype(bool)
+        dropped = (str(entry).rpartition("=") for entry in arrays["dropped"])
+        return cls(
+            bits.reshape(-1, STEPS, len(DRUMS)),
+            arrays["source"].astype(np.int64),
+            arrays["half_bar"].astype(np.int64),
+            arrays["split"].astype(np.int64),
+            tuple(str(s) for s in arrays["sources"]),
+            tuple(str(g) for g in arrays["genres"]),
+            {name: int(count) for name, _, count in dropped},
+        )
+
+    def _save_npz(self, path: Path) -> None:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self._arrays())
+        write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def _read_file(cls, path: Path) -> Self:
+        check_file(path, what="a set of patterns (.npz)")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls._from_arrays(arrays)
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} is not a set of patterns: {error}.",
+                hint="groove run drum-space dataset FOLDER makes one.",
+            ) from error
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {"kind": self.kind, "patterns": len(self)}
+        for name, array in self._arrays().items():
+            if array.dtype.kind == "U":
+                document[name] = array.tolist()
+            else:
+                document[name] = base64.b64encode(array.tobytes()).decode()
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        kinds = {"bits": "u1", "source": "<u2", "half_bar": "<u2", "split": "u1"}
+        arrays: dict[str, Any] = {
+            name: np.frombuffer(base64.b64decode(document[name]), dtype=kind)
+            for name, kind in kinds.items()
+        }
+        arrays["bits"] = arrays["bits"].reshape(document["patterns"], -1)
+        return cls._from_arrays({**document, **arrays})
+
+    def to_text(self) -> str:
+        lines = [f"{len(self)} unique two-bar patterns of {len(self.sources)} sources"]
+        for split in SPLITS:
+            part = self.part(split)
+            hits = self.hits[part].sum() / max(1, len(part))
+            lines.append(
+                f"  {split:12} {len(part):6}  from {len(set(self.source[part])):5} sources, "
+                f"{hits:.1f} hits"
+            )
+        genres = Counter(self.genre_of().tolist())
+        lines.append("genres: " + ", ".join(f"{g} {n}" for g, n in genres.most_common()))
+        if self.dropped:
+            lines.append("left out:")
+            lines += [f"  {count:7} {reason}" for reason, count in sorted(self.dropped.items())]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"PatternSet({len(self)} patterns of {len(self.sources)} sources)"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw how often each drum plays on each step."""
+        from groove_core.plots import new_axes
+
+        ax = ax or new_axes(8, 3.4)
+        image = ax.imshow(self.hits.mean(axis=0).T, aspect="auto", cmap="viridis")
+        ax.set_yticks(range(len(DRUMS)), [drum.name for drum in DRUMS])
+        ax.set_xticks(range(0, STEPS, 4), [f"{s // 16 + 1}.{s % 16 // 4 + 1}" for s in range(0, STEPS, 4)])
+        ax.set_xlabel("bar.beat")
+        ax.figure.colorbar(image, ax=ax, label="share of patterns")
+        return ax
+
+
+def open_patterns(root: str | Path | None = None) -> PatternSet:
+    """Open a set of patterns: a ``.npz`` file, a folder of MIDI files, or the shipped set.
+
+    Raises
+    ------
+    InputError
+        If there is nothing usable in it.
+    """
+    if root is None:
+        return PatternSet.read(SHIPPED)
+    if Path(root).suffix == ".npz":
+        return PatternSet.read(root)
+    return build([Path(root)])
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    genre: str
+    split: str
+    content: Any
+    """Function that gives the bytes of the file."""
+
+
+def _hashed_split(name: str) -> str:
+    """Split 80 : 10 : 10 by a hash of the name, so that it never depends on other files."""
+    digit = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
+    return SPLITS[max(0, digit - 7)]
+
+
+def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
+    """Find MIDI files, also inside zip files.
+
+    A folder with the ``info.csv`` of the Groove MIDI Dataset uses its split and its
+    styles; elsewhere the genre is the name of the first folder below the one given.
+    """
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder} does not exist.", hint="Give a folder of MIDI files.")
+        table = folder / "info.csv"
+        if table.is_file():
+            yield from _groove_midi(folder, table)
+            continue
+        paths = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+        for path in paths:
+            inside = path.relative_to(folder) if path != folder else Path(path.name)
+            if path.suffix.lower() in MIDI:
+                genre = inside.parts[0] if len(inside.parts) > 1 else folder.name
+                name = f"{folder.name}/{inside.as_posix()}"
+                yield _Source(name, genre, _hashed_split(name), path.read_bytes)
+            elif path.suffix.lower() == ".zip":
+                with zipfile.ZipFile(path) as archive:
+                    for member in sorted(archive.namelist()):
+                        if member.lower().endswith(MIDI):
+                            name = f"{folder.name}/{member}"
+                            content = archive.read(member)
+                            genre = folder.name
+                            yield _Source(name, genre, _hashed_split(name), lambda c=content: c)
+
+
+def _groove_midi(folder: Path, table: Path) -> Iterator[_Source]:
+    with table.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            try:
+                path, genre, split = row["midi_filename"], row["style"], row["split"]
+            except KeyError as error:
+                raise InputError(
+                    f"{table} is not the table of the Groove MIDI Dataset: no column {error}.",
+                    hint="Give the folder as it was unpacked.",
+                ) from error
+            name = f"{folder.name}/{path}"
+            yield _Source(name, genre.partition("/")[0], split, (folder / path).read_bytes)
+
+
+def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> PatternSet:
+    """Build a set of unique patterns from MIDI files.
+
+    Patterns are unique within a split. A pattern that also occurs in a split nearer
+    to the test split, as it is or started at another half bar, is left out of the
+    other: the held-out splits stay whole, and nothing of them is learnt.
+
+    Raises
+    ------
+    InputError
+        If no file has a usable pattern.
+    """
+    sources = list(_sources(folders))
+    dropped: Counter[str] = Counter()
+    names: list[str] = []
+    genres: list[str] = []
+    found: dict[str, list[tuple[Bits, int, npt.NDArray[Any]]]] = {split: [] for split in SPLITS}
+    for source in track(sources, "reading MIDI files"):
+        try:
+            score = Score.from_midi(source.content(), name=source.name)
+            windows = extract_patterns(score, stride_bars=stride_bars)
+        except OSError as error:
+            raise InputError(
+                f"{source.name} cannot be read: {error.strerror}.", hint="Unpack the data again."
+            ) from error
+        except InputError as error:
+            dropped["files: " + ("no drums" if "drum" in error.message else "not readable")] += 1
+            continue
+        dropped.update({f"windows {reason}": n for reason, n in windows.dropped.items()})
+        dropped["notes: no drum of ours"] += windows.unknown_notes
+        if len(windows):
+            found[source.split].append(
+                (windows.hits, len(names), np.round(windows.bar * 2).astype(np.int64))
+            )
+            names.append(source.name)
+            genres.append(source.genre)
+    if not names:
+        where = ", ".join(str(f) for f in folders)
+        raise InputError(
+            f"No file in {where} has a two-bar drum pattern in 4/4"
+            + (f" ({_reasons(dropped)})." if dropped else "."),
+            hint="Give a folder of MIDI files with drums on channel 10.",
+        )
+    parts, taken = [], set[bytes]()
+    for split in reversed(SPLITS):  # test first: see the docstring
+        kept, keys = _unique(found[split], taken, dropped)
+        parts.append((split, kept))
+        for rotated in rotations(kept[0]):
+            taken.update(pack(rotated))
+    parts.reverse()
+    return PatternSet(
+        hits=np.concatenate([kept[0] for _, kept in parts]),
+        source=np.concatenate([kept[1] for _, kept in parts]),
+        half_bar=np.concatenate([kept[2] for _, kept in parts]),
+        split=np.concatenate([np.full(len(k[0]), SPLITS.index(s)) for s, k in parts]),
+        sources=tuple(names),
+        genres=tuple(genres),
+        dropped=dict(sorted((+dropped).items())),
+    )
+
+
+def _reasons(dropped: Counter[str]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in dropped.most_common(4))
+
+
+def _unique(
+    found: list[tuple[Bits, int, npt.NDArray[Any]]], taken: set[bytes], dropped: Counter[str]
+) -> tuple[tuple[Bits, npt.NDArray[Any], npt.NDArray[Any]], set[bytes]]:
+    """Keep the first of equal patterns, and none that another split has."""
+    if not found:
+        empty = np.zeros(0, dtype=np.int64)
+        return (np.zeros((0, STEPS, len(DRUMS)), dtype=bool), empty, empty), set()
+    hits = np.concatenate([h for h, _, _ in found])
+    source = np.concatenate([np.full(len(h), index) for h, index, _ in found])
+    half_bar = np.concatenate([bar for _, _, bar in found])
+    seen: set[bytes] = set()
+    keep = np.zeros(len(hits), dtype=bool)
+    for index, key in enumerate(pack(hits)):
+        if key in taken:
+            dropped["patterns also in a split nearer to the test"] += 1
+        elif key in seen:
+            dropped["patterns seen before in the split"] += 1
+        else:
+            seen.add(key)
+            keep[index] = True
+    return (hits[keep], source[keep], half_bar[keep]), seen

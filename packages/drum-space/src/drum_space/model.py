@@ -1,0 +1,241 @@
+"""A latent space of drum patterns: AE, VAE and ACAI.
+
+The patterns and the three models follow A. Tikhonov and I. P. Yamshchikov, "Drum
+Beats and Where To Find Them: Sampling Drum Patterns from a Latent Space", ICCC
+2020 (arXiv:2007.06284): 32 sixteenths x 14 drums in, 4 real numbers, 32 x 14 out,
+feed-forward networks of the ReLU family. The paper does not state widths and
+losses; they are ours. The VAE is that of D. P. Kingma and M. Welling,
+"Auto-Encoding Variational Bayes", 2014; ACAI is from D. Berthelot, C. Raffel,
+A. Roy and I. Goodfellow, "Understanding and Improving Interpolation in
+Autoencoders via an Adversarial Regularizer", ICLR 2019 (arXiv:1807.07543).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from groove_core.errors import UsageError
+
+__all__ = [
+    "DRUMS",
+    "STEPS",
+    "Critic",
+    "DrumAutoencoder",
+    "acai_critic_loss",
+    "acai_regularizer",
+    "mix",
+    "reconstruction",
+    "vae_kl",
+]
+
+STEPS, DRUMS = 32, 14
+BITS = STEPS * DRUMS
+
+
+def mlp(sizes: tuple[int, ...], *, norm: bool) -> nn.Sequential:
+    """Stack linear layers with leaky ReLU (slope 0.2) between them."""
+    layers: list[nn.Module] = []
+    for index, (before, after) in enumerate(itertools.pairwise(sizes)):
+        layers.append(nn.Linear(before, after))
+        if index < len(sizes) - 2:
+            layers += [nn.LayerNorm(after)] if norm else []
+            layers.append(nn.LeakyReLU(0.2))
+    return nn.Sequential(*layers)
+
+
+class DrumAutoencoder(nn.Module):
+    """Encoder, decoder, and what sampling needs: a prior and thresholds.
+
+    Parameters
+    ----------
+    kind : ``ae``, ``vae`` or ``acai``
+        The VAE's encoder gives a mean and a log-variance, the others a code.
+    latent : int
+        Dimensions of the space.
+    encoder, decoder : sequence of int
+        Widths of the hidden layers.
+    components : int
+        Gaussians in the mixture that is fitted to the codes of the training patterns.
+    """
+
+    thresholds: Tensor
+    prior_weights: Tensor
+    prior_means: Tensor
+    prior_factors: Tensor
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        latent: int,
+        encoder: tuple[int, ...] = (256, 128),
+        decoder: tuple[int, ...] = (256, 512, 448),
+        components: int = 3,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "kind": kind,
+            "latent": latent,
+            "encoder": list(encoder),
+            "decoder": list(decoder),
+            "components": components,
+        }
+        self.kind, self.latent = kind, latent
+        outputs = 2 * latent if kind == "vae" else latent
+        self.encoder = mlp((BITS, *encoder, outputs), norm=True)
+        self.decoder = mlp((latent, *decoder, BITS), norm=True)
+        # Filled after training. Thresholds are on logits, one per drum.
+        self.register_buffer("thresholds", torch.zeros(DRUMS))
+        self.register_buffer("prior_weights", torch.full((components,), 1 / components))
+        self.register_buffer("prior_means", torch.zeros(components, latent))
+        self.register_buffer("prior_factors", torch.eye(latent).repeat(components, 1, 1))
+
+    def encode(self, hits: Tensor) -> Tensor:
+        """Give the codes of patterns; for the VAE, the mean.
+
+        Parameters
+        ----------
+        hits : Tensor [shape=(n, 32, 14), bool or 0 and 1]
+
+        Returns
+        -------
+        Tensor [shape=(n, latent)]
+        """
+        codes: Tensor = self.encoder(hits.flatten(1).float())[:, : self.latent]
+        return codes
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """Decode codes [shape=(n, latent)] to logits of hits [shape=(n, 32, 14)]."""
+        logits: Tensor = self.decoder(codes).unflatten(1, (STEPS, DRUMS))
+        return logits
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Decode codes to patterns [shape=(n, 32, 14), bool].
+
+        A hit is where the logit exceeds its drum's threshold, set so that each drum
+        is as frequent as in training. At 0.5, drums that are rare never play.
+        """
+        return self.logits(codes) > self.thresholds
+
+    def sample_codes(
+        self, count: int, generator: torch.Generator, *, temperature: float = 1.0
+    ) -> Tensor:
+        """Draw codes from the Gaussian mixture fitted to the training codes.
+
+        ``z = m_k + temperature * L_k e`` with component *k* drawn by its weight,
+        ``L_k`` the Cholesky factor of its covariance and ``e ~ N(0, I)``.
+        """
+        weights = self.prior_weights.cpu()
+        component = torch.multinomial(weights, count, replacement=True, generator=generator)
+        noise = torch.randn(count, self.latent, generator=generator)
+        noise, component = noise.to(self.prior_means), component.to(self.prior_means.device)
+        spread = torch.einsum("nij,nj->ni", self.prior_factors[component], noise)
+        return self.prior_means[component] + temperature * spread
+
+    @torch.no_grad()
+    def calibrate(self, hits: Tensor, *, seed: int) -> None:
+        """Fit the prior to the codes of training patterns, and match the thresholds.
+
+        The prior is a Gaussian mixture with full covariances (EM, scikit-learn).
+        The thresholds are quantiles of the logits of codes *drawn from it*, so that
+        samples, not reconstructions, have the density of the training set per drum.
+        """
+        from sklearn.mixture import GaussianMixture
+
+        codes = self.encode(hits).double().cpu().numpy()
+        mixture = GaussianMixture(
+            self.config["components"], covariance_type="full", reg_covar=1e-4, random_state=seed
+        ).fit(codes)
+        factors = torch.linalg.cholesky(torch.from_numpy(mixture.covariances_))
+        self.prior_weights.copy_(torch.from_numpy(mixture.weights_))
+        self.prior_means.copy_(torch.from_numpy(mixture.means_))
+        self.prior_factors.copy_(factors)
+
+        density = hits.float().mean(dim=(0, 1)).double()
+        drawn = self.sample_codes(20_000, torch.Generator().manual_seed(seed))
+        logits = self.logits(drawn).flatten(0, 1).double()
+        for drum in range(DRUMS):
+            ordered = logits[:, drum].sort().values
+            rank = int(round((1 - float(density[drum])) * (len(ordered) - 1)))
+            self.thresholds[drum] = ordered[rank]
+
+
+class Critic(nn.Module):
+    """ACAI's critic: an encoder-shaped network whose outputs are averaged to one number."""
+
+    def __init__(self, latent: int, encoder: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers = mlp((BITS, *encoder, latent), norm=False)
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """Guess the mixing coefficient of patterns [shape=(n, 448)]; gives shape (n,)."""
+        guess: Tensor = self.layers(probabilities).mean(dim=1)
+        return guess
+
+
+def reconstruction(logits: Tensor, bits: Tensor) -> Tensor:
+    """Mean binary cross-entropy per bit."""
+    return F.binary_cross_entropy_with_logits(logits, bits)
+
+
+def vae_kl(mean: Tensor, log_variance: Tensor, *, free_bits: float) -> Tensor:
+    """KL(N(mean, variance) || N(0, I)) per pattern, with free bits per dimension.
+
+    Free bits (D. P. Kingma et al. 2016): a dimension pays nothing for its first
+    `free_bits` nats, so that none collapses.
+    """
+    per_dimension = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    return per_dimension.mean(dim=0).clamp(min=free_bits).sum()
+
+
+def mix(codes: Tensor, alpha: Tensor) -> Tensor:
+    """Interpolate each code with its neighbour in the batch: alpha z1 + (1 - alpha) z2.
+
+    Neighbours (0, 1), (2, 3) ... instead of the reversed batch of the original code:
+    in a shuffled batch both are random pairs, but these survive cutting the batch
+    into shards.
+    """
+    if len(codes) % 2:
+        raise UsageError("ACAI needs an even batch.", hint="--batch-size 256")
+    other = codes.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+    return alpha[:, None] * codes + (1 - alpha[:, None]) * other
+
+
+def acai_regularizer(critic: nn.Module, mixed: Tensor) -> Tensor:
+    """||d(x_alpha)||^2: small when the critic takes mixtures for patterns (equation 2).
+
+    Parameters
+    ----------
+    mixed : Tensor [shape=(n, 448), probabilities]
+        Decoded mixtures of codes. Probabilities rather than bits, which have no gradient.
+    """
+    return critic(mixed).square().mean()
+
+
+def acai_critic_loss(
+    critic: nn.Module,
+    bits: Tensor,
+    reconstructed: Tensor,
+    mixed: Tensor,
+    alpha: Tensor,
+    *,
+    gamma: float,
+) -> Tensor:
+    """||d(x_alpha) - alpha||^2 + ||d(gamma x + (1 - gamma) x_hat)||^2 (equation 1).
+
+    Parameters
+    ----------
+    bits, reconstructed, mixed : Tensor [shape=(n, 448), probabilities]
+        Patterns, their reconstructions, and decoded mixtures of codes.
+    alpha : Tensor [shape=(n,), 0 to 0.5]
+        How each mixture was mixed.
+    gamma : float
+        Share of the pattern in what the critic must call unmixed.
+    """
+    real = gamma * bits + (1 - gamma) * reconstructed
+    return (critic(mixed) - alpha).square().mean() + critic(real).square().mean()

@@ -1,0 +1,54 @@
+"""What drum-space tells Groove about itself."""
+
+from __future__ import annotations
+
+from groove_core.hookspecs import Action, Dataset, Package, hookimpl
+
+
+@hookimpl
+def groove_package() -> Package:
+    """Introduce the package."""
+    return Package(
+        name="drum-space",
+        api=(1, 0),
+        summary="Walk a latent space of two-bar drum patterns: sample, morph, vary and train.",
+    )
+
+
+@hookimpl
+def groove_generators() -> list[Action]:
+    """Make beats."""
+    return [
+        Action("sample", "drum_space.actions:sample", "Draw new beats."),
+        Action("interpolate", "drum_space.actions:interpolate", "Morph one beat into another."),
+        Action("vary", "drum_space.actions:vary", "Make variations of a beat."),
+        Action("decode", "drum_space.actions:decode", "Turn codes into beats."),
+    ]
+
+
+@hookimpl
+def groove_analyzers() -> list[Action]:
+    """Look at beats and models."""
+    return [
+        Action("encode", "drum_space.actions:encode", "Turn beats into codes."),
+        Action("evaluate", "drum_space.actions:evaluate", "Measure how good the models are."),
+        Action("dataset", "drum_space.actions:dataset", "Build a set of patterns from MIDI files."),
+    ]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train models."""
+    return [Action("train", "drum_space.actions:train", "Train a latent space.")]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Bring the shipped patterns."""
+    return [
+        Dataset(
+            name="two-bar-patterns",
+            license="CC-BY-4.0 AND BSD-3-Clause",
+            open="drum_space.data:open_patterns",
+        )
+    ]

@@ -1,0 +1,71 @@
+"""Groove: small packages that analyse and make music.
+
+`groove_core` defines what flows between them (audio, scores, drum patterns),
+how a package plugs in, and the ``groove`` command. Names are resolved when they
+are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from groove_core.__about__ import __version__
+
+if TYPE_CHECKING:
+    from groove_core.errors import (
+        CheckpointError,
+        DeviceError,
+        GrooveError,
+        InputError,
+        PluginError,
+        UsageError,
+    )
+    from groove_core.render import render
+    from groove_core.runs import run
+    from groove_core.values.audio import Audio
+    from groove_core.values.drums import DrumPattern
+    from groove_core.values.results import Report
+    from groove_core.values.score import Score
+
+_HOMES = {
+    "Audio": "groove_core.values.audio",
+    "CheckpointError": "groove_core.errors",
+    "DeviceError": "groove_core.errors",
+    "DrumPattern": "groove_core.values.drums",
+    "GrooveError": "groove_core.errors",
+    "InputError": "groove_core.errors",
+    "PluginError": "groove_core.errors",
+    "Report": "groove_core.values.results",
+    "Score": "groove_core.values.score",
+    "UsageError": "groove_core.errors",
+    "render": "groove_core.render",
+    "run": "groove_core.runs",
+}
+
+__all__ = [  # noqa: RUF022 - __version__ first
+    "__version__",
+    "Audio",
+    "CheckpointError",
+    "DeviceError",
+    "DrumPattern",
+    "GrooveError",
+    "InputError",
+    "PluginError",
+    "Report",
+    "Score",
+    "UsageError",
+    "render",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        # Not cached in globals(): ``render`` is also the name of a submodule.
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

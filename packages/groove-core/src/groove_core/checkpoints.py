@@ -1,0 +1,274 @@
+"""Checkpoints: a folder with ``model.safetensors`` and ``card.json``, nothing pickled.
+
+Cards and headers are read without torch; only `load` and `save` need it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groove_core import plugins
+from groove_core.errors import CheckpointError, PluginError
+from groove_core.files import dump_json, file_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["SCHEMA", "Stored", "available", "find", "load", "read_card", "read_header", "save", "verify"]
+
+SCHEMA = "groove.checkpoint/1"
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+REQUIRED = (
+    "schema", "name", "version", "package", "model", "config", "sha256", "data", "metrics",
+    "seed", "made_with", "license", "intended_use", "limits", "paper",
+)  # fmt: skip
+_MAX_HEADER = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A checkpoint on disk: where it is and who brought it."""
+
+    name: str
+    package: str
+    path: Path
+    origin: str
+    """``project``, ``home`` or ``packaged``."""
+
+
+def _roots(package: str) -> Iterator[tuple[str, Path]]:
+    """Give the folders that may hold checkpoints of a package, in search order."""
+    yield "project", Path("groove-models", package)
+    home = os.environ.get("GROOVE_HOME")
+    if home:
+        yield "home", Path(home, "models", package)
+    try:
+        module = plugins.find(package).module.partition(".")[0]
+    except PluginError:
+        return
+    spec = importlib.util.find_spec(module)
+    for location in (spec and spec.submodule_search_locations) or ():
+        yield "packaged", Path(location, "weights")
+
+
+def available(package: str | None = None) -> list[Stored]:
+    """List the checkpoints that can be named; no plugin and no torch is imported."""
+    packages = [package] if package else sorted({e.name for e in plugins.installed()})
+    return [
+        Stored(folder.name, one, folder, origin)
+        for one in packages
+        for origin, root in _roots(one)
+        if root.is_dir()
+        for folder in sorted(root.iterdir())
+        if (folder / CARD).is_file()
+    ]
+
+
+def find(package: str, wanted: str | Path) -> Path:
+    """Find a checkpoint: a path, else a name in the project, ``GROOVE_HOME`` or the package.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    path = Path(wanted)
+    if (path / CARD).is_file():
+        return path
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path} is not a checkpoint: it has no {CARD}.",
+            hint="groove models list shows the checkpoints there are.",
+        )
+    stored = available(package)
+    for one in stored:
+        if one.name == str(wanted):
+            return one.path
+    names = [one.name for one in stored]
+    raise CheckpointError(
+        f"{package} has no checkpoint {str(wanted)!r}.",
+        hint=plugins.did_you_mean(str(wanted), names) or f"There is {', '.join(names) or 'none'}.",
+    )
+
+
+def read_card(folder: str | Path) -> dict[str, Any]:
+    """Read and check the card of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, broken, incomplete or of another schema.
+    """
+    path = Path(folder, CARD)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{folder} is not a checkpoint: it has no {CARD}.",
+            hint="groove models list shows the checkpoints there are.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is broken: {error}.", hint=_REINSTALL) from error
+    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+        schema = card.get("schema") if isinstance(card, dict) else None
+        raise CheckpointError(
+            f"{path} has schema {schema!r}; this groove-core reads {SCHEMA!r}.",
+            hint="pip install --upgrade groove-core",
+        )
+    missing = [key for key in REQUIRED if key not in card]
+    if missing:
+        raise CheckpointError(f"{path} lacks {', '.join(missing)}.", hint=_REINSTALL)
+    return card
+
+
+_REINSTALL = "Copy it again, or pip install --force-reinstall the package it came with."
+
+
+def read_header(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Read name, type and shape of every tensor from the safetensors header.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or is not safetensors.
+    """
+    path = Path(folder, WEIGHTS)
+    try:
+        with path.open("rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            if size > _MAX_HEADER:
+                raise ValueError(f"its header claims {size} bytes")
+            header = json.loads(stream.read(size))
+    except (OSError, ValueError, struct.error) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.", hint=_REINSTALL) from error
+    return {name: about for name, about in header.items() if name != "__metadata__"}
+
+
+def verify(folder: str | Path) -> dict[str, Any]:
+    """Check card, header and hash, and give the card.
+
+    Raises
+    ------
+    CheckpointError
+        If anything differs; the message names both sides.
+    """
+    card = read_card(folder)
+    read_header(folder)
+    found = file_sha256(Path(folder, WEIGHTS))
+    if found != card["sha256"]:
+        raise CheckpointError(
+            f"{Path(folder, WEIGHTS)} has sha256 {found[:12]}..., its card says "
+            f"{str(card['sha256'])[:12]}...",
+            hint=_REINSTALL,
+        )
+    return card
+
+
+def save(
+    folder: str | Path, model: torch.nn.Module, card: dict[str, Any], *, half: bool = False
+) -> Path:
+    """Write a checkpoint; an existing one is replaced only when the new one is complete.
+
+    Parameters
+    ----------
+    folder : path
+    model : torch.nn.Module
+        Its state is written, and its class and ``config`` attribute go on the card.
+    card : dict
+        What the card says beyond ``schema``, ``model``, ``config`` and ``sha256``.
+    half : bool
+        Store 16-bit floats; `load` makes them 32-bit again.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+        if half:
+            tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+        save_file(tensors, made / WEIGHTS)
+        full = {
+            "schema": SCHEMA,
+            **card,
+            "model": f"{type(model).__module__}:{type(model).__qualname__}",
+            "config": model.config,
+            "sha256": file_sha256(made / WEIGHTS),
+        }
+        (made / CARD).write_text(dump_json(full), encoding="utf-8")
+        read_card(made)
+        made.chmod(0o755)
+        for name in (WEIGHTS, CARD):
+            (made / name).chmod(0o644)
+        if folder.exists():
+            # Files of a training run that live in the folder are kept.
+            for name in (WEIGHTS, CARD):
+                (made / name).replace(folder / name)
+        else:
+            made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def load(
+    package: str, wanted: str | Path, kind: type[torch.nn.Module], *, device: str = "cpu"
+) -> tuple[Any, dict[str, Any]]:
+    """Build a model from its card and load its weights, strictly.
+
+    Parameters
+    ----------
+    package : str
+        Package the checkpoint must belong to.
+    wanted : str or path
+        See `find`.
+    kind : subclass of torch.nn.Module
+        Class the checkpoint must be of; it is called with the card's ``config``.
+    device : str
+
+    Returns
+    -------
+    model, card
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged, or belongs to another package or model.
+    """
+    from safetensors.torch import load_file
+
+    from groove_core import runs
+
+    path = find(package, wanted)
+    card = verify(path)
+    address = f"{kind.__module__}:{kind.__qualname__}"
+    for what, here, there in (
+        ("package", package, card["package"]),
+        ("model", address, card["model"]),
+    ):
+        if here != there:
+            raise CheckpointError(
+                f"{path} is for the {what} {there}, not {here}.",
+                hint="groove models list shows which checkpoint belongs to which package.",
+            )
+    try:
+        model = kind(**card["config"])
+        model.load_state_dict(load_file(path / WEIGHTS), strict=True)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(
+            f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
+        ) from error
+    runs.note_checkpoint({"name": card["name"], "version": card["version"], "sha256": card["sha256"]})
+    return model.to(device).eval(), card

@@ -1,0 +1,308 @@
+"""Commands that look at the installation: plugins, info, doctor, models."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from groove_core.errors import CheckpointError, GrooveError
+from groove_core.files import dump_json
+from groove_core.hookspecs import API_VERSION
+
+__all__ = ["doctor", "info", "models_list", "models_show", "models_verify", "plugins"]
+
+
+def _print(document: Any, json: bool, text: str) -> None:
+    typer.echo(dump_json(document) if json else text, nl=not json)
+
+
+def _columns(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def plugins(json: bool, check: bool) -> None:
+    """Load every package on its own and tell what each can do, or how to repair it."""
+    from groove_core import plugins as loader
+
+    good, broken = loader.load_all()
+    by_name = {plugin.package.name: plugin for plugin in good}
+    rows, texts = [], []
+    for entry in loader.installed():
+        plugin, error = by_name.get(entry.name), broken.get(entry.name)
+        row: dict[str, Any] = {
+            "name": entry.name,
+            "version": entry.version,
+            "distribution": entry.distribution,
+            "status": "ok" if plugin else "broken",
+            "summary": plugin.package.summary if plugin else entry.summary,
+            "actions": [
+                {"name": a.name, "kind": plugin.kinds[a.name], "summary": a.summary}
+                for a in plugin.actions.values()
+            ]
+            if plugin
+            else [],
+            "reason": error.message if error else None,
+            "repair": error.hint if error else None,
+        }
+        rows.append(row)
+        texts.append(f"{entry.name} {entry.version}  {row['summary']}")
+        if plugin:
+            cells = [["  " + a["name"], a["kind"], a["summary"]] for a in row["actions"]]
+            texts += [_columns(cells)] if cells else []
+        else:
+            texts += [f"  broken: {row['reason']}", f"  repair: {row['repair']}"]
+    for error in broken.values():
+        typer.echo(f"warning: {error.message}", err=True)
+    document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows}
+    _print(document, json, "\n".join(texts) or "No packages are installed: pip install drum-space")
+    if check and broken:
+        raise typer.Exit(3)
+
+
+def info(json: bool) -> None:
+    """Tell versions, devices and folders."""
+    import os
+
+    from groove_core import plugins as loader
+    from groove_core.render import find_soundfont, renderer_name
+
+    versions = {
+        name: _version(name)
+        for name in (
+            "groove-core", "numpy", "torch", "lightning-fabric", "symusic", "soundfile",
+            "matplotlib", "typer", "pluggy",
+        )
+    }  # fmt: skip
+    devices = []
+    if find_spec("torch"):
+        from groove_core.devices import available
+
+        devices = available()
+    document = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "packages": {entry.name: entry.version for entry in loader.installed()},
+        "devices": devices,
+        "renderer": renderer_name(),
+        "soundfont": str(find_soundfont()),
+        "groove_home": os.environ.get("GROOVE_HOME"),
+    }
+    rows = [["python", str(document["python"])], ["platform", str(document["platform"])]]
+    rows += [[name, version or "not installed"] for name, version in versions.items()]
+    rows += [[entry.name, entry.version] for entry in loader.installed()]
+    rows += [
+        ["devices", ", ".join(devices) or "no torch: pip install 'groove-core[torch]'"],
+        ["renderer", str(document["renderer"])],
+        ["soundfont", str(document["soundfont"])],
+        ["GROOVE_HOME", str(document["groove_home"] or "not set")],
+    ]
+    _print(document, json, _columns(rows))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def doctor(json: bool) -> None:
+    """Try everything and tell how to mend what fails; exits with 1 if something does."""
+    checks: list[dict[str, str]] = []
+
+    def attempt(name: str, mend: str, trial: Callable[[], str]) -> None:
+        try:
+            checks.append({"check": name, "status": "ok", "detail": trial(), "mend": ""})
+        except GrooveError as error:
+            checks.append(
+                {"check": name, "status": "failed", "detail": error.message, "mend": error.hint}
+            )
+        except Exception as error:
+            detail = " ".join(f"{type(error).__name__}: {error}".split())
+            checks.append({"check": name, "status": "failed", "detail": detail, "mend": mend})
+
+    attempt("python", "Install Python 3.11 or newer.", _try_python)
+    attempt("sound files", "pip install --force-reinstall soundfile", _try_soundfile)
+    attempt("midi", "pip install --force-reinstall symusic", _try_midi)
+    attempt("soundfont", "pip install --force-reinstall midirenderer pretty_midi", _try_render)
+    attempt("plots", 'pip install "groove-core[plot]"', _try_plot)
+    attempt("device", 'pip install "groove-core[torch]"', _try_device)
+    _try_packages(attempt)
+    rows = [[c["status"], c["check"], c["detail"]] for c in checks]
+    text = _columns(rows)
+    mends = [f"to mend {c['check']}: {c['mend']}" for c in checks if c["mend"]]
+    failed = any(c["status"] == "failed" for c in checks)
+    _print({"ok": not failed, "checks": checks}, json, "\n".join([text, *mends]))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _try_python() -> str:
+    if sys.version_info < (3, 11):
+        raise RuntimeError(f"this is Python {platform.python_version()}")
+    return platform.python_version()
+
+
+def _try_soundfile() -> str:
+    import tempfile
+
+    import numpy as np
+
+    from groove_core.values.audio import Audio
+
+    tone = np.sin(np.arange(4410) / 10).astype(np.float32) * 0.5
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("wav", "flac", "ogg"):
+            path = Audio(tone, 44100).save(Path(folder, f"tone.{suffix}"))
+            if not 0.3 < Audio.read(path).peak < 0.7:
+                raise RuntimeError(f"{suffix} comes back changed")
+    return "wrote and read wav, flac, ogg"
+
+
+def _beat() -> Any:
+    from groove_core.values.drums import DrumPattern
+
+    return DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
+
+
+def _try_midi() -> str:
+    from groove_core.values.drums import DrumPattern
+    from groove_core.values.score import Score
+
+    beat = _beat()
+    if DrumPattern.from_score(Score.from_midi(beat.to_score().to_midi())) != beat:
+        raise RuntimeError("a beat comes back changed")
+    return "wrote and read a beat"
+
+
+def _try_render() -> str:
+    from groove_core.render import render, renderer_name
+
+    audio = render(_beat().to_score())
+    if audio.peak < 0.1:
+        raise RuntimeError("a beat renders to silence")
+    return f"{renderer_name()}: {audio.to_text()}"
+
+
+def _try_plot() -> str:
+    import io
+
+    buffer = io.BytesIO()
+    _beat().plot().figure.savefig(buffer)
+    return f"drew {len(buffer.getvalue())} bytes"
+
+
+def _try_device() -> str:
+    from groove_core.devices import available, resolve
+
+    return f"{resolve('auto')} (works: {', '.join(available())})"
+
+
+def _try_packages(attempt: Callable[[str, str, Callable[[], str]], None]) -> None:
+    from groove_core import checkpoints
+    from groove_core import plugins as loader
+
+    for entry in loader.installed():
+
+        def load(name: str = entry.name) -> str:
+            plugin = loader.load(name)
+            for action in plugin.actions.values():
+                loader.resolve(action.run, owner=plugin.source)
+            return f"{len(plugin.actions)} actions"
+
+        attempt(f"package {entry.name}", f"pip install --force-reinstall {entry.name}", load)
+    for stored in checkpoints.available():
+
+        def check(path: Path = stored.path) -> str:
+            return f"sha256 {checkpoints.verify(path)['sha256'][:12]}"
+
+        attempt(f"weights {stored.package}/{stored.name}", "", check)
+
+
+def _find(name: str) -> Path:
+    from groove_core import checkpoints
+
+    if Path(name).is_dir():
+        return Path(name)
+    package, separator, model = name.partition("/")
+    if not separator:
+        named = [s for s in checkpoints.available() if s.name == name]
+        if len({s.package for s in named}) == 1:
+            return named[0].path
+        choices = [f"{s.package}/{s.name}" for s in checkpoints.available()]
+        raise CheckpointError(
+            f"There is no checkpoint {name!r}.", hint=f"Choose one of {', '.join(choices)}."
+        )
+    return checkpoints.find(package, model)
+
+
+def models_list(json: bool) -> None:
+    """List the checkpoints that can be named."""
+    from groove_core import checkpoints
+
+    rows = []
+    for stored in checkpoints.available():
+        card = checkpoints.read_card(stored.path)
+        size = (stored.path / checkpoints.WEIGHTS).stat().st_size
+        rows.append(
+            {
+                "name": f"{stored.package}/{stored.name}",
+                "version": card["version"],
+                "origin": stored.origin,
+                "license": card["license"],
+                "bytes": size,
+                "path": str(stored.path),
+            }
+        )
+    text = _columns(
+        [[r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]] for r in rows]
+    )
+    _print({"models": rows}, json, text or "No checkpoints are there.")
+
+
+def models_show(name: str, json: bool) -> None:
+    """Show card and tensors of a checkpoint."""
+    from groove_core import checkpoints
+
+    path = _find(name)
+    card, header = checkpoints.read_card(path), checkpoints.read_header(path)
+    lines = [f"{key}: {value}" for key, value in card.items() if not isinstance(value, (dict, list))]
+    for key in ("config", "data"):
+        lines += [f"{key}:", *(f"  {k}: {v}" for k, v in dict(card[key]).items())]
+    report = card["metrics"].get("report")
+    if report:
+        from groove_core.values.results import Report
+
+        lines += ["", Report.from_json(report).to_text(), ""]
+    lines += [f"{k}  {v['dtype']} {v['shape']}" for k, v in header.items()]
+    _print({"path": str(path), "card": card, "tensors": header}, json, "\n".join(lines))
+
+
+def models_verify(name: str | None, json: bool) -> None:
+    """Verify one checkpoint or all; exits with 5 if one fails."""
+    from groove_core import checkpoints
+
+    paths = [_find(name)] if name else [s.path for s in checkpoints.available()]
+    rows, problem = [], None
+    for path in paths:
+        try:
+            card = checkpoints.verify(path)
+            rows.append({"path": str(path), "status": "ok", "sha256": card["sha256"]})
+        except CheckpointError as error:
+            problem = problem or error
+            rows.append({"path": str(path), "status": "failed", "reason": error.message})
+    _print({"models": rows}, json, _columns([[r["status"], r["path"]] for r in rows]) or "none")
+    if problem:
+        raise problem

@@ -1,0 +1,271 @@
+"""``groove run``: commands made from the signatures of actions, loaded when needed."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from groove_core import plugins
+from groove_core.console import is_main_process, note, set_quiet
+from groove_core.errors import InputError
+from groove_core.files import dump_json, read_json
+from groove_core.params import Param, describe
+
+__all__ = ["ActionGroup", "PackageGroup", "rerun"]
+
+SHOWN = 16
+"""Values shown in the terminal; all are in the files."""
+
+# Options of the core on every action, and the names actions therefore cannot use.
+CORE_OPTIONS: dict[str, Any] = {
+    "out": Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the files  [default: a new one in groove-out]"),
+    ],
+    "format": Annotated[
+        str | None,
+        typer.Option("--format", help="File endings to write, for example wav,mid,png,txt,json"),
+    ],
+    "json": Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print one JSON document; files are then written only with --out or --format"
+        ),
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress")],
+    "overwrite": Annotated[bool, typer.Option("--overwrite", help="Replace existing files")],
+}
+
+
+class _LazyGroup(TyperGroup):
+    """A group whose commands are named cheaply and built only when one is used."""
+
+    def names(self) -> dict[str, str]:
+        """Give the names of the commands and their summaries."""
+        raise NotImplementedError
+
+    def build(self, name: str) -> Any:
+        """Build one command."""
+        raise NotImplementedError
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.names())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a stand-in that has name and summary; help asks for nothing more."""
+        names = self.names()
+        return _command(cmd_name, names[cmd_name], lambda: None) if cmd_name in names else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        return args[0], self.build(args[0]), args[1:]
+
+
+def _command(name: str, summary: str, function: Callable[..., Any]) -> Any:
+    """Make a command object of the kind that the installed typer uses."""
+    maker = typer.Typer(add_completion=False, rich_markup_mode=None)
+    maker.command(name, help=summary)(function)
+    return typer.main.get_command(maker)
+
+
+class PackageGroup(_LazyGroup):
+    """``groove run``: one group per installed package."""
+
+    def names(self) -> dict[str, str]:
+        return {entry.name: entry.summary for entry in plugins.installed()}
+
+    def build(self, name: str) -> Any:
+        plugin = plugins.load(name)
+        group = typer.Typer(
+            cls=ActionGroup,
+            help=plugin.package.summary,
+            no_args_is_help=True,
+            add_completion=False,
+            rich_markup_mode=None,
+        )
+        group.callback()(lambda: None)
+        command = typer.main.get_group(group)
+        command.name = name
+        command.plugin = plugin  # type: ignore[attr-defined]
+        return command
+
+
+class ActionGroup(_LazyGroup):
+    """``groove run PACKAGE``: one command per action."""
+
+    plugin: plugins.Plugin
+
+    def names(self) -> dict[str, str]:
+        return {action.name: action.summary for action in self.plugin.actions.values()}
+
+    def build(self, name: str) -> Any:
+        action = self.plugin.action(name)
+        function = plugins.resolve(action.run, owner=self.plugin.source)
+        params = describe(function)
+        package = self.plugin.package.name
+
+        def command(**given: Any) -> None:
+            core = {key: given.pop(key) for key in CORE_OPTIONS}
+            _run(package, name, {k: v for k, v in given.items() if v is not None}, **core)
+
+        parameters = [_parameter(p) for p in params]
+        parameters += [
+            inspect.Parameter(
+                key,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=annotation,
+                default=False if key in ("json", "quiet", "overwrite") else None,
+            )
+            for key, annotation in CORE_OPTIONS.items()
+        ]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return _command(name, _help(function, action.summary), command)
+
+
+def _help(function: Callable[..., Any], summary: str) -> str:
+    """Give the prose of a docstring, up to its first numpydoc section."""
+    lines = (inspect.getdoc(function) or summary).splitlines()
+    for index, line in enumerate(lines):
+        if line and set(line) == {"-"}:
+            lines = lines[: index - 1]
+            break
+    return "\n".join(lines).strip()
+
+
+def _parameter(param: Param) -> inspect.Parameter:
+    """Make the typer parameter of one parameter of an action.
+
+    typer is told texts and numbers only; ranges, choices and files are checked by
+    `groove_core.params.bind`, so that Python and the command line say the same.
+    """
+    if param.name in CORE_OPTIONS:
+        raise TypeError(f"{param.name} is an option of the core; name the parameter otherwise")
+    text = param.opt.help
+    bounds = f"[{param.range}]" if param.range and not param.choices else ""
+    kind: Any = param.type
+    if kind not in (int, float, bool):
+        kind = str
+    if param.choices:
+        metavar = "|".join(param.choices)
+    elif param.is_value or param.type is Path:
+        metavar = "FILE" if param.is_value else "PATH"
+    else:
+        metavar = {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
+    about: dict[str, Any] = {"help": "  ".join(t for t in (text, bounds) if t)}
+    if kind is not bool:
+        about["metavar"] = param.flag if param.required else metavar
+    if param.choices:
+        about["autocompletion"] = lambda incomplete: [
+            c for c in param.choices if c.startswith(incomplete)
+        ]
+    if param.many:
+        kind = list[kind]
+    if param.required:
+        return inspect.Parameter(
+            param.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            annotation=Annotated[kind, typer.Argument(**about)],
+        )
+    default = param.default
+    if isinstance(default, Path):
+        default = str(default)
+    flags = [param.flag]
+    if kind is bool:
+        flags = [f"{param.flag}/--no-{param.flag[2:]}"] if default else [param.flag]
+    return inspect.Parameter(
+        param.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[kind | None if default is None else kind, typer.Option(*flags, **about)],
+        default=default,
+    )
+
+
+def _run(
+    package: str,
+    action: str,
+    options: dict[str, Any],
+    *,
+    out: Path | None,
+    format: str | None,
+    json: bool,
+    quiet: bool,
+    overwrite: bool,
+) -> None:
+    from groove_core import runs
+
+    set_quiet(quiet)
+    started = runs.start(
+        package,
+        action,
+        options,
+        out=out,
+        formats=None if format is None else [f for f in format.split(",") if f.strip()],
+        overwrite=overwrite,
+        write=not json or out is not None or format is not None,
+    )
+    chosen = [f"{k} {v}" for k, v in (("seed", started.run.seed), ("device", started.run.device))
+              if v is not None]  # fmt: skip
+    if chosen:
+        note(", ".join(chosen))
+    count = 0
+    for name, value in started.values:
+        count += 1
+        if not json and is_main_process() and count <= SHOWN:
+            print(f"{name}\n{value.to_text()}\n" if "-" in name else value.to_text(), flush=True)
+    if count > SHOWN and not json:
+        print(f"... and {count - SHOWN} more")
+    if not is_main_process():
+        return
+    if json:
+        sys.stdout.write(dump_json(started.document, indent=None))
+    elif started.folder is not None:
+        where = "." if started.folder == Path() else started.folder
+        print(f"{len(started.run.files)} files in {where}")
+
+
+def rerun(
+    result: Annotated[Path, typer.Argument(help="A result.json that a run has saved.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="File endings to write.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+) -> None:
+    """Make the same result again from its result.json."""
+    from groove_core.runs import RESULT_SCHEMA
+
+    document = read_json(result)
+    if not isinstance(document, dict) or document.get("schema") != RESULT_SCHEMA:
+        raise InputError(
+            f"{result} is not a result of a run.", hint="Give a result.json that groove run saved."
+        )
+    version = plugins.find(document["package"]).version
+    if version != document["version"]:
+        note(f"warning: made with {document['package']} {document['version']}, this is {version}")
+    if out is None and not json and not overwrite:
+        folder = result.resolve().parent
+        out = folder.with_name(f"{folder.name}-again")
+    elif overwrite and out is None:
+        out = result.resolve().parent
+    if format is None and not json:
+        # The same endings as before, in the order they were written.
+        format = ",".join(dict.fromkeys(Path(f).suffix[1:] for f in document["files"])) or None
+    options = {k: v for k, v in document["options"].items() if v is not None}
+    _run(
+        document["package"],
+        document["action"],
+        options,
+        out=out,
+        format=format,
+        json=json,
+        quiet=quiet,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,67 @@
+"""Devices: asked for by name, and tried before they are used."""
+
+from __future__ import annotations
+
+from groove_core.errors import DeviceError, UsageError
+
+__all__ = ["available", "resolve"]
+
+
+def _works(device: str) -> str:
+    """Try a real tensor; give the reason it failed, or nothing."""
+    import torch
+
+    try:
+        x = torch.ones(8, device=device)
+        ok = float((x * 2).sum().cpu()) == 16.0
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        return " ".join(str(error).split())[:120] or type(error).__name__
+    return "" if ok else "it computes wrong numbers"
+
+
+def _count() -> dict[str, int]:
+    import torch
+
+    mps = torch.backends.mps.is_available()
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return {"cuda": cuda, "mps": int(mps), "cpu": 1}
+
+
+def available() -> list[str]:
+    """List the devices that work, best first."""
+    return [name for name, count in _count().items() if count and not _works(name)]
+
+
+def resolve(device: str = "auto") -> str:
+    """Give the device to use: the one asked for, or the best that works.
+
+    Raises
+    ------
+    DeviceError
+        If it is not there or does not work.
+    UsageError
+        If there is no such kind of device.
+    """
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise DeviceError(
+            "This needs torch, which is not installed.", hint='pip install "groove-core[torch]"'
+        ) from error
+    if device == "auto":
+        return available()[0]
+    kind, _, number = device.partition(":")
+    count = _count()
+    if kind not in count or (number and not number.isdigit()):
+        raise UsageError(
+            f"There is no device {device!r}.", hint="Choose auto, cpu, cuda, cuda:1 or mps."
+        )
+    if int(number or 0) >= count[kind]:
+        raise DeviceError(
+            f"The device {device!r} is not there; this machine has {', '.join(available())}.",
+            hint="--device auto",
+        )
+    reason = _works(device)
+    if reason:
+        raise DeviceError(f"The device {device!r} does not work: {reason}.", hint="--device cpu")
+    return device

@@ -1,0 +1,182 @@
+"""Files: checked before they are read, never half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from groove_core.errors import InputError, UsageError
+
+__all__ = [
+    "atomic_path",
+    "check_file",
+    "dump_json",
+    "file_sha256",
+    "list_files",
+    "read_json",
+    "write_bytes",
+    "write_text",
+]
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well.
+
+    An error or Ctrl-C inside the block leaves nothing behind, and a reader never
+    sees half a file.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix is kept, since writers choose the format by it.
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix
+        )
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(target.parent, error) from error
+    temporary = Path(name)
+    try:
+        # mkstemp makes files private; results follow the umask like any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"Cannot write to {path}: {error.strerror or error}.",
+        hint="Choose a folder you may write to with --out FOLDER.",
+    )
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], content: str) -> Path:
+    """Write a text file atomically, as UTF-8 with ``\\n`` line ends."""
+    return write_bytes(path, content.encode())
+
+
+def dump_json(document: Any, *, indent: int | None = 1) -> str:
+    """Give JSON as Groove prints and saves it: stable bytes, no NaN."""
+    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON document.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not JSON.
+    """
+    path = check_file(path, what="a JSON file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not a JSON file: {error}.", hint="Give a file that Groove has written."
+        ) from error
+
+
+def check_file(
+    path: str | os.PathLike[str], *, what: str = "a file", max_bytes: int | None = None
+) -> Path:
+    """Check that a path is a readable file with something in it.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a folder, empty, unreadable or larger than `max_bytes`.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not {what}.", hint="Give one of the files in it.")
+    if not path.exists():
+        near = _nearest(path)
+        raise InputError(
+            f"{path} does not exist.",
+            hint=f"Did you mean {near}?" if near else f"Give the path of {what}.",
+        )
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Cannot read {path}: {error.strerror}.", hint="Check its permissions (ls -l)."
+        ) from error
+    if size == 0:
+        raise InputError(f"{path} is empty.", hint=f"Give {what} with something in it.")
+    if max_bytes is not None and size > max_bytes:
+        raise InputError(
+            f"{path} is larger than {max_bytes // 2**20} MiB, too large for {what}.",
+            hint="Cut it into smaller pieces.",
+        )
+    return path
+
+
+def _nearest(path: Path) -> Path | None:
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return path.parent / near[0] if near else None
+
+
+def list_files(folder: str | os.PathLike[str], suffixes: Iterable[str]) -> list[Path]:
+    """List the files below a folder that have one of the endings, in a fixed order.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or has no such file.
+    """
+    folder = Path(folder)
+    wanted = {"." + suffix.lower().lstrip(".") for suffix in suffixes}
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist.", hint="Give a folder of files.")
+    found = sorted(
+        (p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file()),
+        key=lambda p: p.relative_to(folder).as_posix(),
+    )
+    if not found:
+        raise InputError(
+            f"{folder} holds no {' or '.join(sorted(wanted))} file.",
+            hint="Give a folder that does; subfolders are searched, too.",
+        )
+    return found
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Hash the content of a file."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

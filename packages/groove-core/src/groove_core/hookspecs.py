@@ -1,0 +1,132 @@
+"""What a package tells Groove about itself: the contract of every plugin.
+
+Hooks return descriptors instead of doing things, so that packages can be
+listed, checked and documented without importing the code behind them. This
+module imports the standard library and pluggy only; a plugin's ``plugin.py``
+should import nothing else but this.
+
+A package registers its ``plugin`` module under its own name in the entry-point
+group ``groove.v1``. A package that wants to watch the runs of *other* packages
+registers the module that holds its observers in ``groove.observers.v1`` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from groove_core.runs import Run
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "OBSERVER_GROUP",
+    "Action",
+    "Dataset",
+    "GrooveHooks",
+    "Package",
+    "Renderer",
+    "hookimpl",
+    "hookspec",
+]
+
+API_VERSION = (1, 0)
+"""(major, minor) of this contract. The major also names the entry-point groups."""
+
+GROUP = f"groove.v{API_VERSION[0]}"
+OBSERVER_GROUP = f"groove.observers.v{API_VERSION[0]}"
+
+hookspec = pluggy.HookspecMarker("groove")
+hookimpl = pluggy.HookimplMarker("groove")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package as it introduces itself."""
+
+    name: str
+    """Entry-point name, distribution name and word on the command line, in one."""
+    api: tuple[int, int]
+    """The `API_VERSION` this package was written against."""
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One verb of a package."""
+
+    name: str
+    """Unique inside the package, for example ``sample``."""
+    run: str
+    """``module:function``, imported when it is run or its help is asked for."""
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Data that a package brings or can open; never downloaded."""
+
+    name: str
+    license: str
+    """SPDX identifier, or ``unknown`` with a note in the documentation."""
+    open: str
+    """``module:function`` of ``(root)``, giving an iterable of items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderer:
+    """How values of one kind become a file with one ending."""
+
+    kind: str
+    """The ``kind`` of the value, for example ``drum-pattern``."""
+    suffix: str
+    """File ending without the dot, for example ``musicxml``."""
+    run: str
+    """``module:function`` of ``(value, path)`` that writes the file at ``path``."""
+
+
+class GrooveHooks:
+    """The hooks a package can implement. Only `groove_package` is required."""
+
+    @hookspec
+    def groove_package(self) -> Package:  # type: ignore[empty-body]
+        """Introduce the package."""
+
+    @hookspec
+    def groove_analyzers(self) -> Sequence[Action]:  # type: ignore[empty-body]
+        """Actions that take audio or a score and give a value or a report."""
+
+    @hookspec
+    def groove_generators(self) -> Sequence[Action]:  # type: ignore[empty-body]
+        """Actions that take a seed and a checkpoint and give new values."""
+
+    @hookspec
+    def groove_trainers(self) -> Sequence[Action]:  # type: ignore[empty-body]
+        """Actions that take data and give a checkpoint."""
+
+    @hookspec
+    def groove_datasets(self) -> Sequence[Dataset]:  # type: ignore[empty-body]
+        """Data sets that the package brings."""
+
+    @hookspec
+    def groove_renderers(self) -> Sequence[Renderer]:  # type: ignore[empty-body]
+        """File endings that the package adds to a kind of value."""
+
+    # Observers only watch: they cannot change a run, and their errors are only
+    # reported.
+
+    @hookspec
+    def groove_run_started(self, run: Run) -> None:
+        """Take note that an action is about to run."""
+
+    @hookspec
+    def groove_run_finished(self, run: Run, result: dict[str, object]) -> None:
+        """Take note of the result document of a run."""
+
+    @hookspec
+    def groove_run_failed(self, run: Run, error: BaseException) -> None:
+        """Take note of the error that ended a run."""

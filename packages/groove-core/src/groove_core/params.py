@@ -1,0 +1,346 @@
+"""The words of action signatures: one signature is the command line, the Python
+keywords, the JSON schema and the documentation of an action.
+
+A parameter without a default is an argument on the command line, the others are
+options. A parameter typed as a value (a score, a drum pattern ...) takes a path
+on the command line and an object or a path in Python.
+
+>>> from typing import Annotated
+>>> @action
+... def sample(*, count: Annotated[int, Opt("beats to draw", min=1)] = 8) -> int:
+...     return count
+>>> sample(count=2)
+2
+>>> sample(count=0)
+Traceback (most recent call last):
+    ...
+groove_core.errors.UsageError: count must be at least 1, not 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from groove_core.errors import UsageError
+from groove_core.plugins import did_you_mean
+from groove_core.values.base import Value
+
+__all__ = [
+    "Checkpoint",
+    "DataPath",
+    "Device",
+    "Opt",
+    "Param",
+    "Seed",
+    "action",
+    "bind",
+    "describe",
+    "draw_seed",
+    "json_schema",
+    "markdown_table",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Opt:
+    """What a parameter means: help, unit and range, written beside its type."""
+
+    help: str
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    role: Literal["", "seed", "device", "checkpoint"] = ""
+
+
+Seed = Annotated[
+    int | None,
+    Opt("seed of all randomness; drawn and shown when left out", min=0, max=2**32 - 1, role="seed"),
+]
+Device = Annotated[
+    str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")
+]
+Checkpoint = Annotated[
+    Path | None,
+    Opt("trained weights: a folder, or a name; the packaged ones when left out", role="checkpoint"),
+]
+DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of an action, as read from the signature."""
+
+    name: str
+    type: type
+    """bool, int, float, str, pathlib.Path or a subclass of Value."""
+    opt: Opt
+    default: Any = inspect.Parameter.empty
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    """A list: many files, or a folder of them."""
+    optional: bool = False
+    """None is allowed."""
+
+    @property
+    def required(self) -> bool:
+        """Whether it is an argument (no default) rather than an option."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def flag(self) -> str:
+        """How it is spelt on the command line."""
+        return self.name.upper() if self.required else "--" + self.name.replace("_", "-")
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the core reads it from a file."""
+        return issubclass(self.type, Value)
+
+    @property
+    def range(self) -> str:
+        """The allowed range in words, for example ``1 to 64 bars``."""
+        low, high = self.opt.min, self.opt.max
+        words = ""
+        if low is not None and high is not None:
+            words = f"{low:g} to {high:g}"
+        elif low is not None:
+            words = f"at least {low:g}"
+        elif high is not None:
+            words = f"at most {high:g}"
+        return f"{words} {self.opt.unit}".strip()
+
+
+def describe(function: Callable[..., Any]) -> list[Param]:
+    """Read the parameters of an action from its signature.
+
+    Raises
+    ------
+    TypeError
+        If a parameter has a type that actions cannot have.
+    """
+    function = inspect.unwrap(function)
+    # Without the return type, which may be known to type checkers only.
+    wanted = {k: v for k, v in inspect.get_annotations(function).items() if k != "return"}
+    hints = typing.get_type_hints(
+        types.SimpleNamespace(__annotations__=wanted),
+        globalns=getattr(function, "__globals__", {}),
+        include_extras=True,
+    )
+    return [
+        _param(name, hints[name], parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+def _param(name: str, hint: Any, default: Any) -> Param:
+    opt = Opt("")
+    if typing.get_origin(hint) is Annotated:
+        hint, *extras = typing.get_args(hint)
+        opt = next((e for e in extras if isinstance(e, Opt)), opt)
+    optional = many = False
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        members = typing.get_args(hint)
+        optional = type(None) in members
+        (hint,) = [m for m in members if m is not type(None)]
+    if typing.get_origin(hint) is list:
+        many, (hint,) = True, typing.get_args(hint)
+    choices: tuple[str, ...] = ()
+    if typing.get_origin(hint) is Literal:
+        choices, hint = typing.get_args(hint), str
+    if not (isinstance(hint, type) and issubclass(hint, (bool, int, float, str, Path, Value))):
+        raise TypeError(f"{name}: an action cannot have a parameter of type {hint}")
+    return Param(name, hint, opt, default, choices, many, optional)
+
+
+def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check and convert arguments; paths become values where values are wanted.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or a value of the wrong type or out of range.
+    InputError
+        For a file that cannot be read.
+    """
+    by_name = {p.name: p for p in params}
+    for name in given:
+        if name not in by_name:
+            raise UsageError(
+                f"There is no option {name!r}.",
+                hint=did_you_mean(name, list(by_name)) or f"Options: {', '.join(by_name)}.",
+            )
+    for param in params:
+        if param.required and param.name not in given:
+            raise UsageError(f"{param.name} is missing.", hint=f"Give {_wanted(param)}.")
+    return {name: _convert(by_name[name], value) for name, value in given.items()}
+
+
+def _convert(param: Param, value: Any) -> Any:
+    if value is None and (param.optional or param.default is None):
+        return None
+    if param.many:
+        if isinstance(value, (str, Path)) and param.is_value:
+            value = param.type.files(Path(value))
+        if isinstance(value, (str, Path)) or not hasattr(value, "__iter__"):
+            value = [value]
+        return [_convert_one(param, item) for item in value]
+    return _convert_one(param, value)
+
+
+def _convert_one(param: Param, value: Any) -> Any:
+    if param.is_value:
+        if isinstance(value, param.type):
+            return value
+        if isinstance(value, (str, Path)):
+            return param.type.read(Path(value))
+        raise _wrong(param, value)
+    if param.type is bool:
+        if not isinstance(value, bool):
+            raise _wrong(param, value)
+        return value
+    if isinstance(value, bool) and param.type in (int, float):
+        raise _wrong(param, value)
+    try:
+        converted = param.type(value)
+    except (TypeError, ValueError) as error:
+        raise _wrong(param, value) from error
+    if param.type is int and converted != float(value):
+        raise _wrong(param, value)
+    if param.choices and converted not in param.choices:
+        raise UsageError(
+            f"{param.name} must be one of {', '.join(param.choices)}, not {value!r}.",
+            hint=did_you_mean(str(value), param.choices, form=f"{param.flag} {{}}")
+            or f"{param.flag} {param.choices[0]}",
+        )
+    if param.type in (int, float):
+        _check_range(param, converted)
+    return converted
+
+
+def _check_range(param: Param, number: float) -> None:
+    low, high = param.opt.min, param.opt.max
+    if not math.isfinite(number):
+        raise _wrong(param, number)
+    if low is not None and number < low:
+        bound, nearest = f"at least {low:g}", low
+    elif high is not None and number > high:
+        bound, nearest = f"at most {high:g}", high
+    else:
+        return
+    raise UsageError(
+        f"{param.name} must be {bound}, not {number:g}.", hint=f"{param.flag} {nearest:g}"
+    )
+
+
+def _wanted(param: Param) -> str:
+    if param.is_value:
+        return f"a {param.type.kind} or the path of a file that holds one"
+    article = "an" if param.type is int else "a"
+    name = {int: "integer", float: "number", str: "text", Path: "path", bool: "bool"}[param.type]
+    return f"{article} {name}" + (f", {param.range}" if param.range else "")
+
+
+def _wrong(param: Param, value: Any) -> UsageError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return UsageError(
+        f"{param.name} cannot be {shown}.", hint=f"Give {_wanted(param)}."
+    )
+
+
+def action(function: F) -> F:
+    """Make a function an action: calls from Python are checked like the command line.
+
+    Values may be given as objects or as paths, ranges are enforced, and a
+    mistake raises the same error that the command line shows.
+    """
+    signature = inspect.signature(function)
+    params: list[Param] = []
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not params:
+            params.extend(describe(function))
+        try:
+            given = signature.bind_partial(*args, **kwargs).arguments
+        except TypeError:
+            given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
+        return function(**bind(params, given))
+
+    return checked  # type: ignore[return-value]
+
+
+def draw_seed(seed: int | None = None) -> int:
+    """Give the seed, or draw one from the operating system when it is None."""
+    if seed is not None:
+        return seed
+    import secrets
+
+    return secrets.randbits(32)
+
+
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+
+
+def json_schema(function: Callable[..., Any]) -> dict[str, Any]:
+    """Describe the options of an action as JSON schema (draft 2020-12)."""
+    params = describe(function)
+    properties = {}
+    for param in params:
+        kind = _JSON_TYPES.get(param.type, "string")
+        one: dict[str, Any] = {"type": kind}
+        if param.is_value:
+            one["format"] = param.type.kind
+        if param.choices:
+            one["enum"] = list(param.choices)
+        if param.opt.min is not None:
+            one["minimum"] = param.opt.min
+        if param.opt.max is not None:
+            one["maximum"] = param.opt.max
+        if param.many:
+            one = {"type": "array", "items": one}
+        if param.optional:
+            one = {"anyOf": [one, {"type": "null"}]}
+        one["description"] = param.opt.help
+        if not param.required:
+            one["default"] = plain(param.default)
+        properties[param.name] = one
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": [p.name for p in params if p.required],
+        "additionalProperties": False,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Make an option JSON-able: paths become strings, values their origin or JSON."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Value):
+        return value.to_json()
+    return value
+
+
+def markdown_table(function: Callable[..., Any]) -> str:
+    """Describe the options of an action as a Markdown table, for the documentation."""
+    rows = ["| option | meaning | range | default |", "| --- | --- | --- | --- |"]
+    for param in describe(function):
+        allowed = ", ".join(param.choices) or param.range
+        default = "required" if param.required else plain(param.default)
+        default = "-" if default is None else default
+        rows.append(f"| `{param.flag}` | {param.opt.help} | {allowed} | {default} |")
+    return "\n".join(rows)

@@ -1,0 +1,43 @@
+"""Drawing without a display, with one look for the whole product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from groove_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["INK", "PALETTE", "new_axes", "save_png"]
+
+INK = "#1d2433"
+# Okabe and Ito's palette, told apart by readers of every kind of colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+
+
+def new_axes(width_in: float, height_in: float) -> Axes:
+    """Make axes on a figure of its own, without touching global state.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "Plots need matplotlib, which is not installed.",
+            hint='pip install "groove-core[plot]"',
+        ) from error
+    figure = Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
+    axes: Axes = figure.add_subplot()
+    return axes
+
+
+def save_png(plot: Callable[[], Any], path: Path) -> None:
+    """Draw and write a PNG of stable bytes (no date, no version inside)."""
+    plot().figure.savefig(path, format="png", metadata={"Software": None})

@@ -1,0 +1,290 @@
+"""Finding and loading packages: targeted, light, isolated, never silent, checked.
+
+Names and versions come from installed metadata, so listing imports nothing.
+Each package is loaded into a plugin manager of its own: pluggy's stock loader
+and hook calls stop at the first exception, and one broken package must never
+take the others down.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from groove_core.errors import PluginError, UsageError
+from groove_core.hookspecs import (
+    API_VERSION,
+    GROUP,
+    OBSERVER_GROUP,
+    Action,
+    Dataset,
+    GrooveHooks,
+    Package,
+    Renderer,
+)
+
+__all__ = [
+    "Installed",
+    "Plugin",
+    "find",
+    "installed",
+    "load",
+    "load_all",
+    "observers",
+    "resolve",
+]
+
+ACTION_HOOKS = {
+    "groove_analyzers": "analyzer",
+    "groove_generators": "generator",
+    "groove_trainers": "trainer",
+}
+_ADDRESS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An entry point as installed metadata tells it; nothing is imported."""
+
+    name: str
+    group: str
+    module: str
+    distribution: str
+    version: str
+    summary: str
+
+    @property
+    def api_major(self) -> int:
+        """Major version of the API, from the name of the entry-point group."""
+        return int(self.group.rsplit("v", 1)[1])
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A package that was loaded and passed every check."""
+
+    source: Installed
+    package: Package
+    actions: dict[str, Action]
+    kinds: dict[str, str] = field(repr=False)
+    datasets: tuple[Dataset, ...]
+    renderers: tuple[Renderer, ...]
+    manager: pluggy.PluginManager = field(repr=False, compare=False)
+
+    def action(self, name: str) -> Action:
+        """Look up an action.
+
+        Raises
+        ------
+        UsageError
+            If the package has no such action; the hint has the nearest name.
+        """
+        if name not in self.actions:
+            raise UsageError(
+                f"{self.package.name} has no action {name!r}.",
+                hint=did_you_mean(name, list(self.actions))
+                or f"groove run {self.package.name} --help lists its actions.",
+            )
+        return self.actions[name]
+
+
+def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
+    """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
+    near = difflib.get_close_matches(word, words, n=3, cutoff=0.55)
+    return "Did you mean " + " or ".join(form.format(n) for n in near) + "?" if near else ""
+
+
+def _from_metadata(group_pattern: str) -> Iterator[Installed]:
+    seen = set()
+    for distribution in metadata.distributions():
+        # An editable install can be met twice; the first on the path is the one that runs.
+        key = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
+        if key in seen:
+            continue
+        seen.add(key)
+        for point in distribution.entry_points:
+            if re.fullmatch(group_pattern, point.group):
+                yield Installed(
+                    name=point.name,
+                    group=point.group,
+                    module=point.value.partition(":")[0].strip(),
+                    distribution=distribution.name,
+                    version=distribution.version,
+                    summary=distribution.metadata.get("Summary", ""),
+                )
+
+
+def installed() -> list[Installed]:
+    """List the packages of any API version, by name, without importing them."""
+    return sorted(_from_metadata(r"groove\.v\d+"), key=lambda e: (e.name, e.distribution))
+
+
+def find(name: str) -> Installed:
+    """Find one installed package by name, without importing it.
+
+    Raises
+    ------
+    PluginError
+        If it is not installed, is made for another major API, or if two
+        distributions claim its name.
+    """
+    everything = installed()
+    found = [entry for entry in everything if entry.name == name]
+    if not found:
+        names = sorted({entry.name for entry in everything})
+        hint = did_you_mean(name, names) or f"pip install {name}, or groove plugins to see all."
+        raise PluginError(f"No package named {name!r} is installed.", hint=hint)
+    distributions = sorted({entry.distribution for entry in found})
+    if len(distributions) > 1:
+        raise PluginError(
+            f"{name!r} is claimed by {' and '.join(distributions)}.",
+            hint=f"pip uninstall {distributions[-1]} (keep the one you want).",
+        )
+    # One distribution may serve several API majors: take ours where it does.
+    for entry in found:
+        if entry.group == GROUP:
+            return entry
+    raise _other_api(found[0], f"{found[0].api_major}.x")
+
+
+def _other_api(entry: Installed, wanted: str) -> PluginError:
+    return PluginError(
+        f"{entry.distribution} {entry.version} is made for plugin API {wanted}; "
+        f"this groove-core has {API_VERSION[0]}.{API_VERSION[1]}.",
+        hint=f"pip install --upgrade groove-core {entry.distribution}",
+    )
+
+
+def load(name: str) -> Plugin:
+    """Load one package and no other.
+
+    Raises
+    ------
+    PluginError
+        If it is not installed, fails to import, breaks the contract, or is
+        made for another API. The hint says how to repair it.
+    """
+    return _load(find(name))
+
+
+def load_all() -> tuple[list[Plugin], dict[str, PluginError]]:
+    """Load every installed package; those that fail come back with their error."""
+    plugins, broken = [], {}
+    for name in dict.fromkeys(entry.name for entry in installed()):
+        try:
+            plugins.append(load(name))
+        except PluginError as error:
+            broken[name] = error
+    return plugins, broken
+
+
+def _load(entry: Installed) -> Plugin:
+    try:
+        return _describe(entry, _register(entry.module, entry.name))
+    except (PluginError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a plugin that calls sys.exit() is broken, too
+        raise _broken(entry, error) from error
+
+
+def _broken(entry: Installed, error: BaseException) -> PluginError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return PluginError(
+        f"{entry.distribution} {entry.version} is broken: {reason}",
+        hint=f"pip install --upgrade --force-reinstall {entry.distribution}, "
+        f"or pip uninstall {entry.distribution}",
+    )
+
+
+def _register(module: str, name: str) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("groove")
+    manager.add_hookspecs(GrooveHooks)
+    manager.register(importlib.import_module(module), name=name)
+    manager.check_pending()  # a misspelt hook is an error, not a hook that never runs
+    return manager
+
+
+def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
+    packages = manager.hook.groove_package()
+    if len(packages) != 1 or not isinstance(packages[0], Package):
+        raise TypeError("groove_package must return one Package")
+    package = packages[0]
+    if package.name != entry.name:
+        raise ValueError(f"it is registered as {entry.name!r} but names itself {package.name!r}")
+    if package.api[0] != API_VERSION[0] or package.api > API_VERSION:
+        raise _other_api(entry, f"{package.api[0]}.{package.api[1]}")
+
+    actions: dict[str, Action] = {}
+    kinds: dict[str, str] = {}
+    for hook, kind in ACTION_HOOKS.items():
+        for action in _flat(getattr(manager.hook, hook)(), Action, hook):
+            if action.name in actions:
+                raise ValueError(f"it has two actions named {action.name!r}")
+            if not _ADDRESS.match(action.run):
+                raise ValueError(f"{action.run!r} is not of the form module:function")
+            actions[action.name] = action
+            kinds[action.name] = kind
+    return Plugin(
+        source=entry,
+        package=package,
+        actions=actions,
+        kinds=kinds,
+        datasets=tuple(_flat(manager.hook.groove_datasets(), Dataset, "groove_datasets")),
+        renderers=tuple(_flat(manager.hook.groove_renderers(), Renderer, "groove_renderers")),
+        manager=manager,
+    )
+
+
+def _flat(results: list[Any], kind: type, hook: str) -> list[Any]:
+    flat = [item for result in results for item in result]
+    for item in flat:
+        if not isinstance(item, kind):
+            raise TypeError(f"{hook} must return {kind.__name__}s, not {type(item).__name__}")
+    return flat
+
+
+def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
+    """Load the modules that asked to watch every run, and the errors of those that failed."""
+    managers, broken = [], []
+    for entry in _from_metadata(re.escape(OBSERVER_GROUP)):
+        try:
+            managers.append(_register(entry.module, entry.name))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            broken.append(_broken(entry, error))
+    return managers, broken
+
+
+def resolve(address: str, *, owner: Installed | None = None) -> Any:
+    """Import ``module:function``.
+
+    Raises
+    ------
+    PluginError
+        If the module cannot be imported or lacks the function.
+    """
+    module, _, attribute = address.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        extra = "groove-core[torch]" if missing.split(".")[0] in _TORCH_EXTRA else missing
+        raise PluginError(
+            f"{address} needs the module {missing!r}, which is not installed.",
+            hint=f'pip install "{extra}"',
+        ) from error
+    except (ImportError, AttributeError) as error:
+        if owner is not None:
+            raise _broken(owner, error) from error
+        raise PluginError(f"{address} cannot be loaded: {error}", hint="groove plugins") from error
+
+
+_TORCH_EXTRA = {"torch", "safetensors", "lightning_fabric"}

@@ -1,0 +1,125 @@
+"""Scores to sound: fluidsynth where it is installed, else a renderer from a wheel."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_file
+from groove_core.values.audio import Audio
+from groove_core.values.score import Score
+
+__all__ = ["find_soundfont", "render", "renderer_name"]
+
+TAIL_S = 1.0
+"""How long the last notes may ring."""
+
+
+def find_soundfont() -> Path:
+    """Find the soundfont: ``GROOVE_SOUNDFONT``, else the one in pretty_midi's wheel.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    chosen = os.environ.get("GROOVE_SOUNDFONT")
+    if chosen:
+        return check_file(chosen, what="a soundfont (.sf2)")
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is None or spec.origin is None:
+        raise InputError("There is no soundfont.", hint="pip install pretty_midi")
+    return check_file(Path(spec.origin).with_name("TimGM6mb.sf2"), what="a soundfont (.sf2)")
+
+
+def renderer_name() -> str:
+    """Tell which renderer `render` uses: ``fluidsynth`` or ``midirenderer``.
+
+    ``GROOVE_RENDERER`` chooses one by name.
+    """
+    chosen = os.environ.get("GROOVE_RENDERER", "")
+    if chosen in ("fluidsynth", "midirenderer"):
+        return chosen
+    if chosen:
+        raise UsageError(
+            f"GROOVE_RENDERER cannot be {chosen!r}.", hint="Choose fluidsynth or midirenderer."
+        )
+    return "fluidsynth" if shutil.which("fluidsynth") else "midirenderer"
+
+
+def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
+    """Play a score with a General MIDI soundfont.
+
+    Parameters
+    ----------
+    score : Score
+    peak_dbfs : float
+        Level of the loudest sample.
+
+    Returns
+    -------
+    Audio
+        Stereo; as long as the score, and up to `TAIL_S` seconds of ringing. A score
+        without notes gives that much silence.
+
+    Raises
+    ------
+    InputError
+        If the soundfont is missing or broken.
+    """
+    if not any(len(track.notes) for track in score.tracks):
+        return Audio(np.zeros((2, int(44100 * (score.duration_s + TAIL_S)))), 44100)
+    soundfont = find_soundfont()
+    name = renderer_name()
+    try:
+        wav = (_fluidsynth if name == "fluidsynth" else _midirenderer)(score.to_midi(), soundfont)
+        audio = _decode(wav)
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        raise InputError(
+            f"{name} cannot render with {soundfont}: {error}.", hint="groove doctor"
+        ) from error
+    frames = int((score.duration_s + TAIL_S) * audio.sample_rate)
+    samples = audio.samples[:, :frames].copy()
+    fade = min(samples.shape[1], int(0.05 * audio.sample_rate))
+    samples[:, samples.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
+
+
+def _decode(wav: bytes) -> Audio:
+    import soundfile
+
+    samples, sample_rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
+    return Audio(samples.T, sample_rate)
+
+
+@functools.lru_cache(maxsize=1)
+def _bytes_of(path: Path, modified: float) -> bytes:
+    return path.read_bytes()
+
+
+def _midirenderer(midi: bytes, soundfont: Path) -> bytes:
+    from midirenderer import render_wave_from
+
+    wav: bytes = render_wave_from(_bytes_of(soundfont, soundfont.stat().st_mtime), midi)
+    return wav
+
+
+def _fluidsynth(midi: bytes, soundfont: Path) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "in.mid"), Path(folder, "out.wav")
+        source.write_bytes(midi)
+        subprocess.run(
+            ["fluidsynth", "-ni", "-q", "-r", "44100", "-F", target, soundfont, source],
+            check=True,
+            capture_output=True,
+        )
+        return target.read_bytes()

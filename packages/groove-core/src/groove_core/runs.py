@@ -1,0 +1,284 @@
+"""Running an action: the same for the command line, for Python and for ``rerun``."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from groove_core import plugins
+from groove_core.console import is_main_process, note
+from groove_core.errors import DeviceError, UsageError
+from groove_core.files import dump_json, write_text
+from groove_core.params import Param, bind, describe, draw_seed, plain
+from groove_core.values.base import Value
+
+__all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
+
+RESULT_SCHEMA = "groove.result/1"
+MANY = 64
+"""From this value on, sound is only written when it was asked for by --format."""
+_EXPENSIVE = ("wav", "png")
+
+
+@dataclass
+class Run:
+    """One run of an action, as observers see it."""
+
+    package: str
+    version: str
+    action: str
+    options: dict[str, Any]
+    seed: int | None = None
+    device: str | None = None
+    checkpoint: dict[str, Any] | None = None
+    files: list[str] = field(default_factory=list)
+
+    def document(self, result: Any) -> dict[str, Any]:
+        """Give the result document; it has no time or place in it, so it can be compared."""
+        return {
+            "schema": RESULT_SCHEMA,
+            "package": self.package,
+            "version": self.version,
+            "action": self.action,
+            "options": self.options,
+            "seed": self.seed,
+            "device": self.device,
+            "checkpoint": self.checkpoint,
+            "result": result,
+            "files": self.files,
+        }
+
+
+_current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
+
+
+def note_checkpoint(about: dict[str, Any]) -> None:
+    """Record on the current run, if there is one, which checkpoint was loaded."""
+    run = _current.get()
+    if run is not None:
+        run.checkpoint = about
+
+
+@dataclass
+class Started:
+    """A run whose values come one by one; `document` is complete after the last."""
+
+    run: Run
+    values: Iterator[tuple[str, Value]]
+    """Name (without ending) and value, in order; files are written as they come."""
+    folder: Path | None
+    document: dict[str, Any] | None = None
+
+
+def run(
+    package: str,
+    action: str,
+    /,
+    *,
+    out: str | Path | None = None,
+    formats: Iterable[str] | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Run an action by name, as ``groove run`` does, and give its result document.
+
+    Parameters
+    ----------
+    package, action : str
+    out : path, optional
+        Folder for the files; no files are written when left out.
+    formats : iterable of str, optional
+        Endings to write, for example ``["mid", "wav"]``; what the kind of value is
+        usually written as when left out.
+    overwrite : bool
+        Replace files of an earlier run.
+    **options
+        Options of the action, as its signature has them.
+
+    Raises
+    ------
+    GrooveError
+        Of the kind that fits the mistake.
+    """
+    started = start(
+        package, action, options, out=out, formats=formats, overwrite=overwrite, write=out is not None
+    )
+    for _ in started.values:
+        pass
+    assert started.document is not None
+    return started.document
+
+
+def start(
+    package: str,
+    action: str,
+    options: dict[str, Any],
+    *,
+    out: str | Path | None = None,
+    formats: Iterable[str] | None = None,
+    overwrite: bool = False,
+    write: bool = True,
+) -> Started:
+    """Check everything that can be checked before the work begins, then begin."""
+    plugin = plugins.load(package)
+    found = plugin.action(action)
+    function = plugins.resolve(found.run, owner=plugin.source)
+    params = describe(function)
+    options = dict(options)
+    this = Run(package, plugin.source.version, action, {})
+    for param in params:
+        if param.opt.role == "seed":
+            options[param.name] = this.seed = draw_seed(options.get(param.name))
+    arguments = bind(params, options)  # before the device: a typo should not wait for torch
+    this.options = {p.name: _option(p, options) for p in params}
+    formats = None if formats is None else [f.strip().lower().lstrip(".") for f in formats]
+    folder = _folder(this, out, overwrite) if write else None
+    for param in params:
+        if param.opt.role == "device":
+            from groove_core.devices import resolve
+
+            arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
+    started = Started(this, iter(()), folder)
+    writer = _Writer(this, folder, formats, overwrite)
+    started.values = _values(plugin, function, arguments, started, writer)
+    return started
+
+
+def _option(param: Param, options: dict[str, Any]) -> Any:
+    return plain(options.get(param.name, None if param.required else param.default))
+
+
+def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
+    if out is not None:
+        folder = Path(out)
+    else:
+        name = f"{this.package}-{this.action}"
+        root = Path("groove-out")
+        if this.seed is not None:
+            folder = root / f"{name}-seed{this.seed}"
+        else:
+            numbers = (n for n in range(1, 10**6) if not (root / f"{name}-{n}").exists())
+            folder = root / f"{name}-{next(numbers)}"
+    if folder.is_file() or (folder.suffix and not folder.exists()):
+        raise UsageError(
+            f"--out {folder} is not a folder.",
+            hint=f"--out {folder.with_suffix('')} --format {folder.suffix.lstrip('.') or 'mid'}",
+        )
+    if (folder / "result.json").exists() and not overwrite:
+        raise _exists(folder / "result.json")
+    # Try now: an hour of work that cannot be written helps nobody.
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".groove-{time.monotonic_ns()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to {folder}: {error.strerror}.",
+            hint="Choose a folder you may write to with --out FOLDER.",
+        ) from error
+    finally:
+        _remove_empty(made)
+    return folder
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:  # innermost first
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _exists(path: Path) -> UsageError:
+    return UsageError(
+        f"{path} exists already.", hint="--overwrite to replace it, or --out FOLDER to keep it."
+    )
+
+
+@dataclass
+class _Writer:
+    run: Run
+    folder: Path | None
+    formats: list[str] | None
+    overwrite: bool
+
+    def __call__(self, name: str, index: int, value: Value) -> None:
+        if self.folder is None or not is_main_process():
+            return
+        formats = value.default_formats if self.formats is None else self.formats
+        if self.formats is None and index >= MANY:
+            skipped = [f for f in formats if f in _EXPENSIVE]
+            formats = [f for f in formats if f not in _EXPENSIVE]
+            if index == MANY and skipped:
+                note(f"no more {', '.join(skipped)} after {MANY}; --format writes them all")
+        for suffix in formats:
+            path = self.folder / f"{name}.{suffix}"
+            if path.exists() and not self.overwrite:
+                raise _exists(path)
+            value.save(path)
+            self.run.files.append(path.as_posix())
+
+
+def _values(
+    plugin: plugins.Plugin,
+    function: Any,
+    arguments: dict[str, Any],
+    started: Started,
+    writer: _Writer,
+) -> Iterator[tuple[str, Value]]:
+    this = started.run
+    managers, broken = plugins.observers()
+    for error in broken:
+        note(f"warning: {error.message} {error.hint}")
+    managers = [plugin.manager, *managers]
+    _observe(managers, "groove_run_started", run=this)
+    token = _current.set(this)
+    documents: list[dict[str, Any]] = []
+    try:
+        with _device_errors():
+            result = function(**arguments)
+            many = not isinstance(result, Value)
+            values = iter(result) if many else iter([result])
+            for index, value in enumerate(values):
+                if not isinstance(value, Value):
+                    raise TypeError(f"{this.action} gave a {type(value).__name__}, not a value")
+                name = f"{this.action}-{index + 1:03d}" if many else this.action
+                writer(name, index, value)
+                documents.append(value.to_json())
+                yield name, value
+        started.document = this.document(documents if many else documents[0])
+        if started.folder is not None and is_main_process():
+            write_text(started.folder / "result.json", dump_json(started.document))
+    except BaseException as error:
+        _observe(managers, "groove_run_failed", run=this, error=error)
+        raise
+    finally:
+        with contextlib.suppress(ValueError):  # a generator closed from another context
+            _current.reset(token)
+    _observe(managers, "groove_run_finished", run=this, result=started.document)
+
+
+def _observe(managers: list[Any], hook: str, **about: Any) -> None:
+    for manager in managers:
+        try:
+            getattr(manager.hook, hook)(**about)
+        except Exception as error:
+            note(f"warning: an observer failed in {hook}: {type(error).__name__}: {error}")
+
+
+@contextlib.contextmanager
+def _device_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # torch.OutOfMemoryError is a RuntimeError; named, so that torch need not be imported.
+        if type(error).__name__ == "OutOfMemoryError":
+            raise DeviceError(
+                "The device has no memory left.", hint="A smaller --batch-size, or --device cpu."
+            ) from error
+        raise

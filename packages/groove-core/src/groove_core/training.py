@@ -1,0 +1,250 @@
+"""Training on Lightning Fabric: one loop for every package, interruptible and exact.
+
+All randomness of an epoch comes from one generator made from the seed and the
+number of the epoch. So a run that was interrupted and resumed gives the same
+weights as an unbroken one, and random numbers drawn for a whole batch and then
+cut into shards make many processes compute what one would.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from groove_core.console import note, track
+from groove_core.errors import DeviceError, InputError, UsageError
+from groove_core.files import atomic_path, write_text
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["Shard", "Task", "cosine", "epoch_generator", "fit", "launch"]
+
+STATE = "state.safetensors"
+METRICS = "metrics.jsonl"
+
+
+class Shard:
+    """The part of every batch that this process computes."""
+
+    def __init__(self, fabric: Fabric, generator: torch.Generator) -> None:
+        self.fabric = fabric
+        self.generator = generator
+
+    def __call__(self, whole: torch.Tensor) -> torch.Tensor:
+        """Cut this process's contiguous part out of a tensor of the whole batch."""
+        size = len(whole) // self.fabric.world_size
+        start = self.fabric.global_rank * size
+        return whole[start : start + size].to(self.fabric.device)
+
+    def rand(self, *shape: int) -> torch.Tensor:
+        """Draw uniform numbers for the whole batch; give this process's part."""
+        return self(torch.rand(*shape, generator=self.generator))
+
+    def randn(self, *shape: int) -> torch.Tensor:
+        """Draw normal numbers for the whole batch; give this process's part."""
+        return self(torch.randn(*shape, generator=self.generator))
+
+
+class Task(Protocol):
+    """What a package brings to `fit`."""
+
+    modules: dict[str, torch.nn.Module]
+    """Networks by name; called, never reached into, so that they can be wrapped."""
+    optimizers: dict[str, torch.optim.Optimizer]
+    config: dict[str, Any]
+    """Everything that decides the numbers, as plain JSON; a resumed run must have the same."""
+
+    def batches(self, generator: torch.Generator) -> Sequence[torch.Tensor]:
+        """Give the batches of an epoch, each whole, on the CPU."""
+
+    def step(self, fabric: Fabric, batch: torch.Tensor, shard: Shard, done: float) -> dict[str, Any]:
+        """Learn from a batch and give its losses; `done` runs from 0 to 1 over the training."""
+
+
+def launch(device: str, devices: int = 1, strategy: str = "auto") -> Fabric:
+    """Start the processes that train together and give this one's Fabric.
+
+    Raises
+    ------
+    UsageError
+        If the strategy is unknown.
+    DeviceError
+        If there are not so many devices.
+    """
+    from lightning_fabric import Fabric
+
+    kind, _, index = device.partition(":")
+    count: int | list[int] = [int(index)] if index and devices == 1 else devices
+    try:
+        fabric = Fabric(accelerator=kind, devices=count, strategy=strategy)
+    except ValueError as error:
+        raise UsageError(
+            f"There is no strategy {strategy!r}.", hint="--strategy auto, or ddp"
+        ) from error
+    except Exception as error:  # Lightning's own errors derive from nothing closer
+        raise DeviceError(
+            f"Cannot train on {devices} x {kind}: {' '.join(str(error).split())[:160]}.",
+            hint="--devices 1",
+        ) from error
+    fabric.launch()
+    return fabric
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """Make the generator of one epoch; epochs and neighbouring seeds share nothing."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+
+
+def cosine(done: float, *, floor: float = 0.02) -> float:
+    """Cosine decay from 1 to `floor` while `done` goes from 0 to 1."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def fit(
+    fabric: Fabric,
+    task: Task,
+    *,
+    epochs: int,
+    folder: Path,
+    seed: int,
+    resume: bool = False,
+    restart: bool = False,
+) -> list[dict[str, float]]:
+    """Train for a number of epochs and give the mean losses of each.
+
+    The folder receives ``state.safetensors`` after every epoch and ``metrics.jsonl``
+    with one line per epoch. Ctrl-C leaves both whole.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds another training and neither `resume` nor `restart` is given,
+        or the one to resume had other settings.
+    InputError
+        If a loss is not a number.
+    """
+    settings = json.dumps({**task.config, "epochs": epochs, "seed": seed}, sort_keys=True)
+    history: list[dict[str, float]] = []
+    state = folder / STATE
+    if resume:
+        history = _restore(task, folder, settings)
+    elif state.exists() and not restart:
+        raise UsageError(
+            f"{folder} already holds a training.",
+            hint="--resume to go on with it, --restart to start again.",
+        )
+    wrapped = {name: fabric.setup_module(module) for name, module in task.modules.items()}
+    optimizers = {name: fabric.setup_optimizers(o) for name, o in task.optimizers.items()}
+    plain = task.modules, task.optimizers
+    task.modules, task.optimizers = wrapped, optimizers  # type: ignore[assignment]
+    try:
+        for epoch in _epochs(len(history), epochs):
+            start = time.perf_counter()
+            losses = _one_epoch(fabric, task, epoch, epochs, epoch_generator(seed, epoch))
+            bad = [name for name, loss in losses.items() if not math.isfinite(loss)]
+            if bad:
+                raise InputError(
+                    f"The loss {bad[0]} is not a number after epoch {epoch + 1}.",
+                    hint="Train with a smaller --learning-rate.",
+                )
+            history.append({"epoch": epoch + 1, **losses})
+            if fabric.is_global_zero:
+                _store(plain, folder, settings, history)
+            fabric.barrier()
+            if (epoch + 1) % max(1, epochs // 10) == 0:
+                shown = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+                note(f"epoch {epoch + 1}/{epochs}: {shown} ({time.perf_counter() - start:.1f} s)")
+    except KeyboardInterrupt:
+        note(f"stopped after epoch {len(history)}; --resume goes on from there")
+        raise
+    finally:
+        task.modules, task.optimizers = plain
+    return history
+
+
+def _epochs(start: int, epochs: int) -> Iterator[int]:
+    return track(range(start, epochs), "training", total=epochs - start)
+
+
+def _one_epoch(
+    fabric: Fabric, task: Task, epoch: int, epochs: int, generator: torch.Generator
+) -> dict[str, float]:
+    batches = task.batches(generator)
+    shard = Shard(fabric, generator)
+    sums: dict[str, Any] = defaultdict(float)
+    for index, batch in enumerate(batches):
+        done = (epoch + index / len(batches)) / epochs
+        for name, loss in task.step(fabric, batch, shard, done).items():
+            sums[name] = sums[name] + loss.detach()
+    means = {name: total / len(batches) for name, total in sums.items()}
+    return {name: float(fabric.all_reduce(mean, reduce_op="mean")) for name, mean in means.items()}
+
+
+def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
+    modules, optimizers = plain
+    tensors = {
+        f"module/{name}/{key}": value
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+    for name, optimizer in optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            for key, value in slots.items():
+                tensors[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _store(
+    plain: tuple[Any, Any], folder: Path, settings: str, history: list[dict[str, float]]
+) -> None:
+    from safetensors.torch import save_file
+
+    lines = [json.dumps(line) for line in history]
+    with atomic_path(folder / STATE) as temporary:
+        save_file(_flatten(plain), temporary, {"settings": settings, "history": "\n".join(lines)})
+    write_text(folder / METRICS, "\n".join(lines) + "\n")
+
+
+def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / STATE
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} holds no training to resume.", hint="Leave --resume out to start one."
+        )
+    try:
+        with safe_open(path, "pt") as stored:
+            metadata = stored.metadata()
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}.", hint="--restart to start again") from error
+    if metadata["settings"] != settings:
+        before, now = json.loads(metadata["settings"]), json.loads(settings)
+        names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        raise UsageError(
+            f"{folder} was trained with {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
+            hint="Give the same settings with --resume, or --restart to start again.",
+        )
+    for name, module in task.modules.items():
+        prefix = f"module/{name}/"
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+    for name, optimizer in task.optimizers.items():
+        state: dict[int, dict[str, torch.Tensor]] = defaultdict(dict)
+        prefix = f"optimizer/{name}/"
+        for key, value in tensors.items():
+            if key.startswith(prefix):
+                index, slot = key.removeprefix(prefix).split("/")
+                state[int(index)][slot] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
+    return [json.loads(line) for line in metadata["history"].splitlines()]

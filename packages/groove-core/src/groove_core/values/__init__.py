@@ -1,0 +1,1 @@
+"""What flows between packages: audio, scores, drum patterns, reports."""

@@ -1,0 +1,171 @@
+"""The base of everything an action takes or returns."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from groove_core.errors import InputError, UsageError
+from groove_core.files import atomic_path, dump_json, list_files, read_json, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["KINDS", "Value", "from_json"]
+
+KINDS = {
+    "audio": "groove_core.values.audio:Audio",
+    "drum-pattern": "groove_core.values.drums:DrumPattern",
+    "report": "groove_core.values.results:Report",
+    "score": "groove_core.values.score:Score",
+}
+"""Every kind of value and the class behind it, imported when it is met."""
+
+
+class Value(abc.ABC):
+    """A value: it can be read, saved, shown and compared.
+
+    A subclass names its ``kind`` and the file endings it can be read from, and
+    has a method ``_save_<suffix>(path)`` for each ending it can be written to
+    beyond json, txt and png, which every value has.
+    """
+
+    kind: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ("json",)
+    """Endings that `read` accepts."""
+    default_formats: ClassVar[tuple[str, ...]] = ("json",)
+    """What the command line writes when nobody says otherwise."""
+
+    @abc.abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Give the value as a JSON document with its ``kind``; nothing is lost."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Make the value from what `to_json` gave."""
+
+    @abc.abstractmethod
+    def to_text(self) -> str:
+        """Show the value in a terminal."""
+
+    @abc.abstractmethod
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the value with matplotlib; needs ``groove-core[plot]``."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a value from a file; the ending says how.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, broken or holds something else.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".json":
+            return cls._from_document(read_json(path), path)
+        return cls._read_file(path)
+
+    @classmethod
+    def _read_file(cls, path: Path) -> Self:
+        raise InputError(
+            f"{path} is not a file that holds a {cls.kind}.",
+            hint=f"Give a file ending in .{' or .'.join(cls.suffixes)}.",
+        )
+
+    @classmethod
+    def _from_document(cls, document: Any, path: Path) -> Self:
+        kind = document.get("kind") if isinstance(document, dict) else None
+        if kind != cls.kind:
+            raise InputError(
+                f"{path} holds {f'a {kind}' if kind else 'no Groove value'}, not a {cls.kind}.",
+                hint=f"Give a file ending in .{' or .'.join(cls.suffixes)}.",
+            )
+        try:
+            return cls.from_json(document)
+        except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+            raise InputError(
+                f"{path} is not a valid {cls.kind}: {error!r}.",
+                hint="Save the value again with save().",
+            ) from error
+
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
+        """List the files of a folder that may hold such values."""
+        return list_files(path, cls.suffixes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the value to a file; the ending chooses the format.
+
+        Raises
+        ------
+        UsageError
+            If this kind of value cannot be written so, or the folder cannot be written.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower().lstrip(".")
+        writer = getattr(self, f"_save_{suffix}", None) or _plugin_renderer(self, suffix)
+        if writer is None:
+            raise UsageError(
+                f"A {self.kind} cannot be written as {path.suffix or 'a file without ending'}.",
+                hint=f"Choose one of {', '.join(self.formats())}.",
+            )
+        with atomic_path(path) as temporary:
+            writer(temporary)
+        return path
+
+    @classmethod
+    def formats(cls) -> list[str]:
+        """List the endings that `save` knows without any plugin."""
+        return sorted(n.removeprefix("_save_") for n in dir(cls) if n.startswith("_save_"))
+
+    def _save_json(self, path: Path) -> None:
+        write_text(path, dump_json(self.to_json()))
+
+    def _save_txt(self, path: Path) -> None:
+        write_text(path, self.to_text() + "\n")
+
+    def _save_png(self, path: Path) -> None:
+        from groove_core.plots import save_png
+
+        save_png(self.plot, path)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.to_json() == other.to_json()  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _plugin_renderer(value: Value, suffix: str) -> Any:
+    """Ask the installed packages for a renderer; only when the core has none."""
+    from groove_core import plugins
+
+    for plugin in plugins.load_all()[0]:
+        for renderer in plugin.renderers:
+            if (renderer.kind, renderer.suffix) == (value.kind, suffix):
+                run = plugins.resolve(renderer.run, owner=plugin.source)
+                return lambda path: run(value, path)
+    return None
+
+
+def from_json(document: dict[str, Any]) -> Value:
+    """Make a value of any kind from its JSON document.
+
+    Raises
+    ------
+    InputError
+        If the document is of no known kind.
+    """
+    from groove_core.plugins import resolve
+
+    kind = document.get("kind")
+    if kind not in KINDS:
+        raise InputError(
+            f"There is no value of kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
+        )
+    value: Value = resolve(KINDS[kind]).from_json(document)
+    return value

@@ -1,0 +1,292 @@
+"""Results that are numbers: tables with intervals, and points of a latent space."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_file, write_text
+from groove_core.values.base import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Codes", "Estimate", "Report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with a 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{_number(self.value)} [{_number(self.low)}, {_number(self.high)}]"
+
+
+Cell = Estimate | float | int | str | bool | None
+
+
+def _number(x: float) -> str:
+    if isinstance(x, int) or not math.isfinite(x):
+        return str(x)
+    return f"{x:.3f}" if abs(x) < 10 else f"{x:.1f}"
+
+
+def _show(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    return _number(cell) if isinstance(cell, float) else str(cell)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(Value):
+    """A table with a title and notes.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+        The first one names the rows.
+    rows : sequence of sequences of cells
+        Each a text, a number, an `Estimate` or None.
+    notes : sequence of str
+    data : dict
+        Further JSON that belongs to the result.
+    """
+
+    kind: ClassVar[str] = "report"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt")
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
+        object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise UsageError(
+                "Every row of a report needs a cell for every column.", hint="Use None for no value."
+            )
+
+    def cell(self, row: str, column: str) -> Cell:
+        """Look a cell up by the name of its row and column."""
+        at = self.columns.index(column)
+        return next(r[at] for r in self.rows if r[0] == row)
+
+    def to_json(self) -> dict[str, Any]:
+        def plain(cell: Cell) -> Any:
+            if isinstance(cell, Estimate):
+                return {"value": cell.value, "low": cell.low, "high": cell.high}
+            return cell
+
+        return {
+            "kind": self.kind,
+            "title": self.title,
+            "columns": list(self.columns),
+            "rows": [[plain(cell) for cell in row] for row in self.rows],
+            "notes": list(self.notes),
+            "data": self.data,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        rows = [
+            [Estimate(**cell) if isinstance(cell, dict) else cell for cell in row]
+            for row in document["rows"]
+        ]
+        return cls(
+            document["title"],
+            document["columns"],
+            tuple(tuple(row) for row in rows),
+            document["notes"],
+            document["data"],
+        )
+
+    def to_text(self) -> str:
+        lines = [self.title, ""]
+        table = [list(self.columns), *([_show(c) for c in row] for row in self.rows)]
+        widths = [max(len(row[i]) for row in table) for i in range(len(self.columns))]
+        for row in table:
+            cells = [row[0].ljust(widths[0])]
+            cells += [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
+            lines.append("  ".join(cells).rstrip())
+        if self.notes:
+            lines += ["", *self.notes]
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """Give the table as Markdown, for cards and documentation."""
+        lines = [
+            "| " + " | ".join(self.columns) + " |",
+            "| " + " | ".join("---" if i == 0 else "---:" for i in range(len(self.columns))) + " |",
+        ]
+        lines += ["| " + " | ".join(_show(c) for c in row) + " |" for row in self.rows]
+        return "\n".join(lines)
+
+    def _save_md(self, path: Path) -> None:
+        notes = "".join(f"\n\n{note}" for note in self.notes)
+        write_text(path, f"## {self.title}\n\n{self.to_markdown()}{notes}\n")
+
+    def _save_csv(self, path: Path) -> None:
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow([c.value if isinstance(c, Estimate) else c for c in row])
+        write_text(path, out.getvalue())
+
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}, {len(self.rows)} rows)"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = "".join(f"<th>{escape(c)}</th>" for c in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(_show(c))}</td>" for c in row) + "</tr>"
+            for row in self.rows
+        )
+        return f"<p>{escape(self.title)}</p><table><tr>{head}</tr>{body}</table>"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw every column of numbers beside each other, with its intervals."""
+        from groove_core.plots import INK, PALETTE, new_axes
+
+        numeric = [
+            i
+            for i in range(1, len(self.columns))
+            if any(isinstance(r[i], (int, float, Estimate)) for r in self.rows)
+        ]
+        ax = ax or new_axes(2.2 + 1.7 * len(numeric), 1.4 + 0.32 * len(self.rows))
+        ax.set_axis_off()
+        ax.set_title(self.title, fontsize=10, loc="left", pad=26)
+        names = [str(row[0]) for row in self.rows]
+        left = 0.16
+        width = (1 - left) / max(1, len(numeric))
+        for n, column in enumerate(numeric):
+            panel = ax.inset_axes((left + n * width, 0, width * 0.86, 1))
+            for y, row in enumerate(self.rows):
+                cell = row[column]
+                if not isinstance(cell, (int, float, Estimate)):
+                    continue
+                value = cell.value if isinstance(cell, Estimate) else float(cell)
+                if isinstance(cell, Estimate):
+                    panel.plot([cell.low, cell.high], [y, y], color=PALETTE[0], lw=2)
+                panel.plot(value, y, "o", color=INK, ms=4)
+            panel.set_title(self.columns[column].replace(" ", "\n", 1), fontsize=8)
+            panel.set_yticks(range(len(names)), names if n == 0 else [""] * len(names), fontsize=8)
+            panel.set_ylim(len(names) - 0.5, -0.5)
+            panel.margins(x=0.15)
+            panel.tick_params(labelsize=7, length=2)
+            panel.grid(axis="y", lw=0.3)
+            for side in ("top", "right"):
+                panel.spines[side].set_visible(False)
+        return ax
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Codes(Value):
+    """Points of a latent space.
+
+    Parameters
+    ----------
+    points : float array [shape=(n, dimensions)]
+    labels : sequence of str
+        What each point stands for.
+    model : str
+        Name of the model that the space belongs to.
+    """
+
+    kind: ClassVar[str] = "codes"
+    suffixes: ClassVar[tuple[str, ...]] = ("json", "csv")
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "csv")
+
+    points: npt.NDArray[np.float64]
+    labels: tuple[str, ...] = ()
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        points = np.atleast_2d(np.array(self.points, dtype=np.float64))
+        if points.ndim != 2 or not points.size or not np.isfinite(points).all():
+            raise UsageError(
+                "Codes are finite numbers of shape (points, dimensions).",
+                hint="Give one row per point.",
+            )
+        labels = tuple(self.labels) or tuple(str(i + 1) for i in range(len(points)))
+        if len(labels) != len(points):
+            raise UsageError(
+                f"There are {len(labels)} labels for {len(points)} points.", hint="Give one each."
+            )
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "labels", labels)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "model": self.model,
+            "labels": list(self.labels),
+            "points": self.points.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(document["points"], tuple(document["labels"]), document["model"])
+
+    @classmethod
+    def _read_file(cls, path: Path) -> Self:
+        check_file(path, what="a table of codes")
+        try:
+            with path.open(encoding="utf-8", newline="") as stream:
+                rows = list(csv.reader(stream))
+            points = np.array([[float(x) for x in row[1:]] for row in rows[1:]])
+            return cls(points, tuple(row[0] for row in rows[1:]))
+        except (ValueError, IndexError, UsageError) as error:
+            raise InputError(
+                f"{path} is not a table of codes: {error}.",
+                hint="Give a CSV file with a label and one number per dimension in each row.",
+            ) from error
+
+    def _save_csv(self, path: Path) -> None:
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["label", *(f"z{i + 1}" for i in range(self.points.shape[1]))])
+        for label, point in zip(self.labels, self.points.tolist(), strict=True):
+            writer.writerow([label, *point])
+        write_text(path, out.getvalue())
+
+    def to_text(self) -> str:
+        width = max(len(label) for label in self.labels)
+        rows: Sequence[str] = [
+            label.ljust(width) + "".join(f"{x:10.4f}" for x in point)
+            for label, point in zip(self.labels, self.points.tolist(), strict=True)
+        ]
+        return "\n".join(rows)
+
+    def __repr__(self) -> str:
+        return f"Codes({len(self.points)} points, {self.points.shape[1]} dimensions)"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the first two dimensions."""
+        from groove_core.plots import PALETTE, new_axes
+
+        ax = ax or new_axes(5, 5)
+        x, y = self.points[:, 0], self.points[:, min(1, self.points.shape[1] - 1)]
+        ax.plot(x, y, "o-" if len(x) <= 64 else ".", color=PALETTE[0], lw=0.5, ms=4)
+        ax.set(xlabel="z1", ylabel="z2")
+        return ax
