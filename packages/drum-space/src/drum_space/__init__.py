@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         vary,
     )
 
-__all__ = [  # noqa: RUF022 - __version__ first
+__all__ = [
     "__version__",
     "dataset",
     "decode",

@@ -178,7 +178,8 @@ def _genre_codes(
     factor = torch.linalg.cholesky(torch.cov(codes.T) + ridge) * bandwidth
     centers = codes[torch.randint(len(codes), (count,), generator=generator)]
     noise = torch.randn(count, network.latent, generator=generator)
-    return centers + temperature * noise @ factor.T
+    drawn: torch.Tensor = centers + temperature * noise @ factor.T
+    return drawn
 
 
 @action
@@ -385,7 +386,9 @@ def train(
     latent: Annotated[int, Opt("dimensions of the space", min=1, max=64)] = 4,
     epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 200,
     batch_size: Annotated[int, Opt("patterns per step", min=2, max=8192)] = 256,
-    learning_rate: Annotated[float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)] = 2e-3,
+    learning_rate: Annotated[
+        float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)
+    ] = 2e-3,
     resume: Annotated[bool, Opt("go on with an interrupted training")] = False,
     restart: Annotated[bool, Opt("discard a training that is in the folder")] = False,
     seed: Seed = 1,

@@ -90,7 +90,8 @@ class PatternSet(Value):
 
     def genre_of(self) -> npt.NDArray[np.str_]:
         """Give the genre of every pattern."""
-        return np.array(self.genres, dtype=np.str_)[self.source]
+        genres: npt.NDArray[np.str_] = np.array(self.genres, dtype=np.str_)[self.source]
+        return genres
 
     def pattern(self, index: int) -> DrumPattern:
         """Give one pattern as a value."""
@@ -183,7 +184,9 @@ class PatternSet(Value):
         ax = ax or new_axes(8, 3.4)
         image = ax.imshow(self.hits.mean(axis=0).T, aspect="auto", cmap="viridis")
         ax.set_yticks(range(len(DRUMS)), [drum.name for drum in DRUMS])
-        ax.set_xticks(range(0, STEPS, 4), [f"{s // 16 + 1}.{s % 16 // 4 + 1}" for s in range(0, STEPS, 4)])
+        ax.set_xticks(
+            range(0, STEPS, 4), [f"{s // 16 + 1}.{s % 16 // 4 + 1}" for s in range(0, STEPS, 4)]
+        )
         ax.set_xlabel("bar.beat")
         ax.figure.colorbar(image, ax=ax, label="share of patterns")
         return ax
@@ -232,7 +235,9 @@ def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
         if table.is_file():
             yield from _groove_midi(folder, table)
             continue
-        paths = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+        paths = (
+            [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+        )
         for path in paths:
             inside = path.relative_to(folder) if path != folder else Path(path.name)
             if path.suffix.lower() in MIDI:
@@ -308,7 +313,7 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         )
     parts, taken = [], set[bytes]()
     for split in reversed(SPLITS):  # test first: see the docstring
-        kept, keys = _unique(found[split], taken, dropped)
+        kept = _unique(found[split], taken, dropped)
         parts.append((split, kept))
         for rotated in rotations(kept[0]):
             taken.update(pack(rotated))
@@ -330,11 +335,11 @@ def _reasons(dropped: Counter[str]) -> str:
 
 def _unique(
     found: list[tuple[Bits, int, npt.NDArray[Any]]], taken: set[bytes], dropped: Counter[str]
-) -> tuple[tuple[Bits, npt.NDArray[Any], npt.NDArray[Any]], set[bytes]]:
+) -> tuple[Bits, npt.NDArray[Any], npt.NDArray[Any]]:
     """Keep the first of equal patterns, and none that another split has."""
     if not found:
         empty = np.zeros(0, dtype=np.int64)
-        return (np.zeros((0, STEPS, len(DRUMS)), dtype=bool), empty, empty), set()
+        return np.zeros((0, STEPS, len(DRUMS)), dtype=bool), empty, empty
     hits = np.concatenate([h for h, _, _ in found])
     source = np.concatenate([np.full(len(h), index) for h, index, _ in found])
     half_bar = np.concatenate([bar for _, _, bar in found])
@@ -348,4 +353,4 @@ def _unique(
         else:
             seen.add(key)
             keep[index] = True
-    return (hits[keep], source[keep], half_bar[keep]), seen
+    return hits[keep], source[keep], half_bar[keep]

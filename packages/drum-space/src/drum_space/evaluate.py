@@ -75,7 +75,7 @@ def evaluate_models(
         ]
         add(name, drawn, extra)
     add("held-out real", held_out, none, performance)
-    copied = rng.choice(train, count)
+    copied = rng.choice(train, count, replace=count > len(train))
     add("training copied", patterns.hits[copied], none, patterns.source[copied])
     chance = reference.hits.mean(axis=(0, 1))
     add("random bits", rng.random((count, *held_out.shape[1:])) < chance, none)
@@ -85,17 +85,20 @@ def evaluate_models(
         columns=("", *COLUMNS, *EXTRA),
         rows=tuple(rows),
         notes=(
-            "survival: entropy of the 32 step masks above 0.9 nat (Tikhonov and Yamshchikov 2020); "
-            "new: and not a training pattern.",
-            "distance: bits to the nearest training pattern. Random bits survive, too: read survival "
-            "with the distance.",
+            "survival: entropy of the 32 step masks above 0.9 nat (Tikhonov and Yamshchikov 2020);"
+            " new: and not a training pattern.",
+            "distance: bits to the nearest training pattern. Random bits survive, too: read "
+            "survival with the distance.",
             "ends, middle: held-out beats decoded from their codes, and from halfway between two.",
-            "[low, high]: 95 % bootstrap, over performances where patterns are real.",
+            "±: the wider side of the 95 % bootstrap interval; over performances where patterns "
+            "are real.",
         ),
         data={
             "hits_per_drum": {
                 "training set": dict(
-                    zip(densities["held-out real"], reference.density.round(4).tolist(), strict=True)
+                    zip(
+                        densities["held-out real"], reference.density.round(4).tolist(), strict=True
+                    )
                 ),
                 **densities,
             },

@@ -120,7 +120,8 @@ class DrumAutoencoder(nn.Module):
         A hit is where the logit exceeds its drum's threshold, set so that each drum
         is as frequent as in training. At 0.5, drums that are rare never play.
         """
-        return self.logits(codes) > self.thresholds
+        hits: Tensor = self.logits(codes) > self.thresholds
+        return hits
 
     def sample_codes(
         self, count: int, generator: torch.Generator, *, temperature: float = 1.0
@@ -134,8 +135,9 @@ class DrumAutoencoder(nn.Module):
         component = torch.multinomial(weights, count, replacement=True, generator=generator)
         noise = torch.randn(count, self.latent, generator=generator)
         noise, component = noise.to(self.prior_means), component.to(self.prior_means.device)
-        spread = torch.einsum("nij,nj->ni", self.prior_factors[component], noise)
-        return self.prior_means[component] + temperature * spread
+        spread: Tensor = torch.einsum("nij,nj->ni", self.prior_factors[component], noise)
+        codes: Tensor = self.prior_means[component] + temperature * spread
+        return codes
 
     @torch.no_grad()
     def calibrate(self, hits: Tensor, *, seed: int) -> None:
@@ -161,7 +163,7 @@ class DrumAutoencoder(nn.Module):
         logits = self.logits(drawn).flatten(0, 1).double()
         for drum in range(DRUMS):
             ordered = logits[:, drum].sort().values
-            rank = int(round((1 - float(density[drum])) * (len(ordered) - 1)))
+            rank = round((1 - float(density[drum])) * (len(ordered) - 1))
             self.thresholds[drum] = ordered[rank]
 
 
@@ -202,7 +204,7 @@ def mix(codes: Tensor, alpha: Tensor) -> Tensor:
     """
     if len(codes) % 2:
         raise UsageError("ACAI needs an even batch.", hint="--batch-size 256")
-    other = codes.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+    other: Tensor = codes.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
     return alpha[:, None] * codes + (1 - alpha[:, None]) * other
 
 
@@ -214,7 +216,8 @@ def acai_regularizer(critic: nn.Module, mixed: Tensor) -> Tensor:
     mixed : Tensor [shape=(n, 448), probabilities]
         Decoded mixtures of codes. Probabilities rather than bits, which have no gradient.
     """
-    return critic(mixed).square().mean()
+    fooled: Tensor = critic(mixed).square().mean()
+    return fooled
 
 
 def acai_critic_loss(
@@ -238,4 +241,5 @@ def acai_critic_loss(
         Share of the pattern in what the critic must call unmixed.
     """
     real = gamma * bits + (1 - gamma) * reconstructed
-    return (critic(mixed) - alpha).square().mean() + critic(real).square().mean()
+    loss: Tensor = (critic(mixed) - alpha).square().mean() + critic(real).square().mean()
+    return loss

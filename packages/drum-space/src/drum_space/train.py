@@ -181,9 +181,11 @@ def train_model(
     return model, history
 
 
-def card(settings: Settings, patterns: PatternSet, *, name: str, seed: int, data: str) -> dict[str, Any]:
+def card(
+    settings: Settings, patterns: PatternSet, *, name: str, seed: int, data: str
+) -> dict[str, Any]:
     """Fill what a card says of a training; its metrics come from `evaluate`."""
-    counts = {split: int(len(patterns.part(split))) for split in ("train", "validation", "test")}
+    counts = {split: len(patterns.part(split)) for split in ("train", "validation", "test")}
     return {
         "name": name,
         "version": "1",
@@ -198,11 +200,11 @@ def card(settings: Settings, patterns: PatternSet, *, name: str, seed: int, data
             "python": platform.python_version(),
         },
         "license": "MIT",
-        "intended_use": "Two-bar 4/4 drum patterns on a grid of sixteenths: ideas, variations, morphs.",
+        "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
         "limits": (
-            "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, funk and "
-            "latin played by ten drummers on an electronic kit. Four numbers cannot hold a pattern: "
-            "encoding and decoding a beat gives a relative of it, not the beat."
+            "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, funk "
+            "and latin played by ten drummers on an electronic kit. Four numbers cannot hold a "
+            "pattern: encoding and decoding a beat gives a relative of it, not the beat."
         ),
         "paper": "arXiv:2007.06284; ACAI: arXiv:1807.07543",
     }

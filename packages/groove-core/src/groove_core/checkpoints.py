@@ -23,7 +23,17 @@ from groove_core.files import dump_json, file_sha256
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SCHEMA", "Stored", "available", "find", "load", "read_card", "read_header", "save", "verify"]
+__all__ = [
+    "SCHEMA",
+    "Stored",
+    "available",
+    "find",
+    "load",
+    "read_card",
+    "read_header",
+    "save",
+    "verify",
+]
 
 SCHEMA = "groove.checkpoint/1"
 WEIGHTS = "model.safetensors"
@@ -270,5 +280,7 @@ def load(
         raise CheckpointError(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
         ) from error
-    runs.note_checkpoint({"name": card["name"], "version": card["version"], "sha256": card["sha256"]})
+    runs.note_checkpoint(
+        {"name": card["name"], "version": card["version"], "sha256": card["sha256"]}
+    )
     return model.to(device).eval(), card

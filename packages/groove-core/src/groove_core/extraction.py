@@ -129,7 +129,7 @@ class _Grid:
     velocity: npt.NDArray[np.uint8]
     offset_ticks: npt.NDArray[np.int8]
     misfits: npt.NDArray[np.float64]
-    """Running sums over steps of the misfit to 4, 3 and 6 parts of a beat [shape=(steps + 1, 3)]."""
+    """Running sums over steps of the misfit to quarters, thirds and sixths of a beat."""
 
 
 def _to_grid(
@@ -161,7 +161,9 @@ def _to_grid(
     return _Grid(grid_velocity, grid_offset, misfits)
 
 
-def extract_patterns(score: Score, *, bars: int = 2, stride_bars: float | None = None) -> Extraction:
+def extract_patterns(
+    score: Score, *, bars: int = 2, stride_bars: float | None = None
+) -> Extraction:
     """Cut the drums of a score into windows of whole 4/4 bars on a grid of sixteenths.
 
     Parameters
@@ -213,9 +215,7 @@ def extract_patterns(score: Score, *, bars: int = 2, stride_bars: float | None =
         silent = ~velocity.any(axis=(1, 2))
         straight, thirds, sixths = (grid.misfits[starts + size] - grid.misfits[starts]).T
         # With a tolerance, since the sums of onsets exactly on the grid are not exactly 0.
-        triplet = ~silent & (
-            np.minimum(thirds, sixths) + 1e-9 < _TRIPLET_RATIO * straight
-        )
+        triplet = ~silent & (np.minimum(thirds, sixths) + 1e-9 < _TRIPLET_RATIO * straight)
         dropped["silent"] += int(silent.sum())
         dropped["in triplets"] += int(triplet.sum())
         keep = ~silent & ~triplet
@@ -290,5 +290,3 @@ def _no_drums(name: str, unknown: int) -> InputError:
         f"{name} has no drums.",
         hint="Give a file with notes on MIDI channel 10, or name the track 'drums'.",
     )
-
-

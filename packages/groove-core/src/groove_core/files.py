@@ -76,7 +76,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
 
 
 def write_text(path: str | os.PathLike[str], content: str) -> Path:
-    """Write a text file atomically, as UTF-8 with ``\\n`` line ends."""
+    """Write a text file atomically, as UTF-8 with line feeds."""
     return write_bytes(path, content.encode())
 
 

@@ -98,23 +98,23 @@ class GrooveHooks:
 
     @hookspec
     def groove_analyzers(self) -> Sequence[Action]:  # type: ignore[empty-body]
-        """Actions that take audio or a score and give a value or a report."""
+        """List the actions that take audio or a score and give a value or a report."""
 
     @hookspec
     def groove_generators(self) -> Sequence[Action]:  # type: ignore[empty-body]
-        """Actions that take a seed and a checkpoint and give new values."""
+        """List the actions that take a seed and a checkpoint and give new values."""
 
     @hookspec
     def groove_trainers(self) -> Sequence[Action]:  # type: ignore[empty-body]
-        """Actions that take data and give a checkpoint."""
+        """List the actions that take data and give a checkpoint."""
 
     @hookspec
     def groove_datasets(self) -> Sequence[Dataset]:  # type: ignore[empty-body]
-        """Data sets that the package brings."""
+        """List the data sets that the package brings."""
 
     @hookspec
     def groove_renderers(self) -> Sequence[Renderer]:  # type: ignore[empty-body]
-        """File endings that the package adds to a kind of value."""
+        """List the file endings that the package adds to a kind of value."""
 
     # Observers only watch: they cannot change a run, and their errors are only
     # reported.

@@ -1,9 +1,10 @@
-"""The words of action signatures: one signature is the command line, the Python
-keywords, the JSON schema and the documentation of an action.
+"""The words of action signatures.
 
-A parameter without a default is an argument on the command line, the others are
-options. A parameter typed as a value (a score, a drum pattern ...) takes a path
-on the command line and an object or a path in Python.
+One signature is the command line, the Python keywords, the JSON schema and the
+documentation of an action. A parameter without a default is an argument on the
+command line, the others are options. A parameter typed as a value (a score, a
+drum pattern ...) takes a path on the command line and an object or a path in
+Python.
 
 >>> from typing import Annotated
 >>> @action
@@ -66,9 +67,7 @@ Seed = Annotated[
     int | None,
     Opt("seed of all randomness; drawn and shown when left out", min=0, max=2**32 - 1, role="seed"),
 ]
-Device = Annotated[
-    str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")
-]
+Device = Annotated[str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")]
 Checkpoint = Annotated[
     Path | None,
     Opt("trained weights: a folder, or a name; the packaged ones when left out", role="checkpoint"),
@@ -81,7 +80,7 @@ class Param:
     """One parameter of an action, as read from the signature."""
 
     name: str
-    type: type
+    type: type[Any]
     """bool, int, float, str, pathlib.Path or a subclass of Value."""
     opt: Opt
     default: Any = inspect.Parameter.empty
@@ -253,9 +252,7 @@ def _wanted(param: Param) -> str:
 def _wrong(param: Param, value: Any) -> UsageError:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return UsageError(
-        f"{param.name} cannot be {shown}.", hint=f"Give {_wanted(param)}."
-    )
+    return UsageError(f"{param.name} cannot be {shown}.", hint=f"Give {_wanted(param)}.")
 
 
 def action(function: F) -> F:

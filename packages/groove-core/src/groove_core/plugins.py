@@ -117,7 +117,7 @@ def _from_metadata(group_pattern: str) -> Iterator[Installed]:
                     module=point.value.partition(":")[0].strip(),
                     distribution=distribution.name,
                     version=distribution.version,
-                    summary=distribution.metadata.get("Summary", ""),
+                    summary=str(distribution.metadata.json.get("summary", "")),
                 )
 
 

@@ -77,7 +77,7 @@ def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
         If the soundfont is missing or broken.
     """
     if not any(len(track.notes) for track in score.tracks):
-        return Audio(np.zeros((2, int(44100 * (score.duration_s + TAIL_S)))), 44100)
+        return Audio(np.zeros((2, int(44100 * (score.duration_s + TAIL_S))), np.float32), 44100)
     soundfont = find_soundfont()
     name = renderer_name()
     try:

@@ -106,7 +106,13 @@ def run(
         Of the kind that fits the mistake.
     """
     started = start(
-        package, action, options, out=out, formats=formats, overwrite=overwrite, write=out is not None
+        package,
+        action,
+        options,
+        out=out,
+        formats=formats,
+        overwrite=overwrite,
+        write=out is not None,
     )
     for _ in started.values:
         pass

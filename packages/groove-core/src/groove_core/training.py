@@ -65,7 +65,9 @@ class Task(Protocol):
     def batches(self, generator: torch.Generator) -> Sequence[torch.Tensor]:
         """Give the batches of an epoch, each whole, on the CPU."""
 
-    def step(self, fabric: Fabric, batch: torch.Tensor, shard: Shard, done: float) -> dict[str, Any]:
+    def step(
+        self, fabric: Fabric, batch: torch.Tensor, shard: Shard, done: float
+    ) -> dict[str, Any]:
         """Learn from a batch and give its losses; `done` runs from 0 to 1 over the training."""
 
 
@@ -185,7 +187,8 @@ def _one_epoch(
         for name, loss in task.step(fabric, batch, shard, done).items():
             sums[name] = sums[name] + loss.detach()
     means = {name: total / len(batches) for name, total in sums.items()}
-    return {name: float(fabric.all_reduce(mean, reduce_op="mean")) for name, mean in means.items()}
+    reduced: dict[str, Any] = {n: fabric.all_reduce(m, reduce_op="mean") for n, m in means.items()}
+    return {name: float(loss) for name, loss in reduced.items()}
 
 
 def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
@@ -231,7 +234,7 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
         before, now = json.loads(metadata["settings"]), json.loads(settings)
         names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
         raise UsageError(
-            f"{folder} was trained with {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
+            f"{folder} has {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
             hint="Give the same settings with --resume, or --restart to start again.",
         )
     for name, module in task.modules.items():

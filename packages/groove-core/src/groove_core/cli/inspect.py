@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
@@ -133,7 +132,6 @@ def doctor(json: bool) -> None:
             detail = " ".join(f"{type(error).__name__}: {error}".split())
             checks.append({"check": name, "status": "failed", "detail": detail, "mend": mend})
 
-    attempt("python", "Install Python 3.11 or newer.", _try_python)
     attempt("sound files", "pip install --force-reinstall soundfile", _try_soundfile)
     attempt("midi", "pip install --force-reinstall symusic", _try_midi)
     attempt("soundfont", "pip install --force-reinstall midirenderer pretty_midi", _try_render)
@@ -147,12 +145,6 @@ def doctor(json: bool) -> None:
     _print({"ok": not failed, "checks": checks}, json, "\n".join([text, *mends]))
     if failed:
         raise typer.Exit(1)
-
-
-def _try_python() -> str:
-    if sys.version_info < (3, 11):
-        raise RuntimeError(f"this is Python {platform.python_version()}")
-    return platform.python_version()
 
 
 def _try_soundfile() -> str:
@@ -267,7 +259,10 @@ def models_list(json: bool) -> None:
             }
         )
     text = _columns(
-        [[r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]] for r in rows]
+        [
+            [r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]]
+            for r in rows
+        ]
     )
     _print({"models": rows}, json, text or "No checkpoints are there.")
 
@@ -278,7 +273,9 @@ def models_show(name: str, json: bool) -> None:
 
     path = _find(name)
     card, header = checkpoints.read_card(path), checkpoints.read_header(path)
-    lines = [f"{key}: {value}" for key, value in card.items() if not isinstance(value, (dict, list))]
+    lines = [
+        f"{key}: {value}" for key, value in card.items() if not isinstance(value, (dict, list))
+    ]
     for key in ("config", "data"):
         lines += [f"{key}:", *(f"  {k}: {v}" for k, v in dict(card[key]).items())]
     report = card["metrics"].get("report")

@@ -35,7 +35,8 @@ CORE_OPTIONS: dict[str, Any] = {
     "json": Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one JSON document; files are then written only with --out or --format"
+            "--json",
+            help="Print one JSON document; files are then written only with --out or --format",
         ),
     ],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress")],
@@ -63,6 +64,7 @@ class _LazyGroup(TyperGroup):
         return _command(cmd_name, names[cmd_name], lambda: None) if cmd_name in names else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Build the command that is used, or say what was meant."""
         if args[0].startswith("-"):
             return super().resolve_command(ctx, args)
         return args[0], self.build(args[0]), args[1:]
@@ -78,10 +80,10 @@ def _command(name: str, summary: str, function: Callable[..., Any]) -> Any:
 class PackageGroup(_LazyGroup):
     """``groove run``: one group per installed package."""
 
-    def names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:  # noqa: D102
         return {entry.name: entry.summary for entry in plugins.installed()}
 
-    def build(self, name: str) -> Any:
+    def build(self, name: str) -> Any:  # noqa: D102
         plugin = plugins.load(name)
         group = typer.Typer(
             cls=ActionGroup,
@@ -102,10 +104,10 @@ class ActionGroup(_LazyGroup):
 
     plugin: plugins.Plugin
 
-    def names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:  # noqa: D102
         return {action.name: action.summary for action in self.plugin.actions.values()}
 
-    def build(self, name: str) -> Any:
+    def build(self, name: str) -> Any:  # noqa: D102
         action = self.plugin.action(name)
         function = plugins.resolve(action.run, owner=self.plugin.source)
         params = describe(function)
@@ -183,7 +185,9 @@ def _parameter(param: Param) -> inspect.Parameter:
     return inspect.Parameter(
         param.name,
         inspect.Parameter.KEYWORD_ONLY,
-        annotation=Annotated[kind | None if default is None else kind, typer.Option(*flags, **about)],
+        annotation=Annotated[
+            kind | None if default is None else kind, typer.Option(*flags, **about)
+        ],
         default=default,
     )
 
@@ -257,7 +261,8 @@ def rerun(
         out = result.resolve().parent
     if format is None and not json:
         # The same endings as before, in the order they were written.
-        format = ",".join(dict.fromkeys(Path(f).suffix[1:] for f in document["files"])) or None
+        endings = dict.fromkeys(Path(f).suffix[1:] for f in document["files"])
+        format = ",".join(endings) or None  # noqa: A001
     options = {k: v for k, v in document["options"].items() if v is not None}
     _run(
         document["package"],

@@ -135,7 +135,7 @@ class Value(abc.ABC):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.to_json() == other.to_json()  # type: ignore[attr-defined]
+        return self.to_json() == other.to_json()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -164,8 +164,6 @@ def from_json(document: dict[str, Any]) -> Value:
 
     kind = document.get("kind")
     if kind not in KINDS:
-        raise InputError(
-            f"There is no value of kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
-        )
+        raise InputError(f"There is no value of kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}.")
     value: Value = resolve(KINDS[kind]).from_json(document)
     return value

@@ -114,7 +114,12 @@ class DrumPattern(Value):
 
     def __post_init__(self) -> None:
         hits = np.array(self.hits, dtype=bool)
-        if hits.ndim != 2 or hits.shape[1] != len(DRUMS) or not len(hits) or len(hits) % STEPS_PER_BAR:
+        if (
+            hits.ndim != 2
+            or hits.shape[1] != len(DRUMS)
+            or not len(hits)
+            or len(hits) % STEPS_PER_BAR
+        ):
             raise UsageError(
                 f"A drum pattern has whole bars of 16 steps by 14 drums, not shape {hits.shape}.",
                 hint="Give hits of shape (32, 14) for two bars.",

@@ -32,7 +32,8 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{_number(self.value)} [{_number(self.low)}, {_number(self.high)}]"
+        wider = max(self.high - self.value, self.value - self.low)
+        return f"{_number(self.value)} ±{_number(wider)}"
 
 
 Cell = Estimate | float | int | str | bool | None
@@ -81,7 +82,8 @@ class Report(Value):
         object.__setattr__(self, "notes", tuple(self.notes))
         if any(len(row) != len(self.columns) for row in self.rows):
             raise UsageError(
-                "Every row of a report needs a cell for every column.", hint="Use None for no value."
+                "Every row of a report needs a cell for every column.",
+                hint="Use None for no value.",
             )
 
     def cell(self, row: str, column: str) -> Cell:
@@ -121,7 +123,9 @@ class Report(Value):
     def to_text(self) -> str:
         lines = [self.title, ""]
         table = [list(self.columns), *([_show(c) for c in row] for row in self.rows)]
-        widths = [max(len(row[i]) for row in table) for i in range(len(self.columns))]
+        if len(table) < len(self.columns):  # a wide table is read more easily turned
+            table = [list(row) for row in zip(*table, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for row in table:
             cells = [row[0].ljust(widths[0])]
             cells += [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
@@ -132,12 +136,9 @@ class Report(Value):
 
     def to_markdown(self) -> str:
         """Give the table as Markdown, for cards and documentation."""
-        lines = [
-            "| " + " | ".join(self.columns) + " |",
-            "| " + " | ".join("---" if i == 0 else "---:" for i in range(len(self.columns))) + " |",
-        ]
-        lines += ["| " + " | ".join(_show(c) for c in row) + " |" for row in self.rows]
-        return "\n".join(lines)
+        rule = ["---", *["---:"] * (len(self.columns) - 1)]
+        rows = [self.columns, rule, *([_show(c) for c in row] for row in self.rows)]
+        return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
     def _save_md(self, path: Path) -> None:
         notes = "".join(f"\n\n{note}" for note in self.notes)

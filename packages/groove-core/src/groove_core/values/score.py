@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from groove_core.values.base import Value
 
 if TYPE_CHECKING:
     import pretty_midi
-    import symusic
     from matplotlib.axes import Axes
 
 __all__ = ["MAX_HOURS", "Score", "Track"]
@@ -166,7 +164,7 @@ class Score(Value):
         return cls.from_midi(path.read_bytes(), name=str(path))
 
     @classmethod
-    def _from_symusic(cls, score: symusic.core.ScoreTick) -> Self:
+    def _from_symusic(cls, score: Any) -> Self:
         def columns(events: Any, *names: str) -> Events:
             arrays = events.numpy()
             return np.stack([arrays[n].astype(np.int64) for n in names], axis=1)
@@ -193,10 +191,10 @@ class Score(Value):
             markers=tuple((e.time, e.text) for e in score.markers),
         )
 
-    def _to_symusic(self) -> symusic.core.ScoreTick:
+    def _to_symusic(self) -> Any:
         import symusic
 
-        score = symusic.Score(self.ticks_per_quarter)
+        score: Any = symusic.Score(self.ticks_per_quarter)
         score.tempos.extend([symusic.Tempo(t, mspq=us) for t, us in self.tempos.tolist()])
         score.time_signatures.extend(
             [symusic.TimeSignature(*row) for row in self.time_signatures.tolist()]
@@ -206,7 +204,7 @@ class Score(Value):
         )
         score.markers.extend([symusic.TextMeta(*item) for item in self.markers])
         for track in self.tracks:
-            out = symusic.Track(track.name, track.program, track.is_drum)
+            out: Any = symusic.Track(track.name, track.program, track.is_drum)
             out.notes.extend([symusic.Note(*row) for row in track.notes.tolist()])
             out.controls.extend([symusic.ControlChange(*row) for row in track.controls.tolist()])
             out.pitch_bends.extend([symusic.PitchBend(*row) for row in track.pitch_bends.tolist()])
@@ -261,7 +259,8 @@ class Score(Value):
     @property
     def end_tick(self) -> int:
         """Tick at which the last note ends."""
-        return max((int((t.notes[:, 0] + t.notes[:, 1]).max()) for t in self.tracks if len(t.notes)), default=0)
+        ends = [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
+        return max(ends, default=0)
 
     @property
     def duration_s(self) -> float:
@@ -322,12 +321,6 @@ class Score(Value):
         if 1 < len(self.tracks) <= len(PALETTE):
             ax.legend(fontsize="small")
         return ax
-
-
-def html_player(wav: bytes) -> str:
-    """Give an HTML player that carries its sound with it."""
-    data = base64.b64encode(wav).decode()
-    return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
 
 
 def drum_tracks(score: Score) -> Sequence[Track]:
