@@ -384,7 +384,7 @@ def train(
         Path | None, Opt("folder for the checkpoint; groove-models/drum-space/NAME when left out")
     ] = None,
     latent: Annotated[int, Opt("dimensions of the space", min=1, max=64)] = 4,
-    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 200,
+    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 300,
     batch_size: Annotated[int, Opt("patterns per step", min=2, max=8192)] = 256,
     learning_rate: Annotated[
         float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)

@@ -74,8 +74,8 @@ class DrumAutoencoder(nn.Module):
         kind: str,
         latent: int,
         encoder: tuple[int, ...] = (256, 128),
-        decoder: tuple[int, ...] = (256, 512, 448),
-        components: int = 3,
+        decoder: tuple[int, ...] = (256, 512, 512),
+        components: int = 2,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {

@@ -39,7 +39,7 @@ class Settings:
 
     kind: str
     latent: int = 4
-    epochs: int = 200
+    epochs: int = 300
     batch_size: int = 256
     learning_rate: float = 2e-3
     beta: float = 0.2

@@ -29,8 +29,9 @@ __all__ = ["Extraction", "extract_patterns", "is_triplet", "whole_pattern"]
 _DRUM_OF_NOTE = np.full(128, -1)
 _DRUM_OF_NOTE[list(FOLD)] = list(FOLD.values())
 
-# A window is in triplets when thirds or sixths of a beat explain its onsets
-# clearly better than sixteenths do; see `is_triplet`.
+# A window is in triplets when sixteenths explain its onsets badly, and thirds or
+# sixths of a beat clearly better; see `is_triplet`.
+_TRIPLET_FLOOR = 0.5
 _TRIPLET_RATIO = 0.8
 
 
@@ -101,9 +102,10 @@ def is_triplet(beats: npt.NDArray[np.float64]) -> bool:
 
     For each grid take the mean distance of the onsets to it, as a share of what
     onsets at random would have (a quarter of its spacing), so that a finer grid
-    has no advantage. Triplets are called when one of the triplet grids is better
-    than four fifths of the sixteenth grid; played straight music, which scatters
-    around both, is not.
+    has no advantage. Triplets are called when the sixteenth grid is worse than
+    half random, and a triplet grid better than four fifths of it. The first
+    condition is for loosely played straight beats, where a coarse grid looks better
+    merely because it is coarse.
 
     Parameters
     ----------
@@ -112,8 +114,13 @@ def is_triplet(beats: npt.NDArray[np.float64]) -> bool:
     """
     if not len(beats):
         return False
-    sixteenths, thirds, sixths = (float(_misfit(beats, n).mean()) for n in (4, 3, 6))
-    return min(thirds, sixths) < _TRIPLET_RATIO * sixteenths
+    return bool(_triplets(*(_misfit(beats, n).mean() for n in (4, 3, 6))))
+
+
+def _triplets(sixteenths: Any, thirds: Any, sixths: Any) -> Any:
+    """Decide from mean misfits to the three grids; see `is_triplet`."""
+    better = np.minimum(thirds, sixths) < _TRIPLET_RATIO * sixteenths
+    return better & (sixteenths > _TRIPLET_FLOOR)
 
 
 def _misfit(beats: npt.NDArray[np.float64], per_beat: int) -> npt.NDArray[np.float64]:
@@ -129,7 +136,7 @@ class _Grid:
     velocity: npt.NDArray[np.uint8]
     offset_ticks: npt.NDArray[np.int8]
     misfits: npt.NDArray[np.float64]
-    """Running sums over steps of the misfit to quarters, thirds and sixths of a beat."""
+    """Running sums over steps: misfit to quarters, thirds, sixths of a beat; onsets."""
 
 
 def _to_grid(
@@ -156,8 +163,9 @@ def _to_grid(
     grid_offset = np.zeros((steps, len(DRUMS)), np.int8)
     grid_offset[at] = np.clip(late, -half, half - 1)[loudest_last]
 
-    sums = [np.bincount(step, _misfit(beats, n), minlength=steps) for n in (4, 3, 6)]
-    misfits = np.concatenate([np.zeros((1, 3)), np.cumsum(np.stack(sums, axis=1), axis=0)])
+    parts = [_misfit(beats, n) for n in (4, 3, 6)] + [np.ones(len(beats))]
+    sums = np.stack([np.bincount(step, part, minlength=steps) for part in parts], axis=1)
+    misfits = np.concatenate([np.zeros((1, 4)), np.cumsum(sums, axis=0)])
     return _Grid(grid_velocity, grid_offset, misfits)
 
 
@@ -213,9 +221,10 @@ def extract_patterns(
         inside = starts[:, None] + np.arange(size)
         velocity = grid.velocity[inside]
         silent = ~velocity.any(axis=(1, 2))
-        straight, thirds, sixths = (grid.misfits[starts + size] - grid.misfits[starts]).T
-        # With a tolerance, since the sums of onsets exactly on the grid are not exactly 0.
-        triplet = ~silent & (np.minimum(thirds, sixths) + 1e-9 < _TRIPLET_RATIO * straight)
+        sums = grid.misfits[starts + size] - grid.misfits[starts]
+        sixteenths, thirds, sixths, count = sums.T
+        count = np.maximum(1, count)
+        triplet = ~silent & _triplets(sixteenths / count, thirds / count, sixths / count)
         dropped["silent"] += int(silent.sum())
         dropped["in triplets"] += int(triplet.sum())
         keep = ~silent & ~triplet

@@ -188,12 +188,17 @@ def _convert(param: Param, value: Any) -> Any:
     if value is None and (param.optional or param.default is None):
         return None
     if param.many:
-        if isinstance(value, (str, Path)) and param.is_value:
-            value = param.type.files(Path(value))
-        if isinstance(value, (str, Path)) or not hasattr(value, "__iter__"):
+        if isinstance(value, (str, Path, Value)) or not hasattr(value, "__iter__"):
             value = [value]
-        return [_convert_one(param, item) for item in value]
+        return [_convert_one(param, item) for one in value for item in _expand(param, one)]
     return _convert_one(param, value)
+
+
+def _expand(param: Param, item: Any) -> list[Any]:
+    """Give the files of a folder where a file of values is wanted."""
+    if param.is_value and isinstance(item, (str, Path)) and Path(item).is_dir():
+        return list(param.type.files(Path(item)))
+    return [item]
 
 
 def _convert_one(param: Param, value: Any) -> Any:

@@ -97,8 +97,8 @@ class Plugin:
 
 def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
     """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
-    near = difflib.get_close_matches(word, words, n=3, cutoff=0.55)
-    return "Did you mean " + " or ".join(form.format(n) for n in near) + "?" if near else ""
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
+    return f"Did you mean {form.format(near[0])}?" if near else ""
 
 
 def _from_metadata(group_pattern: str) -> Iterator[Installed]:

@@ -248,11 +248,11 @@ def _values(
     try:
         with _device_errors():
             result = function(**arguments)
-            many = not isinstance(result, Value)
-            values = iter(result) if many else iter([result])
-            for index, value in enumerate(values):
+            many = isinstance(result, Iterable) and not isinstance(result, Value)
+            for index, value in enumerate(result if many else [result]):
                 if not isinstance(value, Value):
-                    raise TypeError(f"{this.action} gave a {type(value).__name__}, not a value")
+                    kind = type(value).__name__
+                    raise TypeError(f"{this.action} gave something of type {kind}, not a value")
                 name = f"{this.action}-{index + 1:03d}" if many else this.action
                 writer(name, index, value)
                 documents.append(value.to_json())

@@ -1,0 +1,143 @@
+"""The loading rules, on real installed distributions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+BROKEN = {
+    "groove-import": ("import-fails", "does_not_exist"),
+    "groove-exit": ("exits", "SystemExit"),
+    "groove-hook": ("hook-raises", "boom"),
+    "groove-typo": ("typo", "groove_analysers"),
+    "groove-minor": ("too-new-minor", "API 1.99"),
+    "groove-major": ("too-new-major", "API 2.x"),
+    "groove-misnamed": ("misnamed", "names itself 'other'"),
+}
+
+
+@pytest.mark.parametrize("distribution", BROKEN)
+def test_a_broken_plugin_is_a_row_with_reason_and_repair(site, groove, distribution):
+    path = site("groove-good", distribution)
+    name, reason = BROKEN[distribution]
+    result = groove("plugins", "--json", path=path)
+    assert result.returncode == 0
+    rows = {row["name"]: row for row in json.loads(result.stdout)["plugins"]}
+    assert rows["good"]["status"] == "ok"
+    assert rows[name]["status"] == "broken"
+    assert reason in rows[name]["reason"]
+    assert "pip " in rows[name]["repair"]
+    assert distribution in rows[name]["repair"]
+    # never silent: one line on stderr, too
+    assert len([li for li in result.stderr.splitlines() if distribution in li]) == 1
+    assert groove("plugins", "--check", path=path).returncode == 3
+
+
+def test_every_command_works_beside_broken_plugins(site, groove, tmp_path):
+    path = site("groove-good", *BROKEN, "groove-twin-a", "groove-twin-b")
+    for arguments in (
+        ("--help",), ("run", "--help"), ("info",), ("models", "list"), ("models", "verify"),
+        ("run", "good", "--help"), ("run", "good", "beat", "--help"),
+        ("run", "good", "beat", "--seed", "1", "--format", "txt"),
+        ("rerun", "groove-out/good-beat-seed1/result.json"),
+    ):  # fmt: skip
+        result = groove(*arguments, path=path)
+        assert result.returncode == 0, (arguments, result.stderr)
+    for name, reason in BROKEN.values():
+        result = groove("run", name, "beat", path=path)
+        assert result.returncode == 3
+        assert reason in result.stderr
+        assert len(result.stderr.splitlines()) == 2
+        assert "Traceback" not in result.stderr
+
+
+def test_one_name_from_two_distributions_is_an_error(site, groove):
+    path = site("groove-twin-a", "groove-twin-b", "groove-good")
+    result = groove("run", "twin", "beat", path=path)
+    assert result.returncode == 3
+    assert "groove-twin-a and groove-twin-b" in result.stderr
+    assert "pip uninstall" in result.stderr
+    rows = json.loads(groove("plugins", "--json", path=path).stdout)["plugins"]
+    assert [row["status"] for row in rows if row["name"] == "twin"] == ["broken", "broken"]
+
+
+HEAVY = "torch librosa scipy numba matplotlib sklearn"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        (["--help"], []),
+        (["run", "--help"], []),
+        (["plugins"], ["groove_good"]),
+        (["run", "good", "--help"], ["groove_good"]),
+        (["run", "good", "beat", "--help"], ["groove_good", "groove_good_actions"]),
+    ],
+)
+def test_targeted_and_light(site, tmp_path, arguments, loaded):
+    code = f"""
+import sys
+from groove_core.cli.app import run_cli
+code = run_cli({arguments!r})
+names = sys.modules
+print("HEAVY", *[m for m in {HEAVY!r}.split() if m in names])
+print("LOADED", *sorted(m for m in names if m.startswith(("groove_good", "groove_watch"))))
+sys.exit(code)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**__import__("os").environ, "PYTHONPATH": site("groove-good")},
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[-2].split() == ["HEAVY"]
+    assert lines[-1].split() == ["LOADED", *loaded]
+
+
+def test_running_one_package_imports_no_other(site, groove):
+    path = site("groove-good", "groove-import", "groove-hook")
+    result = groove("run", "good", "beat", "--json", path=path)
+    assert result.returncode == 0
+    assert "broken" not in result.stderr
+
+
+def test_observers_watch_other_packages_and_cannot_break_a_run(site, groove, tmp_path):
+    path = site("groove-good", "groove-watch")
+    log = tmp_path / "log"
+    result = groove("run", "good", "beat", "--json", path=path, WATCH_LOG=str(log))
+    assert result.returncode == 0
+    assert log.read_text() == "started beat\nfinished beat\n"
+    assert "observers cannot break a run" in result.stderr
+    assert groove("run", "good", "fail", path=path, WATCH_LOG=str(log)).returncode == 1
+    assert log.read_text().endswith("failed out of cheese\n")
+
+
+def test_check_plugin_accepts_the_good_and_names_what_is_wrong(site, tmp_path):
+    import os
+
+    code = "import sys; from groove_core.testing import check_plugin; check_plugin(sys.argv[1])"
+
+    def check(distribution):
+        return subprocess.run(
+            [sys.executable, "-c", code, distribution.replace("-", "_")],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": site(distribution)},
+        )
+
+    assert check("groove-good").returncode == 0
+    assert "boom" in check("groove-hook").stderr
+    assert "not registered" in check("groove-major").stderr
+
+
+def test_a_third_party_renderer_adds_an_ending(site, groove, tmp_path):
+    result = groove("run", "good", "beat", "--format", "tab", "--seed", "1", path=site("groove-good"))
+    assert result.returncode == 0, result.stderr
+    written = tmp_path / "groove-out/good-beat-seed1/beat-001.tab"
+    assert written.read_text().startswith("TAB snare")

@@ -1,0 +1,243 @@
+"""``groove run``: options, files, documents, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from groove_core.values.audio import Audio
+from groove_core.values.drums import DrumPattern
+
+DOCUMENT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": [
+        "schema", "package", "version", "action", "options", "seed", "device", "checkpoint",
+        "result", "files",
+    ],
+    "properties": {
+        "schema": {"const": "groove.result/1"},
+        "package": {"type": "string"},
+        "version": {"type": "string"},
+        "action": {"type": "string"},
+        "options": {"type": "object"},
+        "seed": {"type": ["integer", "null"]},
+        "device": {"type": ["string", "null"]},
+        "checkpoint": {"type": ["object", "null"]},
+        "result": {"type": ["object", "array"]},
+        "files": {"type": "array", "items": {"type": "string"}},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def good(site, groove):
+    path = site("groove-good")
+    return lambda *arguments, **kwargs: groove("run", "good", *arguments, path=path, **kwargs)
+
+
+def test_files_terminal_and_document(good, tmp_path):
+    result = good("beat", "--seed", "3")
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "groove-out/good-beat-seed3"
+    assert "4 files in groove-out/good-beat-seed3" in result.stdout
+    assert "x...x..." in result.stdout
+    assert "seed 3" in result.stderr
+    names = sorted(p.name for p in folder.iterdir())
+    assert names == ["beat-001.mid", "beat-001.wav", "beat-002.mid", "beat-002.wav", "result.json"]
+    document = json.loads((folder / "result.json").read_text())
+    jsonschema.validate(document, DOCUMENT)
+    for item, name in zip(document["result"], ("beat-001", "beat-002"), strict=True):
+        beat = DrumPattern.from_json(item)
+        assert DrumPattern.read(folder / f"{name}.mid") == beat
+        assert Audio.read(folder / f"{name}.wav").peak > 0.5
+
+
+def test_json_is_one_document_and_stable(good, tmp_path):
+    first, again, other = (good("beat", "--json", "--seed", s) for s in ("1", "1", "2"))
+    jsonschema.validate(json.loads(first.stdout), DOCUMENT)
+    assert first.stdout == again.stdout != other.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_drawn_seed_is_shown_stored_and_makes_the_same_again(good, groove, site, tmp_path):
+    result = good("beat", "--out", "first", "--format", "json,txt")
+    document = json.loads((tmp_path / "first/result.json").read_text())
+    assert f"seed {document['seed']}" in result.stderr
+    again = groove("rerun", "first/result.json", path=site("groove-good"))
+    assert again.returncode == 0, again.stderr
+    for name in ("beat-001.json", "beat-002.json", "beat-001.txt"):
+        same = (tmp_path / "first-again" / name).read_bytes()
+        assert same == (tmp_path / "first" / name).read_bytes()
+
+
+def test_existing_output_needs_overwrite(good, tmp_path):
+    assert good("beat", "--out", "x", "--format", "txt").returncode == 0
+    before = (tmp_path / "x/result.json").read_bytes()
+    result = good("beat", "--out", "x", "--format", "txt")
+    assert result.returncode == 2
+    assert "--overwrite" in result.stderr
+    assert (tmp_path / "x/result.json").read_bytes() == before
+    assert good("beat", "--out", "x", "--format", "txt", "--overwrite").returncode == 0
+
+
+def test_help_shows_units_ranges_and_defaults(good):
+    text = " ".join(good("beat", "--help").stdout.split())
+    assert "Make beats from a seed." in text
+    assert "at least" not in text
+    assert "[1 to 9999 beats]" in text
+    assert "[default: 2]" in text
+    assert "rock|funk" in text
+    for option in ("--out", "--format", "--json", "--quiet", "--overwrite"):
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message", "hint"),
+    [
+        (["beat", "--count", "0"], 2, "count must be at least 1, not 0", "--count 1"),
+        (["beat", "--count", "two"], 2, "--count", "--help"),
+        (["beat", "--style", "fnk"], 2, "rock, funk", "Did you mean --style funk?"),
+        (["beat", "--cuont", "2"], 2, "--cuont", "Did you mean --count?"),
+        (["beet"], 2, "no action 'beet'", "Did you mean beat?"),
+        (["bars"], 2, "Missing argument", "--help"),
+        (["bars", "missing.mid"], 4, "missing.mid does not exist", "path"),
+        (["bars", "."], 4, "holds no", "subfolders"),
+        (["beat", "--format", "xyz"], 2, "cannot be written as .xyz", "mid"),
+        (["beat", "--out", "beat.mid"], 2, "not a folder", "--format mid"),
+        (["beat", "--out", "/proc/nowhere"], 2, "Cannot write", "--out"),
+        (["fail"], 1, "out of cheese", "--debug"),
+        (["fail", "--how", "type"], 1, "of type int", "--debug"),
+    ],
+)
+def test_errors_are_two_lines_and_a_code(good, tmp_path, arguments, code, message, hint):
+    result = good(*arguments)
+    assert result.returncode == code
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("seed")]
+    assert len(lines) == 2, result.stderr
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert lines[1].startswith("hint: ")
+    assert hint in lines[1]
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_misspelt_package(groove, site):
+    result = groove("run", "goood", "beat", path=site("groove-good"))
+    assert result.returncode == 3
+    assert "Did you mean good?" in result.stderr
+
+
+def test_debug_shows_the_traceback(good):
+    result = good("fail", "--debug")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+
+
+def test_interrupt_keeps_finished_files_and_no_partial_one(site, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "groove_core", "run", "good", "beat", "--slow", "--format", "mid",
+         "--out", "o"],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONPATH": site("groove-good")},
+    )  # fmt: skip
+    finished = tmp_path / "o/beat-001.mid"
+    deadline = time.monotonic() + 60
+    while not finished.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["beat-001.mid"]
+    DrumPattern.read(finished)
+
+
+def test_a_closed_pipe_is_not_an_error(site, tmp_path):
+    command = f"{sys.executable} -m groove_core run good beat --count 9999 --json | head -c 10"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": site("groove-good")},
+    )
+    assert result.stdout.startswith('{"schema"')
+    assert "Traceback" not in result.stderr
+
+
+def test_a_list_takes_files_or_a_folder(good, tmp_path):
+    for name in ("b", "a"):
+        DrumPattern.from_masks([1] * 32).save(tmp_path / f"in/{name}.mid")
+    DrumPattern.from_masks([1] * 16).save(tmp_path / "in/c.mid")
+    rows = json.loads(good("bars", "in", "--json").stdout)["result"]["rows"]
+    assert rows == [["0", 2], ["1", 2], ["2", 1]]
+    rows = json.loads(good("bars", "in/c.mid", "in/a.mid", "--json").stdout)["result"]["rows"]
+    assert rows == [["0", 1], ["1", 2]]
+
+
+def test_quiet(good):
+    result = good("beat", "--quiet", "--format", "txt")
+    assert result.returncode == 0
+    assert not result.stderr
+
+
+def test_completion_script_is_printed(groove):
+    result = groove("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert result.returncode == 0
+    assert "groove" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("groove run ", "good"),
+        ("groove run good b", "beat"),
+        ("groove run good beat --co", "--count"),
+        ("groove run good beat --style ", "funk"),
+    ],
+)
+def test_completion_of_names(groove, site, words, expected):
+    result = groove(
+        path=site("groove-good"),
+        _GROOVE_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split(" ")) - 1),
+        _TYPER_COMPLETE_ARGS=words,
+    )
+    assert expected in result.stdout.split(), result.stderr
+
+
+def test_doctor_info_and_models(groove, site):
+    path = site("groove-good", "groove-import")
+    result = groove("doctor", "--json", path=path)
+    checks = {c["check"]: c for c in json.loads(result.stdout)["checks"]}
+    assert checks["sound files"]["status"] == "ok"
+    assert checks["soundfont"]["status"] == "ok"
+    assert checks["midi"]["status"] == "ok"
+    assert checks["package good"]["status"] == "ok"
+    assert checks["package import-fails"]["status"] == "failed"
+    assert "pip" in checks["package import-fails"]["mend"]
+    assert result.returncode == 1
+    info = json.loads(groove("info", "--json", path=path).stdout)
+    assert info["versions"]["groove-core"]
+    assert info["packages"]["good"] == "1.2.3"
+    assert Path(info["soundfont"]).is_file()
+    assert "models" in json.loads(groove("models", "list", "--json", path=path).stdout)
+
+
+def test_rerun_refuses_what_is_no_result(groove, tmp_path):
+    (tmp_path / "a.json").write_text('{"schema": "other"}')
+    (tmp_path / "b.json").write_text("{")
+    assert groove("rerun", "a.json").returncode == 4
+    assert groove("rerun", "b.json").returncode == 4
+    assert groove("rerun", "c.json").returncode == 4

@@ -1,0 +1,187 @@
+"""Real third-party distributions, built and installed by pip, without an index."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+PACKAGE = """
+    from groove_core.hookspecs import Action, Package, hookimpl
+
+    @hookimpl
+    def groove_package():
+        return Package(name="{name}", api={api}, summary="A test package.")
+"""
+GOOD = PACKAGE + """
+    @hookimpl
+    def groove_generators():
+        return [Action("beat", "{module}_actions:beat", "Make beats."),
+                Action("fail", "{module}_actions:fail", "Fail.")]
+
+    @hookimpl
+    def groove_analyzers():
+        return [Action("bars", "{module}_actions:bars", "Count bars.")]
+
+    @hookimpl
+    def groove_renderers():
+        from groove_core.hookspecs import Renderer
+        return [Renderer(kind="drum-pattern", suffix="tab", run="{module}_actions:write_tab")]
+"""
+ACTIONS = '''
+    import time
+    from typing import Annotated, Iterator, Literal
+    from groove_core.params import Opt, Seed, action
+    from groove_core.values.drums import DrumPattern
+    from groove_core.values.results import Report
+
+    @action
+    def beat(*, count: Annotated[int, Opt("beats", unit="beats", min=1, max=9999)] = 2,
+             style: Annotated[Literal["rock", "funk"], Opt("style")] = "rock",
+             slow: Annotated[bool, Opt("wait between beats")] = False,
+             seed: Seed = None) -> Iterator[DrumPattern]:
+        """Make beats from a seed."""
+        def make():
+            for i in range(count):
+                if slow and i:
+                    time.sleep(60)
+                yield DrumPattern.from_masks([(seed + i) % 7 + 1, 0, 4, 0] * 8)
+        return make()
+
+    @action
+    def bars(beats: Annotated[list[DrumPattern], Opt("beats to count")]) -> Report:
+        """Count the bars of beats."""
+        return Report("bars", ("file", "bars"), tuple((str(i), b.bars) for i, b in enumerate(beats)))
+
+    @action
+    def fail(*, how: Annotated[str, Opt("kind of error")] = "bug") -> Report:
+        """Fail in one way or another."""
+        if how == "bug":
+            raise RuntimeError("out of cheese")
+        return 3
+
+    def write_tab(value, path):
+        path.write_text("TAB " + value.to_text())
+'''
+PLUGINS: dict[str, tuple[str, str, str]] = {
+    # distribution: (entry-point name, group, plugin module)
+    "groove-good": ("good", "groove.v1", GOOD),
+    "groove-import": ("import-fails", "groove.v1", "    import does_not_exist\n"),
+    "groove-exit": ("exits", "groove.v1", "    raise SystemExit(0)\n"),
+    "groove-hook": (
+        "hook-raises",
+        "groove.v1",
+        PACKAGE + "\n    @hookimpl\n    def groove_analyzers():\n        raise ValueError('boom')\n",
+    ),
+    "groove-typo": (
+        "typo",
+        "groove.v1",
+        PACKAGE + "\n    @hookimpl\n    def groove_analysers():\n        return []\n",
+    ),
+    "groove-minor": ("too-new-minor", "groove.v1", PACKAGE.replace("{api}", "(1, 99)")),
+    "groove-major": ("too-new-major", "groove.v2", PACKAGE.replace("{api}", "(2, 0)")),
+    "groove-twin-a": ("twin", "groove.v1", PACKAGE),
+    "groove-twin-b": ("twin", "groove.v1", PACKAGE),
+    "groove-misnamed": ("misnamed", "groove.v1", PACKAGE.replace("{name}", "other")),
+    "groove-watch": (
+        "watch",
+        "groove.v1",
+        PACKAGE + """
+    import os
+
+    @hookimpl
+    def groove_run_started(run):
+        with open(os.environ["WATCH_LOG"], "a") as log: log.write(f"started {run.action}\\n")
+
+    @hookimpl
+    def groove_run_finished(run, result):
+        with open(os.environ["WATCH_LOG"], "a") as log: log.write(f"finished {result['action']}\\n")
+        raise RuntimeError("observers cannot break a run")
+
+    @hookimpl
+    def groove_run_failed(run, error):
+        with open(os.environ["WATCH_LOG"], "a") as log: log.write(f"failed {error}\\n")
+""",
+    ),
+}
+
+
+def _write(folder: Path, distribution: str) -> Path:
+    name, group, source = PLUGINS[distribution]
+    module = distribution.replace("-", "_")
+    project = folder / distribution
+    project.mkdir()
+    fill = {"{name}": name, "{module}": module, "{api}": "(1, 0)"}
+    for key, value in fill.items():
+        source = source.replace(key, value)
+    (project / f"{module}.py").write_text(textwrap.dedent(source))
+    files = [f"{module}.py"]
+    if distribution == "groove-good":
+        (project / f"{module}_actions.py").write_text(textwrap.dedent(ACTIONS))
+        files.append(f"{module}_actions.py")
+    watch = ""
+    if distribution == "groove-watch":
+        watch = f'\n[project.entry-points."groove.observers.v1"]\nwatch = "{module}"\n'
+    (project / "pyproject.toml").write_text(
+        f"""
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "{distribution}"
+version = "1.2.3"
+description = "A test package."
+[project.entry-points."{group}"]
+{name} = "{module}"
+{watch}
+[tool.hatch.build.targets.wheel]
+include = {files}
+"""
+    )
+    return project
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory):
+    """Install distributions into folders of their own; gives a function of their names."""
+    root = tmp_path_factory.mktemp("plugins")
+    installed: dict[str, Path] = {}
+
+    def install(*distributions: str) -> str:
+        for one in distributions:
+            if one in installed:
+                continue
+            target = root / f"site-{one}"
+            subprocess.run(
+                [
+                    sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index",
+                    "--no-build-isolation", "--target", str(target), str(_write(root, one)),
+                ],
+                check=True,
+                env={**os.environ, "PIP_CONSTRAINT": ""},
+            )  # fmt: skip
+            installed[one] = target
+        return os.pathsep.join(str(installed[one]) for one in distributions)
+
+    return install
+
+
+@pytest.fixture
+def groove(tmp_path: Path):
+    """Run the groove command in an empty folder, with distributions on the path."""
+
+    def run(*arguments: str, path: str = "", cwd: Path | None = None, **env: str):
+        return subprocess.run(
+            [sys.executable, "-m", "groove_core", *arguments],
+            cwd=cwd or tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100", **env},
+        )
+
+    return run
