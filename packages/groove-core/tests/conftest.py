@@ -17,7 +17,9 @@ PACKAGE = """
     def groove_package():
         return Package(name="{name}", api={api}, summary="A test package.")
 """
-GOOD = PACKAGE + """
+GOOD = (
+    PACKAGE
+    + """
     @hookimpl
     def groove_generators():
         return [Action("beat", "{module}_actions:beat", "Make beats."),
@@ -32,6 +34,7 @@ GOOD = PACKAGE + """
         from groove_core.hookspecs import Renderer
         return [Renderer(kind="drum-pattern", suffix="tab", run="{module}_actions:write_tab")]
 """
+)
 ACTIONS = '''
     import time
     from typing import Annotated, Iterator, Literal
@@ -75,7 +78,8 @@ PLUGINS: dict[str, tuple[str, str, str]] = {
     "groove-hook": (
         "hook-raises",
         "groove.v1",
-        PACKAGE + "\n    @hookimpl\n    def groove_analyzers():\n        raise ValueError('boom')\n",
+        PACKAGE
+        + "\n    @hookimpl\n    def groove_analyzers():\n        raise ValueError('boom')\n",
     ),
     "groove-typo": (
         "typo",
@@ -90,7 +94,8 @@ PLUGINS: dict[str, tuple[str, str, str]] = {
     "groove-watch": (
         "watch",
         "groove.v1",
-        PACKAGE + """
+        PACKAGE
+        + """
     import os
 
     @hookimpl

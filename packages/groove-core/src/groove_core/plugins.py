@@ -8,7 +8,6 @@ take the others down.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from collections.abc import Iterator, Sequence
@@ -97,6 +96,8 @@ class Plugin:
 
 def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
     """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
+    import difflib
+
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
     return f"Did you mean {form.format(near[0])}?" if near else ""
 
@@ -104,6 +105,10 @@ def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
 def _from_metadata(group_pattern: str) -> Iterator[Installed]:
     seen = set()
     for distribution in metadata.distributions():
+        # Most distributions have nothing for us: a look at the text is enough to pass
+        # them over, and their metadata is never parsed.
+        if "groove." not in (distribution.read_text("entry_points.txt") or ""):
+            continue
         # An editable install can be met twice; the first on the path is the one that runs.
         key = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
         if key in seen:
@@ -126,8 +131,14 @@ def installed() -> list[Installed]:
     return sorted(_from_metadata(r"groove\.v\d+"), key=lambda e: (e.name, e.distribution))
 
 
-def find(name: str) -> Installed:
+def find(name: str, everything: list[Installed] | None = None) -> Installed:
     """Find one installed package by name, without importing it.
+
+    Parameters
+    ----------
+    name : str
+    everything : list of Installed, optional
+        What `installed` gave, where it is known already.
 
     Raises
     ------
@@ -135,7 +146,7 @@ def find(name: str) -> Installed:
         If it is not installed, is made for another major API, or if two
         distributions claim its name.
     """
-    everything = installed()
+    everything = installed() if everything is None else everything
     found = [entry for entry in everything if entry.name == name]
     if not found:
         names = sorted({entry.name for entry in everything})
@@ -177,9 +188,10 @@ def load(name: str) -> Plugin:
 def load_all() -> tuple[list[Plugin], dict[str, PluginError]]:
     """Load every installed package; those that fail come back with their error."""
     plugins, broken = [], {}
-    for name in dict.fromkeys(entry.name for entry in installed()):
+    everything = installed()
+    for name in dict.fromkeys(entry.name for entry in everything):
         try:
-            plugins.append(load(name))
+            plugins.append(_load(find(name, everything)))
         except PluginError as error:
             broken[name] = error
     return plugins, broken

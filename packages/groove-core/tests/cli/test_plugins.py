@@ -137,7 +137,9 @@ def test_check_plugin_accepts_the_good_and_names_what_is_wrong(site, tmp_path):
 
 
 def test_a_third_party_renderer_adds_an_ending(site, groove, tmp_path):
-    result = groove("run", "good", "beat", "--format", "tab", "--seed", "1", path=site("groove-good"))
+    result = groove(
+        "run", "good", "beat", "--format", "tab", "--seed", "1", path=site("groove-good")
+    )
     assert result.returncode == 0, result.stderr
     written = tmp_path / "groove-out/good-beat-seed1/beat-001.tab"
     assert written.read_text().startswith("TAB snare")

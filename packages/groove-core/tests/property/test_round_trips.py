@@ -62,7 +62,9 @@ def test_windows_do_not_depend_on_the_tempo(beat, tempo):
     if beat.bars < 2 or not beat.hits.any():
         return
     slow = extract_patterns(beat.to_score())
-    fast = extract_patterns(DrumPattern(beat.hits, beat.velocity, beat.offset_ticks, tempo).to_score())
+    fast = extract_patterns(
+        DrumPattern(beat.hits, beat.velocity, beat.offset_ticks, tempo).to_score()
+    )
     np.testing.assert_array_equal(slow.hits, fast.hits)
     assert slow.dropped == fast.dropped
 
@@ -74,7 +76,9 @@ ticks = st.integers(0, 20_000)
 def scores(draw):
     # MIDI cannot tell overlapping notes of one pitch apart: each pitch gets a grid of its own.
     def notes():
-        cells = draw(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 127)), max_size=20, unique=True))
+        cells = draw(
+            st.lists(st.tuples(st.integers(0, 40), st.integers(0, 127)), max_size=20, unique=True)
+        )
         rows = []
         for at, pitch in cells:
             length = draw(st.integers(1, 400))

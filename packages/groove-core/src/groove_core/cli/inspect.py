@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +69,8 @@ def plugins(json: bool, check: bool) -> None:
 def info(json: bool) -> None:
     """Tell versions, devices and folders."""
     import os
+    import platform
+    from importlib.util import find_spec
 
     from groove_core import plugins as loader
     from groove_core.render import find_soundfont, renderer_name
@@ -111,6 +110,8 @@ def info(json: bool) -> None:
 
 
 def _version(name: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

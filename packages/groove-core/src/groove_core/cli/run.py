@@ -6,16 +6,16 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from groove_core import plugins
-from groove_core.console import is_main_process, note, set_quiet
-from groove_core.errors import InputError
-from groove_core.files import dump_json, read_json
-from groove_core.params import Param, describe
+if TYPE_CHECKING:
+    from groove_core.params import Param
+    from groove_core.plugins import Plugin
+
+# Everything else is imported where it is used: ``groove --help`` needs none of it.
 
 __all__ = ["ActionGroup", "PackageGroup", "rerun"]
 
@@ -81,9 +81,13 @@ class PackageGroup(_LazyGroup):
     """``groove run``: one group per installed package."""
 
     def names(self) -> dict[str, str]:  # noqa: D102
+        from groove_core import plugins
+
         return {entry.name: entry.summary for entry in plugins.installed()}
 
     def build(self, name: str) -> Any:  # noqa: D102
+        from groove_core import plugins
+
         plugin = plugins.load(name)
         group = typer.Typer(
             cls=ActionGroup,
@@ -102,12 +106,15 @@ class PackageGroup(_LazyGroup):
 class ActionGroup(_LazyGroup):
     """``groove run PACKAGE``: one command per action."""
 
-    plugin: plugins.Plugin
+    plugin: Plugin
 
     def names(self) -> dict[str, str]:  # noqa: D102
         return {action.name: action.summary for action in self.plugin.actions.values()}
 
     def build(self, name: str) -> Any:  # noqa: D102
+        from groove_core import plugins
+        from groove_core.params import describe
+
         action = self.plugin.action(name)
         function = plugins.resolve(action.run, owner=self.plugin.source)
         params = describe(function)
@@ -204,6 +211,8 @@ def _run(
     overwrite: bool,
 ) -> None:
     from groove_core import runs
+    from groove_core.console import is_main_process, note, set_quiet
+    from groove_core.files import dump_json
 
     set_quiet(quiet)
     started = runs.start(
@@ -244,6 +253,10 @@ def rerun(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Make the same result again from its result.json."""
+    from groove_core import plugins
+    from groove_core.console import note
+    from groove_core.errors import InputError
+    from groove_core.files import read_json
     from groove_core.runs import RESULT_SCHEMA
 
     document = read_json(result)

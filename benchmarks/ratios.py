@@ -1,0 +1,144 @@
+"""Speed against named peers, as ratios measured side by side in one run.
+
+    python benchmarks/ratios.py                      # all
+    python benchmarks/ratios.py start                # only those whose name has "start"
+    python benchmarks/ratios.py --midi path/to/groove-midi reading
+
+Each pair runs in turn, A B A B ..., and the median of the pairwise ratios is
+reported, so that a machine that slows down slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+# As many commands as groove has (plugins, info, doctor, rerun; models: list, show,
+# verify; run), with an option each.
+BARE = """
+import typer
+app, models, run = typer.Typer(rich_markup_mode=None), typer.Typer(), typer.Typer()
+for name in ("plugins", "info", "doctor", "rerun"):
+    def command(json: bool = False) -> None: "Do it."
+    app.command(name)(command)
+for name in ("list", "show", "verify"):
+    def command(json: bool = False) -> None: "Do it."
+    models.command(name)(command)
+@run.command("sample")
+def sample(json: bool = False) -> None: "Do it."
+app.add_typer(models, name="models"); app.add_typer(run, name="run")
+app()
+"""
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def pair(name: str, ours: Callable[[], object], peer: Callable[[], object], rounds: int) -> dict:
+    """Run both in turn and give medians and their ratio."""
+    ours(), peer()  # warm the disk
+    times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
+    return {
+        "name": name,
+        "ours_s": round(statistics.median(a for a, _ in times), 4),
+        "peer_s": round(statistics.median(b for _, b in times), 4),
+        "ratio": round(statistics.median(a / b for a, b in times), 3),
+    }
+
+
+def process(*arguments: str) -> Callable[[], object]:
+    """Make a call of a whole process."""
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(arguments, check=True, capture_output=True, cwd=folder)
+
+    return run
+
+
+def start(rounds: int) -> list[dict]:
+    """Start-up: at most 1.5 times a bare typer program; sampling, at most 1.5 times torch."""
+    groove = str(Path(sys.executable).with_name("groove"))
+    bare = process(sys.executable, "-c", BARE, "--help")
+    bare_run = process(sys.executable, "-c", BARE, "plugins")
+    torch = process(sys.executable, "-c", "import torch")
+    return [
+        pair("start: groove --help / bare typer --help", process(groove, "--help"), bare, rounds),
+        # A command that runs costs typer more than --help: it imports pydantic for the options.
+        pair(
+            "start: groove plugins / bare typer command",
+            process(groove, "plugins"),
+            bare_run,
+            rounds,
+        ),
+        pair(
+            "start: groove run drum-space sample / import torch",
+            process(groove, "run", "drum-space", "sample"),
+            torch,
+            max(3, rounds // 3),
+        ),
+    ]
+
+
+def reading(folder: Path) -> list[dict]:
+    """Read every MIDI file into patterns; parse the same files with pretty_midi alone."""
+    import pretty_midi
+
+    from groove_core.errors import InputError
+    from groove_core.extraction import extract_patterns
+    from groove_core.values.score import Score
+
+    paths = sorted(folder.rglob("*.mid"))
+    found = []
+
+    def ours() -> None:
+        found.clear()
+        for path in paths:
+            with contextlib.suppress(InputError):
+                found.append(len(extract_patterns(Score.read(path))))
+
+    def peer() -> None:
+        for path in paths:
+            pretty_midi.PrettyMIDI(io.BytesIO(path.read_bytes()))
+
+    row = pair(f"reading: {len(paths)} files into patterns / pretty_midi parse", ours, peer, 1)
+    return [{**row, "patterns": sum(found), "times_faster": round(1 / row["ratio"], 1)}]
+
+
+def main() -> None:
+    """Run the benchmarks that were asked for and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("only", nargs="?", default="", help="part of a name")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--midi", type=Path, help="folder of the Groove MIDI Dataset")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = []
+    if options.only in "start":
+        rows += start(options.rounds)
+    if options.only in "reading":
+        if options.midi:
+            rows += reading(options.midi)
+        else:
+            print("reading: give --midi FOLDER", file=sys.stderr)
+    if options.json:
+        print(json.dumps(rows, indent=1))
+    for row in rows if not options.json else []:
+        print("  ".join(f"{k} {v}" if k != "name" else f"{v:60}" for k, v in row.items()))
+
+
+if __name__ == "__main__":
+    main()

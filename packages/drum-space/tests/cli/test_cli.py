@@ -1,0 +1,248 @@
+"""drum-space on the command line: the main job, bad input, training."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove_core import checkpoints
+from groove_core.values.audio import Audio
+from groove_core.values.drums import DrumPattern
+from groove_core.values.score import Score, Track
+
+ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
+
+
+def test_sample_without_any_option(groove, tmp_path):
+    result = groove("sample")
+    assert result.returncode == 0, result.stderr
+    [folder] = (tmp_path / "groove-out").iterdir()
+    assert f"16 files in groove-out/{folder.name}" in result.stdout
+    assert result.stdout.count("kick") >= 6
+    for index in range(1, 9):
+        assert DrumPattern.read(folder / f"sample-{index:03d}.mid").bars == 2
+        audio = Audio.read(folder / f"sample-{index:03d}.wav")
+        assert audio.peak > 0.5
+        assert 4 <= audio.duration_s <= 5.1
+        # heard in every half bar, not only at the start
+        level = np.abs(audio.samples).max(axis=0)[: int(4 * audio.sample_rate)]
+        assert (level.reshape(4, -1).max(axis=1) > 0.02).all()
+
+
+def test_ten_thousand_are_the_same_bytes(groove):
+    first = groove("sample", "--count", "10000", "--seed", "1", "--json")
+    again = groove("sample", "--count", "10000", "--seed", "1", "--json")
+    other = groove("sample", "--count", "10000", "--seed", "2", "--json")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == again.stdout
+    document, different = json.loads(first.stdout), json.loads(other.stdout)
+    assert len(document["result"]) == 10_000
+    assert document["result"] != different["result"]
+    assert document["checkpoint"]["name"] == "acai"
+    assert len({tuple(p["masks"]) for p in document["result"]}) >= 9500
+
+
+def test_every_format(groove, tmp_path):
+    result = groove("sample", "--count", "1", "--out", "o", "--format", "wav,mid,png,txt,json")
+    assert result.returncode == 0, result.stderr
+    names = {p.suffix for p in (tmp_path / "o").iterdir()}
+    assert names == {".wav", ".mid", ".png", ".txt", ".json"}
+    assert (tmp_path / "o/sample-001.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rerun_gives_the_same_bytes(groove, tmp_path):
+    assert groove("sample", "--count", "2", "--out", "a", "--format", "mid,wav,png").returncode == 0
+    result = subprocess.run(
+        [sys.executable, "-m", "groove_core", "rerun", "a/result.json", "--out", "b"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    for path in (tmp_path / "a").glob("sample*"):
+        assert (tmp_path / "b" / path.name).read_bytes() == path.read_bytes()
+
+
+def _bad_files(folder: Path) -> None:
+    def drums(beats, **kwargs):
+        notes = np.array([[round(480 * b), 10, 36, 90] for b in beats])
+        return Score((Track(notes, is_drum=True),), **kwargs).to_midi()
+
+    (folder / "empty.mid").touch()
+    (folder / "text.mid").write_text("this is not MIDI")
+    (folder / "truncated.mid").write_bytes(ROCK.to_score().to_midi()[:60])
+    (folder / "piano.mid").write_bytes(Score((Track(np.array([[0, 9, 60, 9]])),)).to_midi())
+    (folder / "seven.mid").write_bytes(drums(range(14), time_signatures=np.array([[0, 7, 8]])))
+    (folder / "hours.mid").write_bytes(drums([0, 1, 6 * 3600 * 2]))
+    ROCK.save(folder / "good.mid")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["vary", "nowhere.mid"], 4, "does not exist"),
+        (["vary", "."], 4, "is a folder"),
+        (["vary", "empty.mid"], 4, "is empty"),
+        (["vary", "text.mid"], 4, "not a MIDI file"),
+        (["vary", "truncated.mid"], 4, "damaged or cut short"),
+        (["vary", "piano.mid"], 4, "no drums"),
+        (["vary", "seven.mid"], 4, "7/8"),
+        (["vary", "hours.mid"], 4, "6.0 hours"),
+        (["encode", "seven.mid"], 4, "in 7/8"),
+        (["encode", "text.mid"], 4, "not a MIDI file"),
+        (["interpolate", "good.mid", "piano.mid"], 4, "no drums"),
+        (["decode", "good.mid"], 4, "not a table of codes"),
+        (["vary", "good.mid", "--amount", "nan"], 2, "nan"),
+        (["sample", "--count", "0"], 2, "at least 1"),
+        (["sample", "--device", "cuda"], 6, "not there"),
+        (["sample", "--device", "abacus"], 2, "no device 'abacus'"),
+        (["sample", "--checkpoint", "nowhere"], 5, "no checkpoint 'nowhere'"),
+        (["sample", "--checkpoint", "changed"], 5, "sha256"),
+        (["sample", "--checkpoint", "other"], 5, "for the package genre-map"),
+        (["sample", "--checkpoint", "misfit"], 5, "does not fit"),
+        (["sample", "--out", "good.mid/x"], 2, "Cannot write"),
+        (["sample", "--out", "taken"], 2, "exists already"),
+        (["sample", "--genre", "polka"], 2, "no genre 'polka'"),
+        (["train", "--data", "nowhere"], 4, "does not exist"),
+        (["train", "--data", "taken"], 4, "No file in"),
+        (["train", "--strategy", "magic"], 2, "no strategy"),
+        (["train", "--resume"], 2, "no training to resume"),
+    ],
+)
+def test_bad_input(groove, tmp_path, arguments, code, message):
+    _bad_files(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/result.json").write_text("{}")
+    acai = checkpoints.find("drum-space", "acai")
+    for name in ("changed", "other", "misfit"):
+        shutil.copytree(acai, tmp_path / name)
+    weights = tmp_path / "changed/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    for name, key, value in (
+        ("other", "package", "genre-map"),
+        ("misfit", "config", {"latent": 5}),
+    ):
+        card = json.loads((tmp_path / name / "card.json").read_text())
+        card[key] = {**card[key], **value} if isinstance(value, dict) else value
+        (tmp_path / name / "card.json").write_text(json.dumps(card))
+    before = {p for p in tmp_path.rglob("*")}
+    result = groove(*arguments, CUDA_VISIBLE_DEVICES="")
+    assert result.returncode == code, result.stderr
+    error, hint = result.stderr.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert message in error
+    assert hint.startswith("hint: ")
+    assert len(hint) > len("hint: ") + 5
+    assert "Traceback" not in result.stderr
+    assert {p for p in tmp_path.rglob("*")} == before
+
+
+def test_ctrl_c_while_sampling_ten_thousand(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "groove_core", "run", "drum-space", "sample", "--count", "10000",
+         "--format", "mid,wav", "--out", "o"],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(tmp_path.glob("o/*.wav"))) < 5:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    left = sorted((tmp_path / "o").iterdir())
+    assert 10 <= len(left) < 10_000
+    for path in left:  # all whole: no temporary file, no cut-off one
+        (DrumPattern if path.suffix == ".mid" else Audio).read(path)
+
+
+def _train(folder: Path, beats: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "groove_core", "run", "drum-space", "train", "--data", str(beats),
+         "--batch-size", "64", "--device", "cpu", "--json", *more],
+        cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def _finish(process: subprocess.Popen[str]) -> dict[str, object]:
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    document: dict[str, object] = json.loads(stdout)
+    return document
+
+
+def test_interrupted_and_resumed_is_as_unbroken(tmp_path, beats):
+    epochs = ("--epochs", "40")
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    for folder in (unbroken, broken):
+        folder.mkdir()
+    _finish(_train(unbroken, beats, *epochs))
+    process = _train(broken, beats, *epochs)
+    model = Path("groove-models/drum-space/acai")
+    metrics = broken / model / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (
+        metrics.exists() and metrics.read_text().count("\n") > 3
+    ):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    done = metrics.read_text().count("\n")
+    assert 3 < done < 40
+    again = _train(broken, beats, *epochs)
+    _, stderr = again.communicate(timeout=60)
+    assert again.returncode == 2
+    assert "--resume" in stderr
+    _finish(_train(broken, beats, *epochs, "--resume"))
+    for name in ("metrics.jsonl", "model.safetensors"):
+        assert (broken / model / name).read_bytes() == (unbroken / model / name).read_bytes(), name
+    other = _train(broken, beats, "--epochs", "41", "--resume")
+    _, stderr = other.communicate(timeout=60)
+    assert other.returncode == 2
+    assert "epochs 40, not 41" in stderr
+
+
+def test_two_processes_learn_what_one_does(tmp_path, beats):
+    losses = []
+    for name, more in (("one", ()), ("two", ("--devices", "2", "--strategy", "ddp"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        _finish(_train(folder, beats, "--epochs", "4", "--seed", "3", *more))
+        lines = (folder / "groove-models/drum-space/acai/metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line) for line in lines])
+    # Sums in another order: 32-bit rounding, grown over four epochs.
+    for one, two in zip(*losses, strict=True):
+        assert one == pytest.approx(two, rel=2e-3)
+
+
+def test_a_trained_model_can_be_named(groove, tmp_path, tiny):
+    shutil.copytree(tiny, tmp_path / "groove-models/drum-space/mine")
+    result = groove("sample", "--checkpoint", "mine", "--count", "2", "--json", "--seed", "1")
+    assert result.returncode == 0, result.stderr
+    direct = groove("sample", "--checkpoint", str(tiny), "--count", "2", "--json", "--seed", "1")
+    assert json.loads(result.stdout)["result"] == json.loads(direct.stdout)["result"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "groove_core", "models", "show", "drum-space/mine", "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    card = json.loads(shown.stdout)["card"]
+    assert card["training"]["epochs"] == 3
+    assert card["data"]["license"].startswith("unknown")
+
+
+def test_home_holds_models_too(groove, tmp_path, tiny):
+    shutil.copytree(tiny, tmp_path / "home/models/drum-space/mine")
+    result = groove("sample", "--checkpoint", "mine", "--json", GROOVE_HOME=str(tmp_path / "home"))
+    assert result.returncode == 0, result.stderr

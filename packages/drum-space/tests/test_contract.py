@@ -1,0 +1,40 @@
+"""drum-space keeps the contract of plugins."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from groove_core import checkpoints
+from groove_core.testing import check_plugin
+
+
+def test_contract():
+    plugin = check_plugin("drum_space.plugin")
+    assert list(plugin.actions) == [
+        "encode", "evaluate", "dataset", "sample", "interpolate", "vary", "decode", "train",
+    ]  # fmt: skip
+
+
+def test_python_and_plugin_have_the_same_functions():
+    import drum_space
+
+    plugin = check_plugin("drum_space.plugin")
+    assert sorted(plugin.actions) == sorted(n for n in drum_space.__all__ if n != "__version__")
+
+
+def test_import_is_light():
+    code = "import sys, drum_space, drum_space.plugin; print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
+def test_shipped_checkpoints_are_whole_and_small():
+    stored = [s for s in checkpoints.available("drum-space") if s.origin == "packaged"]
+    assert {s.name for s in stored} == {"acai", "vae", "ae", "acai16"}
+    for one in stored:
+        card = checkpoints.verify(one.path)
+        assert card["name"] == one.name
+        assert (one.path / checkpoints.WEIGHTS).stat().st_size < 1.8e6
+        for column in ("survival", "distinct", "copies", "distance"):
+            assert column in card["metrics"]["report"]["columns"]

@@ -1,0 +1,106 @@
+"""Building sets of patterns, and the shipped one."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from drum_space import dataset
+from drum_space.data import SPLITS, PatternSet, open_patterns, pack, rotations
+from groove_core.errors import InputError
+from groove_core.values.drums import DrumPattern
+
+
+def test_the_shipped_set():
+    patterns = open_patterns()
+    assert len(patterns) >= 33_000
+    assert len(set(pack(patterns.hits))) == len(patterns)
+    assert patterns.hits.any(axis=(1, 2)).all()
+    assert all(len(patterns.part(split)) > 3000 for split in SPLITS)
+    assert set(np.unique(patterns.source)) == set(range(len(patterns.sources)))
+
+
+def test_no_pattern_and_no_performance_is_in_two_splits():
+    patterns = open_patterns()
+    sources, keys = {}, {}
+    for split in SPLITS:
+        part = patterns.part(split)
+        sources[split] = set(patterns.source[part].tolist())
+        turned = rotations(patterns.hits[part])
+        keys[split] = {key for hits in turned for key in pack(hits)}
+    for a, b in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not sources[a] & sources[b]
+        assert not keys[a] & keys[b]
+
+
+def test_building_from_a_folder_keeps_genres_and_counts_what_it_drops(beats, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for path in beats.rglob("*.mid"):
+        target = folder / path.relative_to(beats)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    (folder / "broken.mid").write_bytes(b"nothing")
+    (folder / "notes.txt").write_text("not MIDI")
+    patterns = dataset([folder])
+    assert set(patterns.genre_of()) == {"rock", "funk"}
+    assert patterns.dropped["files: not readable"] == 1
+    assert len(patterns.sources) == 30
+    assert "left out" in patterns.to_text()
+    assert dataset([folder]) == patterns
+
+
+def test_zip_files_are_read(beats, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in sorted(beats.rglob("*.mid")):
+            archive.write(path, path.relative_to(beats).as_posix())
+    assert len(dataset([tmp_path])) == len(dataset([beats]))
+
+
+def test_a_pattern_that_is_also_held_out_is_not_learnt(tmp_path):
+    """The same beat in every file, rotated by a bar in every other one."""
+    beat = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 1] * 2 + [9, 0, 4, 0, 6, 0, 4, 0] * 2)
+    swapped = DrumPattern.join([beat.slice_bars(1, 1), beat.slice_bars(0, 1)])
+    for index in range(40):
+        (beat, swapped)[index % 2].save(tmp_path / f"{index}.mid")
+    patterns = dataset([tmp_path])
+    assert set(patterns.split.tolist()) == {SPLITS.index("test")}
+    assert patterns.dropped["patterns also in a split nearer to the test"] > 0
+
+
+def test_round_trips(beats, tmp_path):
+    patterns = dataset([beats])
+    assert PatternSet.read(patterns.save(tmp_path / "p.npz")) == patterns
+    assert PatternSet.read(patterns.save(tmp_path / "p.json")) == patterns
+    assert open_patterns(tmp_path / "p.npz") == patterns
+    first, again = (patterns.save(tmp_path / n).read_bytes() for n in ("a.npz", "b.npz"))
+    assert first == again
+
+
+def test_bad_folders(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        dataset([tmp_path / "nowhere"])
+    with pytest.raises(InputError, match="No file"):
+        dataset([tmp_path])
+    (tmp_path / "x.mid").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not readable"):
+        dataset([tmp_path])
+    (tmp_path / "p.npz").write_bytes(b"PK nothing")
+    with pytest.raises(InputError, match="not a set of patterns"):
+        open_patterns(tmp_path / "p.npz")
+    (tmp_path / "info.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="no column"):
+        dataset([tmp_path])
+
+
+def test_groove_midi_uses_its_own_split(tmp_path):
+    for index, split in enumerate(SPLITS):
+        beat = DrumPattern.from_masks([index + 1, 4, 0, 0] * 8)
+        beat.save(tmp_path / f"drummer1/{split}.mid")
+    rows = [f"drummer1/{s}.mid,rock/halftime,{s}" for s in SPLITS]
+    (tmp_path / "info.csv").write_text("\n".join(["midi_filename,style,split", *rows]) + "\n")
+    patterns = dataset([tmp_path])
+    assert sorted(SPLITS[s] for s in patterns.split) == sorted(SPLITS)
+    assert set(patterns.genre_of()) == {"rock"}

@@ -1,0 +1,93 @@
+"""The filter, the distances and the intervals."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drum_space.metrics import (
+    Reference,
+    bootstrap,
+    describe_set,
+    f1_score,
+    nearest_distance,
+    step_entropy,
+    survives,
+)
+from groove_core.values.drums import DrumPattern
+
+GOLDEN = Path(__file__).parents[1] / "golden/published.npz"
+
+
+def hits(masks):
+    return np.stack([DrumPattern.from_masks(row).hits for row in masks])
+
+
+def test_entropy_of_known_patterns():
+    patterns = hits([[0] * 32, [1, 0] * 16, list(range(32)), [1] * 8 + [2] * 24])
+    expected = [0, math.log(2), math.log(32), -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))]
+    np.testing.assert_allclose(step_entropy(patterns), expected, atol=1e-12)
+    assert survives(patterns).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(("model", "agreement"), [("ae", 0.94), ("vae", 0.95)])
+def test_the_published_decisions(model, agreement):
+    """Every published survivor passes; what else passes is left to the novelty rule."""
+    with np.load(GOLDEN) as golden:
+        masks, rows, kept = (golden[f"{model}_{k}"] for k in ("masks", "rows", "kept"))
+    assert rows.sum() == 10_000
+    passed = survives(hits(masks))
+    assert passed[kept].all()
+    share = rows[passed == kept].sum() / 10_000
+    assert share == pytest.approx(agreement, abs=0.01)
+
+
+def test_nearest_distance_is_the_hamming_distance():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((50, 32, 14)) < 0.1, rng.random((70, 32, 14)) < 0.1
+    brute = (a[:, None] != b[None]).sum(axis=(2, 3)).min(axis=1)
+    np.testing.assert_array_equal(nearest_distance(a, b), brute)
+    assert (nearest_distance(b, b) == 0).all()
+
+
+def test_f1():
+    a, b = (
+        hits([[1, 1] + [0] * 30, [0] * 32, [1] * 32]),
+        hits([[1, 0] + [0] * 30, [0] * 32, [2] * 32]),
+    )
+    np.testing.assert_allclose(f1_score(a, b), [2 / 3, 1, 0])
+
+
+def test_bootstrap_covers_and_respects_groups():
+    rng = np.random.default_rng(1)
+    covered = 0
+    for seed in range(100):
+        estimate = bootstrap(rng.normal(5, 1, 50), rounds=200, seed=seed)
+        covered += estimate.low <= 5 <= estimate.high
+    assert 85 <= covered <= 100
+    # 100 values of 4 groups that are all alike say no more than 4 values
+    values, groups = np.repeat([0, 0, 1, 1], 25), np.repeat(np.arange(4), 25)
+    wide, narrow = bootstrap(values, groups), bootstrap(values)
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+    assert math.isnan(bootstrap([]).value)
+
+
+def test_controls_of_the_table():
+    train = hits([[i, 0, 4, 0] * 8 for i in range(1, 9)])
+    reference = Reference(
+        train,
+        frozenset(r.tobytes() for r in np.packbits(train.reshape(8, -1), axis=1)),
+        frozenset(),
+    )
+    cells, density = describe_set(train, reference)
+    named = dict(
+        zip(("survival", "new", "distinct", "copies"), (c.value for c in cells), strict=False)
+    )
+    assert named["copies"] == named["distinct"] == 1
+    assert named["new"] == 0
+    assert density["closed hi-hat"] == pytest.approx(train[:, :, 2].sum() / 8)
+    twice, _ = describe_set(np.concatenate([train, train]), reference)
+    assert twice[2].value == 0.5
