@@ -58,7 +58,8 @@ ACTIONS = '''
     @action
     def bars(beats: Annotated[list[DrumPattern], Opt("beats to count")]) -> Report:
         """Count the bars of beats."""
-        return Report("bars", ("file", "bars"), tuple((str(i), b.bars) for i, b in enumerate(beats)))
+        rows = tuple((str(i), b.bars) for i, b in enumerate(beats))
+        return Report("bars", ("file", "bars"), rows)
 
     @action
     def fail(*, how: Annotated[str, Opt("kind of error")] = "bug") -> Report:

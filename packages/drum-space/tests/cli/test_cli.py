@@ -134,7 +134,7 @@ def test_bad_input(groove, tmp_path, arguments, code, message):
         card = json.loads((tmp_path / name / "card.json").read_text())
         card[key] = {**card[key], **value} if isinstance(value, dict) else value
         (tmp_path / name / "card.json").write_text(json.dumps(card))
-    before = {p for p in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     result = groove(*arguments, CUDA_VISIBLE_DEVICES="")
     assert result.returncode == code, result.stderr
     error, hint = result.stderr.splitlines()[-2:]
@@ -143,7 +143,7 @@ def test_bad_input(groove, tmp_path, arguments, code, message):
     assert hint.startswith("hint: ")
     assert len(hint) > len("hint: ") + 5
     assert "Traceback" not in result.stderr
-    assert {p for p in tmp_path.rglob("*")} == before
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_ctrl_c_while_sampling_ten_thousand(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_longer_beats_walk_through_the_space():
     [beat] = sample(count=1, bars=8, seed=1)
     assert beat.bars == 8
     bars = [beat.slice_bars(i).hits for i in (0, 2, 4, 6)]
-    steps = [(a != b).sum() for a, b in zip(bars, bars[1:], strict=False)]
+    steps = [(a != b).sum() for a, b in itertools.pairwise(bars)]
     assert max(steps) <= (bars[0] != bars[-1]).sum() + 20
     with pytest.raises(UsageError, match="even"):
         sample(bars=3)

@@ -112,7 +112,7 @@ def test_notes_are_folded_and_strangers_counted():
 
 def test_drums_on_another_channel_are_found_by_name():
     notes = drums(np.arange(8)).tracks[0].notes
-    melody = Track(notes + [0, 0, 30, 0], name="Lead")
+    melody = Track(notes + np.array([0, 0, 30, 0]), name="Lead")
     assert len(extract_patterns(Score((melody, Track(notes, name="Drum Kit"))))) == 1
     with pytest.raises(InputError, match="no drums"):
         extract_patterns(Score((melody,)))

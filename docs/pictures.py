@@ -1,0 +1,73 @@
+"""Draw the pictures of the READMEs: python docs/pictures.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from drum_space import sample
+from drum_space.data import open_patterns
+from drum_space.model import DrumAutoencoder
+from groove_core import checkpoints
+from groove_core.plots import INK, PALETTE
+from groove_core.values.drums import DRUMS
+
+FOLDER = Path(__file__).with_name("pictures")
+
+
+def beats() -> None:
+    """Draw eight generated beats."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), dpi=110, layout="constrained")
+    drawn = list(sample(count=8, seed=5))
+    # One set of rows for all, so that the eye can compare.
+    rows = [i for i in range(len(DRUMS)) if any(b.hits[:, i].any() for b in drawn)]
+    for index, (ax, beat) in enumerate(zip(figure.subplots(2, 4).flat, drawn, strict=True)):
+        for y, drum in enumerate(rows):
+            steps = np.nonzero(beat.hits[:, drum])[0]
+            ax.barh(y, 0.86, left=steps - 0.43, height=0.74, color=PALETTE[drum % len(PALETTE)])
+        for step in range(0, 33, 4):
+            ax.axvline(step - 0.5, color=INK, lw=0.9 if step % 16 == 0 else 0.25, zorder=0)
+        names = [DRUMS[i].name for i in rows] if index % 4 == 0 else [""] * len(rows)
+        ax.set_yticks(range(len(rows)), names)
+        ax.set(xlim=(-0.5, 31.5), ylim=(len(rows) - 0.5, -0.5), xticks=[])
+        ax.tick_params(length=0, labelsize=8)
+        for side in ax.spines.values():
+            side.set_visible(False)
+    figure.suptitle("groove run drum-space sample --seed 5", fontsize=10, family="monospace")
+    figure.savefig(FOLDER / "beats.png", metadata={"Software": None})
+
+
+def latent_map() -> None:
+    """Draw the codes of 6,000 patterns in two dimensions, by genre."""
+    from matplotlib.figure import Figure
+    from sklearn.manifold import TSNE
+
+    patterns = open_patterns()
+    model, _ = checkpoints.load("drum-space", "acai", DrumAutoencoder)
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(patterns), 6000, replace=False)
+    with torch.no_grad():
+        codes = model.encode(torch.from_numpy(patterns.hits[chosen])).numpy()
+    points = TSNE(perplexity=40, init="pca", random_state=0).fit_transform(codes)
+    genres = patterns.genre_of()[chosen]
+    shown = ("rock", "latin", "funk", "jazz", "afrobeat", "hiphop")
+    figure = Figure(figsize=(6.4, 5.2), dpi=110, layout="constrained")
+    ax = figure.add_subplot()
+    rest = ~np.isin(genres, shown)
+    ax.scatter(*points[rest].T, s=2, color="#c8ccd4", label="other")
+    for genre, color in zip(shown, PALETTE, strict=False):
+        ax.scatter(*points[genres == genre].T, s=3, color=color, label=genre)
+    ax.legend(markerscale=4, fontsize=8, frameon=False)
+    ax.set_axis_off()
+    ax.set_title("6,000 beats in the ACAI's four dimensions, flattened by t-SNE", fontsize=9)
+    figure.savefig(FOLDER / "map.png", metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    beats()
+    latent_map()

@@ -1,0 +1,5 @@
+"""Without torch, what needs it is not collected; `tests/unit/test_light.py` says what must work."""
+
+from importlib.util import find_spec
+
+collect_ignore = [] if find_spec("torch") else ["src/groove_core/training.py"]

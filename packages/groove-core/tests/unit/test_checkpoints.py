@@ -1,0 +1,131 @@
+"""Checkpoints: folders with a hash, read without torch, loaded strictly."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from groove_core import checkpoints
+from groove_core.errors import CheckpointError
+
+torch = pytest.importorskip("torch")
+
+
+class Net(torch.nn.Module):
+    """A network as packages have them: built from its config."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.config = {"width": width}
+        self.layer = torch.nn.Linear(2, width)
+
+
+class OtherNet(Net):
+    """Another class of the same shape."""
+
+
+CARD = {
+    "name": "net", "version": "1", "package": "tests", "data": {}, "metrics": {}, "seed": 1,
+    "made_with": {}, "license": "MIT", "intended_use": "tests", "limits": "", "paper": "",
+}  # fmt: skip
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return checkpoints.save(tmp_path / "net", Net(3), CARD)
+
+
+def test_there_and_back(saved):
+    model, card = checkpoints.load("tests", saved, Net)
+    again = checkpoints.save(saved.parent / "again", model, CARD)
+    assert checkpoints.read_card(again) == card
+    assert (again / "model.safetensors").read_bytes() == (saved / "model.safetensors").read_bytes()
+    assert checkpoints.read_header(saved)["layer.weight"]["shape"] == [3, 2]
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["again", "net"]
+
+
+def test_half_precision_comes_back_as_float(saved):
+    half = checkpoints.save(saved.parent / "half", Net(3), CARD, half=True)
+    assert checkpoints.read_header(half)["layer.weight"]["dtype"] == "F16"
+    model, _ = checkpoints.load("tests", half, Net)
+    assert model.layer.weight.dtype == torch.float32
+
+
+def test_an_incomplete_card_is_never_written(tmp_path):
+    with pytest.raises(CheckpointError, match="lacks limits"):
+        checkpoints.save(tmp_path / "x", Net(3), {k: v for k, v in CARD.items() if k != "limits"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def _edit(folder, **changes):
+    path = folder / "card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sha256": "0" * 64}, "has sha256"),
+        ({"package": "genre-map"}, "for the package genre-map, not tests"),
+        ({"model": "os:system"}, "for the model os:system"),
+        ({"config": {"width": 4}}, "does not fit"),
+        ({"config": {"depth": 4}}, "does not fit"),
+        ({"schema": "groove.checkpoint/9"}, "groove.checkpoint/9"),
+    ],
+)
+def test_what_does_not_fit_is_refused(saved, changes, message):
+    _edit(saved, **changes)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        checkpoints.load("tests", saved, Net)
+    assert caught.value.hint
+
+
+def test_another_class_is_refused(saved):
+    with pytest.raises(CheckpointError, match="for the model"):
+        checkpoints.load("tests", saved, OtherNet)
+
+
+def test_damaged_files(saved, tmp_path):
+    weights = saved / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match="sha256"):
+        checkpoints.verify(saved)
+    weights.write_bytes(content[:5])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        checkpoints.verify(saved)
+    weights.write_bytes(b"\xff" * 100)
+    with pytest.raises(CheckpointError, match="header claims"):
+        checkpoints.verify(saved)
+    (saved / "card.json").write_text("{")
+    with pytest.raises(CheckpointError, match="is broken"):
+        checkpoints.read_card(saved)
+    with pytest.raises(CheckpointError, match="no card.json"):
+        checkpoints.find("tests", tmp_path)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.find("tests", "nowhere")
+
+
+def test_search_order(saved, tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("GROOVE_HOME", str(tmp_path / "home"))
+    checkpoints.save(tmp_path / "home/models/tests/net", Net(5), CARD)
+    assert checkpoints.load("tests", "net", Net)[1]["config"] == {"width": 5}
+    checkpoints.save(tmp_path / "work/groove-models/tests/net", Net(7), CARD)
+    assert checkpoints.load("tests", "net", Net)[1]["config"] == {"width": 7}
+    assert checkpoints.load("tests", saved, Net)[1]["config"] == {"width": 3}
+    assert [s.origin for s in checkpoints.available("tests")] == ["project", "home"]
+
+
+def test_models_commands_read_without_torch(groove, saved):
+    shown = groove("models", "show", str(saved))
+    assert shown.returncode == 0
+    assert "layer.weight  F32 [3, 2]" in shown.stdout
+    assert groove("models", "verify", str(saved)).returncode == 0
+    _edit(saved, sha256="0" * 64)
+    failed = groove("models", "verify", str(saved))
+    assert failed.returncode == 5
+    assert "failed" in failed.stdout
+    assert groove("models", "show", "nothing").returncode == 5

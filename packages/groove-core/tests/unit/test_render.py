@@ -1,0 +1,66 @@
+"""Scores become sound, with no system library."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from groove_core.errors import InputError, UsageError
+from groove_core.render import TAIL_S, render, renderer_name
+from groove_core.values.drums import DrumPattern
+from groove_core.values.score import Score, Track
+
+ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=120)
+
+
+@pytest.fixture(autouse=True)
+def _wheel_renderer(monkeypatch):
+    monkeypatch.setenv("GROOVE_RENDERER", "midirenderer")
+
+
+def test_a_beat_is_loud_enough_and_as_long_as_it_is():
+    audio = render(ROCK.to_score())
+    assert audio.peak == pytest.approx(10 ** (-1 / 20), abs=1e-3)
+    assert 3.8 <= audio.duration_s <= 4.0 + TAIL_S
+    assert audio.samples.shape[0] == 2
+    # a kick at 0, 1, 2 and 3 s: the level rises there
+    level = np.abs(audio.samples).max(axis=0)
+    for second in range(4):
+        at = int(second * audio.sample_rate)
+        assert level[at : at + 2400].max() > 0.1
+
+
+@pytest.mark.parametrize("pitch", [48, 60, 69, 81])
+def test_notes_are_in_tune(pitch):
+    score = Score((Track(np.array([[0, 1920, pitch, 100]]), program=73),))  # flute
+    audio = render(score)
+    mono = audio.samples.mean(axis=0)[4800 : 4800 + 65_536]
+    spectrum = np.abs(np.fft.rfft(mono * np.hanning(len(mono)), 2**20))
+    hz = spectrum.argmax() * audio.sample_rate / 2**20
+    expected = 440 * 2 ** ((pitch - 69) / 12)
+    # the flute's second harmonic may be the loudest: the pitch class counts
+    cents = 1200 * np.log2(hz / expected)
+    assert abs((cents + 600) % 1200 - 600) < 15
+
+
+def test_the_same_bytes_again():
+    first, again = render(ROCK.to_score()), render(ROCK.to_score())
+    np.testing.assert_array_equal(first.samples, again.samples)
+
+
+def test_no_notes_are_silence():
+    audio = render(DrumPattern.from_masks([0] * 32).to_score())
+    assert audio.peak == 0
+    assert audio.duration_s > 0
+
+
+def test_bad_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("GROOVE_SOUNDFONT", str(tmp_path / "no.sf2"))
+    with pytest.raises(InputError, match="does not exist"):
+        render(ROCK.to_score())
+    (tmp_path / "no.sf2").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot render"):
+        render(ROCK.to_score())
+    monkeypatch.setenv("GROOVE_RENDERER", "kazoo")
+    with pytest.raises(UsageError, match="kazoo"):
+        renderer_name()
