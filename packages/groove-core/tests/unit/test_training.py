@@ -103,7 +103,9 @@ def test_shards_are_the_parts_of_one_whole():
 
 
 def test_epochs_and_seeds_share_no_numbers():
-    draws = {torch.rand(1, generator=epoch_generator(s, e)).item() for s in range(5) for e in range(5)}
+    draws = {
+        torch.rand(1, generator=epoch_generator(s, e)).item() for s in range(5) for e in range(5)
+    }
     assert len(draws) == 25
 
 

@@ -120,11 +120,17 @@ class Report(Value):
             document["data"],
         )
 
+    def turned(self) -> Report:
+        """Swap rows and columns."""
+        head, *rows = zip(self.columns, *self.rows, strict=True)
+        names = tuple(str(cell) for cell in head)
+        return Report(self.title, names, tuple(rows), self.notes, self.data)
+
     def to_text(self) -> str:
+        if len(self.rows) + 1 < len(self.columns):  # a wide table is read more easily turned
+            return self.turned().to_text()
         lines = [self.title, ""]
         table = [list(self.columns), *([_show(c) for c in row] for row in self.rows)]
-        if len(table) < len(self.columns):  # a wide table is read more easily turned
-            table = [list(row) for row in zip(*table, strict=True)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for row in table:
             cells = [row[0].ljust(widths[0])]

@@ -1,0 +1,97 @@
+"""Write the generated parts of the documentation, or check them: python docs/generate.py [--check].
+
+A part stands between ``<!-- generated: NAME ARGUMENTS -->`` and ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from groove_core import checkpoints, plugins
+from groove_core.hookspecs import GrooveHooks
+from groove_core.params import markdown_table
+from groove_core.values.drums import DRUMS
+from groove_core.values.results import Report
+
+ROOT = Path(__file__).resolve().parents[1]
+PART = re.compile(r"(<!-- generated: ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def drums() -> str:
+    """List the 14 drums and the notes folded onto each."""
+    rows = ["| bit | drum | note | folded notes |", "| --- | --- | --- | --- |"]
+    for bit, drum in enumerate(DRUMS):
+        rows.append(f"| {bit} | {drum.name} | {drum.note} | {', '.join(map(str, drum.folded))} |")
+    return "\n".join(rows)
+
+
+def hooks() -> str:
+    """List the hooks and what each is for."""
+    rows = ["| hook | what it is for |", "| --- | --- |"]
+    for name, hook in inspect.getmembers(GrooveHooks, inspect.isfunction):
+        arguments = ", ".join(p for p in inspect.signature(hook).parameters if p != "self")
+        rows.append(f"| `{name}({arguments})` | {inspect.getdoc(hook)} |")
+    return "\n".join(rows)
+
+
+def actions(package: str) -> str:
+    """Describe every action of a package and its options."""
+    parts = []
+    plugin = plugins.load(package)
+    for action in plugin.actions.values():
+        table = markdown_table(plugins.resolve(action.run))
+        parts.append(f"### {action.name}\n\n{action.summary}\n\n{table}")
+    return "\n\n".join(parts)
+
+
+def evaluation(package: str) -> str:
+    """Put the tables of the shipped cards into one: models, then controls."""
+    reports = {
+        stored.name: Report.from_json(checkpoints.read_card(stored.path)["metrics"]["report"])
+        for stored in checkpoints.available(package)
+        if stored.origin == "packaged"
+    }
+    first = next(iter(reports.values()))
+    rows = [report.rows[0] for report in reports.values()] + list(first.rows[1:])
+    table = Report(first.title, first.columns, tuple(rows), first.notes).turned()
+    return table.to_markdown() + "\n\n" + "\n".join(f"- {note}" for note in table.notes)
+
+
+PARTS: dict[str, Callable[..., str]] = {
+    "drums": drums,
+    "hooks": hooks,
+    "actions": actions,
+    "evaluation": evaluation,
+}
+
+
+def main() -> int:
+    """Write or check; gives 1 if something is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if it would")
+    check = parser.parse_args().check
+    stale = []
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("packages/*/*.md")]):
+        text = path.read_text(encoding="utf-8")
+
+        def fill(found: re.Match[str]) -> str:
+            name, *arguments = found[2].split()
+            return f"{found[1]}{PARTS[name](*arguments)}\n{found[3]}"
+
+        new = PART.sub(fill, text)
+        if new != text:
+            stale.append(str(path.relative_to(ROOT)))
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    if stale and check:
+        print(f"out of date: {', '.join(stale)}; python docs/generate.py", file=sys.stderr)
+    return int(bool(stale and check))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

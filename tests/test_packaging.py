@@ -1,0 +1,71 @@
+"""What pip installs: wheels with everything in them, that work outside the repository."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> dict[str, Path]:
+    out = tmp_path_factory.mktemp("wheels")
+    for package in sorted((ROOT / "packages").iterdir()):
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-index",
+             "--no-build-isolation", "-w", str(out), str(package)],
+            check=True,
+        )  # fmt: skip
+    return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
+
+
+def test_wheels_carry_data_weights_types_and_licences(wheels):
+    names = set(zipfile.ZipFile(wheels["drum_space"]).namelist())
+    for name in ("py.typed", "dataset/patterns.npz", "dataset/LICENSES.md"):
+        assert f"drum_space/{name}" in names
+    for model in ("acai", "vae", "ae", "acai16"):
+        assert f"drum_space/weights/{model}/card.json" in names
+        assert f"drum_space/weights/{model}/model.safetensors" in names
+    assert "groove_core/py.typed" in zipfile.ZipFile(wheels["groove_core"]).namelist()
+    assert all(
+        any("licenses/" in n for n in zipfile.ZipFile(w).namelist()) for w in wheels.values()
+    )
+    assert not any(n.endswith("state.safetensors") for n in names)
+
+
+def test_wheels_are_small(wheels):
+    assert wheels["groove_core"].stat().st_size < 200_000
+    assert wheels["drum_space"].stat().st_size < 8_000_000
+
+
+def test_a_beat_from_the_wheels_outside_the_repository(wheels, tmp_path):
+    """Installed into a folder of their own, in front of everything else."""
+    site = tmp_path / "site"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target",
+         str(site), *map(str, wheels.values())],
+        check=True,
+    )  # fmt: skip
+    code = "import drum_space, sys; assert drum_space.__file__.startswith(sys.argv[1]); \
+from groove_core.cli.app import run_cli; sys.exit(run_cli(['run', 'drum-space', 'sample']))"
+    import os
+
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(site)],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(site)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert len(list(tmp_path.glob("groove-out/*/*.wav"))) == 8
+
+
+def test_versions_are_written_once():
+    for package in (ROOT / "packages").iterdir():
+        text = (package / "pyproject.toml").read_text()
+        assert 'dynamic = ["version"]' in text
+        assert not any(line.startswith("version =") for line in text.splitlines())
