@@ -9,7 +9,15 @@ import numpy as np
 import torch
 
 from drum_space.data import Bits, PatternSet
-from drum_space.metrics import COLUMNS, Reference, bootstrap, describe_set, f1_score, survives
+from drum_space.metrics import (
+    COLUMNS,
+    Reference,
+    bootstrap,
+    describe_set,
+    f1_score,
+    nearest_distance,
+    survives,
+)
 from drum_space.model import DrumAutoencoder
 from groove_core.console import track
 from groove_core.errors import InputError
@@ -17,7 +25,7 @@ from groove_core.values.results import Cell, Report
 
 __all__ = ["evaluate_models"]
 
-EXTRA = ("ends survive", "middle survives", "F1")
+EXTRA = ("ends survive", "middle survives", "ends, distance", "middle, distance", "F1")
 
 
 def _decode(model: DrumAutoencoder, codes: torch.Tensor) -> Bits:
@@ -71,6 +79,8 @@ def evaluate_models(
         extra: list[Cell] = [
             bootstrap(survives(ends), performance),
             bootstrap(survives(middle), performance),
+            bootstrap(nearest_distance(ends, reference.hits), performance),
+            bootstrap(nearest_distance(middle, reference.hits), performance),
             bootstrap(f1_score(held_out, ends), performance),
         ]
         add(name, drawn, extra)
@@ -89,7 +99,8 @@ def evaluate_models(
             " new: and not a training pattern.",
             "distance: bits to the nearest training pattern. Random bits survive, too: read "
             "survival with the distance.",
-            "ends, middle: held-out beats decoded from their codes, and from halfway between two.",
+            "ends, middle: held-out beats decoded from their codes, and from halfway between two;"
+            " a space without holes has as typical beats in the middle as at the ends.",
             "±: the wider side of the 95 % bootstrap interval; over performances where patterns "
             "are real.",
         ),
