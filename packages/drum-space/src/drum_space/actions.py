@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 
 from groove_core.console import note, track
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.params import Checkpoint, DataPath, Device, Opt, Seed, action, draw_seed
 from groove_core.values.drums import STEPS_PER_BAR, DrumPattern
 from groove_core.values.results import Codes, Report
@@ -152,7 +152,6 @@ def _genre_codes(
     import torch
 
     from drum_space.data import open_patterns
-    from groove_core.plugins import did_you_mean
 
     patterns = open_patterns()
     train = patterns.part("train")

@@ -41,7 +41,12 @@ Bits = npt.NDArray[np.bool_]
 
 def pack(hits: Bits) -> list[bytes]:
     """Give one hashable key per pattern [shape=(n, 32, 14)]."""
-    return [row.tobytes() for row in np.packbits(hits.reshape(len(hits), -1), axis=1)]
+    return [row.tobytes() for row in _bits(hits)]
+
+
+def _bits(hits: Bits) -> npt.NDArray[np.uint8]:
+    """Pack patterns to 56 bytes each [shape=(n, 56)]."""
+    return np.packbits(hits.reshape(len(hits), STEPS * len(DRUMS)), axis=1)
 
 
 def rotations(hits: Bits) -> Iterator[Bits]:
@@ -99,7 +104,7 @@ class PatternSet(Value):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
-            "bits": np.packbits(self.hits.reshape(len(self), -1), axis=1),
+            "bits": _bits(self.hits),
             "source": self.source.astype("<u2"),
             "half_bar": self.half_bar.astype("<u2"),
             "split": self.split.astype("u1"),
@@ -318,13 +323,15 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         for rotated in rotations(kept[0]):
             taken.update(pack(rotated))
     parts.reverse()
+    # Sources of which nothing was kept are not listed.
+    used, source = np.unique(np.concatenate([k[1] for _, k in parts]), return_inverse=True)
     return PatternSet(
         hits=np.concatenate([kept[0] for _, kept in parts]),
-        source=np.concatenate([kept[1] for _, kept in parts]),
+        source=source,
         half_bar=np.concatenate([kept[2] for _, kept in parts]),
         split=np.concatenate([np.full(len(k[0]), SPLITS.index(s)) for s, k in parts]),
-        sources=tuple(names),
-        genres=tuple(genres),
+        sources=tuple(names[i] for i in used),
+        genres=tuple(genres[i] for i in used),
         dropped=dict(sorted((+dropped).items())),
     )
 

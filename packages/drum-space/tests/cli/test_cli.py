@@ -193,14 +193,14 @@ def test_interrupted_and_resumed_is_as_unbroken(tmp_path, beats):
     metrics = broken / model / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (
-        metrics.exists() and metrics.read_text().count("\n") > 3
+        metrics.exists() and metrics.read_text().count("\n") > 0
     ):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     done = metrics.read_text().count("\n")
-    assert 3 < done < 40
+    assert 0 < done < 40
     again = _train(broken, beats, *epochs)
     _, stderr = again.communicate(timeout=60)
     assert again.returncode == 2

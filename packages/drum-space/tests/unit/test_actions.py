@@ -132,7 +132,8 @@ def test_evaluate_measures_what_the_card_says():
     report = evaluate(count=2000, checkpoints=["acai"], seed=1)
     card = checkpoints.read_card(checkpoints.find("drum-space", "acai"))
     told = Report.from_json(card["metrics"]["report"])
-    for column in ("survival", "distinct", "copies", "distance", "hits"):
+    # not the share of distinct patterns, which falls with their number
+    for column in ("survival", "copies", "distance", "hits", "middle survives", "F1"):
         now, then = report.cell("acai", column), told.cell("acai", column)
         assert now.low <= then.high, column
         assert then.low <= now.high, column

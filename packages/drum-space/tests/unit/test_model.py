@@ -67,7 +67,7 @@ def test_the_critic_learns_to_tell_mixtures():
         loss.backward()
         optimizer.step()
     constant = 0.5**2 / 12  # variance of alpha, before the second term
-    assert float(loss) < 1.5 * constant
+    assert loss.item() < 1.5 * constant
 
 
 @pytest.mark.parametrize("kind", ["ae", "vae", "acai"])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
-from groove_core.errors import CheckpointError, PluginError
+from groove_core.errors import CheckpointError, PluginError, did_you_mean
 from groove_core.files import dump_json, file_sha256
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def find(package: str, wanted: str | Path) -> Path:
     names = [one.name for one in stored]
     raise CheckpointError(
         f"{package} has no checkpoint {str(wanted)!r}.",
-        hint=plugins.did_you_mean(str(wanted), names) or f"There is {', '.join(names) or 'none'}.",
+        hint=did_you_mean(str(wanted), names) or f"There is {', '.join(names) or 'none'}.",
     )
 
 

@@ -6,6 +6,8 @@ its own, so that scripts can tell a wrong option from a broken file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "CheckpointError",
     "DeviceError",
@@ -13,6 +15,7 @@ __all__ = [
     "InputError",
     "PluginError",
     "UsageError",
+    "did_you_mean",
 ]
 
 
@@ -72,3 +75,11 @@ class DeviceError(GrooveError):
     """A device that is not there or has no memory left."""
 
     exit_code = 6
+
+
+def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
+    """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
+    return f"Did you mean {form.format(near[0])}?" if near else ""

@@ -13,23 +13,22 @@ registers the module that holds its observers in ``groove.observers.v1`` too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import Any
 
 import pluggy
-
-if TYPE_CHECKING:
-    from groove_core.runs import Run
 
 __all__ = [
     "API_VERSION",
     "GROUP",
     "OBSERVER_GROUP",
+    "RESULT_SCHEMA",
     "Action",
     "Dataset",
     "GrooveHooks",
     "Package",
     "Renderer",
+    "Run",
     "hookimpl",
     "hookspec",
 ]
@@ -39,6 +38,9 @@ API_VERSION = (1, 0)
 
 GROUP = f"groove.v{API_VERSION[0]}"
 OBSERVER_GROUP = f"groove.observers.v{API_VERSION[0]}"
+
+RESULT_SCHEMA = "groove.result/1"
+"""What the result document of a run looks like."""
 
 hookspec = pluggy.HookspecMarker("groove")
 hookimpl = pluggy.HookimplMarker("groove")
@@ -87,6 +89,35 @@ class Renderer:
     """File ending without the dot, for example ``musicxml``."""
     run: str
     """``module:function`` of ``(value, path)`` that writes the file at ``path``."""
+
+
+@dataclass
+class Run:
+    """One run of an action, as observers see it."""
+
+    package: str
+    version: str
+    action: str
+    options: dict[str, Any]
+    seed: int | None = None
+    device: str | None = None
+    checkpoint: dict[str, Any] | None = None
+    files: list[str] = field(default_factory=list)
+
+    def document(self, result: Any) -> dict[str, Any]:
+        """Give the result document; it has no time or place in it, so it can be compared."""
+        return {
+            "schema": RESULT_SCHEMA,
+            "package": self.package,
+            "version": self.version,
+            "action": self.action,
+            "options": self.options,
+            "seed": self.seed,
+            "device": self.device,
+            "checkpoint": self.checkpoint,
+            "result": result,
+            "files": self.files,
+        }
 
 
 class GrooveHooks:

@@ -30,8 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from groove_core.errors import UsageError
-from groove_core.plugins import did_you_mean
+from groove_core.errors import UsageError, did_you_mean
 from groove_core.values.base import Value
 
 __all__ = [

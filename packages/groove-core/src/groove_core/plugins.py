@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
 import pluggy
 
-from groove_core.errors import PluginError, UsageError
+from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.hookspecs import (
     API_VERSION,
     GROUP,
@@ -92,14 +92,6 @@ class Plugin:
                 or f"groove run {self.package.name} --help lists its actions.",
             )
         return self.actions[name]
-
-
-def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
-    """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
-    import difflib
-
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
-    return f"Did you mean {form.format(near[0])}?" if near else ""
 
 
 def _from_metadata(group_pattern: str) -> Iterator[Installed]:

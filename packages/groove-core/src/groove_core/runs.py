@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +14,15 @@ from groove_core import plugins
 from groove_core.console import is_main_process, note
 from groove_core.errors import DeviceError, UsageError
 from groove_core.files import dump_json, write_text
+from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.params import Param, bind, describe, draw_seed, plain
 from groove_core.values.base import Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
 
-RESULT_SCHEMA = "groove.result/1"
 MANY = 64
 """From this value on, sound is only written when it was asked for by --format."""
 _EXPENSIVE = ("wav", "png")
-
-
-@dataclass
-class Run:
-    """One run of an action, as observers see it."""
-
-    package: str
-    version: str
-    action: str
-    options: dict[str, Any]
-    seed: int | None = None
-    device: str | None = None
-    checkpoint: dict[str, Any] | None = None
-    files: list[str] = field(default_factory=list)
-
-    def document(self, result: Any) -> dict[str, Any]:
-        """Give the result document; it has no time or place in it, so it can be compared."""
-        return {
-            "schema": RESULT_SCHEMA,
-            "package": self.package,
-            "version": self.version,
-            "action": self.action,
-            "options": self.options,
-            "seed": self.seed,
-            "device": self.device,
-            "checkpoint": self.checkpoint,
-            "result": result,
-            "files": self.files,
-        }
 
 
 _current: ContextVar[Run | None] = ContextVar("groove_run", default=None)

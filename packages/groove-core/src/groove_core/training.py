@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Shard", "Task", "cosine", "epoch_generator", "fit", "launch"]
 
 STATE = "state.safetensors"
+STORE_EVERY_S = 2.0
 METRICS = "metrics.jsonl"
 
 
@@ -122,8 +123,9 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train for a number of epochs and give the mean losses of each.
 
-    The folder receives ``state.safetensors`` after every epoch and ``metrics.jsonl``
-    with one line per epoch. Ctrl-C leaves both whole.
+    The folder receives ``state.safetensors`` and ``metrics.jsonl``, one line per epoch,
+    after the first epoch, the last, and every `STORE_EVERY_S` seconds between. Ctrl-C
+    leaves both whole.
 
     Raises
     ------
@@ -147,6 +149,7 @@ def fit(
     optimizers = {name: fabric.setup_optimizers(o) for name, o in task.optimizers.items()}
     plain = task.modules, task.optimizers
     task.modules, task.optimizers = wrapped, optimizers  # type: ignore[assignment]
+    stored, stored_s = len(history), -math.inf
     try:
         for epoch in _epochs(len(history), epochs):
             start = time.perf_counter()
@@ -158,14 +161,17 @@ def fit(
                     hint="Train with a smaller --learning-rate.",
                 )
             history.append({"epoch": epoch + 1, **losses})
-            if fabric.is_global_zero:
-                _store(plain, folder, settings, history)
-            fabric.barrier()
+            now = time.perf_counter()
+            if epoch + 1 == epochs or now - stored_s > STORE_EVERY_S:
+                if fabric.is_global_zero:
+                    _store(plain, folder, settings, history)
+                stored, stored_s = len(history), now
             if (epoch + 1) % max(1, epochs // 10) == 0:
                 shown = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-                note(f"epoch {epoch + 1}/{epochs}: {shown} ({time.perf_counter() - start:.1f} s)")
+                note(f"epoch {epoch + 1}/{epochs}: {shown} ({now - start:.1f} s)")
     except KeyboardInterrupt:
-        note(f"stopped after epoch {len(history)}; --resume goes on from there")
+        if stored:
+            note(f"stopped; --resume goes on after epoch {stored}")
         raise
     finally:
         task.modules, task.optimizers = plain

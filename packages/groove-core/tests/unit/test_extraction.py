@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
-from groove_core.extraction import extract_patterns, is_triplet
+from groove_core.extraction import extract_patterns
 from groove_core.values.drums import DrumPattern
+from groove_core.values.grid import is_triplet
 from groove_core.values.score import Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)

@@ -10,7 +10,7 @@ import typer
 
 from groove_core.__about__ import __version__
 from groove_core.cli.run import PackageGroup, rerun
-from groove_core.errors import GrooveError
+from groove_core.errors import GrooveError, did_you_mean
 
 __all__ = ["app", "run_cli"]
 
@@ -159,8 +159,6 @@ def _report(error: Exception) -> int:
 
 
 def _usage(error: Any) -> tuple[str, str]:
-    from groove_core.plugins import did_you_mean
-
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(context.get_help() if context else error.format_message())

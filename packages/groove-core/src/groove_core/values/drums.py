@@ -17,6 +17,14 @@ import numpy.typing as npt
 from groove_core.errors import UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
+from groove_core.values.grid import (
+    DRUMS,
+    FOLD,
+    STEPS_PER_BAR,
+    TICKS_PER_STEP,
+    Drum,
+    whole_grid,
+)
 from groove_core.values.score import Score, Track
 
 if TYPE_CHECKING:
@@ -32,44 +40,8 @@ __all__ = [
     "DrumPattern",
 ]
 
-STEPS_PER_BAR = 16
-TICKS_PER_STEP = 120
-"""Resolution of micro-timing: 480 ticks per quarter note."""
 DEFAULT_VELOCITY = 100
 _MARKER = "groove:steps="
-
-
-@dataclass(frozen=True, slots=True)
-class Drum:
-    """One row of a pattern."""
-
-    name: str
-    note: int
-    """General MIDI note it is played with."""
-    folded: tuple[int, ...]
-    """Notes that are read as this drum."""
-
-
-# One table for the whole product. It folds General MIDI percussion and the extra
-# notes of Roland kits (22, 26, 58) onto 14 drums; notes outside it are counted
-# and left out. No published pattern uses bit 9; it takes the small percussion.
-DRUMS = (
-    Drum("kick", 36, (35, 36)),
-    Drum("snare", 38, (37, 38, 39, 40)),
-    Drum("closed hi-hat", 42, (22, 42, 44)),
-    Drum("floor tom", 41, (41, 43, 58)),
-    Drum("low tom", 45, (45, 47)),
-    Drum("open hi-hat", 46, (26, 46)),
-    Drum("high tom", 48, (48, 50)),
-    Drum("crash", 49, (49, 52, 55, 57)),
-    Drum("ride", 51, (51, 53, 59)),
-    Drum("cowbell", 56, (54, 56, 69, 70, 80, 81)),
-    Drum("high bongo", 60, (60,)),
-    Drum("low bongo", 61, (61,)),
-    Drum("mute conga", 62, (62, 63)),
-    Drum("low conga", 64, (64,)),
-)
-FOLD = {note: index for index, drum in enumerate(DRUMS) for note in drum.folded}
 
 Grid = npt.NDArray[Any]
 
@@ -254,13 +226,11 @@ class DrumPattern(Value):
         InputError
             If it has no drums, is not in 4/4, or is played in triplets.
         """
-        from groove_core.extraction import whole_pattern
-
         start, steps = 0, None
         for tick, text in score.markers:
             if text.startswith(_MARKER) and text[len(_MARKER) :].isdigit():
                 start, steps = tick, int(text[len(_MARKER) :])
-        hits, velocity, offset, tempo = whole_pattern(score, start=start, steps=steps, name=name)
+        hits, velocity, offset, tempo = whole_grid(score, start=start, steps=steps, name=name)
         return cls(hits, velocity, offset, tempo)
 
     @classmethod
