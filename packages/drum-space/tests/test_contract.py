@@ -38,3 +38,17 @@ def test_shipped_checkpoints_are_whole_and_small():
         assert (one.path / checkpoints.WEIGHTS).stat().st_size < 1.8e6
         for column in ("survival", "distinct", "copies", "distance"):
             assert column in card["metrics"]["report"]["columns"]
+
+
+def test_models_commands_do_not_import_torch():
+    for command in (["list"], ["show", "drum-space/acai"], ["verify"]):
+        code = f"""
+import sys
+from groove_core.cli.app import run_cli
+code = run_cli(["models", *{command!r}])
+print("torch" in sys.modules, code)
+"""
+        out = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert out.stdout.splitlines()[-1] == "False 0"

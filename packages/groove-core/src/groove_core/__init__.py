@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         PluginError,
         UsageError,
     )
-    from groove_core.render import render
     from groove_core.runs import run
     from groove_core.values.audio import Audio
     from groove_core.values.drums import DrumPattern
@@ -39,7 +38,6 @@ _HOMES = {
     "Report": "groove_core.values.results",
     "Score": "groove_core.values.score",
     "UsageError": "groove_core.errors",
-    "render": "groove_core.render",
     "run": "groove_core.runs",
 }
 
@@ -55,14 +53,12 @@ __all__ = [  # noqa: RUF022 - __version__ first
     "Report",
     "Score",
     "UsageError",
-    "render",
     "run",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        # Not cached in globals(): ``render`` is also the name of a submodule.
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

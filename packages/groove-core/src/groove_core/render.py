@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,8 @@ def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
     soundfont = find_soundfont()
     name = renderer_name()
     try:
-        wav = (_fluidsynth if name == "fluidsynth" else _midirenderer)(score.to_midi(), soundfont)
+        midi = _with_tail(score).to_midi()
+        wav = (_fluidsynth if name == "fluidsynth" else _midirenderer)(midi, soundfont)
         audio = _decode(wav)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         raise InputError(
@@ -92,6 +94,17 @@ def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
     fade = min(samples.shape[1], int(0.05 * audio.sample_rate))
     samples[:, samples.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
+
+
+def _with_tail(score: Score) -> Score:
+    """Add an event without effect after the end: some renderers stop at the last one."""
+    end = score.end_tick
+    per_second = float(score.tempo_at(end)) / 60 * score.ticks_per_quarter
+    undefined_controller = 102
+    row = [[end + int(TAIL_S * per_second) + 1, undefined_controller, 0]]
+    first, *others = score.tracks
+    longer = replace(first, controls=np.concatenate([first.controls, row]))
+    return replace(score, tracks=(longer, *others))
 
 
 def _decode(wav: bytes) -> Audio:

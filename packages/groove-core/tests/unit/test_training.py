@@ -50,8 +50,9 @@ def test_it_learns_and_keeps_a_log(tmp_path):
     assert max(task.seen) < 1
 
 
-@pytest.mark.parametrize("stop", [1, 7])
-def test_resumed_is_as_unbroken(tmp_path, stop):
+@pytest.mark.parametrize(("stop", "every_s"), [(1, 9), (7, 9), (7, 0)])
+def test_resumed_is_as_unbroken(tmp_path, monkeypatch, stop, every_s):
+    monkeypatch.setattr("groove_core.training.STORE_EVERY_S", every_s)
     unbroken = Line()
     fit(launch("cpu"), unbroken, epochs=12, folder=tmp_path / "a", seed=1)
 

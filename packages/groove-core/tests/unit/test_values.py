@@ -188,3 +188,14 @@ def test_every_value_can_be_shown_and_saved(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         rock().save(tmp_path / "v.xyz")
     assert not (tmp_path / "v.xyz").exists()
+
+
+def test_names_of_the_package_are_what_they_say():
+    import types
+
+    import groove_core
+
+    for name in groove_core.__all__:
+        assert not isinstance(getattr(groove_core, name), types.ModuleType), name
+    with pytest.raises(AttributeError):
+        groove_core.nothing  # noqa: B018
