@@ -26,7 +26,7 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
 
 def test_wheels_carry_data_weights_types_and_licences(wheels):
     names = set(zipfile.ZipFile(wheels["drum_space"]).namelist())
-    for name in ("py.typed", "dataset/patterns.npz", "dataset/LICENSES.md"):
+    for name in ("py.typed", "patterns/patterns.npz", "patterns/LICENSES.md"):
         assert f"drum_space/{name}" in names
     for model in ("acai", "vae", "ae", "acai16"):
         assert f"drum_space/weights/{model}/card.json" in names

@@ -360,7 +360,7 @@ def evaluate(
     with two equal bars; survival at the ends and in the middle of interpolations of
     held-out pairs; reconstruction F1 on held-out performances.
     """
-    from drum_space.evaluate import evaluate_models
+    from drum_space.evaluation import evaluate_models
 
     names = checkpoints or ["acai", "vae", "ae", "acai16"]
     networks = {Path(n).name: _load(n, Path(n), device)[0] for n in names}
@@ -400,8 +400,8 @@ def train(
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from drum_space.evaluate import evaluate_models
-    from drum_space.train import Settings, card, train_model
+    from drum_space.evaluation import evaluate_models
+    from drum_space.training import Settings, card, train_model
     from groove_core import checkpoints
     from groove_core.console import is_main_process
 

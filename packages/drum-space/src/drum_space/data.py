@@ -33,7 +33,7 @@ STEPS = 32
 STRIDE_BARS = 0.5
 """Windows start every half bar; their rotations by half bars count as the same pattern."""
 SPLITS = ("train", "validation", "test")
-SHIPPED = Path(__file__).with_name("dataset") / "patterns.npz"
+SHIPPED = Path(__file__).with_name("patterns") / "patterns.npz"
 MIDI = (".mid", ".midi")
 
 Bits = npt.NDArray[np.bool_]
@@ -324,10 +324,10 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
             taken.update(pack(rotated))
     parts.reverse()
     # Sources of which nothing was kept are not listed.
-    used, source = np.unique(np.concatenate([k[1] for _, k in parts]), return_inverse=True)
+    used, renumbered = np.unique(np.concatenate([k[1] for _, k in parts]), return_inverse=True)
     return PatternSet(
         hits=np.concatenate([kept[0] for _, kept in parts]),
-        source=source,
+        source=renumbered,
         half_bar=np.concatenate([kept[2] for _, kept in parts]),
         split=np.concatenate([np.full(len(k[0]), SPLITS.index(s)) for s, k in parts]),
         sources=tuple(names[i] for i in used),

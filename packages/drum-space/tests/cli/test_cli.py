@@ -161,7 +161,7 @@ def test_ctrl_c_while_sampling_ten_thousand(tmp_path):
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
     left = sorted((tmp_path / "o").iterdir())
-    assert 10 <= len(left) < 10_000
+    assert 5 <= len(left) < 10_000
     for path in left:  # all whole: no temporary file, no cut-off one
         (DrumPattern if path.suffix == ".mid" else Audio).read(path)
 

@@ -15,7 +15,7 @@ from drum_space.model import (
     mix,
     vae_kl,
 )
-from drum_space.train import DrumTask, Settings
+from drum_space.training import DrumTask, Settings
 from groove_core.errors import UsageError
 from groove_core.training import fit, launch
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR, DrumPattern
-from groove_core.values.grid import find_onsets, meters, no_drums, to_grid, triplets
+from groove_core.values.grid import find_onsets, marked_span, meters, no_drums, to_grid, triplets
 from groove_core.values.score import Score
 
 __all__ = ["Extraction", "extract_patterns"]
@@ -84,7 +84,9 @@ def extract_patterns(
     early = quarter / 8  # half a step: such an early hit belongs to the next bar
     dropped: Counter[str] = Counter()
     found: list[tuple[npt.NDArray[Any], ...]] = []
-    for start, end, top, bottom in meters(score):
+    marked, steps = marked_span(score)
+    spans = meters(score) if steps is None else [(marked, np.inf, 4, 4)]
+    for start, end, top, bottom in spans:
         here = (onsets.tick >= start - early) & (onsets.tick < end - early)
         if not here.any():
             continue
@@ -93,7 +95,7 @@ def extract_patterns(
             length = int(ticks.max()) / quarter * 4 + 1
             dropped[f"in {top}/{bottom}"] += max(1, round(length / stride))
             continue
-        grid = to_grid(ticks, onsets.drum[here], onsets.velocity[here], quarter)
+        grid = to_grid(ticks, onsets.drum[here], onsets.velocity[here], quarter, steps)
         starts = np.arange(0, len(grid.velocity) - size + 1, stride)
         rest = len(grid.velocity) - (starts[-1] + size if len(starts) else 0)
         if rest > 0 and grid.velocity[-rest:].any():
@@ -106,7 +108,9 @@ def extract_patterns(
         sums = grid.misfits[starts + size] - grid.misfits[starts]
         sixteenths, thirds, sixths, count = sums.T
         count = np.maximum(1, count)
-        triplet = ~silent & triplets(sixteenths / count, thirds / count, sixths / count)
+        triplet = (
+            ~silent & (steps is None) & triplets(sixteenths / count, thirds / count, sixths / count)
+        )
         dropped["silent"] += int(silent.sum())
         dropped["in triplets"] += int(triplet.sum())
         keep = ~silent & ~triplet

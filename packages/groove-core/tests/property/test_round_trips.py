@@ -109,7 +109,10 @@ def scores(draw):
         events(st.integers(200_000, 2_000_000)),
         events(st.integers(1, 12), st.sampled_from([2, 4, 8])),
         events(st.integers(-7, 7), st.integers(0, 1)),
-        tuple((t, draw(text)) for t in draw(st.lists(ticks, max_size=2, unique=True))),
+        *(
+            tuple((t, draw(text)) for t in draw(st.lists(ticks, max_size=2, unique=True)))
+            for _ in "ab"
+        ),
     )
 
 

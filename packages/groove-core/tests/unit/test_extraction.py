@@ -169,3 +169,13 @@ def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(InputError) as caught:
         DrumPattern.read(tmp_path / "baet.mid")
     assert str(near) in caught.value.hint
+
+
+def test_files_that_we_wrote_say_where_they_begin_and_end():
+    """A silent second bar, and an early first hit that is written a bar later."""
+    offset = np.zeros((32, 14))
+    offset[0, 0] = -9
+    beat = DrumPattern.from_masks([1] + [0] * 31, offset_ticks=offset)
+    windows = extract_patterns(beat.to_score())
+    assert windows.patterns() == [beat]
+    assert not windows.dropped

@@ -20,6 +20,7 @@ from groove_core.values.base import Value
 from groove_core.values.grid import (
     DRUMS,
     FOLD,
+    MARKER,
     STEPS_PER_BAR,
     TICKS_PER_STEP,
     Drum,
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 DEFAULT_VELOCITY = 100
-_MARKER = "groove:steps="
 
 Grid = npt.NDArray[Any]
 
@@ -214,7 +214,7 @@ class DrumPattern(Value):
             ticks_per_quarter=4 * TICKS_PER_STEP,
             tempos=np.array([[0, round(6e7 / self.tempo_bpm)]]),
             time_signatures=np.array([[0, 4, 4]]),
-            markers=((start, f"{_MARKER}{len(self.hits)}"),),
+            markers=((start, f"{MARKER}{len(self.hits)}"),),
         )
 
     @classmethod
@@ -226,12 +226,7 @@ class DrumPattern(Value):
         InputError
             If it has no drums, is not in 4/4, or is played in triplets.
         """
-        start, steps = 0, None
-        for tick, text in score.markers:
-            if text.startswith(_MARKER) and text[len(_MARKER) :].isdigit():
-                start, steps = tick, int(text[len(_MARKER) :])
-        hits, velocity, offset, tempo = whole_grid(score, start=start, steps=steps, name=name)
-        return cls(hits, velocity, offset, tempo)
+        return cls(*whole_grid(score, name=name))
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:

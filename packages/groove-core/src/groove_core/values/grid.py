@@ -14,6 +14,7 @@ from groove_core.values.score import Score, drum_tracks
 __all__ = [
     "DRUMS",
     "FOLD",
+    "MARKER",
     "STEPS_PER_BAR",
     "TICKS_PER_STEP",
     "Drum",
@@ -21,6 +22,7 @@ __all__ = [
     "Onsets",
     "find_onsets",
     "is_triplet",
+    "marked_span",
     "meters",
     "no_drums",
     "to_grid",
@@ -31,6 +33,8 @@ __all__ = [
 STEPS_PER_BAR = 16
 TICKS_PER_STEP = 120
 """Resolution of micro-timing: 480 ticks per quarter note."""
+MARKER = "groove:steps="
+"""MIDI marker at the first step of a pattern that we wrote, with its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +192,19 @@ def to_grid(
     return Grid(grid_velocity, grid_offset, misfits)
 
 
+def marked_span(score: Score) -> tuple[int, int | None]:
+    """Give the tick at which a pattern that we wrote begins, and its steps; else 0 and None."""
+    for tick, text in score.markers:
+        steps = text.removeprefix(MARKER)
+        if text.startswith(MARKER) and steps.isdigit() and 0 < int(steps) < 100_000:
+            return tick, int(steps)
+    return 0, None
+
+
 def whole_grid(
-    score: Score, *, start: int, steps: int | None, name: str
+    score: Score, *, name: str
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], float]:
     """Put the whole of a score on the grid: hits, velocity, offset in ticks, tempo.
-
-    Parameters
-    ----------
-    start : int [ticks]
-        Where the first bar begins.
-    steps : int or None
-        Length, where it is known; else up to the bar of the last hit.
 
     Raises
     ------
@@ -206,6 +212,7 @@ def whole_grid(
         If there are no drums, or they are not in 4/4 or in triplets.
     """
     onsets = find_onsets(score)
+    start, steps = marked_span(score)
     if not len(onsets.tick) and steps is None:
         raise no_drums(name, onsets.unknown)
     quarter = score.ticks_per_quarter
@@ -220,7 +227,6 @@ def whole_grid(
             hint="Give a beat in 4/4, or cut the 4/4 part out.",
         )
     ticks = onsets.tick - start
-    # A file that says where its pattern starts was written on our grid.
     if steps is None and is_triplet(ticks / quarter):
         raise InputError(
             f"{name} is played in triplets; drum patterns have sixteenths.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -56,7 +56,6 @@ class Track:
         Tick, controller and value.
     pitch_bends : int array [shape=(n, 2)]
         Tick and value, -8192 to 8191.
-    lyrics : sequence of (tick, text)
     """
 
     notes: Events
@@ -65,12 +64,10 @@ class Track:
     is_drum: bool = False
     controls: Events = _none
     pitch_bends: Events = _none
-    lyrics: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
         for name, columns in (("notes", 4), ("controls", 3), ("pitch_bends", 2)):
             object.__setattr__(self, name, _events(getattr(self, name), columns))
-        object.__setattr__(self, "lyrics", _texts(self.lyrics))
 
     def to_json(self) -> dict[str, Any]:
         """Give the track as plain lists."""
@@ -81,7 +78,6 @@ class Track:
             "notes": self.notes.tolist(),
             "controls": self.controls.tolist(),
             "pitch_bends": self.pitch_bends.tolist(),
-            "lyrics": [list(item) for item in self.lyrics],
         }
 
 
@@ -106,7 +102,7 @@ class Score(Value):
         Tick, numerator, denominator. Before the first one: 4/4.
     key_signatures : int array [shape=(n, 3)]
         Tick, sharps (negative: flats), and 0 for major or 1 for minor.
-    markers : sequence of (tick, text)
+    markers, lyrics : sequence of (tick, text)
     """
 
     kind: ClassVar[str] = "score"
@@ -118,13 +114,15 @@ class Score(Value):
     tempos: Events = _none
     time_signatures: Events = _none
     key_signatures: Events = _none
-    markers: tuple[tuple[int, str], ...] = field(default=())
+    markers: tuple[tuple[int, str], ...] = ()
+    lyrics: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tracks", tuple(self.tracks))
         for name, columns in (("tempos", 2), ("time_signatures", 3), ("key_signatures", 3)):
             object.__setattr__(self, name, _events(getattr(self, name), columns))
         object.__setattr__(self, "markers", _texts(self.markers))
+        object.__setattr__(self, "lyrics", _texts(self.lyrics))
 
     # reading and writing ---------------------------------------------------------
 
@@ -178,9 +176,10 @@ class Score(Value):
                     is_drum=t.is_drum,
                     controls=columns(t.controls, "time", "number", "value"),
                     pitch_bends=columns(t.pitch_bends, "time", "value"),
-                    lyrics=tuple((e.time, e.text) for e in t.lyrics),
                 )
                 for t in score.tracks
+                # Lyrics come as a track of their own, even where they did not go as one.
+                if len(t.notes) or len(t.controls) or len(t.pitch_bends)
             ),
             ticks_per_quarter=score.ticks_per_quarter,
             tempos=np.array([(e.time, e.mspq) for e in score.tempos]),
@@ -189,6 +188,7 @@ class Score(Value):
             ),
             key_signatures=np.array([(e.time, e.key, e.tonality) for e in score.key_signatures]),
             markers=tuple((e.time, e.text) for e in score.markers),
+            lyrics=tuple((e.time, e.text) for t in score.tracks for e in t.lyrics),
         )
 
     def _to_symusic(self) -> Any:
@@ -208,8 +208,12 @@ class Score(Value):
             out.notes.extend([symusic.Note(*row) for row in track.notes.tolist()])
             out.controls.extend([symusic.ControlChange(*row) for row in track.controls.tolist()])
             out.pitch_bends.extend([symusic.PitchBend(*row) for row in track.pitch_bends.tolist()])
-            out.lyrics.extend([symusic.TextMeta(*item) for item in track.lyrics])
             score.tracks.append(out)
+        if self.lyrics or not self.tracks:
+            # symusic 0.6 writes tempo and metre out of order where there is no track.
+            words: Any = symusic.Track()
+            words.lyrics.extend([symusic.TextMeta(*item) for item in self.lyrics])
+            score.tracks.append(words)
         return score
 
     def to_midi(self) -> bytes:
@@ -238,6 +242,7 @@ class Score(Value):
             "time_signatures": self.time_signatures.tolist(),
             "key_signatures": self.key_signatures.tolist(),
             "markers": [list(item) for item in self.markers],
+            "lyrics": [list(item) for item in self.lyrics],
             "tracks": [track.to_json() for track in self.tracks],
         }
 
