@@ -92,10 +92,12 @@ def extract_patterns(
             continue
         ticks = onsets.tick[here] - start
         if top != bottom:
-            length = int(ticks.max()) / quarter * 4 + 1
-            dropped[f"in {top}/{bottom}"] += max(1, round(length / stride))
+            played = int(ticks.max()) / quarter * 4 + 1
+            dropped[f"in {top}/{bottom}"] += max(1, round(played / stride))
             continue
-        grid = to_grid(ticks, onsets.drum[here], onsets.velocity[here], quarter, steps)
+        # Where the metre ends, so does the last window: no silence is made up behind it.
+        length = steps if np.isinf(end) else int((end - start) * 4 / quarter)
+        grid = to_grid(ticks, onsets.drum[here], onsets.velocity[here], quarter, length)
         starts = np.arange(0, len(grid.velocity) - size + 1, stride)
         rest = len(grid.velocity) - (starts[-1] + size if len(starts) else 0)
         if rest > 0 and grid.velocity[-rest:].any():

@@ -179,3 +179,10 @@ def test_files_that_we_wrote_say_where_they_begin_and_end():
     windows = extract_patterns(beat.to_score())
     assert windows.patterns() == [beat]
     assert not windows.dropped
+
+
+def test_no_window_crosses_a_change_of_metre():
+    meter = np.array([[0, 4, 4], [6 * 480, 3, 4]])  # a bar and a half, then another metre
+    windows = extract_patterns(drums(np.arange(12), time_signatures=meter))
+    assert len(windows) == 0
+    assert windows.dropped == {"cut short": 1, "in 3/4": 1}
