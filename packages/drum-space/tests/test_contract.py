@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -20,7 +22,12 @@ def test_python_and_plugin_have_the_same_functions():
     import drum_space
 
     plugin = check_plugin("drum_space.plugin")
-    assert sorted(plugin.actions) == sorted(n for n in drum_space.__all__ if n != "__version__")
+    names = [n for n in drum_space.__all__ if n != "__version__"]
+    assert sorted(plugin.actions) == sorted(names)
+    # A submodule called like an action would take its place once it is imported.
+    for module in pkgutil.iter_modules(drum_space.__path__):
+        importlib.import_module(f"drum_space.{module.name}")
+    assert all(callable(getattr(drum_space, name)) for name in names)
 
 
 def test_import_is_light():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,12 +27,14 @@ __all__ = ["dataset", "decode", "encode", "evaluate", "interpolate", "sample", "
 PACKAGE = "drum-space"
 BATCH = 1024
 
-Model = Annotated[Literal["acai", "vae", "ae"], Opt("latent space")]
+Model = Annotated[
+    Literal["acai", "vae", "ae"], Opt("latent space; without effect beside --checkpoint")
+]
 Tempo = Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)]
 
 
 def _load(
-    model: str, checkpoint: Path | None, device: str
+    model: str, checkpoint: str | None, device: str
 ) -> tuple[DrumAutoencoder, dict[str, Any]]:
     """Load a checkpoint, on a device that works."""
     from drum_space.model import DrumAutoencoder
@@ -252,7 +255,7 @@ def encode(
     Returns
     -------
     Codes
-        Labelled with the number of the file and the bar its pattern starts at.
+        Labelled with the name of the file and the bar its pattern starts at.
 
     Raises
     ------
@@ -264,14 +267,21 @@ def encode(
     import torch
 
     from groove_core.extraction import extract_patterns
+    from groove_core.values.grid import NoDrumsError
 
     left_out: Counter[str] = Counter()
     hits, labels = [], []
-    for index, score in enumerate(beats):
-        windows = extract_patterns(score)
+    for score in beats:
+        try:
+            windows = extract_patterns(score)
+        except NoDrumsError:
+            if len(beats) == 1:
+                raise
+            left_out["without drums"] += 1
+            continue
         left_out.update(windows.dropped)
         hits.append(windows.hits)
-        labels += [f"{index + 1}:{bar + 1:g}" for bar in windows.bar]
+        labels += [f"{Path(score.name).stem}:{bar + 1:g}" for bar in windows.bar]
     reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.most_common())
     if not labels:
         raise InputError(
@@ -336,7 +346,11 @@ def dataset(
     """
     from drum_space import data
 
-    return data.build(folders, stride_bars=round(stride_bars * 2) / 2)
+    if stride_bars * 2 % 1:
+        raise UsageError(
+            f"stride_bars must be half bars, not {stride_bars:g}.", hint="--stride-bars 0.5"
+        )
+    return data.build(folders, stride_bars=stride_bars)
 
 
 @action
@@ -363,7 +377,7 @@ def evaluate(
     from drum_space.evaluation import evaluate_models
 
     names = checkpoints or ["acai", "vae", "ae", "acai16"]
-    networks = {Path(n).name: _load(n, Path(n), device)[0] for n in names}
+    networks = {name: _load("", name, device)[0] for name in names}
     return evaluate_models(networks, _open(data), count=count, seed=draw_seed(seed))
 
 
@@ -378,7 +392,9 @@ def train(
     *,
     model: Model = "acai",
     data: DataPath = None,
-    name: Annotated[str | None, Opt("what to call it; the model's name when left out")] = None,
+    name: Annotated[
+        str | None, Opt("what to call it; my-acai, my-vae or my-ae when left out")
+    ] = None,
     into: Annotated[
         Path | None, Opt("folder for the checkpoint; groove-models/drum-space/NAME when left out")
     ] = None,
@@ -404,10 +420,14 @@ def train(
     from drum_space.training import Settings, card, train_model
     from groove_core import checkpoints
     from groove_core.console import is_main_process
+    from groove_core.devices import resolve
 
     seed = draw_seed(seed)
-    name = name or (into.name if into else model)
+    name = name or (into.name if into else f"my-{model}")
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
     folder = into or Path("groove-models", PACKAGE, name)
+    device = resolve(device)
     patterns = _open(data)
     settings = Settings(
         kind=model, latent=latent, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
@@ -423,7 +443,12 @@ def train(
         resume=resume,
         restart=restart,
     )
-    report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
+    if len(patterns.part("test")) > 1:
+        report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
+    else:
+        last = {k: v for k, v in history[-1].items() if k != "epoch"}
+        note("the data is too small to keep a test split: nothing is measured on held-out beats")
+        report = Report("", ("", *last), ((name, *last.values()),))
     about = card(
         settings,
         patterns,

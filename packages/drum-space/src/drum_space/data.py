@@ -8,7 +8,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -22,6 +22,7 @@ from groove_core.extraction import extract_patterns
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.drums import DRUMS, DrumPattern
+from groove_core.values.grid import NoDrumsError
 from groove_core.values.score import Score
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class PatternSet(Value):
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
             "bits": _bits(self.hits),
-            "source": self.source.astype("<u2"),
+            "source": self.source.astype("<u4"),
             "half_bar": self.half_bar.astype("<u2"),
             "split": self.split.astype("u1"),
             "sources": np.array(self.sources, dtype=np.str_),
@@ -138,7 +139,7 @@ class PatternSet(Value):
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls._from_arrays(arrays)
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path} is not a set of patterns: {error}.",
                 hint="groove run drum-space dataset FOLDER makes one.",
@@ -155,7 +156,7 @@ class PatternSet(Value):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        kinds = {"bits": "u1", "source": "<u2", "half_bar": "<u2", "split": "u1"}
+        kinds = {"bits": "u1", "source": "<u4", "half_bar": "<u2", "split": "u1"}
         arrays: dict[str, Any] = {
             name: np.frombuffer(base64.b64decode(document[name]), dtype=kind)
             for name, kind in kinds.items()
@@ -217,12 +218,11 @@ class _Source:
     name: str
     genre: str
     split: str
-    content: Any
-    """Function that gives the bytes of the file."""
+    content: Callable[[], bytes]
 
 
 def _hashed_split(name: str) -> str:
-    """Split 80 : 10 : 10 by a hash of the name, so that it never depends on other files."""
+    """Split 80 : 10 : 10 by a hash of folder and file name, whatever other files there are."""
     digit = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
     return SPLITS[max(0, digit - 7)]
 
@@ -236,41 +236,57 @@ def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
     for folder in folders:
         if not folder.exists():
             raise InputError(f"{folder} does not exist.", hint="Give a folder of MIDI files.")
-        table = folder / "info.csv"
-        if table.is_file():
-            yield from _groove_midi(folder, table)
+        root = folder if folder.is_dir() else folder.parent
+        title = root.resolve().name  # "." has a name, too
+        table = _groove_midi_table(folder)
+        if table is not None:
+            for row in table:
+                name = f"{title}/{row['midi_filename']}"
+                genre = row["style"].partition("/")[0]
+                split = row["split"] if row["split"] in SPLITS else _hashed_split(name)
+                yield _Source(name, genre, split, (folder / row["midi_filename"]).read_bytes)
             continue
-        paths = (
+        files = (
             [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
         )
-        for path in paths:
-            inside = path.relative_to(folder) if path != folder else Path(path.name)
+        for path in files:
+            inside = path.relative_to(root)
+            genre = inside.parts[0] if len(inside.parts) > 1 else title
+            name = f"{title}/{inside.as_posix()}"
             if path.suffix.lower() in MIDI:
-                genre = inside.parts[0] if len(inside.parts) > 1 else folder.name
-                name = f"{folder.name}/{inside.as_posix()}"
                 yield _Source(name, genre, _hashed_split(name), path.read_bytes)
             elif path.suffix.lower() == ".zip":
-                with zipfile.ZipFile(path) as archive:
-                    for member in sorted(archive.namelist()):
-                        if member.lower().endswith(MIDI):
-                            name = f"{folder.name}/{member}"
-                            content = archive.read(member)
-                            genre = folder.name
-                            yield _Source(name, genre, _hashed_split(name), lambda c=content: c)
+                for member, content in _zip_members(path):
+                    name = f"{title}/{member}"
+                    yield _Source(name, genre, _hashed_split(name), content)
 
 
-def _groove_midi(folder: Path, table: Path) -> Iterator[_Source]:
-    with table.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            try:
-                path, genre, split = row["midi_filename"], row["style"], row["split"]
-            except KeyError as error:
-                raise InputError(
-                    f"{table} is not the table of the Groove MIDI Dataset: no column {error}.",
-                    hint="Give the folder as it was unpacked.",
-                ) from error
-            name = f"{folder.name}/{path}"
-            yield _Source(name, genre.partition("/")[0], split, (folder / path).read_bytes)
+def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Give name and content of the MIDI files in a zip file; a broken one gives an error."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in sorted(archive.namelist()):
+                if member.lower().endswith(MIDI):
+                    content = archive.read(member)
+                    yield member, lambda content=content: content  # type: ignore[misc]
+    except (zipfile.BadZipFile, RuntimeError, OSError) as error:
+        broken = InputError(f"{path} cannot be read: {error}.", hint="Unpack it yourself.")
+
+        def fail() -> bytes:
+            raise broken
+
+        yield path.name, fail
+
+
+def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
+    """Read the table of the Groove MIDI Dataset, if the folder has it."""
+    table = folder / "info.csv"
+    if not table.is_file():
+        return None
+    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    wanted = ("midi_filename", "style", "split")
+    return rows if rows and all(rows[0].get(column) for column in wanted) else None
 
 
 def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> PatternSet:
@@ -299,7 +315,8 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
                 f"{source.name} cannot be read: {error.strerror}.", hint="Unpack the data again."
             ) from error
         except InputError as error:
-            dropped["files: " + ("no drums" if "drum" in error.message else "not readable")] += 1
+            no_drums = isinstance(error, NoDrumsError)
+            dropped["files: no drums" if no_drums else "files: not readable"] += 1
             continue
         dropped.update({f"windows {reason}": n for reason, n in windows.dropped.items()})
         dropped["notes: no drum of ours"] += windows.unknown_notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -79,7 +80,9 @@ class DrumTask:
             self.optimizers["critic"] = torch.optim.Adam(
                 critic.parameters(), lr=settings.critic_rate
             )
-        self.config: dict[str, Any] = {**asdict(settings), "patterns": len(bits)}
+        # What a resumed training must have in common with the interrupted one.
+        content = hashlib.sha256(bits.numpy().tobytes()).hexdigest()
+        self.config: dict[str, Any] = {**asdict(settings), "patterns": content}
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Shuffle the patterns into whole batches."""

@@ -101,6 +101,11 @@ def _bad_files(folder: Path) -> None:
         (["decode", "good.mid"], 4, "not a table of codes"),
         (["vary", "good.mid", "--amount", "nan"], 2, "nan"),
         (["sample", "--count", "0"], 2, "at least 1"),
+        (["sample", "--count", "1" + "0" * 400], 2, "at most 1000000"),
+        (["sample", "--seed", "-1"], 2, "at least 0, not -1"),
+        (["sample", "--format", "mid,xyz"], 2, "cannot be written as .xyz"),
+        (["train", "--name", "../evil"], 2, "cannot be called"),
+        (["dataset", "taken", "--stride-bars", "0.7"], 2, "half bars"),
         (["sample", "--device", "cuda"], 6, "not there"),
         (["sample", "--device", "abacus"], 2, "no device 'abacus'"),
         (["sample", "--checkpoint", "nowhere"], 5, "no checkpoint 'nowhere'"),
@@ -189,7 +194,7 @@ def test_interrupted_and_resumed_is_as_unbroken(tmp_path, beats):
         folder.mkdir()
     _finish(_train(unbroken, beats, *epochs))
     process = _train(broken, beats, *epochs)
-    model = Path("groove-models/drum-space/acai")
+    model = Path("groove-models/drum-space/my-acai")
     metrics = broken / model / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (
@@ -220,7 +225,7 @@ def test_two_processes_learn_what_one_does(tmp_path, beats):
         folder = tmp_path / name
         folder.mkdir()
         _finish(_train(folder, beats, "--epochs", "4", "--seed", "3", *more))
-        lines = (folder / "groove-models/drum-space/acai/metrics.jsonl").read_text().splitlines()
+        lines = (folder / "groove-models/drum-space/my-acai/metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line) for line in lines])
     # Sums in another order: 32-bit rounding, grown over four epochs.
     for one, two in zip(*losses, strict=True):
@@ -240,6 +245,51 @@ def test_a_trained_model_can_be_named(groove, tmp_path, tiny):
     card = json.loads(shown.stdout)["card"]
     assert card["training"]["epochs"] == 3
     assert card["data"]["license"].startswith("unknown")
+
+
+def test_a_small_folder_can_be_learnt_without_a_test_split(groove, tmp_path, beats):
+    """Names that all fall into the training split."""
+    from drum_space.data import _hashed_split
+
+    names = (f"few/{n}.mid" for n in range(100))
+    train = [name for name in names if _hashed_split(name) == "train"][:5]
+    for name, source in zip(train, sorted(beats.rglob("*.mid")), strict=False):
+        (tmp_path / "few").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(source.read_bytes())
+    result = groove(
+        "train", "--data", "few", "--epochs", "2", "--batch-size", "4", "--device", "cpu"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "too small to keep a test split" in result.stderr
+    assert groove("sample", "--checkpoint", "my-acai", "--json").returncode == 0
+
+
+def test_a_folder_called_like_a_model_changes_nothing(groove, tmp_path, tiny):
+    expected = groove("sample", "--json", "--seed", "1").stdout
+    shutil.copytree(tiny, tmp_path / "acai")
+    assert groove("sample", "--json", "--seed", "1").stdout == expected
+    by_path = groove("sample", "--json", "--seed", "1", "--checkpoint", "./acai")
+    assert json.loads(by_path.stdout)["checkpoint"]["name"] == "tiny"
+
+
+def test_rerun_refuses_another_checkpoint(groove, tmp_path, tiny):
+    assert groove("sample", "--seed", "1", "--out", "first", "--format", "txt").returncode == 0
+    shutil.copytree(tiny, tmp_path / "groove-models/drum-space/acai")
+    result = subprocess.run(
+        [sys.executable, "-m", "groove_core", "rerun", "first/result.json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 5
+    assert "was made with acai" in result.stderr
+    assert not (tmp_path / "first-again").exists()
+
+
+def test_beats_chain_by_json(groove, tmp_path):
+    assert groove("sample", "--count", "3", "--out", "o", "--format", "json").returncode == 0
+    (tmp_path / "o/result.json").unlink()
+    result = groove("encode", "o", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["result"]["labels"] == [f"sample-{i:03d}:1" for i in (1, 2, 3)]
 
 
 def test_home_holds_models_too(groove, tmp_path, tiny):

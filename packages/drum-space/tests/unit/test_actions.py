@@ -96,7 +96,7 @@ def test_encode_and_decode(tmp_path):
     path = DrumPattern.join([ROCK, FUNK]).save(tmp_path / "song.mid")
     codes = encode([path])
     assert codes.points.shape == (2, 4)
-    assert codes.labels == ("1:1", "1:3")
+    assert codes.labels == ("song:1", "song:3")
     assert codes.model == "acai"
     beats = list(decode(codes))
     assert len(beats) == 2
@@ -105,6 +105,9 @@ def test_encode_and_decode(tmp_path):
     assert list(decode(codes.save(tmp_path / "codes.json"))) == beats
     with pytest.raises(InputError, match="of the model 'acai'"):
         decode(codes, model="vae")
+    bare = tmp_path / "bare.csv"
+    bare.write_text("a,0,0,0,0\nb,1,1,1,1\n")
+    assert len(list(decode(bare))) == 2
     with pytest.raises(InputError, match="3 dimensions"):
         decode(Codes([[1, 2, 3]]))
 

@@ -90,9 +90,35 @@ def test_bad_folders(tmp_path):
     (tmp_path / "p.npz").write_bytes(b"PK nothing")
     with pytest.raises(InputError, match="not a set of patterns"):
         open_patterns(tmp_path / "p.npz")
-    (tmp_path / "info.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="no column"):
-        dataset([tmp_path])
+    (tmp_path / "p.npz").write_bytes(b"\x93NUMPY\x01\x00")
+    with pytest.raises(InputError, match="not a set of patterns"):
+        open_patterns(tmp_path / "p.npz")
+
+
+def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch):
+    """A broken zip file, a table of something else, and a folder whose name says drum."""
+    folder = tmp_path / "drumloops"
+    for path in sorted(beats.rglob("*.mid"))[:6]:
+        target = folder / path.name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    (folder / "broken.mid").write_bytes(b"nothing")
+    (folder / "broken.zip").write_bytes(b"nothing")
+    (folder / "info.csv").write_bytes(b"a,b\n\xff,2\n")
+    patterns = dataset([folder])
+    assert patterns.dropped["files: not readable"] == 2
+    assert "files: no drums" not in patterns.dropped
+    assert set(patterns.genre_of()) == {"drumloops"}
+    monkeypatch.chdir(folder)
+    assert set(dataset(["."]).genre_of()) == {"drumloops"}
+
+
+def test_many_sources_do_not_wrap(tmp_path):
+    from dataclasses import replace
+
+    patterns = open_patterns()
+    many = replace(patterns, source=patterns.source + 70_000, sources=("x",) * 80_000)
+    assert PatternSet.read(many.save(tmp_path / "p.npz")).source.min() >= 70_000
 
 
 def test_groove_midi_uses_its_own_split(tmp_path):

@@ -24,19 +24,21 @@ if TYPE_CHECKING:
     from groove_core.runs import run
     from groove_core.values.audio import Audio
     from groove_core.values.drums import DrumPattern
-    from groove_core.values.results import Report
-    from groove_core.values.score import Score
+    from groove_core.values.results import Codes, Report
+    from groove_core.values.score import Score, Track
 
 _HOMES = {
     "Audio": "groove_core.values.audio",
     "CheckpointError": "groove_core.errors",
     "DeviceError": "groove_core.errors",
+    "Codes": "groove_core.values.results",
     "DrumPattern": "groove_core.values.drums",
     "GrooveError": "groove_core.errors",
     "InputError": "groove_core.errors",
     "PluginError": "groove_core.errors",
     "Report": "groove_core.values.results",
     "Score": "groove_core.values.score",
+    "Track": "groove_core.values.score",
     "UsageError": "groove_core.errors",
     "run": "groove_core.runs",
 }
@@ -45,6 +47,7 @@ __all__ = [  # noqa: RUF022 - __version__ first
     "__version__",
     "Audio",
     "CheckpointError",
+    "Codes",
     "DeviceError",
     "DrumPattern",
     "GrooveError",
@@ -52,6 +55,7 @@ __all__ = [  # noqa: RUF022 - __version__ first
     "PluginError",
     "Report",
     "Score",
+    "Track",
     "UsageError",
     "run",
 ]

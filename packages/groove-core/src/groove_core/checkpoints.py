@@ -85,7 +85,7 @@ def available(package: str | None = None) -> list[Stored]:
 
 
 def find(package: str, wanted: str | Path) -> Path:
-    """Find a checkpoint: a path, else a name in the project, ``GROOVE_HOME`` or the package.
+    """Find a checkpoint by path, or by name in the project, ``GROOVE_HOME`` or the package.
 
     Raises
     ------
@@ -93,6 +93,12 @@ def find(package: str, wanted: str | Path) -> Path:
         If there is none.
     """
     path = Path(wanted)
+    stored = available(package)
+    # A bare word is a name, even where a folder happens to be called so.
+    if path.name == str(wanted):
+        for one in stored:
+            if one.name == str(wanted):
+                return one.path
     if (path / CARD).is_file():
         return path
     if path.is_dir():
@@ -100,10 +106,6 @@ def find(package: str, wanted: str | Path) -> Path:
             f"{path} is not a checkpoint: it has no {CARD}.",
             hint="groove models list shows the checkpoints there are.",
         )
-    stored = available(package)
-    for one in stored:
-        if one.name == str(wanted):
-            return one.path
     names = [one.name for one in stored]
     raise CheckpointError(
         f"{package} has no checkpoint {str(wanted)!r}.",
@@ -138,6 +140,9 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     missing = [key for key in REQUIRED if key not in card]
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(missing)}.", hint=_REINSTALL)
+    for key in ("config", "data", "metrics", "made_with"):
+        if not isinstance(card[key], dict):
+            raise CheckpointError(f"{path}: {key} is not a table.", hint=_REINSTALL)
     return card
 
 
@@ -159,6 +164,8 @@ def read_header(folder: str | Path) -> dict[str, dict[str, Any]]:
             if size > _MAX_HEADER:
                 raise ValueError(f"its header claims {size} bytes")
             header = json.loads(stream.read(size))
+            if not isinstance(header, dict):
+                raise ValueError("its header is not a table")
     except (OSError, ValueError, struct.error) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", hint=_REINSTALL) from error
     return {name: about for name, about in header.items() if name != "__metadata__"}
@@ -187,7 +194,9 @@ def verify(folder: str | Path) -> dict[str, Any]:
 def save(
     folder: str | Path, model: torch.nn.Module, card: dict[str, Any], *, half: bool = False
 ) -> Path:
-    """Write a checkpoint; an existing one is replaced only when the new one is complete.
+    """Write a checkpoint. An existing one is replaced when the new one is complete.
+
+    A kill between its two files leaves a card that does not fit, which `load` refuses.
 
     Parameters
     ----------
@@ -256,6 +265,7 @@ def load(
     CheckpointError
         If it is missing, damaged, or belongs to another package or model.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from groove_core import runs
@@ -275,7 +285,7 @@ def load(
     try:
         model = kind(**card["config"])
         model.load_state_dict(load_file(path / WEIGHTS), strict=True)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"

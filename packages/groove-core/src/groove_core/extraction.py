@@ -77,7 +77,7 @@ def extract_patterns(
     """
     onsets = find_onsets(score)
     if not len(onsets.tick):
-        raise no_drums("this score", onsets.unknown)
+        raise no_drums(score.name, onsets.unknown)
     size = bars * STEPS_PER_BAR
     stride = size if stride_bars is None else round(stride_bars * STEPS_PER_BAR)
     quarter = score.ticks_per_quarter

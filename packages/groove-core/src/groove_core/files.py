@@ -64,7 +64,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"Cannot write to {path}: {error.strerror or error}.",
-        hint="Choose a folder you may write to with --out FOLDER.",
+        hint="Choose a folder you may write to.",
     )
 
 

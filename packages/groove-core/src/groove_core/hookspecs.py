@@ -101,7 +101,10 @@ class Run:
     options: dict[str, Any]
     seed: int | None = None
     device: str | None = None
-    checkpoint: dict[str, Any] | None = None
+    checkpoint: Any = None
+    """Name, version and sha256 of the checkpoint that was loaded; a list of several."""
+    wanted_checkpoint: Any = None
+    """What a repeated run must load."""
     files: list[str] = field(default_factory=list)
 
     def document(self, result: Any) -> dict[str, Any]:

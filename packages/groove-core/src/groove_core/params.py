@@ -68,7 +68,7 @@ Seed = Annotated[
 ]
 Device = Annotated[str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")]
 Checkpoint = Annotated[
-    Path | None,
+    str | None,  # not a path: "./acai" is a folder, "acai" a name
     Opt("trained weights: a folder, or a name; the packaged ones when left out", role="checkpoint"),
 ]
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
@@ -110,11 +110,11 @@ class Param:
         low, high = self.opt.min, self.opt.max
         words = ""
         if low is not None and high is not None:
-            words = f"{low:g} to {high:g}"
+            words = f"{_number(low)} to {_number(high)}"
         elif low is not None:
-            words = f"at least {low:g}"
+            words = f"at least {_number(low)}"
         elif high is not None:
-            words = f"at most {high:g}"
+            words = f"at most {_number(high)}"
         return f"{words} {self.opt.unit}".strip()
 
 
@@ -206,6 +206,8 @@ def _convert_one(param: Param, value: Any) -> Any:
             return value
         if isinstance(value, (str, Path)):
             return param.type.read(Path(value))
+        if isinstance(value, dict) and value.get("kind") == param.type.kind:
+            return param.type.from_json(value)  # as a result document holds it
         raise _wrong(param, value)
     if param.type is bool:
         if not isinstance(value, bool):
@@ -215,9 +217,9 @@ def _convert_one(param: Param, value: Any) -> Any:
         raise _wrong(param, value)
     try:
         converted = param.type(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _wrong(param, value) from error
-    if param.type is int and converted != float(value):
+    if param.type is int and not isinstance(value, str) and converted != value:
         raise _wrong(param, value)
     if param.choices and converted not in param.choices:
         raise UsageError(
@@ -232,17 +234,25 @@ def _convert_one(param: Param, value: Any) -> Any:
 
 def _check_range(param: Param, number: float) -> None:
     low, high = param.opt.min, param.opt.max
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise _wrong(param, number)
     if low is not None and number < low:
-        bound, nearest = f"at least {low:g}", low
+        bound, nearest = "at least", low
     elif high is not None and number > high:
-        bound, nearest = f"at most {high:g}", high
+        bound, nearest = "at most", high
     else:
         return
+    shown = _number(nearest)
     raise UsageError(
-        f"{param.name} must be {bound}, not {number:g}.", hint=f"{param.flag} {nearest:g}"
+        f"{param.name} must be {bound} {shown}, not {_number(number)}.",
+        hint=f"{param.flag} {shown}",
     )
+
+
+def _number(x: float) -> str:
+    """Write a number in full: 4294967295 rather than 4.29497e+09, and 1 rather than 1.0."""
+    text = str(int(x)) if x == x // 1 else repr(x)
+    return text if len(text) <= 30 else text[:27] + "..."
 
 
 def _wanted(param: Param) -> str:
@@ -274,8 +284,11 @@ def action(function: F) -> F:
             params.extend(describe(function))
         try:
             given = signature.bind_partial(*args, **kwargs).arguments
-        except TypeError:
-            given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
+        except TypeError as error:
+            given = dict(zip(signature.parameters, args, strict=False))
+            if len(args) > len(given) or given.keys() & kwargs.keys():
+                raise UsageError(f"{error}.", hint=f"help({function.__name__})") from error
+            given.update(kwargs)
         return function(**bind(params, given))
 
     return checked  # type: ignore[return-value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
@@ -12,8 +13,8 @@ from typing import Any
 
 from groove_core import plugins
 from groove_core.console import is_main_process, note
-from groove_core.errors import DeviceError, UsageError
-from groove_core.files import dump_json, write_text
+from groove_core.errors import CheckpointError, DeviceError, InputError, UsageError
+from groove_core.files import dump_json, read_json, write_text
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.params import Param, bind, describe, draw_seed, plain
 from groove_core.values.base import Value
@@ -23,6 +24,7 @@ __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
 MANY = 64
 """From this value on, sound is only written when it was asked for by --format."""
 _EXPENSIVE = ("wav", "png")
+_ENDINGS = ("mid", "midi", "wav", "flac", "ogg", "png", "txt", "json", "csv", "md", "npz")
 
 
 _current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
@@ -31,8 +33,20 @@ _current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
 def note_checkpoint(about: dict[str, Any]) -> None:
     """Record on the current run, if there is one, which checkpoint was loaded."""
     run = _current.get()
-    if run is not None:
+    if run is None:
+        return
+    wanted = run.wanted_checkpoint
+    if isinstance(wanted, dict) and wanted != about:
+        raise CheckpointError(
+            f"The result was made with {wanted.get('name')} {str(wanted.get('sha256'))[:12]}..., "
+            f"this is {about['name']} {about['sha256'][:12]}...",
+            hint="Put the checkpoint back, or groove run again to make a new result.",
+        )
+    if run.checkpoint is None:
         run.checkpoint = about
+    else:  # an action that compares models loads several
+        before = run.checkpoint if isinstance(run.checkpoint, list) else [run.checkpoint]
+        run.checkpoint = [*before, about]
 
 
 @dataclass
@@ -52,7 +66,7 @@ def run(
     /,
     *,
     out: str | Path | None = None,
-    formats: Iterable[str] | None = None,
+    formats: str | Iterable[str] | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
@@ -63,8 +77,8 @@ def run(
     package, action : str
     out : path, optional
         Folder for the files; no files are written when left out.
-    formats : iterable of str, optional
-        Endings to write, for example ``["mid", "wav"]``; what the kind of value is
+    formats : str or iterable of str, optional
+        Endings to write, for example ``"mid,wav"``; what the kind of value is
         usually written as when left out.
     overwrite : bool
         Replace files of an earlier run.
@@ -97,37 +111,54 @@ def start(
     options: dict[str, Any],
     *,
     out: str | Path | None = None,
-    formats: Iterable[str] | None = None,
+    formats: str | Iterable[str] | None = None,
     overwrite: bool = False,
     write: bool = True,
+    checkpoint: Any = None,
 ) -> Started:
-    """Check everything that can be checked before the work begins, then begin."""
-    plugin = plugins.load(package)
-    found = plugin.action(action)
-    function = plugins.resolve(found.run, owner=plugin.source)
-    params = describe(function)
-    options = dict(options)
-    this = Run(package, plugin.source.version, action, {})
-    for param in params:
-        if param.opt.role == "seed":
-            options[param.name] = this.seed = draw_seed(options.get(param.name))
-    arguments = bind(params, options)  # before the device: a typo should not wait for torch
-    this.options = {p.name: _option(p, options) for p in params}
-    formats = None if formats is None else [f.strip().lower().lstrip(".") for f in formats]
-    folder = _folder(this, out, overwrite) if write else None
-    for param in params:
-        if param.opt.role == "device":
-            from groove_core.devices import resolve
+    """Check everything that can be checked before the work begins, then begin.
 
-            arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
+    With a `checkpoint` (of an earlier document) no other one is accepted.
+    """
+    plugin = plugins.load(package)
+    function = plugins.resolve(plugin.action(action).run, owner=plugin.source)
+    params = describe(function)
+    roles = {param.opt.role: param for param in params}
+    options = dict(options)
+    if "seed" in roles:
+        name = roles["seed"].name
+        options[name] = draw_seed(options.get(name))
+    # Before the device: a typo should not wait for torch.
+    arguments = bind(params, options)
+    this = Run(
+        package,
+        plugin.source.version,
+        action,
+        {p.name: _option(p, options, arguments) for p in params},
+        seed=arguments[roles["seed"].name] if "seed" in roles else None,
+        wanted_checkpoint=checkpoint,
+    )
+    if isinstance(formats, str):
+        formats = formats.split(",")
+    if formats is not None:
+        formats = [f.strip().lower().lstrip(".") for f in formats if f.strip()]
+    folder = _folder(this, out, overwrite) if write else None
+    if "device" in roles:
+        from groove_core.devices import resolve
+
+        param = roles["device"]
+        arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
     started = Started(this, iter(()), folder)
     writer = _Writer(this, folder, formats, overwrite)
     started.values = _values(plugin, function, arguments, started, writer)
     return started
 
 
-def _option(param: Param, options: dict[str, Any]) -> Any:
-    return plain(options.get(param.name, None if param.required else param.default))
+def _option(param: Param, given: dict[str, Any], converted: dict[str, Any]) -> Any:
+    """Give an option as the document has it: values by their path, the rest as converted."""
+    if param.name not in given:
+        return plain(param.default)
+    return plain((given if param.is_value else converted)[param.name])
 
 
 def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
@@ -141,13 +172,16 @@ def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
         else:
             numbers = (n for n in range(1, 10**6) if not (root / f"{name}-{n}").exists())
             folder = root / f"{name}-{next(numbers)}"
-    if folder.is_file() or (folder.suffix and not folder.exists()):
+    ending = folder.suffix.lower().lstrip(".")
+    if folder.is_file() or (ending in _ENDINGS and not folder.exists()):
         raise UsageError(
             f"--out {folder} is not a folder.",
-            hint=f"--out {folder.with_suffix('')} --format {folder.suffix.lstrip('.') or 'mid'}",
+            hint=f"--out {folder.with_suffix('')} --format {ending or 'mid'}",
         )
-    if (folder / "result.json").exists() and not overwrite:
-        raise _exists(folder / "result.json")
+    if folder.is_dir() and not overwrite:
+        for path in sorted(folder.iterdir()):
+            if path.name == "result.json" or re.match(rf"{this.action}(-\d+)?\.", path.name):
+                raise _exists(path)
     # Try now: an hour of work that cannot be written helps nobody.
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
@@ -193,6 +227,9 @@ class _Writer:
             formats = [f for f in formats if f not in _EXPENSIVE]
             if index == MANY and skipped:
                 note(f"no more {', '.join(skipped)} after {MANY}; --format writes them all")
+        if index == 0:
+            for suffix in formats:  # all of them, before the first file is written
+                value.writer(suffix)
         for suffix in formats:
             path = self.folder / f"{name}.{suffix}"
             if path.exists() and not self.overwrite:
@@ -230,6 +267,7 @@ def _values(
                 yield name, value
         started.document = this.document(documents if many else documents[0])
         if started.folder is not None and is_main_process():
+            _remove_earlier(started.folder, this.files)
             write_text(started.folder / "result.json", dump_json(started.document))
     except BaseException as error:
         _observe(managers, "groove_run_failed", run=this, error=error)
@@ -238,6 +276,16 @@ def _values(
         with contextlib.suppress(ValueError):  # a generator closed from another context
             _current.reset(token)
     _observe(managers, "groove_run_finished", run=this, result=started.document)
+
+
+def _remove_earlier(folder: Path, written: list[str]) -> None:
+    """Remove what an overwritten run left here and this one did not write again."""
+    try:
+        earlier = read_json(folder / "result.json")["files"]
+    except (InputError, TypeError, KeyError):
+        return
+    for name in {Path(str(f)).name for f in earlier} - {Path(f).name for f in written}:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _observe(managers: list[Any], hook: str, **about: Any) -> None:
@@ -256,6 +304,6 @@ def _device_errors() -> Iterator[None]:
         # torch.OutOfMemoryError is a RuntimeError; named, so that torch need not be imported.
         if type(error).__name__ == "OutOfMemoryError":
             raise DeviceError(
-                "The device has no memory left.", hint="A smaller --batch-size, or --device cpu."
+                "The device has no memory left.", hint="--device cpu, or smaller batches."
             ) from error
         raise

@@ -140,7 +140,7 @@ def fit(
     state = folder / STATE
     if resume:
         history = _restore(task, folder, settings)
-    elif state.exists() and not restart:
+    elif not restart and (state.exists() or (folder / "card.json").exists()):
         raise UsageError(
             f"{folder} already holds a training.",
             hint="--resume to go on with it, --restart to start again.",

@@ -104,7 +104,7 @@ def test_help_shows_units_ranges_and_defaults(good):
     ("arguments", "code", "message", "hint"),
     [
         (["beat", "--count", "0"], 2, "count must be at least 1, not 0", "--count 1"),
-        (["beat", "--count", "two"], 2, "--count", "--help"),
+        (["beat", "--count", "two"], 2, "count cannot be 'two'", "integer, 1 to 9999"),
         (["beat", "--style", "fnk"], 2, "rock, funk", "Did you mean --style funk?"),
         (["beat", "--cuont", "2"], 2, "--cuont", "Did you mean --count?"),
         (["beet"], 2, "no action 'beet'", "Did you mean beat?"),
@@ -241,3 +241,44 @@ def test_rerun_refuses_what_is_no_result(groove, tmp_path):
     assert groove("rerun", "a.json").returncode == 4
     assert groove("rerun", "b.json").returncode == 4
     assert groove("rerun", "c.json").returncode == 4
+
+
+def test_overwriting_with_fewer_leaves_none_of_the_earlier(good, tmp_path):
+    assert good("beat", "--count", "3", "--out", "o", "--format", "txt").returncode == 0
+    (tmp_path / "o/mine.txt").write_text("not Groove's")
+    assert (
+        good("beat", "--count", "1", "--out", "o", "--format", "txt", "--overwrite").returncode == 0
+    )
+    names = sorted(p.name for p in (tmp_path / "o").iterdir())
+    assert names == ["beat-001.txt", "mine.txt", "result.json"]
+
+
+def test_a_file_in_the_way_stops_before_the_work(good, tmp_path):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o/beat-002.txt").write_text("mine")
+    assert good("beat", "--out", "o", "--format", "txt").returncode == 2
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["beat-002.txt"]
+    assert good("beat", "--out", "v0.1", "--format", "txt").returncode == 0
+
+
+def test_from_python_with_objects_and_again(site, monkeypatch, tmp_path):
+    import sys
+
+    import numpy as np
+
+    import groove_core
+
+    monkeypatch.syspath_prepend(site("groove-good"))
+    monkeypatch.chdir(tmp_path)
+    document = groove_core.run(
+        "good", "beat", count=np.int64(1), seed=2, out="o", formats="txt,json"
+    )
+    assert document["options"]["count"] == 1
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == [
+        "beat-001.json", "beat-001.txt", "result.json",
+    ]  # fmt: skip
+    beat = DrumPattern.read("o/beat-001.json")
+    first = groove_core.run("good", "bars", beats=[beat])
+    assert groove_core.run("good", "bars", **first["options"]) == first
+    with pytest.raises(groove_core.UsageError, match="multiple values"):
+        sys.modules["groove_good_actions"].bars([beat], beats=[beat])

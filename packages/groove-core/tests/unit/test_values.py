@@ -110,6 +110,17 @@ def test_slice_and_join():
         lambda: DrumPattern(np.ones((32, 14)), offset_ticks=np.full((32, 14), np.nan)),
         lambda: DrumPattern(np.ones((32, 14)), velocity=np.zeros((16, 14))),
         lambda: DrumPattern.from_masks([1 << 14] * 32),
+        lambda: DrumPattern.from_masks(["a"] * 32),
+        lambda: DrumPattern.from_masks([5.7] * 32),
+        lambda: DrumPattern.join([]),
+        lambda: rock().slice_bars(1, 2),
+        lambda: rock(tempo_bpm="120"),
+        lambda: Audio(np.zeros(3), 0),
+        lambda: Score((Track(np.array([[0, 1, 128, 1]])),)),
+        lambda: Score((Track(np.zeros((0, 4)), program=128),)),
+        lambda: Score((), ticks_per_quarter=0),
+        lambda: Score((), ticks_per_quarter="x"),
+        lambda: Score((), tempos=[[0, 0]]),
         lambda: Audio(np.array([0.0, np.nan]), 44_100),
         lambda: Audio(np.zeros((1, 2, 3)), 44_100),
         lambda: Report("t", ("a", "b"), (("x",),)),
@@ -199,3 +210,14 @@ def test_names_of_the_package_are_what_they_say():
         assert not isinstance(getattr(groove_core, name), types.ModuleType), name
     with pytest.raises(AttributeError):
         groove_core.nothing  # noqa: B018
+
+
+def test_a_score_reads_a_beat_from_json(tmp_path):
+    score = Score.read(rock().save(tmp_path / "beat.json"))
+    assert score == rock().to_score()
+
+
+def test_numbers_that_json_cannot_hold_are_left_out(tmp_path):
+    report = Report("t", ("", "x", "y"), (("a", float("nan"), np.int64(3)),))
+    assert report.rows == (("a", None, 3),)
+    report.save(tmp_path / "r.json")

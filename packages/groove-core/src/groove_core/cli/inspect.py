@@ -93,8 +93,8 @@ def info(json: bool) -> None:
         "versions": versions,
         "packages": {entry.name: entry.version for entry in loader.installed()},
         "devices": devices,
-        "renderer": renderer_name(),
-        "soundfont": str(find_soundfont()),
+        "renderer": _or_problem(renderer_name),
+        "soundfont": _or_problem(find_soundfont),
         "groove_home": os.environ.get("GROOVE_HOME"),
     }
     rows = [["python", str(document["python"])], ["platform", str(document["platform"])]]
@@ -107,6 +107,14 @@ def info(json: bool) -> None:
         ["GROOVE_HOME", str(document["groove_home"] or "not set")],
     ]
     _print(document, json, _columns(rows))
+
+
+def _or_problem(question: Callable[[], object]) -> str:
+    """Answer a question, or tell what stands in the way."""
+    try:
+        return str(question())
+    except GrooveError as error:
+        return f"{error.message} {error.hint}"
 
 
 def _version(name: str) -> str | None:
@@ -129,6 +137,11 @@ def doctor(json: bool) -> None:
             checks.append(
                 {"check": name, "status": "failed", "detail": error.message, "mend": error.hint}
             )
+        except ModuleNotFoundError as error:
+            # An extra that was not asked for is no fault.
+            detail = f"{error.name} is not installed"
+            status = "failed" if "force-reinstall" in mend else "absent"
+            checks.append({"check": name, "status": status, "detail": detail, "mend": mend})
         except Exception as error:
             detail = " ".join(f"{type(error).__name__}: {error}".split())
             checks.append({"check": name, "status": "failed", "detail": detail, "mend": mend})
@@ -192,12 +205,16 @@ def _try_render() -> str:
 def _try_plot() -> str:
     import io
 
+    import matplotlib  # noqa: F401
+
     buffer = io.BytesIO()
     _beat().plot().figure.savefig(buffer)
     return f"drew {len(buffer.getvalue())} bytes"
 
 
 def _try_device() -> str:
+    import torch  # noqa: F401
+
     from groove_core.devices import available, resolve
 
     return f"{resolve('auto')} (works: {', '.join(available())})"
@@ -247,21 +264,25 @@ def models_list(json: bool) -> None:
 
     rows = []
     for stored in checkpoints.available():
-        card = checkpoints.read_card(stored.path)
-        size = (stored.path / checkpoints.WEIGHTS).stat().st_size
-        rows.append(
-            {
-                "name": f"{stored.package}/{stored.name}",
-                "version": card["version"],
-                "origin": stored.origin,
-                "license": card["license"],
-                "bytes": size,
-                "path": str(stored.path),
-            }
-        )
+        row: dict[str, Any] = {
+            "name": f"{stored.package}/{stored.name}",
+            "origin": stored.origin,
+            "path": str(stored.path),
+        }
+        try:
+            card = checkpoints.read_card(stored.path)
+            checkpoints.read_header(stored.path)
+            size = (stored.path / checkpoints.WEIGHTS).stat().st_size
+            about = {k: card[k] for k in ("version", "license", "limits")}
+            row |= {"status": "ok", "bytes": size, **about}
+        except CheckpointError as error:
+            row |= {"status": "broken", "reason": error.message, "repair": error.hint}
+        rows.append(row)
     text = _columns(
         [
             [r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]]
+            if r["status"] == "ok"
+            else [r["name"], "broken", r["reason"], r["repair"], r["origin"]]
             for r in rows
         ]
     )

@@ -152,22 +152,20 @@ def _help(function: Callable[..., Any], summary: str) -> str:
 def _parameter(param: Param) -> inspect.Parameter:
     """Make the typer parameter of one parameter of an action.
 
-    typer is told texts and numbers only; ranges, choices and files are checked by
-    `groove_core.params.bind`, so that Python and the command line say the same.
+    typer is told of texts and flags only; numbers, ranges, choices and files are
+    checked by `groove_core.params.bind`, so that Python and the command line say the same.
     """
     if param.name in CORE_OPTIONS:
         raise TypeError(f"{param.name} is an option of the core; name the parameter otherwise")
     text = param.opt.help
     bounds = f"[{param.range}]" if param.range and not param.choices else ""
-    kind: Any = param.type
-    if kind not in (int, float, bool):
-        kind = str
+    kind: Any = bool if param.type is bool else str
     if param.choices:
         metavar = "|".join(param.choices)
     elif param.is_value or param.type is Path:
         metavar = "FILE" if param.is_value else "PATH"
     else:
-        metavar = {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
+        metavar = {int: "INTEGER", float: "NUMBER"}.get(param.type, "TEXT")
     about: dict[str, Any] = {"help": "  ".join(t for t in (text, bounds) if t)}
     if kind is not bool:
         about["metavar"] = param.flag if param.required else metavar
@@ -184,8 +182,8 @@ def _parameter(param: Param) -> inspect.Parameter:
             annotation=Annotated[kind, typer.Argument(**about)],
         )
     default = param.default
-    if isinstance(default, Path):
-        default = str(default)
+    if default is not None and kind is not bool and not param.many:
+        default = f"{default:g}" if isinstance(default, float) else str(default)
     flags = [param.flag]
     if kind is bool:
         flags = [f"{param.flag}/--no-{param.flag[2:]}"] if default else [param.flag]
@@ -209,6 +207,7 @@ def _run(
     json: bool,
     quiet: bool,
     overwrite: bool,
+    checkpoint: Any = None,
 ) -> None:
     from groove_core import runs
     from groove_core.console import is_main_process, note, set_quiet
@@ -220,8 +219,9 @@ def _run(
         action,
         options,
         out=out,
-        formats=None if format is None else [f for f in format.split(",") if f.strip()],
+        formats=format,
         overwrite=overwrite,
+        checkpoint=checkpoint,
         write=not json or out is not None or format is not None,
     )
     chosen = [f"{k} {v}" for k, v in (("seed", started.run.seed), ("device", started.run.device))
@@ -260,7 +260,12 @@ def rerun(
     from groove_core.runs import RESULT_SCHEMA
 
     document = read_json(result)
-    if not isinstance(document, dict) or document.get("schema") != RESULT_SCHEMA:
+    keys = {"package", "version", "action", "options", "files"}
+    if (
+        not isinstance(document, dict)
+        or document.get("schema") != RESULT_SCHEMA
+        or not keys <= document.keys()
+    ):
         raise InputError(
             f"{result} is not a result of a run.", hint="Give a result.json that groove run saved."
         )
@@ -286,4 +291,5 @@ def rerun(
         json=json,
         quiet=quiet,
         overwrite=overwrite,
+        checkpoint=document.get("checkpoint"),
     )

@@ -55,6 +55,8 @@ class Audio(Value):
                 "Audio samples must be finite numbers of shape (channels, frames).",
                 hint="Check the array for NaN and for its shape.",
             )
+        if self.sample_rate < 1:
+            raise UsageError(f"sample_rate cannot be {self.sample_rate}.", hint="sample_rate=44100")
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
 
@@ -144,7 +146,7 @@ class Audio(Value):
         from groove_core.plots import INK, new_axes
 
         ax = ax or new_axes(9, 2.5)
-        mono = self.samples.mean(axis=0)
+        mono = self.samples.mean(axis=0) if self.samples.size else np.zeros(1, np.float32)
         # Minimum and maximum of each of at most 2,000 stretches: an honest envelope.
         bins = max(1, min(2000, mono.size))
         edges = np.linspace(0, mono.size, bins, endpoint=False).astype(int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -16,6 +17,7 @@ __all__ = ["KINDS", "Value", "from_json"]
 
 KINDS = {
     "audio": "groove_core.values.audio:Audio",
+    "codes": "groove_core.values.results:Codes",
     "drum-pattern": "groove_core.values.drums:DrumPattern",
     "report": "groove_core.values.results:Report",
     "score": "groove_core.values.score:Score",
@@ -105,16 +107,27 @@ class Value(abc.ABC):
             If this kind of value cannot be written so, or the folder cannot be written.
         """
         path = Path(path)
-        suffix = path.suffix.lower().lstrip(".")
-        writer = getattr(self, f"_save_{suffix}", None) or _plugin_renderer(self, suffix)
+        write = self.writer(path.suffix.lower().lstrip("."))
+        with atomic_path(path) as temporary:
+            write(temporary)
+        return path
+
+    def writer(self, suffix: str) -> Callable[[Path], None]:
+        """Give what writes this value to files with an ending.
+
+        Raises
+        ------
+        UsageError
+            If nothing does.
+        """
+        writer: Callable[[Path], None] | None = getattr(self, f"_save_{suffix}", None)
+        writer = writer or _plugin_renderer(self, suffix)
         if writer is None:
             raise UsageError(
-                f"A {self.kind} cannot be written as {path.suffix or 'a file without ending'}.",
+                f"A {self.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
                 hint=f"Choose one of {', '.join(self.formats())}.",
             )
-        with atomic_path(path) as temporary:
-            writer(temporary)
-        return path
+        return writer
 
     @classmethod
     def formats(cls) -> list[str]:

@@ -96,10 +96,9 @@ class DrumPattern(Value):
                 f"A drum pattern has whole bars of 16 steps by 14 drums, not shape {hits.shape}.",
                 hint="Give hits of shape (32, 14) for two bars.",
             )
-        if not 10 <= self.tempo_bpm <= 600:
-            raise UsageError(
-                f"tempo_bpm must be 10 to 600, not {self.tempo_bpm}.", hint="tempo_bpm=120"
-            )
+        tempo = self.tempo_bpm
+        if not isinstance(tempo, (int, float, np.number)) or not 10 <= tempo <= 600:
+            raise UsageError(f"tempo_bpm must be 10 to 600, not {tempo!r}.", hint="tempo_bpm=120")
         # The canonical form has None for what says nothing, so that what was
         # saved and loaded is equal to what there was.
         velocity = _per_hit(self.velocity, hits, "velocity", 1, 127)
@@ -125,8 +124,11 @@ class DrumPattern(Value):
     @classmethod
     def from_masks(cls, masks: npt.ArrayLike, **kwargs: Any) -> Self:
         """Make a pattern from one 14-bit integer per step; bit *k* is drum *k*."""
-        steps = np.asarray(masks, dtype=np.int64)
-        if steps.ndim != 1 or (steps < 0).any() or (steps >= 2 ** len(DRUMS)).any():
+        steps = np.asarray(masks)
+        if steps.dtype.kind in "iu":
+            steps = steps.astype(np.int64)
+        bad = steps.dtype.kind != "i" or steps.ndim != 1
+        if bad or (steps < 0).any() or (steps >= 2 ** len(DRUMS)).any():
             raise UsageError(
                 "Masks are integers from 0 to 16383, one per step.",
                 hint="Give 32 masks for two bars.",
@@ -146,6 +148,11 @@ class DrumPattern(Value):
 
     def slice_bars(self, start: int, bars: int = 2) -> DrumPattern:
         """Cut whole bars out, counted from 0."""
+        if start < 0 or bars < 1 or start + bars > self.bars:
+            raise UsageError(
+                f"Bars {start} to {start + bars} are not in a pattern of {self.bars}.",
+                hint="Count bars from 0.",
+            )
         at = slice(start * STEPS_PER_BAR, (start + bars) * STEPS_PER_BAR)
         return DrumPattern(
             self.hits[at],
@@ -157,6 +164,8 @@ class DrumPattern(Value):
     @classmethod
     def join(cls, patterns: list[DrumPattern]) -> DrumPattern:
         """Put patterns one after the other, at the tempo of the first."""
+        if not patterns:
+            raise UsageError("There is nothing to join.", hint="Give at least one pattern.")
 
         def stack(name: str, fill: int) -> Grid | None:
             parts = [getattr(p, name) for p in patterns]
@@ -235,6 +244,8 @@ class DrumPattern(Value):
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_score().to_midi())
+
+    _save_midi = _save_mid
 
     def _save_wav(self, path: Path) -> None:
         from groove_core.render import render

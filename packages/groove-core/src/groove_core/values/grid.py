@@ -19,6 +19,7 @@ __all__ = [
     "TICKS_PER_STEP",
     "Drum",
     "Grid",
+    "NoDrumsError",
     "Onsets",
     "find_onsets",
     "is_triplet",
@@ -196,8 +197,10 @@ def marked_span(score: Score) -> tuple[int, int | None]:
     """Give the tick at which a pattern that we wrote begins, and its steps; else 0 and None."""
     for tick, text in score.markers:
         steps = text.removeprefix(MARKER)
-        if text.startswith(MARKER) and steps.isdigit() and 0 < int(steps) < 100_000:
-            return tick, int(steps)
+        if text.startswith(MARKER) and steps.isdecimal() and len(steps) <= 6:
+            length = int(steps)
+            if length and length % STEPS_PER_BAR == 0:
+                return tick, length
     return 0, None
 
 
@@ -216,16 +219,19 @@ def whole_grid(
     if not len(onsets.tick) and steps is None:
         raise no_drums(name, onsets.unknown)
     quarter = score.ticks_per_quarter
-    odd = {
-        f"{top}/{bottom}"
-        for begin, end, top, bottom in meters(score)
-        if top != bottom and ((onsets.tick >= begin) & (onsets.tick < end)).any()
-    }
-    if odd:
-        raise InputError(
-            f"{name} is in {' and '.join(sorted(odd))}; drum patterns are in 4/4.",
-            hint="Give a beat in 4/4, or cut the 4/4 part out.",
-        )
+    if steps is None:
+        played = [
+            span
+            for span in meters(score)
+            if ((onsets.tick >= span[0]) & (onsets.tick < span[1])).any()
+        ]
+        odd = sorted({f"{top}/{bottom}" for _, _, top, bottom in played if top != bottom})
+        if odd or len(played) > 1:
+            raise InputError(
+                f"{name} is in {' and '.join(odd) or 'several metres'}; drum patterns are in 4/4.",
+                hint="Give a beat in 4/4, or cut the 4/4 part out.",
+            )
+        start = played[0][0]
     ticks = onsets.tick - start
     if steps is None and is_triplet(ticks / quarter):
         raise InputError(
@@ -237,14 +243,18 @@ def whole_grid(
     return grid.velocity > 0, grid.velocity, grid.offset_ticks, min(max(tempo, 10.0), 600.0)
 
 
-def no_drums(name: str, unknown: int) -> InputError:
+class NoDrumsError(InputError):
+    """A score without drums."""
+
+
+def no_drums(name: str, unknown: int) -> NoDrumsError:
     """Say that a score has no drums, or none that we know."""
     if unknown:
-        return InputError(
+        return NoDrumsError(
             f"{name} has {unknown} drum notes, none of them one of the 14 drums.",
             hint="Use General MIDI percussion notes (kick 36, snare 38, hi-hat 42 ...).",
         )
-    return InputError(
+    return NoDrumsError(
         f"{name} has no drums.",
         hint="Give a file with notes on MIDI channel 10, or name the track 'drums'.",
     )

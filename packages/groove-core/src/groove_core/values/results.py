@@ -45,6 +45,16 @@ def _number(x: float) -> str:
     return f"{x:.3f}" if abs(x) < 10 else f"{x:.1f}"
 
 
+def _plain(cell: Any) -> Cell:
+    """Make a cell one that JSON can hold: no NaN, no numpy scalar."""
+    cell = cell.item() if isinstance(cell, np.generic) else cell
+    number = cell.value if isinstance(cell, Estimate) else cell
+    if isinstance(number, float) and not math.isfinite(number):
+        return None
+    plain: Cell = cell
+    return plain
+
+
 def _show(cell: Cell) -> str:
     if cell is None:
         return "-"
@@ -78,7 +88,7 @@ class Report(Value):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(self.columns))
-        object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
+        object.__setattr__(self, "rows", tuple(tuple(map(_plain, row)) for row in self.rows))
         object.__setattr__(self, "notes", tuple(self.notes))
         if any(len(row) != len(self.columns) for row in self.rows):
             raise UsageError(
@@ -261,8 +271,11 @@ class Codes(Value):
         try:
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.reader(stream))
-            points = np.array([[float(x) for x in row[1:]] for row in rows[1:]])
-            return cls(points, tuple(row[0] for row in rows[1:]))
+            model = ""
+            if rows and rows[0][0].partition(":")[0] == "label":
+                model = rows.pop(0)[0].partition(":")[2]
+            points = np.array([[float(x) for x in row[1:]] for row in rows])
+            return cls(points, tuple(row[0] for row in rows), model)
         except (ValueError, IndexError, UsageError) as error:
             raise InputError(
                 f"{path} is not a table of codes: {error}.",
@@ -272,7 +285,8 @@ class Codes(Value):
     def _save_csv(self, path: Path) -> None:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["label", *(f"z{i + 1}" for i in range(self.points.shape[1]))])
+        head = f"label:{self.model}" if self.model else "label"
+        writer.writerow([head, *(f"z{i + 1}" for i in range(self.points.shape[1]))])
         for label, point in zip(self.labels, self.points.tolist(), strict=True):
             writer.writerow([label, *point])
         write_text(path, out.getvalue())

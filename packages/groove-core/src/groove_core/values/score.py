@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import InputError
+from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
 
@@ -28,9 +28,33 @@ MAX_HOURS = 4
 Events = npt.NDArray[np.int64]
 
 
-def _events(rows: Any, columns: int) -> Events:
-    """Make a sorted, read-only (n, columns) array of integers."""
-    array = np.array(rows, dtype=np.int64).reshape(-1, columns)
+_TICK = (0, 2**31 - 1)
+_COLUMNS = {
+    # What each column may hold; MIDI has seven bits for most things.
+    "notes": (_TICK, _TICK, (0, 127), (0, 127)),
+    "controls": (_TICK, (0, 127), (0, 127)),
+    "pitch_bends": (_TICK, (-8192, 8191)),
+    "tempos": (_TICK, (1, 2**24 - 1)),
+    "time_signatures": (_TICK, (1, 255), (1, 2**15)),
+    "key_signatures": (_TICK, (-7, 7), (0, 1)),
+}
+
+
+def _events(name: str, rows: Any) -> Events:
+    """Make a checked, sorted, read-only array of integers, one row per event."""
+    columns = _COLUMNS[name]
+    try:
+        array = np.array(rows, dtype=np.int64).reshape(-1, len(columns))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{name} must be rows of {len(columns)} integers.", hint=f"Check {name}."
+        ) from error
+    low, high = np.array(columns).T
+    if ((array < low) | (array > high)).any():
+        wrong = array[((array < low) | (array > high)).any(axis=1)][0].tolist()
+        raise UsageError(
+            f"{name} has {wrong}; the columns may be {list(columns)}.", hint=f"Check {name}."
+        )
     array = array[np.lexsort(array.T[::-1])]
     array.flags.writeable = False
     return array
@@ -66,8 +90,10 @@ class Track:
     pitch_bends: Events = _none
 
     def __post_init__(self) -> None:
-        for name, columns in (("notes", 4), ("controls", 3), ("pitch_bends", 2)):
-            object.__setattr__(self, name, _events(getattr(self, name), columns))
+        for name in ("notes", "controls", "pitch_bends"):
+            object.__setattr__(self, name, _events(name, getattr(self, name)))
+        if not 0 <= self.program <= 127:
+            raise UsageError(f"program must be 0 to 127, not {self.program}.", hint="program=0")
 
     def to_json(self) -> dict[str, Any]:
         """Give the track as plain lists."""
@@ -89,8 +115,9 @@ def _texts(items: Any) -> tuple[tuple[int, str], ...]:
 class Score(Value):
     """Notes of any number of instruments with tempo, metre and key. Times are in ticks.
 
-    MIDI cannot hold a note of no length, nor tell overlapping notes of one pitch
-    on one track apart; everything else survives ``save`` and ``read``.
+    MIDI cannot hold a note of no length or a track without notes, nor tell
+    overlapping notes of one pitch on one track apart; everything else survives
+    ``save`` and ``read``. Texts are UTF-8.
 
     Parameters
     ----------
@@ -103,6 +130,8 @@ class Score(Value):
     key_signatures : int array [shape=(n, 3)]
         Tick, sharps (negative: flats), and 0 for major or 1 for minor.
     markers, lyrics : sequence of (tick, text)
+    name : str
+        Where it came from, for messages; not saved and not compared.
     """
 
     kind: ClassVar[str] = "score"
@@ -116,11 +145,17 @@ class Score(Value):
     key_signatures: Events = _none
     markers: tuple[tuple[int, str], ...] = ()
     lyrics: tuple[tuple[int, str], ...] = ()
+    name: str = "this score"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tracks", tuple(self.tracks))
-        for name, columns in (("tempos", 2), ("time_signatures", 3), ("key_signatures", 3)):
-            object.__setattr__(self, name, _events(getattr(self, name), columns))
+        for name in ("tempos", "time_signatures", "key_signatures"):
+            object.__setattr__(self, name, _events(name, getattr(self, name)))
+        if not isinstance(self.ticks_per_quarter, int) or not 1 <= self.ticks_per_quarter < 2**15:
+            raise UsageError(
+                f"ticks_per_quarter must be 1 to 32767, not {self.ticks_per_quarter!r}.",
+                hint="ticks_per_quarter=480",
+            )
         object.__setattr__(self, "markers", _texts(self.markers))
         object.__setattr__(self, "lyrics", _texts(self.lyrics))
 
@@ -142,8 +177,8 @@ class Score(Value):
                 f"{name} is not a MIDI file.", hint="Give a standard MIDI file (.mid or .midi)."
             )
         try:
-            score = cls._from_symusic(symusic.Score.from_midi(content))
-        except (RuntimeError, ValueError, UnicodeDecodeError) as error:
+            score = cls._from_symusic(symusic.Score.from_midi(content), name)
+        except (RuntimeError, ValueError, UsageError) as error:
             raise InputError(
                 f"{name} is damaged or cut short: {' '.join(str(error).split())[:90]}.",
                 hint="Export the file again from the program that made it.",
@@ -162,7 +197,16 @@ class Score(Value):
         return cls.from_midi(path.read_bytes(), name=str(path))
 
     @classmethod
-    def _from_symusic(cls, score: Any) -> Self:
+    def _from_document(cls, document: Any, path: Path) -> Self:
+        if isinstance(document, dict) and document.get("kind") == "drum-pattern":
+            from groove_core.values.drums import DrumPattern
+
+            beat = DrumPattern._from_document(document, path)  # a beat is a score, too
+            return replace(cast("Self", beat.to_score()), name=str(path))
+        return super()._from_document(document, path)
+
+    @classmethod
+    def _from_symusic(cls, score: Any, name: str) -> Self:
         def columns(events: Any, *names: str) -> Events:
             arrays = events.numpy()
             return np.stack([arrays[n].astype(np.int64) for n in names], axis=1)
@@ -179,7 +223,7 @@ class Score(Value):
                 )
                 for t in score.tracks
                 # Lyrics come as a track of their own, even where they did not go as one.
-                if len(t.notes) or len(t.controls) or len(t.pitch_bends)
+                if len(t.notes) or len(t.controls) or len(t.pitch_bends) or t.name
             ),
             ticks_per_quarter=score.ticks_per_quarter,
             tempos=np.array([(e.time, e.mspq) for e in score.tempos]),
@@ -189,6 +233,7 @@ class Score(Value):
             key_signatures=np.array([(e.time, e.key, e.tonality) for e in score.key_signatures]),
             markers=tuple((e.time, e.text) for e in score.markers),
             lyrics=tuple((e.time, e.text) for t in score.tracks for e in t.lyrics),
+            name=name,
         )
 
     def _to_symusic(self) -> Any:
@@ -253,6 +298,8 @@ class Score(Value):
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_midi())
+
+    _save_midi = _save_mid
 
     def _save_wav(self, path: Path) -> None:
         from groove_core.render import render
