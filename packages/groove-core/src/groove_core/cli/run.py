@@ -26,11 +26,19 @@ SHOWN = 16
 CORE_OPTIONS: dict[str, Any] = {
     "out": Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the files  [default: a new one in groove-out]"),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Folder for the files  [default: a new one in groove-out]",
+        ),
     ],
     "format": Annotated[
         str | None,
-        typer.Option("--format", help="File endings to write, for example wav,mid,png,txt,json"),
+        typer.Option(
+            "--format",
+            metavar="ENDINGS",
+            help="What files to write, for example wav,mid,png,txt,json",
+        ),
     ],
     "json": Annotated[
         bool,

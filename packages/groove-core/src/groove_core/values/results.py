@@ -190,14 +190,18 @@ class Report(Value):
             for i in range(1, len(self.columns))
             if any(isinstance(r[i], (int, float, Estimate)) for r in self.rows)
         ]
-        ax = ax or new_axes(2.2 + 1.7 * len(numeric), 1.4 + 0.32 * len(self.rows))
+        across = min(5, max(1, len(numeric)))
+        down = max(1, -(-len(numeric) // across))
+        panel_in = 0.7 + 0.26 * len(self.rows)
+        ax = ax or new_axes(1.4 + 1.9 * across, 0.5 + panel_in * down)
         ax.set_axis_off()
         ax.set_title(self.title, fontsize=10, loc="left", pad=26)
         names = [str(row[0]) for row in self.rows]
-        left = 0.16
-        width = (1 - left) / max(1, len(numeric))
+        left, width, height = 0.14, 0.86 / across, 1 / down
         for n, column in enumerate(numeric):
-            panel = ax.inset_axes((left + n * width, 0, width * 0.86, 1))
+            line, place = divmod(n, across)
+            box = (left + place * width, 1 - (line + 0.72) * height, width * 0.86, height * 0.72)
+            panel = ax.inset_axes(box)
             for y, row in enumerate(self.rows):
                 cell = row[column]
                 if not isinstance(cell, (int, float, Estimate)):
@@ -206,10 +210,11 @@ class Report(Value):
                 if isinstance(cell, Estimate):
                     panel.plot([cell.low, cell.high], [y, y], color=PALETTE[0], lw=2)
                 panel.plot(value, y, "o", color=INK, ms=4)
-            panel.set_title(self.columns[column].replace(" ", "\n", 1), fontsize=8)
-            panel.set_yticks(range(len(names)), names if n == 0 else [""] * len(names), fontsize=8)
+            panel.set_title(self.columns[column], fontsize=8)
+            panel.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
             panel.set_ylim(len(names) - 0.5, -0.5)
             panel.margins(x=0.15)
+            panel.locator_params(axis="x", nbins=3)
             panel.tick_params(labelsize=7, length=2)
             panel.grid(axis="y", lw=0.3)
             for side in ("top", "right"):
