@@ -23,7 +23,9 @@ GOOD = (
     @hookimpl
     def groove_generators():
         return [Action("beat", "{module}_actions:beat", "Make beats."),
-                Action("fail", "{module}_actions:fail", "Fail.")]
+                Action("fail", "{module}_actions:fail", "Fail."),
+                Action("heavy", "{module}_nowhere:heavy", "Need a module that is not there."),
+                Action("lost", "{module}_actions:lost", "Name a function that is not there.")]
 
     @hookimpl
     def groove_analyzers():

@@ -75,6 +75,7 @@ def test_round_trips(beats, tmp_path):
     assert PatternSet.read(patterns.save(tmp_path / "p.npz")) == patterns
     assert PatternSet.read(patterns.save(tmp_path / "p.json")) == patterns
     assert open_patterns(tmp_path / "p.npz") == patterns
+    assert patterns.save(tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     first, again = (patterns.save(tmp_path / n).read_bytes() for n in ("a.npz", "b.npz"))
     assert first == again
 

@@ -131,7 +131,8 @@ def test_check_plugin_accepts_the_good_and_names_what_is_wrong(site, tmp_path):
             env={**os.environ, "PYTHONPATH": site(distribution)},
         )
 
-    assert check("groove-good").returncode == 0
+    assert check("groove-watch").returncode == 0
+    assert "groove_good_nowhere" in check("groove-good").stderr
     assert "boom" in check("groove-hook").stderr
     assert "not registered" in check("groove-major").stderr
 

@@ -115,6 +115,8 @@ def test_help_shows_units_ranges_and_defaults(good):
         (["beat", "--out", "beat.mid"], 2, "not a folder", "--format mid"),
         (["beat", "--out", "/proc/nowhere"], 2, "Cannot write", "--out"),
         (["fail"], 1, "out of cheese", "--debug"),
+        (["heavy"], 3, "needs the module 'groove_good_nowhere'", "pip install"),
+        (["lost"], 3, "no attribute 'lost'", "pip install"),
         (["fail", "--how", "type"], 1, "of type int", "--debug"),
     ],
 )
@@ -224,7 +226,7 @@ def test_doctor_info_and_models(groove, site):
     assert checks["sound files"]["status"] == "ok"
     assert checks["soundfont"]["status"] == "ok"
     assert checks["midi"]["status"] == "ok"
-    assert checks["package good"]["status"] == "ok"
+    assert checks["package good"]["status"] == "failed"  # two of its actions are not there
     assert checks["package import-fails"]["status"] == "failed"
     assert "pip" in checks["package import-fails"]["mend"]
     assert result.returncode == 1

@@ -12,7 +12,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
 from groove_core.values.drums import DRUMS, FOLD, DrumPattern
-from groove_core.values.results import Report
+from groove_core.values.results import Codes, Estimate, Report
 from groove_core.values.score import Score, Track
 
 ROCK = [5, 0, 4, 0, 6, 0, 4, 0] * 4
@@ -221,3 +221,37 @@ def test_numbers_that_json_cannot_hold_are_left_out(tmp_path):
     report = Report("t", ("", "x", "y"), (("a", float("nan"), np.int64(3)),))
     assert report.rows == (("a", None, 3),)
     report.save(tmp_path / "r.json")
+
+
+def test_every_value_can_be_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    velocity = np.where(np.arange(32)[:, None] % 3, 100, 40) * np.ones((1, 14), int)
+    beat = rock(velocity=velocity)
+    piano = Track(np.array([[0, 480, 60, 90], [480, 480, 64, 90]]), name="piano")
+    cells = (("a", Estimate(0.5, 0.4, 0.6), 1), ("b", None, 2))
+    values = [
+        beat,
+        DrumPattern.from_masks([0] * 16),
+        Score((piano, beat.to_score().tracks[0])),
+        Audio(np.sin(np.arange(8000) / 9), 8000),
+        Audio(np.zeros((1, 0)), 8000),
+        Report("t", ("", "x", "y"), cells),
+        Codes([[0, 1], [1, 0]]),
+        Codes([[0.0], [1.0]]),
+    ]
+    sizes = set()
+    for index, value in enumerate(values):
+        path = value.save(tmp_path / f"{index}.png")
+        assert path.read_bytes().startswith(b"\x89PNG")
+        sizes.add(path.stat().st_size)
+        again = value.save(tmp_path / "again.png")
+        assert again.read_bytes() == path.read_bytes()  # no date inside
+    assert len(sizes) == len(values)
+
+
+def test_values_show_themselves_in_notebooks():
+    assert "<table>" in Report("a <b>", ("", "x"), (("r", 1),))._repr_html_()
+    assert "a &lt;b&gt;" in Report("a <b>", ("", "x"), (("r", 1),))._repr_html_()
+    assert "<audio" in Audio(np.zeros(9), 8000)._repr_html_()
+    assert "Codes(2 points, 2 dimensions)" in repr(Codes([[0, 1], [1, 0]]))
+    assert Codes([[0, 1]]).to_text().split() == ["1", "0.0000", "1.0000"]
