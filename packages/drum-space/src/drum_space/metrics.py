@@ -35,7 +35,7 @@ __all__ = [
 MIN_ENTROPY_NATS = 0.9
 COLUMNS = (
     "survival", "survival, new", "distinct", "copies", "copies, rotated",
-    "distance", "hits", "bars equal",
+    "distance", "bars equal", "hits", *(f"hits, {drum.name}" for drum in DRUMS),
 )  # fmt: skip
 
 
@@ -92,33 +92,39 @@ def f1_score(hits: Bits, others: Bits) -> npt.NDArray[np.float64]:
 
 
 def bootstrap(
-    values: npt.ArrayLike,
+    columns: list[npt.NDArray[Any]],
     groups: npt.NDArray[Any] | None = None,
     *,
     rounds: int = 1000,
     seed: int = 0,
-) -> Estimate:
-    """Give the mean of values with its 95 % percentile bootstrap interval.
+) -> list[Estimate]:
+    """Give the mean of each column with its 95 % percentile bootstrap interval.
 
     Parameters
     ----------
-    values : array [shape=(n,)]
+    columns : list of arrays [shape=(n,)]
+        Measures of the same n patterns.
     groups : array [shape=(n,)], optional
-        What is drawn with replacement: all values of a group together. Patterns of
+        What is drawn with replacement: all patterns of a group together. Patterns of
         one performance are alike, so their number says little; draw performances.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if not len(values):
-        return Estimate(math.nan, math.nan, math.nan)
-    ids = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    sums, sizes = np.bincount(ids, values), np.bincount(ids)
-    rng = np.random.default_rng(seed)
-    means = np.empty(rounds)
-    for i in range(rounds):
-        drawn = rng.integers(0, len(sums), len(sums))
-        means[i] = sums[drawn].sum() / sizes[drawn].sum()
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
+    values = np.stack(columns, axis=1).astype(np.float64)
+    n = len(values)
+    if not n:
+        return [Estimate(math.nan, math.nan, math.nan)] * len(columns)
+    ids = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(ids)
+    sums = np.stack([np.bincount(ids, column) for column in values.T], axis=1)
+    # How often each group is drawn in each round.
+    drawn = np.random.default_rng(seed).multinomial(
+        len(sizes), np.full(len(sizes), 1 / len(sizes)), size=rounds
+    )
+    means = (drawn @ sums) / (drawn @ sizes)[:, None]
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return [
+        Estimate(float(m), float(lo), float(hi))
+        for m, lo, hi in zip(values.mean(axis=0), low, high, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -136,23 +142,17 @@ class Reference:
         rotated = frozenset(key for turned in rotations(hits) for key in pack(turned))
         return cls(hits, frozenset(pack(hits)), rotated)
 
-    @property
-    def density(self) -> npt.NDArray[np.float64]:
-        """Hits per pattern of each drum [shape=(14,)]."""
-        density: npt.NDArray[np.float64] = self.hits.sum(axis=1).mean(axis=0)
-        return density
-
 
 def describe_set(
     hits: Bits, reference: Reference, groups: npt.NDArray[Any] | None = None
-) -> tuple[list[Cell], dict[str, Any]]:
-    """Measure a set of patterns: one cell per entry of `COLUMNS`, and the drums' densities."""
+) -> list[Cell]:
+    """Measure a set of patterns: one cell per entry of `COLUMNS`."""
     keys = pack(hits)
     alive = survives(hits)
     copied = np.array([key in reference.keys for key in keys])
     copied_rotated = np.array([key in reference.rotated for key in keys])
-    seen: set[bytes] = set()
-    first = np.array([not (key in seen or seen.add(key)) for key in keys])  # type: ignore[func-returns-value]
+    first = np.zeros(len(keys), dtype=bool)
+    first[list({key: index for index, key in reversed(list(enumerate(keys)))}.values())] = True
     half = hits.shape[1] // 2
     columns = [
         alive,
@@ -161,9 +161,8 @@ def describe_set(
         copied,
         copied_rotated,
         nearest_distance(hits, reference.hits),
-        hits.sum(axis=(1, 2)),
         (hits[:, :half] == hits[:, half:]).all(axis=(1, 2)),
+        hits.sum(axis=(1, 2)),
+        *hits.sum(axis=1).T,
     ]
-    density = hits.sum(axis=1).mean(axis=0)
-    per_drum = {drum.name: round(float(d), 4) for drum, d in zip(DRUMS, density, strict=True)}
-    return [bootstrap(values, groups) for values in columns], per_drum
+    return list(bootstrap(columns, groups))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from drum_space.metrics import (
+    COLUMNS,
     Reference,
     bootstrap,
     describe_set,
@@ -65,14 +66,14 @@ def test_bootstrap_covers_and_respects_groups():
     rng = np.random.default_rng(1)
     covered = 0
     for seed in range(100):
-        estimate = bootstrap(rng.normal(5, 1, 50), rounds=200, seed=seed)
+        [estimate] = bootstrap([rng.normal(5, 1, 50)], rounds=200, seed=seed)
         covered += estimate.low <= 5 <= estimate.high
     assert 85 <= covered <= 100
     # 100 values of 4 groups that are all alike say no more than 4 values
     values, groups = np.repeat([0, 0, 1, 1], 25), np.repeat(np.arange(4), 25)
-    wide, narrow = bootstrap(values, groups), bootstrap(values)
+    [wide], [narrow] = bootstrap([values], groups), bootstrap([values])
     assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
-    assert math.isnan(bootstrap([]).value)
+    assert math.isnan(bootstrap([np.zeros(0)])[0].value)
 
 
 def test_controls_of_the_table():
@@ -82,12 +83,9 @@ def test_controls_of_the_table():
         frozenset(r.tobytes() for r in np.packbits(train.reshape(8, -1), axis=1)),
         frozenset(),
     )
-    cells, density = describe_set(train, reference)
-    named = dict(
-        zip(("survival", "new", "distinct", "copies"), (c.value for c in cells), strict=False)
-    )
-    assert named["copies"] == named["distinct"] == 1
-    assert named["new"] == 0
-    assert density["closed hi-hat"] == pytest.approx(train[:, :, 2].sum() / 8)
-    twice, _ = describe_set(np.concatenate([train, train]), reference)
-    assert twice[2].value == 0.5
+    named = dict(zip(COLUMNS, describe_set(train, reference), strict=True))
+    assert named["copies"].value == named["distinct"].value == 1
+    assert named["survival, new"].value == named["distance"].value == 0
+    assert named["hits, closed hi-hat"].value == pytest.approx(train[:, :, 2].sum() / 8)
+    twice = dict(zip(COLUMNS, describe_set(np.concatenate([train] * 2), reference), strict=True))
+    assert twice["distinct"].value == 0.5
