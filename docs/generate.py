@@ -62,11 +62,22 @@ def evaluation(package: str) -> str:
     return table.to_markdown() + "\n\n" + "\n".join(f"- {note}" for note in table.notes)
 
 
+def genres() -> str:
+    """List the genres of the shipped patterns, and how many patterns each has."""
+    from collections import Counter
+
+    from drum_space.data import open_patterns
+
+    counts = Counter(open_patterns().genre_of().tolist())
+    return ", ".join(f"{genre} ({count})" for genre, count in counts.most_common()) + "."
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "drums": drums,
     "hooks": hooks,
     "actions": actions,
     "evaluation": evaluation,
+    "genres": genres,
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -45,17 +46,22 @@ def _load(
     )
 
 
+def _hits(network: DrumAutoencoder, codes: torch.Tensor) -> torch.Tensor:
+    """Decode codes on the model's device to hits on the CPU [shape=(n, 32, 14)]."""
+    import torch
+
+    with torch.no_grad():
+        return network.decode(codes.to(network.thresholds)).cpu()
+
+
 def _decode(
     network: DrumAutoencoder, codes: torch.Tensor, tempo_bpm: float, bars: int = 2
 ) -> Iterator[DrumPattern]:
     """Decode codes [shape=(n, latent)], and chain `bars` / 2 in a row to one pattern."""
-    import torch
-
     chain = bars // 2
     size = max(1, BATCH // chain) * chain
     for chunk in codes.split(size):
-        with torch.no_grad():
-            hits = network.decode(chunk.to(network.thresholds)).cpu().numpy()
+        hits = _hits(network, chunk).numpy()
         for phrase in hits.reshape(-1, chain * hits.shape[1], hits.shape[2]):
             yield DrumPattern(phrase, tempo_bpm=tempo_bpm)
 
@@ -133,10 +139,17 @@ def sample(
     generator = torch.Generator().manual_seed(draw_seed(seed))
     stops = bars // 2
     draws = count * (1 if stops == 1 else 2)
+    draw: Callable[[int], torch.Tensor]
     if genre is None:
-        codes = network.sample_codes(draws, generator, temperature=temperature).cpu()
+        draw = partial(network.sample_codes, generator=generator, temperature=temperature)
     else:
-        codes = _genre_codes(network, genre, draws, generator, temperature)
+        draw = _near_genre(network, genre, generator, temperature)
+    codes = draw(draws).cpu()
+    for _ in range(10):  # about one in a thousand decodes to silence: draw another
+        silent = torch.cat([~_hits(network, part).any(dim=(1, 2)) for part in codes.split(BATCH)])
+        if not silent.any():
+            break
+        codes[silent] = draw(int(silent.sum())).cpu()
     if stops > 1:
         start, end = codes.unflatten(0, (count, 2)).unbind(dim=1)
         way = torch.linspace(0, 1, stops)[None, :, None]
@@ -144,14 +157,13 @@ def sample(
     return iter(track(_decode(network, codes, tempo_bpm, bars), "drawing beats", total=count))
 
 
-def _genre_codes(
-    network: DrumAutoencoder,
-    genre: str,
-    count: int,
-    generator: torch.Generator,
-    temperature: float,
-) -> torch.Tensor:
-    """Draw from a Gaussian kernel density estimate of a genre's codes (Scott's bandwidth)."""
+def _near_genre(
+    network: DrumAutoencoder, genre: str, generator: torch.Generator, temperature: float
+) -> Callable[[int], torch.Tensor]:
+    """Give what draws from a Gaussian kernel density estimate of a genre's codes.
+
+    The bandwidth is Scott's; the temperature scales it.
+    """
     import torch
 
     from drum_space.data import open_patterns
@@ -178,10 +190,14 @@ def _genre_codes(
     bandwidth = len(codes) ** (-1 / (network.latent + 4))
     ridge = 1e-6 * torch.eye(network.latent)
     factor = torch.linalg.cholesky(torch.cov(codes.T) + ridge) * bandwidth
-    centers = codes[torch.randint(len(codes), (count,), generator=generator)]
-    noise = torch.randn(count, network.latent, generator=generator)
-    drawn: torch.Tensor = centers + temperature * noise @ factor.T
-    return drawn
+
+    def draw(count: int) -> torch.Tensor:
+        centers = codes[torch.randint(len(codes), (count,), generator=generator)]
+        noise = torch.randn(count, network.latent, generator=generator)
+        near: torch.Tensor = centers + temperature * noise @ factor.T
+        return near
+
+    return draw
 
 
 @action
@@ -226,10 +242,12 @@ def vary(
 ) -> Iterator[DrumPattern]:
     """Make variations of a beat: its neighbours in the latent space.
 
+    Four numbers do not hold a whole beat; ``--checkpoint acai16`` remembers more of it.
+
     Returns
     -------
     iterator of DrumPattern
-        With an amount of 0, the beat as four numbers remember it.
+        With an amount of 0, the beat as four numbers remember it: a relative.
     """
     import torch
 
@@ -417,7 +435,7 @@ def train(
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
     from drum_space.evaluation import evaluate_models
-    from drum_space.training import Settings, card, train_model
+    from drum_space.training import SHIPPED, Settings, card, train_model
     from groove_core import checkpoints
     from groove_core.console import is_main_process
     from groove_core.devices import resolve
@@ -429,6 +447,8 @@ def train(
     folder = into or Path("groove-models", PACKAGE, name)
     device = resolve(device)
     patterns = _open(data)
+    if data is not None:
+        note(patterns.to_text())
     settings = Settings(
         kind=model, latent=latent, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
     )
@@ -454,7 +474,7 @@ def train(
         patterns,
         name=name,
         seed=seed,
-        data="two-bar-patterns" if data is None else str(data),
+        data=SHIPPED if data is None else str(data),
     )
     if is_main_process():
         about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}

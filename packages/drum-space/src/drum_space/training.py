@@ -31,7 +31,9 @@ from groove_core.training import Shard, cosine, fit, launch
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Settings", "train_model"]
+__all__ = ["SHIPPED", "Settings", "card", "train_model"]
+
+SHIPPED = "two-bar-patterns"
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def card(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "license": "MIT",
+        "license": "MIT" if data == SHIPPED else "yours to choose",
         "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
         "limits": (
             "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, funk "
@@ -214,4 +216,4 @@ def card(
 
 
 def _license(data: str) -> str:
-    return "CC-BY-4.0 AND BSD-3-Clause" if data == "two-bar-patterns" else "unknown: your own data"
+    return "CC-BY-4.0 AND BSD-3-Clause" if data == SHIPPED else "unknown: your own data"

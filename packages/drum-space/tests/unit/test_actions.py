@@ -143,3 +143,11 @@ def test_evaluate_measures_what_the_card_says():
     assert report.cell("random bits", "survival").value > 0.99
     assert report.cell("training copied", "survival, new").value == 0
     assert report.cell("acai", "survival").value > 0.9
+
+
+def test_no_beat_is_silent():
+    assert all(beat.hits.any() for beat in sample(count=3000, seed=1))
+
+
+def test_encode_takes_beats():
+    np.testing.assert_array_equal(encode([ROCK]).points, encode(ROCK.to_score()).points)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
+from groove_core.console import note
 from groove_core.errors import CheckpointError, PluginError, did_you_mean
 from groove_core.files import dump_json, file_sha256
 
@@ -272,6 +273,8 @@ def load(
 
     path = find(package, wanted)
     card = verify(path)
+    if path not in [one.path for one in available(package) if one.origin == "packaged"]:
+        note(f"weights from {path}")
     address = f"{kind.__module__}:{kind.__qualname__}"
     for what, here, there in (
         ("package", package, card["package"]),

@@ -21,7 +21,7 @@ from groove_core.values.score import Score
 __all__ = ["Extraction", "extract_patterns"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Extraction:
     """The windows of a score that fit the grid, as arrays, and what did not.
 
@@ -42,6 +42,9 @@ class Extraction:
 
     def __len__(self) -> int:
         return len(self.hits)
+
+    def __repr__(self) -> str:
+        return f"Extraction({len(self)} windows, left out: {dict(self.dropped)})"
 
     def patterns(self) -> list[DrumPattern]:
         """Give the windows as values."""

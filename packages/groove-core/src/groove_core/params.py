@@ -69,7 +69,10 @@ Seed = Annotated[
 Device = Annotated[str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")]
 Checkpoint = Annotated[
     str | None,  # not a path: "./acai" is a folder, "acai" a name
-    Opt("trained weights: a folder, or a name; the packaged ones when left out", role="checkpoint"),
+    Opt(
+        "trained weights: a folder, or a name in groove-models, GROOVE_HOME or the package",
+        role="checkpoint",
+    ),
 ]
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
 
@@ -202,8 +205,9 @@ def _expand(param: Param, item: Any) -> list[Any]:
 
 def _convert_one(param: Param, value: Any) -> Any:
     if param.is_value:
-        if isinstance(value, param.type):
-            return value
+        accepted = param.type.accept(value)
+        if accepted is not None:
+            return accepted
         if isinstance(value, (str, Path)):
             return param.type.read(Path(value))
         if isinstance(value, dict) and value.get("kind") == param.type.kind:

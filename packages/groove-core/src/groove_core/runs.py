@@ -165,13 +165,12 @@ def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
     if out is not None:
         folder = Path(out)
     else:
-        name = f"{this.package}-{this.action}"
-        root = Path("groove-out")
+        folder = Path("groove-out", f"{this.package}-{this.action}")
         if this.seed is not None:
-            folder = root / f"{name}-seed{this.seed}"
-        else:
-            numbers = (n for n in range(1, 10**6) if not (root / f"{name}-{n}").exists())
-            folder = root / f"{name}-{next(numbers)}"
+            folder = folder.with_name(f"{folder.name}-seed{this.seed}")
+        if not overwrite:  # a folder of its own for every run
+            names = (f"{folder.name}-{n}" if n > 1 else folder.name for n in range(1, 10**6))
+            folder = next(f for f in map(folder.with_name, names) if not f.exists())
     ending = folder.suffix.lower().lstrip(".")
     if folder.is_file() or (ending in _ENDINGS and not folder.exists()):
         raise UsageError(
@@ -270,12 +269,22 @@ def _values(
             _remove_earlier(started.folder, this.files)
             write_text(started.folder / "result.json", dump_json(started.document))
     except BaseException as error:
+        if isinstance(error, Exception):  # Ctrl-C keeps what is finished; a failure keeps nothing
+            _remove(started.folder, this.files)
         _observe(managers, "groove_run_failed", run=this, error=error)
         raise
     finally:
         with contextlib.suppress(ValueError):  # a generator closed from another context
             _current.reset(token)
     _observe(managers, "groove_run_finished", run=this, result=started.document)
+
+
+def _remove(folder: Path | None, files: list[str]) -> None:
+    """Remove the files of a failed run, and its folder if nothing else is in it."""
+    for file in files:
+        Path(file).unlink(missing_ok=True)
+    if folder is not None:
+        _remove_empty([folder])
 
 
 def _remove_earlier(folder: Path, written: list[str]) -> None:

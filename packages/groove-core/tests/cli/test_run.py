@@ -284,3 +284,12 @@ def test_from_python_with_objects_and_again(site, monkeypatch, tmp_path):
     assert groove_core.run("good", "bars", **first["options"]) == first
     with pytest.raises(groove_core.UsageError, match="multiple values"):
         sys.modules["groove_good_actions"].bars([beat], beats=[beat])
+
+
+def test_every_run_has_a_folder_of_its_own_and_a_failed_one_has_none(good, tmp_path):
+    for _ in range(2):
+        assert good("beat", "--seed", "3").returncode == 0
+    failed = good("beat", "--seed", "4", GROOVE_SOUNDFONT="/nowhere.sf2")
+    assert failed.returncode == 4
+    names = sorted(p.name for p in (tmp_path / "groove-out").iterdir())
+    assert names == ["good-beat-seed3", "good-beat-seed3-2"]

@@ -51,6 +51,7 @@ def test_the_same_bytes_again():
 def test_the_last_notes_ring():
     crash = DrumPattern.from_masks([0] * 31 + [1 << 7])
     audio = render(crash.to_score())
+    assert audio.duration_s == pytest.approx(4.0 + TAIL_S, abs=0.02)  # two bars at 120 bpm
     at = int((crash.to_score().duration_s + 0.5 * TAIL_S) * audio.sample_rate)
     assert np.abs(audio.samples[:, at : at + 2000]).max() > 0.02
 

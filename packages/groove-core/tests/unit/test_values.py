@@ -57,6 +57,23 @@ def test_export_is_not_longer_than_the_beat():
     assert midi.get_end_time() <= 4.0
     assert midi.instruments[0].is_drum
     assert midi.get_tempo_changes()[1] == pytest.approx([120])
+    # A sequencer takes the end of the track for the length of the clip.
+    import io
+
+    import mido
+
+    sparse = DrumPattern.from_masks([1] + [0] * 31, tempo_bpm=120)
+    for beat in (rock(tempo_bpm=120), sparse):
+        assert mido.MidiFile(file=io.BytesIO(beat.to_score().to_midi())).length == pytest.approx(
+            4.0
+        )
+
+
+def test_long_beats_are_drawn_below_each_other():
+    lines = DrumPattern.join([rock()] * 2).to_text().splitlines()
+    assert lines[0] == "bar 1"
+    assert lines[5] == "bar 3"
+    assert max(map(len, lines)) < 80
 
 
 def test_pretty_midi_there_and_back():

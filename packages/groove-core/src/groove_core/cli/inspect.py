@@ -57,7 +57,7 @@ def plugins(json: bool, check: bool) -> None:
             cells = [["  " + a["name"], a["kind"], a["summary"]] for a in row["actions"]]
             texts += [_columns(cells)] if cells else []
         else:
-            texts += [f"  broken: {row['reason']}", f"  repair: {row['repair']}"]
+            texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
     for error in broken.values():
         typer.echo(f"warning: {error.message}", err=True)
     document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows}

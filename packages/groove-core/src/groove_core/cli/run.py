@@ -281,10 +281,10 @@ def rerun(
     if version != document["version"]:
         note(f"warning: made with {document['package']} {document['version']}, this is {version}")
     if out is None and not json and not overwrite:
-        folder = result.resolve().parent
+        folder = result.parent if result.parent.name else result.resolve().parent
         out = folder.with_name(f"{folder.name}-again")
     elif overwrite and out is None:
-        out = result.resolve().parent
+        out = result.parent
     if format is None and not json:
         # The same endings as before, in the order they were written.
         endings = dict.fromkeys(Path(f).suffix[1:] for f in document["files"])

@@ -94,6 +94,11 @@ class Value(abc.ABC):
             ) from error
 
     @classmethod
+    def accept(cls, value: Any) -> Self | None:
+        """Give an object as a value of this kind, or None if it is none."""
+        return value if isinstance(value, cls) else None
+
+    @classmethod
     def files(cls, path: Path) -> list[Path]:
         """List the files of a folder that may hold such values."""
         return list_files(path, cls.suffixes)

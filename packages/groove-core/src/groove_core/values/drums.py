@@ -223,7 +223,12 @@ class DrumPattern(Value):
             ticks_per_quarter=4 * TICKS_PER_STEP,
             tempos=np.array([[0, round(6e7 / self.tempo_bpm)]]),
             time_signatures=np.array([[0, 4, 4]]),
-            markers=((start, f"{MARKER}{len(self.hits)}"),),
+            markers=(
+                (start, f"{MARKER}{len(self.hits)}"),
+                # So that the file is as long as the beat, and loops in a sequencer: the
+                # end of the track comes one tick after the last event.
+                (start + len(self.hits) * TICKS_PER_STEP - 1, "groove:end"),
+            ),
         )
 
     @classmethod
@@ -283,7 +288,16 @@ class DrumPattern(Value):
     # showing ---------------------------------------------------------------------
 
     def to_text(self) -> str:
-        """Draw the pattern; ``X`` is a loud hit, ``x`` a normal and ``o`` a soft one."""
+        """Draw the pattern; ``X`` is a loud hit, ``x`` a normal and ``o`` a soft one.
+
+        More than two bars are drawn below each other, as on a sheet of music.
+        """
+        if self.bars > 2:
+            parts = range(0, self.bars, 2)
+            drawn = [self.slice_bars(at, min(2, self.bars - at)).to_text() for at in parts]
+            return "\n\n".join(
+                f"bar {at + 1}\n{text}" for at, text in zip(parts, drawn, strict=True)
+            )
         letters = np.where(self.hits, "x", ".")
         if self.velocity is not None:
             letters = np.where(self.hits & (self.velocity >= 112), "X", letters)

@@ -197,6 +197,12 @@ class Score(Value):
         return cls.from_midi(path.read_bytes(), name=str(path))
 
     @classmethod
+    def accept(cls, value: Any) -> Self | None:
+        from groove_core.values.drums import DrumPattern
+
+        return super().accept(value.to_score() if isinstance(value, DrumPattern) else value)
+
+    @classmethod
     def _from_document(cls, document: Any, path: Path) -> Self:
         if isinstance(document, dict) and document.get("kind") == "drum-pattern":
             from groove_core.values.drums import DrumPattern
@@ -310,13 +316,14 @@ class Score(Value):
 
     @property
     def end_tick(self) -> int:
-        """Tick at which the last note ends."""
-        ends = [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
+        """Tick at which the last note ends, or the last marker is."""
+        ends = [tick for tick, _ in self.markers]
+        ends += [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
         return max(ends, default=0)
 
     @property
     def duration_s(self) -> float:
-        """Seconds until the last note ends."""
+        """Seconds until the last note ends, or the last marker is."""
         return float(self.seconds(np.array([self.end_tick]))[0])
 
     def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
