@@ -150,6 +150,8 @@ def _report(error: Exception) -> int:
         message, hint, code = *_usage(error), 2
         if not message:
             return 2
+    elif os.environ.get("LOCAL_RANK", "0") != "0":
+        return 1  # where many train together, the first tells; --debug shows every one's
     else:
         message = f"This is a bug: {type(error).__name__}: {error}"
         hint, code = "Run it again with --debug, and report what it prints.", 1
