@@ -55,15 +55,26 @@ def _hits(network: DrumAutoencoder, codes: torch.Tensor) -> torch.Tensor:
 
 
 def _decode(
-    network: DrumAutoencoder, codes: torch.Tensor, tempo_bpm: float, bars: int = 2
+    network: DrumAutoencoder, codes: torch.Tensor, tempo_bpm: float
 ) -> Iterator[DrumPattern]:
-    """Decode codes [shape=(n, latent)], and chain `bars` / 2 in a row to one pattern."""
-    chain = bars // 2
-    size = max(1, BATCH // chain) * chain
-    for chunk in codes.split(size):
-        hits = _hits(network, chunk).numpy()
-        for phrase in hits.reshape(-1, chain * hits.shape[1], hits.shape[2]):
-            yield DrumPattern(phrase, tempo_bpm=tempo_bpm)
+    for chunk in codes.split(BATCH):
+        for hits in _hits(network, chunk).numpy():
+            yield DrumPattern(hits, tempo_bpm=tempo_bpm)
+
+
+def _audible(
+    network: DrumAutoencoder, draw: Callable[[int], torch.Tensor], count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw codes, again where one decodes to silence, and give them with their hits."""
+    codes = draw(count).cpu()
+    hits = _hits(network, codes)
+    for _ in range(10):
+        silent = ~hits.any(dim=(1, 2))
+        if not silent.any():
+            break
+        codes[silent] = draw(int(silent.sum())).cpu()
+        hits[silent] = _hits(network, codes[silent])
+    return codes, hits
 
 
 def _two_bars(beat: DrumPattern, what: str = "The beat") -> DrumPattern:
@@ -137,24 +148,26 @@ def sample(
         )
     network, _ = _load(model, checkpoint, device)
     generator = torch.Generator().manual_seed(draw_seed(seed))
-    stops = bars // 2
-    draws = count * (1 if stops == 1 else 2)
     draw: Callable[[int], torch.Tensor]
     if genre is None:
         draw = partial(network.sample_codes, generator=generator, temperature=temperature)
     else:
         draw = _near_genre(network, genre, generator, temperature)
-    codes = draw(draws).cpu()
-    for _ in range(10):  # about one in a thousand decodes to silence: draw another
-        silent = torch.cat([~_hits(network, part).any(dim=(1, 2)) for part in codes.split(BATCH)])
-        if not silent.any():
-            break
-        codes[silent] = draw(int(silent.sum())).cpu()
-    if stops > 1:
-        start, end = codes.unflatten(0, (count, 2)).unbind(dim=1)
-        way = torch.linspace(0, 1, stops)[None, :, None]
-        codes = torch.lerp(start[:, None], end[:, None], way).flatten(0, 1)
-    return iter(track(_decode(network, codes, tempo_bpm, bars), "drawing beats", total=count))
+    stops = bars // 2
+
+    def beats() -> Iterator[DrumPattern]:
+        for first in range(0, count, BATCH):
+            n = min(BATCH, count - first)
+            codes, hits = _audible(network, draw, n if stops == 1 else 2 * n)
+            if stops > 1:
+                start, end = codes.unflatten(0, (n, 2)).unbind(dim=1)
+                way = torch.linspace(0, 1, stops)[None, :, None]
+                walks = torch.lerp(start[:, None], end[:, None], way)
+                hits = _hits(network, walks.flatten(0, 1))
+            for phrase in hits.numpy().reshape(n, -1, hits.shape[2]):
+                yield DrumPattern(phrase, tempo_bpm=tempo_bpm)
+
+    return iter(track(beats(), "drawing beats", total=count))
 
 
 def _near_genre(
@@ -257,7 +270,7 @@ def vary(
     spread = network.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
     noise = torch.randn(count, network.latent, generator=generator)
     codes = _code_of(network, beat) + amount * spread * noise
-    return iter(list(_decode(network, codes, beat.tempo_bpm)))
+    return _decode(network, codes, beat.tempo_bpm)
 
 
 @action

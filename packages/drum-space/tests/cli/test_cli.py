@@ -125,7 +125,7 @@ def test_bad_input(groove, tmp_path, arguments, code, message):
     _bad_files(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/result.json").write_text("{}")
-    acai = checkpoints.find("drum-space", "acai")
+    acai = checkpoints.find("drum-space", "acai").path
     for name in ("changed", "other", "misfit"):
         shutil.copytree(acai, tmp_path / name)
     weights = tmp_path / "changed/model.safetensors"

@@ -26,11 +26,10 @@ def test_sample(model):
     assert len({beat.hits.tobytes() for beat in beats}) > 45
 
 
-def test_the_first_beats_do_not_depend_on_the_batch():
-    """A short and a long phrase of one seed are decoded in batches of different size."""
+def test_beats_come_in_batches_that_do_not_depend_on_how_many_follow():
     many = list(sample(count=1500, seed=4))
     assert len(many) == 1500
-    assert all(beat.hits.shape == (32, 14) for beat in many)
+    assert many[:1024] == list(sample(count=1024, seed=4))
 
 
 def test_longer_beats_walk_through_the_space():
@@ -133,7 +132,7 @@ def test_evaluate_measures_what_the_card_says():
     from groove_core import checkpoints
 
     report = evaluate(count=2000, checkpoints=["acai"], seed=1)
-    card = checkpoints.read_card(checkpoints.find("drum-space", "acai"))
+    card = checkpoints.read_card(checkpoints.find("drum-space", "acai").path)
     told = Report.from_json(card["metrics"]["report"])
     # not the share of distinct patterns, which falls with their number
     for column in ("survival", "copies", "distance", "hits", "middle survives", "F1"):

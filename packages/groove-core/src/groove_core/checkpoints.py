@@ -54,17 +54,17 @@ class Stored:
     package: str
     path: Path
     origin: str
-    """``project``, ``home`` or ``packaged``."""
+    """``path``, ``project``, ``home`` or ``packaged``."""
 
 
-def _roots(package: str) -> Iterator[tuple[str, Path]]:
+def _roots(package: str, everything: list[plugins.Installed]) -> Iterator[tuple[str, Path]]:
     """Give the folders that may hold checkpoints of a package, in search order."""
     yield "project", Path("groove-models", package)
     home = os.environ.get("GROOVE_HOME")
     if home:
         yield "home", Path(home, "models", package)
     try:
-        module = plugins.find(package).module.partition(".")[0]
+        module = plugins.find(package, everything).module.partition(".")[0]
     except PluginError:
         return
     spec = importlib.util.find_spec(module)
@@ -74,18 +74,19 @@ def _roots(package: str) -> Iterator[tuple[str, Path]]:
 
 def available(package: str | None = None) -> list[Stored]:
     """List the checkpoints that can be named; no plugin and no torch is imported."""
-    packages = [package] if package else sorted({e.name for e in plugins.installed()})
+    everything = plugins.installed()
+    packages = [package] if package else sorted({entry.name for entry in everything})
     return [
         Stored(folder.name, one, folder, origin)
         for one in packages
-        for origin, root in _roots(one)
+        for origin, root in _roots(one, everything)
         if root.is_dir()
         for folder in sorted(root.iterdir())
         if (folder / CARD).is_file()
     ]
 
 
-def find(package: str, wanted: str | Path) -> Path:
+def find(package: str, wanted: str | Path) -> Stored:
     """Find a checkpoint by path, or by name in the project, ``GROOVE_HOME`` or the package.
 
     Raises
@@ -99,9 +100,9 @@ def find(package: str, wanted: str | Path) -> Path:
     if path.name == str(wanted):
         for one in stored:
             if one.name == str(wanted):
-                return one.path
+                return one
     if (path / CARD).is_file():
-        return path
+        return Stored(path.name, package, path, "path")
     if path.is_dir():
         raise CheckpointError(
             f"{path} is not a checkpoint: it has no {CARD}.",
@@ -271,9 +272,10 @@ def load(
 
     from groove_core import runs
 
-    path = find(package, wanted)
+    stored = find(package, wanted)
+    path = stored.path
     card = verify(path)
-    if path not in [one.path for one in available(package) if one.origin == "packaged"]:
+    if stored.origin != "packaged":
         note(f"weights from {path}")
     address = f"{kind.__module__}:{kind.__qualname__}"
     for what, here, there in (

@@ -14,7 +14,7 @@ def _works(device: str) -> str:
     try:
         x = torch.ones(8, device=device)
         ok = float((x * 2).sum().cpu()) == 16.0
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         return " ".join(str(error).split())[:120] or type(error).__name__
     return "" if ok else "it computes wrong numbers"
 

@@ -16,6 +16,7 @@ from groove_core.errors import InputError, UsageError
 __all__ = [
     "atomic_path",
     "check_file",
+    "check_writable",
     "dump_json",
     "file_sha256",
     "list_files",
@@ -64,8 +65,29 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"Cannot write to {path}: {error.strerror or error}.",
-        hint="Choose a folder you may write to.",
+        hint="Choose a folder you may write to, for example with --out FOLDER.",
     )
+
+
+def check_writable(folder: Path) -> None:
+    """Try to write to a folder, making it if need be, and leave no trace.
+
+    Raises
+    ------
+    UsageError
+        If that fails.
+    """
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        for one in made:  # innermost first
+            with contextlib.suppress(OSError):
+                one.rmdir()
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:

@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+RESERVED = ("out", "format", "json", "quiet", "overwrite")
+"""Options that the core adds to every action, so that no parameter can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def describe(function: Callable[..., Any]) -> list[Param]:
     Raises
     ------
     TypeError
-        If a parameter has a type that actions cannot have.
+        If a parameter has a name or a type that actions cannot have.
     """
     function = inspect.unwrap(function)
     # Without the return type, which may be known to type checkers only.
@@ -144,6 +146,8 @@ def describe(function: Callable[..., Any]) -> list[Param]:
 
 
 def _param(name: str, hint: Any, default: Any) -> Param:
+    if name in RESERVED:
+        raise TypeError(f"{name} is an option of the core; name the parameter otherwise")
     opt = Opt("")
     if typing.get_origin(hint) is Annotated:
         hint, *extras = typing.get_args(hint)

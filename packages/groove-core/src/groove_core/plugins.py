@@ -177,10 +177,12 @@ def load(name: str) -> Plugin:
     return _load(find(name))
 
 
-def load_all() -> tuple[list[Plugin], dict[str, PluginError]]:
+def load_all(
+    everything: list[Installed] | None = None,
+) -> tuple[list[Plugin], dict[str, PluginError]]:
     """Load every installed package; those that fail come back with their error."""
     plugins, broken = [], {}
-    everything = installed()
+    everything = installed() if everything is None else everything
     for name in dict.fromkeys(entry.name for entry in everything):
         try:
             plugins.append(_load(find(name, everything)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from groove_core import plugins
 from groove_core.console import is_main_process, note
 from groove_core.errors import CheckpointError, DeviceError, InputError, UsageError
-from groove_core.files import dump_json, read_json, write_text
+from groove_core.files import check_writable, dump_json, read_json, write_text
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.params import Param, bind, describe, draw_seed, plain
 from groove_core.values.base import Value
@@ -25,7 +24,6 @@ MANY = 64
 """From this value on, sound is only written when it was asked for by --format."""
 _EXPENSIVE = ("wav", "png")
 _ENDINGS = ("mid", "midi", "wav", "flac", "ogg", "png", "txt", "json", "csv", "md", "npz")
-
 
 _current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
 
@@ -181,27 +179,8 @@ def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
         for path in sorted(folder.iterdir()):
             if path.name == "result.json" or re.match(rf"{this.action}(-\d+)?\.", path.name):
                 raise _exists(path)
-    # Try now: an hour of work that cannot be written helps nobody.
-    made = [p for p in (folder, *folder.parents) if not p.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".groove-{time.monotonic_ns()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write to {folder}: {error.strerror}.",
-            hint="Choose a folder you may write to with --out FOLDER.",
-        ) from error
-    finally:
-        _remove_empty(made)
+    check_writable(folder)  # now: an hour of work that cannot be written helps nobody
     return folder
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:  # innermost first
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def _exists(path: Path) -> UsageError:
@@ -284,7 +263,8 @@ def _remove(folder: Path | None, files: list[str]) -> None:
     for file in files:
         Path(file).unlink(missing_ok=True)
     if folder is not None:
-        _remove_empty([folder])
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _remove_earlier(folder: Path, written: list[str]) -> None:

@@ -128,7 +128,12 @@ def test_impossible_signatures_are_refused():
     def streams() -> Iterator[int]:
         """Have no parameter."""
 
+    def hides_the_core(*, out: str = "") -> None:
+        """Have a parameter called like an option of the core."""
+
     with pytest.raises(TypeError, match="cannot have a parameter of type"):
         describe(takes_a_set)
+    with pytest.raises(TypeError, match="option of the core"):
+        describe(hides_the_core)
     assert describe(streams) == []
     assert bind([], {}) == {}

@@ -10,6 +10,7 @@ import typer
 
 from groove_core.__about__ import __version__
 from groove_core.cli.run import PackageGroup, rerun
+from groove_core.console import is_main_process
 from groove_core.errors import GrooveError, did_you_mean
 
 __all__ = ["app", "run_cli"]
@@ -150,7 +151,7 @@ def _report(error: Exception) -> int:
         message, hint, code = *_usage(error), 2
         if not message:
             return 2
-    elif os.environ.get("LOCAL_RANK", "0") != "0":
+    elif not is_main_process():
         return 1  # where many train together, the first tells; --debug shows every one's
     else:
         message = f"This is a bug: {type(error).__name__}: {error}"

@@ -31,10 +31,11 @@ def plugins(json: bool, check: bool) -> None:
     """Load every package on its own and tell what each can do, or how to repair it."""
     from groove_core import plugins as loader
 
-    good, broken = loader.load_all()
+    everything = loader.installed()
+    good, broken = loader.load_all(everything)
     by_name = {plugin.package.name: plugin for plugin in good}
     rows, texts = [], []
-    for entry in loader.installed():
+    for entry in everything:
         plugin, error = by_name.get(entry.name), broken.get(entry.name)
         row: dict[str, Any] = {
             "name": entry.name,
@@ -87,11 +88,12 @@ def info(json: bool) -> None:
         from groove_core.devices import available
 
         devices = available()
+    packages = {entry.name: entry.version for entry in loader.installed()}
     document = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": versions,
-        "packages": {entry.name: entry.version for entry in loader.installed()},
+        "packages": packages,
         "devices": devices,
         "renderer": _or_problem(renderer_name),
         "soundfont": _or_problem(find_soundfont),
@@ -99,7 +101,7 @@ def info(json: bool) -> None:
     }
     rows = [["python", str(document["python"])], ["platform", str(document["platform"])]]
     rows += [[name, version or "not installed"] for name, version in versions.items()]
-    rows += [[entry.name, entry.version] for entry in loader.installed()]
+    rows += [[name, version] for name, version in packages.items()]
     rows += [
         ["devices", ", ".join(devices) or "no torch: pip install 'groove-core[torch]'"],
         ["renderer", str(document["renderer"])],
@@ -255,7 +257,7 @@ def _find(name: str) -> Path:
         raise CheckpointError(
             f"There is no checkpoint {name!r}.", hint=f"Choose one of {', '.join(choices)}."
         )
-    return checkpoints.find(package, model)
+    return checkpoints.find(package, model).path
 
 
 def models_list(json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import inspect
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ __all__ = ["ActionGroup", "PackageGroup", "rerun"]
 SHOWN = 16
 """Values shown in the terminal; all are in the files."""
 
-# Options of the core on every action, and the names actions therefore cannot use.
+# Options of the core on every action; `groove_core.params.RESERVED` has their names.
 CORE_OPTIONS: dict[str, Any] = {
     "out": Annotated[
         Path | None,
@@ -52,16 +53,16 @@ CORE_OPTIONS: dict[str, Any] = {
 }
 
 
-class _LazyGroup(TyperGroup):
+class _LazyGroup(TyperGroup, abc.ABC):
     """A group whose commands are named cheaply and built only when one is used."""
 
+    @abc.abstractmethod
     def names(self) -> dict[str, str]:
         """Give the names of the commands and their summaries."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def build(self, name: str) -> Any:
         """Build one command."""
-        raise NotImplementedError
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.names())
@@ -163,8 +164,6 @@ def _parameter(param: Param) -> inspect.Parameter:
     typer is told of texts and flags only; numbers, ranges, choices and files are
     checked by `groove_core.params.bind`, so that Python and the command line say the same.
     """
-    if param.name in CORE_OPTIONS:
-        raise TypeError(f"{param.name} is an option of the core; name the parameter otherwise")
     text = param.opt.help
     bounds = f"[{param.range}]" if param.range and not param.choices else ""
     kind: Any = bool if param.type is bool else str

@@ -17,7 +17,6 @@ from groove_core.params import describe, json_schema
 __all__ = ["check_plugin"]
 
 HEAVY = ("torch", "librosa", "scipy", "numba", "matplotlib", "sklearn")
-CORE_OPTIONS = ("out", "format", "json", "quiet", "overwrite")
 
 
 def check_plugin(module: str) -> plugins.Plugin:
@@ -58,7 +57,6 @@ def check_plugin(module: str) -> plugins.Plugin:
         json_schema(function)
         for param in describe(function):
             assert param.opt.help, f"{name}: {param.name} has no help; annotate it with Opt"
-            assert param.name not in CORE_OPTIONS, f"{name}: {param.name} is an option of the core"
     for dataset in plugin.datasets:
         assert dataset.license, f"the data set {dataset.name} has no licence"
         plugins.resolve(dataset.open, owner=plugin.source)

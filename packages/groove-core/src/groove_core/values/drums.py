@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.files import check_file, write_bytes
+from groove_core.files import write_bytes
 from groove_core.values.base import Value
 from groove_core.values.grid import (
     DRUMS,
@@ -232,7 +232,7 @@ class DrumPattern(Value):
         )
 
     @classmethod
-    def from_score(cls, score: Score, *, name: str = "this score") -> Self:
+    def from_score(cls, score: Score) -> Self:
         """Read the whole of a score as one pattern.
 
         Raises
@@ -240,12 +240,11 @@ class DrumPattern(Value):
         InputError
             If it has no drums, is not in 4/4, or is played in triplets.
         """
-        return cls(*whole_grid(score, name=name))
+        return cls(*whole_grid(score))
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:
-        check_file(path, what="a MIDI file")
-        return cls.from_score(Score.read(path), name=str(path))
+        return cls.from_score(Score.read(path))
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_score().to_midi())

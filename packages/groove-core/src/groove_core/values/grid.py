@@ -205,7 +205,7 @@ def marked_span(score: Score) -> tuple[int, int | None]:
 
 
 def whole_grid(
-    score: Score, *, name: str
+    score: Score,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], float]:
     """Put the whole of a score on the grid: hits, velocity, offset in ticks, tempo.
 
@@ -214,6 +214,7 @@ def whole_grid(
     InputError
         If there are no drums, or they are not in 4/4 or in triplets.
     """
+    name = score.name
     onsets = find_onsets(score)
     start, steps = marked_span(score)
     if not len(onsets.tick) and steps is None:
