@@ -4,8 +4,7 @@
     python benchmarks/ratios.py start                # only those whose name has "start"
     python benchmarks/ratios.py --midi path/to/groove-midi reading
 
-Each pair runs in turn, A B A B ..., and the median of the pairwise ratios is
-reported, so that a machine that slows down slows both.
+See `pairs` for how. Sound has a file of its own, `audio.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from pairs import pair, show
 
 # As many commands as groove has (plugins, info, doctor, rerun; models: list, show,
 # verify; run), with an option each.
@@ -38,25 +36,6 @@ def sample(json: bool = False) -> None: "Do it."
 app.add_typer(models, name="models"); app.add_typer(run, name="run")
 app()
 """
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def pair(name: str, ours: Callable[[], object], peer: Callable[[], object], rounds: int) -> dict:
-    """Run both in turn and give medians and their ratio."""
-    ours(), peer()  # warm the disk
-    times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
-    return {
-        "name": name,
-        "ours_s": round(statistics.median(a for a, _ in times), 4),
-        "peer_s": round(statistics.median(b for _, b in times), 4),
-        "ratio": round(statistics.median(a / b for a, b in times), 3),
-    }
 
 
 def process(*arguments: str) -> Callable[[], object]:
@@ -134,10 +113,7 @@ def main() -> None:
             rows += reading(options.midi)
         else:
             print("reading: give --midi FOLDER", file=sys.stderr)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-    for row in rows if not options.json else []:
-        print("  ".join(f"{k} {v}" if k != "name" else f"{v:60}" for k, v in row.items()))
+    show(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import torch
 from drum_space import sample
 from drum_space.data import open_patterns
 from drum_space.model import DrumAutoencoder
-from groove_core import checkpoints
+from groove_core import Audio, checkpoints, dsp
 from groove_core.plots import INK, PALETTE
 from groove_core.values.drums import DRUMS
 
 FOLDER = Path(__file__).with_name("pictures")
+PACKAGES = FOLDER.parents[1] / "packages"
 
 
 def beats() -> None:
@@ -67,7 +68,33 @@ def latent_map() -> None:
     figure.savefig(FOLDER / "map.png", metadata={"Software": None})
 
 
+def sound() -> None:
+    """Draw features of five seconds of music: "Vibe Ace" by Kevin MacLeod, CC BY 3.0."""
+    from matplotlib.figure import Figure
+
+    clip = Audio.read(PACKAGES / "groove-core/tests/data/vibe-ace.ogg")
+    log_mel = dsp.LogMel()(clip)[0]
+    parts = dsp.HarmonicPercussive()(clip)[0].square()
+    harmonic, percussive = dsp.power_to_db(parts, floor=float(parts.max()) * 1e-8).chunk(2)
+    panels = [
+        ("log mel", log_mel, "magma"),
+        ("harmonic part: what lasts", harmonic, "magma"),
+        ("percussive part: what is sudden", percussive, "magma"),
+        ("PCEN: how loud against its own past", dsp.PCEN()(clip)[0], "magma"),
+    ]
+    figure = Figure(figsize=(11, 5), dpi=80, layout="constrained")
+    for ax, (title, values, colors) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        extent = (0, clip.duration_s, 0, len(values))
+        ax.imshow(values, origin="lower", aspect="auto", extent=extent, cmap=colors)
+        ax.set_title(title, fontsize=10)
+        ax.set_yticks([])
+        ax.set_xlabel("seconds", fontsize=8)
+        ax.tick_params(labelsize=8)
+    figure.savefig(FOLDER / "sound.png", metadata={"Software": None})
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     beats()
     latent_map()
+    sound()

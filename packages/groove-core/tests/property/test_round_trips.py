@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -137,6 +137,7 @@ cells = st.one_of(
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), cells, cells), max_size=4))
+@example([("\n", "|", "a\rb")])
 def test_report_survives_json(rows):
     report = Report("title", ("", "a", "b"), tuple(rows), ("note",), {"x": [1]})
     assert Report.from_json(report.to_json()) == report

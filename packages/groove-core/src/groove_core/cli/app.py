@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from groove_core.__about__ import __version__
+from groove_core.cli.data import MapGroup
 from groove_core.cli.run import PackageGroup, rerun
 from groove_core.console import is_main_process
 from groove_core.errors import GrooveError, did_you_mean
@@ -24,7 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(help="List, show and verify trained weights.", no_args_is_help=True)
+data = typer.Typer(help="Check folders of recordings; look after the cache.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")]
 _debug = False
 
 
@@ -50,8 +54,17 @@ app.add_typer(
         name="run", cls=PackageGroup, help="Run an action of a package.", no_args_is_help=True
     )
 )
+app.add_typer(
+    typer.Typer(
+        name="map",
+        cls=MapGroup,
+        help="Run an action once for every file of a folder.",
+        no_args_is_help=True,
+    )
+)
 app.command()(rerun)
 app.add_typer(models, name="models")
+app.add_typer(data, name="data")
 
 
 @app.command()
@@ -113,6 +126,51 @@ def models_verify(
     from groove_core.cli import inspect
 
     inspect.models_verify(name, json)
+
+
+@data.command("check")
+def data_check(
+    folder: Annotated[Path, typer.Argument(help="Folder of sound files; subfolders, too.")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Files measured at a time.")] = 1,
+    min_s: Annotated[float, typer.Option("--min-s", help="Least length in seconds.")] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.jsonl",
+            help="Where measurements are kept  [default: a file in the cache folder]",
+        ),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure anew.")] = False,
+) -> None:
+    """List the sound files that are of no use, and why; exits with 4 if there are any.
+
+    Unreadable; damaged; truncated (less than the header says); not finite; silent (peak below
+    -60 dBFS); clipped (more than 0.1 % of the samples in runs of 3 or more at full scale); too
+    short; or a duplicate (the same recording in another codec, rate, level or number of
+    channels, or cut a little; the first minute is compared). A check that was interrupted
+    goes on where it was, and files that have not changed are not measured again.
+    """
+    from groove_core.cli.data import check
+
+    check(folder, jobs, min_s, out, json=json, quiet=quiet, overwrite=overwrite)
+
+
+@data.command("cache")
+def data_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all entries.")] = False,
+    limit_gb: Annotated[
+        float | None,
+        typer.Option("--limit-gb", help="Remove the least recently used beyond so many GB, now."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show where features are cached, how much there is, and the limit."""
+    from groove_core.cli.data import cache
+
+    cache(clear, limit_gb, json)
 
 
 def run_cli(arguments: list[str] | None = None) -> int:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+import math
+import operator
+import warnings
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -11,14 +16,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file
+from groove_core.errors import UsageError
+from groove_core.values import soundfiles
 from groove_core.values.base import Value
+from groove_core.values.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Audio"]
+__all__ = ["Audio", "AudioInfo"]
+
+PLAYER_S = 60.0
+"""The most sound that a notebook embeds."""
+GATE_S = 0.4
+"""Gating block of ITU-R BS.1770."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,37 +39,178 @@ class Audio(Value):
     Parameters
     ----------
     samples : float32 array [shape=(channels, frames), full scale is -1 to 1]
-        One channel may be given as shape ``(frames,)``.
+        One channel may be given as shape ``(frames,)``. Copied, unless it is a float32
+        array that nobody can write to (``flags.writeable`` is false all the way down).
     sample_rate : int [Hz]
 
     Raises
     ------
     UsageError
         If the samples have another shape or are not all finite.
+
+    Examples
+    --------
+    >>> tone = Audio(0.5 * np.sin(2 * np.pi * 440 * np.arange(44_100) / 44_100), 44_100)
+    >>> tone
+    Audio(1.00 s, 44100 Hz, mono, peak -6.0 dBFS)
+    >>> tone.resampled(22_050).excerpt(0.25, 0.5).normalized(-1.0)
+    Audio(0.50 s, 22050 Hz, mono, peak -1.0 dBFS)
     """
 
     kind: ClassVar[str] = "audio"
-    suffixes: ClassVar[tuple[str, ...]] = (
-        "wav", "flac", "ogg", "mp3", "aiff", "aif", "au", "json",
-    )  # fmt: skip
+    suffixes: ClassVar[tuple[str, ...]] = (*soundfiles.SUFFIXES, "json")
     default_formats: ClassVar[tuple[str, ...]] = ("wav",)
 
     samples: npt.NDArray[np.float32]
     sample_rate: int
 
     def __post_init__(self) -> None:
-        samples = np.array(self.samples, dtype=np.float32)
+        samples = self.samples
+        if not _is_frozen(samples):
+            with np.errstate(over="ignore"):  # beyond float32: not finite, so refused below
+                samples = np.array(samples, dtype=np.float32)
+            samples.flags.writeable = False
         if samples.ndim == 1:
             samples = samples[None]
-        if samples.ndim != 2 or not np.isfinite(samples).all():
+        if samples.ndim != 2 or not len(samples) or not soundfiles.all_finite(samples):
             raise UsageError(
                 "Audio samples must be finite numbers of shape (channels, frames).",
                 hint="Check the array for NaN and for its shape.",
             )
-        if self.sample_rate < 1:
-            raise UsageError(f"sample_rate cannot be {self.sample_rate}.", hint="sample_rate=44100")
-        samples.flags.writeable = False
+        try:
+            sample_rate = operator.index(self.sample_rate)
+        except TypeError:
+            sample_rate = 0
+        if sample_rate < 1:
+            raise UsageError(
+                f"sample_rate cannot be {self.sample_rate!r}.", hint="sample_rate=44100"
+            )
         object.__setattr__(self, "samples", samples)
+        object.__setattr__(self, "sample_rate", sample_rate)
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        sample_rate: int | None = None,
+        mono: bool = False,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+    ) -> Self:
+        """Read a sound file, or an excerpt of it; the content says how, not the ending.
+
+        Everything that libsndfile decodes is read: wav, flac, ogg (Vorbis, Opus), mp3,
+        aiff, au, caf, w64, rf64 and more, of 8 to 32 bits or floats, and any number of
+        channels; besides, ``.json`` as saved by Groove.
+
+        Parameters
+        ----------
+        path : str or Path
+        sample_rate : int [Hz]
+            Resample to this rate (soxr, high quality, as `librosa.load`); the rate of the
+            file when left out. The length is rounded up.
+        mono : bool
+            Give the mean of the channels. It is taken before resampling.
+        start_s, duration_s : float [s]
+            Read an excerpt, which starts at the frame that sounds at `start_s`. What is
+            before is skipped and what is behind never looked at. An excerpt that would reach
+            beyond the end stops there; it holds one sample at least.
+
+        Returns
+        -------
+        Audio
+            A resampled excerpt has the samples of the resampled whole, but within 150
+            samples of the lower rate from a cut, where the filter misses what was cut off.
+            A file that breaks off early (a truncated wav or mp3) gives what it holds.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, broken, without sound, of samples that are not numbers,
+            ends before `start_s`, or would take more than 4 GiB of memory.
+        UsageError
+            If an option is out of its range.
+        """
+        options: dict[str, Any] = {"start_s": start_s, "duration_s": duration_s}
+        if Path(path).suffix.lower() == ".json":
+            audio = super().read(path)
+            if start_s != 0 or duration_s is not None:
+                audio = audio.excerpt(**options)
+            audio = audio.to_mono() if mono else audio
+            return audio if sample_rate is None else audio.resampled(sample_rate)
+        stretch = Stretch(path, sample_rate=sample_rate, mono=mono, **options)
+        return cls(stretch.whole(), stretch.sample_rate)
+
+    @classmethod
+    def blocks(
+        cls,
+        path: str | Path,
+        *,
+        block_s: float = 30.0,
+        sample_rate: int | None = None,
+        mono: bool = False,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+    ) -> Generator[Self, None, None]:
+        """Read a sound file of any length block by block, in the memory of one block.
+
+        The blocks joined are exactly what `read` gives with the same options; resampling
+        runs on from one to the next.
+
+        Parameters
+        ----------
+        path : str or Path
+        block_s : float [s]
+            Length of a block; one sample at least. The last one may be shorter, none is empty.
+        sample_rate, mono, start_s, duration_s
+            See `read`.
+
+        Yields
+        ------
+        Audio
+
+        Raises
+        ------
+        InputError, UsageError
+            As `read`: at the call what can be told without decoding, the rest on the way.
+            Then, at the end, and when the iterator is closed, the file is closed.
+        """
+        if not 0 < block_s < math.inf:
+            raise UsageError(f"block_s cannot be {block_s}.", hint="block_s=30")
+        options: dict[str, Any] = {
+            "sample_rate": sample_rate,
+            "mono": mono,
+            "start_s": start_s,
+            "duration_s": duration_s,
+        }
+        if Path(path).suffix.lower() == ".json":
+            whole = cls.read(path, **options)
+            size = max(1, soundfiles.frame_at(block_s, whole.sample_rate))
+            starts = range(0, whole.samples.shape[1], size)
+            return (cls(whole.samples[:, at : at + size], whole.sample_rate) for at in starts)
+        stretch = Stretch(path, **options)
+        size = min(stretch.frames, max(1, soundfiles.frame_at(block_s, stretch.sample_rate)))
+        if soundfiles.samples_bytes(stretch.channels, size) > soundfiles.MAX_BYTES:
+            raise UsageError(f"A block of {block_s:g} s would take over 4 GiB.", hint="block_s=30")
+        return cls._of_blocks(stretch, size)
+
+    @classmethod
+    def _of_blocks(cls, stretch: Stretch, size: int) -> Generator[Self, None, None]:
+        with contextlib.closing(stretch.blocks(size)) as blocks:
+            for block in blocks:
+                yield cls(block, stretch.sample_rate)
+
+    @classmethod
+    def info(cls, path: str | Path) -> AudioInfo:
+        """Look at the header of a sound file, without decoding it.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, not a sound file, or without sound.
+        """
+        return AudioInfo.read(path)
 
     @property
     def duration_s(self) -> float:
@@ -68,50 +220,144 @@ class Audio(Value):
     @property
     def peak(self) -> float:
         """Largest absolute sample; 0 for silence."""
-        return float(np.abs(self.samples).max(initial=0.0))
+        return float(max(self.samples.max(initial=0.0), -self.samples.min(initial=0.0)))
 
-    def normalized(self, peak_dbfs: float = -1.0) -> Audio:
-        """Scale so that the largest sample has the given level; silence stays silence."""
+    @property
+    def loudness_lufs(self) -> float:
+        """Integrated loudness after ITU-R BS.1770-4, measured by pyloudnorm.
+
+        ``-inf`` for silence and what is softer than the gate of -70 LUFS. Sound shorter
+        than a gating block of 0.4 s is measured as if repeated until it fills one. Of 3 to 5
+        channels, the fourth and fifth count as surround (1.5 dB more); of more than 5, the
+        mean is measured.
+
+        Raises
+        ------
+        UsageError
+            If pyloudnorm is not installed.
+        """
+        try:
+            from pyloudnorm import Meter
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                "Loudness needs pyloudnorm, which is not installed.",
+                hint='pip install "groove-core[loudness]"',
+            ) from error
+        audio = self.to_mono() if len(self.samples) > 5 else self
+        if audio.sample_rate < 16_000:  # too low for the meter's filters
+            audio = audio.resampled(48_000)
+        samples = audio.samples.T
+        block = math.ceil(GATE_S * audio.sample_rate)
+        if not self.peak:
+            return -math.inf
+        if len(samples) < block:
+            samples = np.resize(samples, (block, samples.shape[1]))  # repeats them
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of logarithms of silence
+            return float(Meter(audio.sample_rate).integrated_loudness(samples))
+
+    def to_mono(self) -> Self:
+        """Give the mean of the channels."""
+        if len(self.samples) == 1:
+            return self
+        return type(self)(_frozen(soundfiles.mix(self.samples.T)).T, self.sample_rate)
+
+    def resampled(self, sample_rate: int) -> Self:
+        """Resample (soxr, high quality); the length is rounded up to a whole sample.
+
+        Raises
+        ------
+        UsageError
+            If the rate is out of range, or the result would take more than 4 GiB.
+        """
+        sample_rate = soundfiles.check_resampling(sample_rate)
+        channels, frames = self.samples.shape
+        length = soundfiles.resampled_frames(frames, self.sample_rate, sample_rate)
+        if soundfiles.samples_bytes(channels, length) > soundfiles.MAX_BYTES:
+            raise UsageError(
+                f"{self.duration_s:.0f} s at {sample_rate} Hz would take more than 4 GiB.",
+                hint="Resample an excerpt.",
+            )
+        if sample_rate == self.sample_rate:
+            return self
+        import soxr
+
+        samples = np.zeros((channels, length), np.float32)
+        if frames:
+            made = soxr.resample(self.samples.T, self.sample_rate, sample_rate).T[:, :length]
+            samples[:, : made.shape[1]] = made
+        return type(self)(_frozen(samples), sample_rate)
+
+    def excerpt(self, start_s: float = 0.0, duration_s: float | None = None) -> Self:
+        """Cut out an excerpt, as `read` does; it shares the memory of the whole.
+
+        Raises
+        ------
+        InputError
+            If the sound ends before `start_s`.
+        UsageError
+            If an option is out of its range.
+        """
+        soundfiles.check_seconds(start_s, duration_s)
+        start, stop = soundfiles.span(
+            self.samples.shape[1], self.sample_rate, start_s, duration_s, name="The sound"
+        )
+        return type(self)(self.samples[:, start:stop], self.sample_rate)
+
+    def normalized(self, peak_dbfs: float = -1.0) -> Self:
+        """Scale so that the largest sample has the given level; silence stays silence.
+
+        Raises
+        ------
+        UsageError
+            If the level is more than 0, full scale.
+        """
+        _check_peak(peak_dbfs)
         if self.peak == 0:
             return self
-        gain = np.float32(10 ** (peak_dbfs / 20) / self.peak)
-        return Audio(self.samples * gain, self.sample_rate)
+        # Divided first: the largest becomes 1 exactly, however small it was.
+        samples = self.samples / np.float32(self.peak)
+        samples *= np.float32(10 ** (peak_dbfs / 20))
+        return type(self)(_frozen(samples), self.sample_rate)
 
-    @classmethod
-    def _read_file(cls, path: Path) -> Self:
-        import soundfile
+    def loudness_normalized(self, lufs: float = -14.0, *, peak_dbfs: float = -1.0) -> Self:
+        """Scale to a loudness, without ever clipping.
 
-        check_file(path, what="an audio file")
-        try:
-            samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise InputError(
-                f"{path} is not an audio file that can be read: {error}.",
-                hint="Give a wav, flac, ogg, mp3 or aiff file.",
-            ) from error
-        if not len(samples):
-            raise InputError(f"{path} holds no sound.", hint="Give a file with sound in it.")
-        if not np.isfinite(samples).all():
-            raise InputError(
-                f"{path} holds samples that are not numbers (NaN).", hint="Export the file again."
-            )
-        return cls(samples.T, sample_rate)
+        Parameters
+        ----------
+        lufs : float [LUFS]
+            What is wanted: -14 is what streaming services play at, -23 what broadcast
+            does (EBU R 128).
+        peak_dbfs : float [dBFS]
+            Ceiling of the largest sample. Where it is met first the result stays softer
+            than `lufs`: there is no limiter.
 
-    def _write(self, path: Path, container: str, subtype: str) -> None:
-        import soundfile
+        Returns
+        -------
+        Audio
+            Sound too soft to have a loudness (see `loudness_lufs`) is left as it is.
 
-        # Full-scale clipping instead of libsndfile's wrap-around.
-        samples = np.clip(self.samples.T, -1.0, 1.0)
-        soundfile.write(path, samples, self.sample_rate, format=container, subtype=subtype)
+        Raises
+        ------
+        UsageError
+            If an option is out of its range, or pyloudnorm is not installed.
+        """
+        _check_peak(peak_dbfs)
+        if not math.isfinite(lufs):
+            raise UsageError(f"lufs cannot be {lufs}.", hint="lufs=-14")
+        loudness = self.loudness_lufs
+        if loudness == -math.inf:
+            return self
+        return self.normalized(min(peak_dbfs, 20 * math.log10(self.peak) + lufs - loudness))
 
     def _save_wav(self, path: Path) -> None:
-        self._write(path, "WAV", "PCM_16")
+        soundfiles.write(path, "wav", self.samples, self.sample_rate)
 
     def _save_flac(self, path: Path) -> None:
-        self._write(path, "FLAC", "PCM_16")
+        soundfiles.write(path, "flac", self.samples, self.sample_rate)
 
     def _save_ogg(self, path: Path) -> None:
-        self._write(path, "OGG", "VORBIS")
+        soundfiles.write(path, "ogg", self.samples, self.sample_rate)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -135,12 +381,15 @@ class Audio(Value):
         return f"Audio({self.to_text()})"
 
     def _repr_html_(self) -> str:
-        import soundfile
-
+        player = self if len(self.samples) <= 2 else self.to_mono()
+        note = "" if player is self else "<br>The mean of all channels."
+        if self.duration_s > PLAYER_S:
+            player = player.excerpt(duration_s=PLAYER_S)
+            note += f"<br>The first {PLAYER_S:.0f} s of {self.duration_s:.0f} s."
         buffer = io.BytesIO()
-        soundfile.write(buffer, self.samples.T, self.sample_rate, format="WAV", subtype="PCM_16")
+        soundfiles.write(buffer, "wav", player.samples, player.sample_rate)
         data = base64.b64encode(buffer.getvalue()).decode()
-        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
         from groove_core.plots import INK, new_axes
@@ -154,3 +403,24 @@ class Audio(Value):
         ax.fill_between(edges / self.sample_rate, low, high, color=INK, linewidth=0.3)
         ax.set(xlabel="seconds", ylabel="amplitude", ylim=(-1.05, 1.05))
         return ax
+
+
+def _check_peak(peak_dbfs: float) -> None:
+    if not -math.inf < peak_dbfs <= 0:
+        raise UsageError(f"peak_dbfs cannot be {peak_dbfs}.", hint="peak_dbfs=-1")
+
+
+def _frozen(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    samples.flags.writeable = False
+    return samples
+
+
+def _is_frozen(samples: Any) -> bool:
+    """Tell whether samples are as they should be, in memory that nobody can write to."""
+    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
+        return False
+    while isinstance(samples, np.ndarray):
+        if samples.flags.writeable:
+            return False
+        samples = samples.base
+    return samples is None or isinstance(samples, bytes)

@@ -58,7 +58,8 @@ def _plain(cell: Any) -> Cell:
 def _show(cell: Cell) -> str:
     if cell is None:
         return "-"
-    return _number(cell) if isinstance(cell, float) else str(cell)
+    # One line a row, whatever a text holds.
+    return _number(cell) if isinstance(cell, float) else " ".join(str(cell).split())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,7 +155,8 @@ class Report(Value):
         """Give the table as Markdown, for cards and documentation."""
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         rows = [self.columns, rule, *([_show(c) for c in row] for row in self.rows)]
-        return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        lines = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows)
+        return "\n".join(f"| {line} |" for line in lines)
 
     def _save_md(self, path: Path) -> None:
         notes = "".join(f"\n\n{note}" for note in self.notes)

@@ -1,0 +1,421 @@
+"""Which sound files of a folder are of use, and why the others are not."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.cache import cache_folder
+from groove_core.console import note
+from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates, fingerprint
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_writable, file_sha256, list_files
+from groove_core.jobs import Outcome, map_files, read_settings
+from groove_core.values.audio import Audio, AudioInfo
+from groove_core.values.results import Report
+
+__all__ = ["SCHEMA", "check", "measure"]
+
+SCHEMA = "groove.data-check/1"
+MEASUREMENT = 1
+"""Counts up when `measure` measures otherwise; what an older one has stored is not used."""
+SILENT_DBFS = -60.0
+"""Peak below which a file counts as silent: the mean removed, since a direct current is none."""
+CLIPPED_LEVEL = 0.98
+"""Clipping leaves the sound at its own highest level; below -0.2 dBFS nobody clips."""
+CLIPPED_RUN = 3
+"""Samples in a row at the highest level. Sound that was not cut touches it once or, as a
+deep tone of 16 bits may, twice; a cut peak stays."""
+CLIPPED_SHARE = 0.001
+"""44 samples in a second: loud masters have a few cut peaks that nobody hears; above this,
+crackling is heard, and spectra have energy that the music has not."""
+PADDING_S = 0.1
+"""So much an MP3 may lack at its end: encoders count their padding as sound."""
+BLOCK_S = 10.0
+HIDDEN = (".", "__MACOSX")
+_CUT = re.compile(r"(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
+
+
+def check(
+    folder: str | os.PathLike[str],
+    *,
+    jobs: int = 1,
+    min_s: float = 1.0,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> Report:
+    """Check every sound file below a folder.
+
+    A file is ``unreadable``, ``damaged`` (decoding stops with an error), ``truncated``
+    (less in it than its header says), ``not finite``, ``silent`` (peak below -60 dBFS), ``clipped``
+    (more than 0.1 % of the samples in runs at full scale), ``too short``, or a ``duplicate``: the
+    same bytes, or the same recording in another codec, rate, level or number of
+    channels, or cut a little (see `groove_core.data.fingerprint`; at least 1.9 s
+    must sound, and the first minute is compared). Of two copies the one with no
+    other fault, or else the first by name, is no duplicate.
+
+    Parameters
+    ----------
+    folder : path
+        Hidden files, such as the ``._song.wav`` of macOS, are passed over and counted.
+    jobs : int >= 1
+        Worker processes.
+    min_s : float >= 0 [seconds]
+        A shorter file is too short.
+    out : path of a .jsonl file, optional
+        Where measurements are kept (see `groove_core.jobs.map_files`): a check that was killed
+        goes on from there, and unchanged files are not measured again. A file in
+        the cache folder when left out.
+    overwrite : bool
+        Measure everything anew.
+
+    Returns
+    -------
+    Report
+        One row for each file that is of no use. ``data`` is the whole document: thresholds,
+        a summary, and for every file what was measured and the reasons against it.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or has no sound file.
+    UsageError
+        If an option is out of range, or `out` cannot be used.
+    """
+    if not 0 <= min_s < float("inf"):
+        raise UsageError(f"min_s cannot be {min_s}.", hint="--min-s 1")
+    root = Path(folder).resolve()  # journals know files by their whole path
+    found = list_files(root, (s for s in Audio.suffixes if s != "json"))
+    root = root.parent if root.is_file() else root
+    files = [file for file in found if not _is_hidden(file.relative_to(root))]
+    if not files:
+        raise InputError(f"{folder} holds hidden sound files only.", hint="Give another folder.")
+    settings = {"measurement": MEASUREMENT}
+    if out is None:
+        out = _default_journal(root)
+        overwrite |= out is not None and read_settings(out) != settings
+    outcomes = map_files(
+        measure, files, jobs=jobs, out=out, settings=settings, overwrite=overwrite, text="measuring"
+    )
+    rows, prints = [], []
+    for outcome, file in zip(outcomes, files, strict=True):
+        row, words = _judge(outcome, _name(file, root), min_s)
+        rows.append(row)
+        prints.append(words)
+    _mark_duplicates(rows, prints)
+    return _report(str(folder), rows, len(found) - len(files), min_s)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(HIDDEN) for part in path.parts)
+
+
+def _name(file: Path, root: Path) -> str:
+    relative = file.relative_to(root).as_posix()
+    return relative.encode("utf-8", "backslashreplace").decode()
+
+
+def _default_journal(root: Path) -> Path | None:
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    path = cache_folder() / "checks" / f"{name}.jsonl"
+    try:
+        check_writable(path.parent)
+    except UsageError as error:
+        note(f"measurements are not kept: {error.message}")
+        return None
+    return path
+
+
+# Measuring: what workers do.
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Measure a sound file, block by block, without judging it.
+
+    Returns
+    -------
+    dict
+        ``seconds``, ``sample_rate``, ``channels``, ``peak_dbfs`` (the mean removed; None for
+        digital silence), ``rms_dbfs``, ``clipped_share``, ``fault`` (None, or ``damaged``,
+        ``truncated`` or ``not finite`` and a message), ``sha256``, and ``words``,
+        the fingerprint in base64.
+
+    Raises
+    ------
+    InputError
+        If it is not a sound file, or without sound.
+    """
+    with _mute_decoder():
+        info = _info(path)
+        meter, start = _Meter(info.channels), _Start(info.sample_rate)
+        fault = None
+        try:
+            for block in Audio.blocks(path, block_s=BLOCK_S):
+                meter.add(block.samples)
+                start.add(block.samples)
+        except InputError as error:
+            finite = "not numbers" not in error.message
+            fault = ["damaged" if finite else "not finite", error.message]
+        fault = fault or _truncated(path, info, meter.frames)
+        return {
+            "seconds": meter.frames / info.sample_rate,
+            "sample_rate": info.sample_rate,
+            "channels": info.channels,
+            **meter.levels(),
+            "fault": fault,
+            "sha256": file_sha256(path),
+            "words": base64.b64encode(start.words().astype("<u4").tobytes()).decode(),
+        }
+
+
+def _info(path: Path) -> AudioInfo:
+    try:
+        return Audio.info(path)
+    except InputError as error:
+        reason = str(getattr(error.__cause__, "error_string", ""))  # libsndfile's
+        # Of any MP3 that it cannot read, libsndfile says that it is not there.
+        if not reason or reason in error.message or "does not exist" in reason:
+            raise
+        raise InputError(f"{error.message.rstrip('.')}: {reason}", hint=error.hint) from error
+
+
+@contextlib.contextmanager
+def _mute_decoder() -> Iterator[None]:
+    """Silence what decoders print from C about files that are not quite right."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
+    """Tell whether there is less than the header says, as far as the format lets one know."""
+    import soundfile
+
+    declared_s, decoded_s = info.frames / info.sample_rate, decoded / info.sample_rate
+    if info.format == "OGG":
+        return ["truncated", "its last page is cut"] if _is_ogg_cut(path) else None
+    with soundfile.SoundFile(path) as file:
+        log = file.extra_info  # where libsndfile tells that it took the file as shorter
+    for declared, there in (map(int, found) for found in _CUT.findall(log)):
+        # Programs that write into a pipe put the largest number there.
+        is_unknown = any(0 <= most - declared < 2**16 for most in (2**31, 2**32))
+        if declared > there > 0 and not is_unknown:
+            declared_s *= declared / there
+    missing_s = declared_s - decoded_s
+    if missing_s <= (PADDING_S if info.subtype.startswith("MPEG") else 0):
+        return None
+    return ["truncated", f"the header says {declared_s:.2f} s, {decoded_s:.2f} s are there"]
+
+
+def _is_ogg_cut(path: Path) -> bool:
+    """Tell whether the last page of an Ogg file (RFC 3533) has its end."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 2**17))  # a page has 65,307 bytes at most
+        end = stream.read()
+    page = end[end.rfind(b"OggS") :]
+    lengths = page[27 : 27 + page[26]] if len(page) > 27 else b""
+    return not lengths or len(page) < 27 + page[26] + sum(lengths)
+
+
+class _Meter:
+    """Levels of sound that comes in blocks of shape (channels, frames)."""
+
+    def __init__(self, channels: int) -> None:
+        self.frames = 0
+        self.high = np.full(channels, -np.inf)
+        self.low = np.full(channels, np.inf)
+        self.sums = np.zeros((2, channels))
+        self.tops = _Plateau(channels), _Plateau(channels)
+
+    def add(self, samples: npt.NDArray[np.float32]) -> None:
+        self.frames += samples.shape[1]
+        self.high = np.maximum(self.high, samples.max(axis=1))
+        self.low = np.minimum(self.low, samples.min(axis=1))
+        exact = samples.astype(np.float64)
+        self.sums += exact.sum(axis=1), np.einsum("cf,cf->c", exact, exact)
+        self.tops[0].add(samples)
+        self.tops[1].add(-samples)
+
+    def levels(self) -> dict[str, float | None]:
+        if not self.frames:
+            return {"peak_dbfs": None, "rms_dbfs": None, "clipped_share": 0.0}
+        mean, power = self.sums / self.frames
+        peak = np.maximum(self.high - mean, mean - self.low).max()
+        power = np.maximum(power - mean**2, 0).mean()
+        clipped = sum(top.clipped() for top in self.tops)
+        return {
+            "peak_dbfs": _dbfs(peak),
+            "rms_dbfs": _dbfs(np.sqrt(power)),
+            "clipped_share": clipped / (self.frames * len(self.high)),
+        }
+
+
+def _dbfs(level: float) -> float | None:
+    # Below the rounding of 24 bits, what is left of a removed mean is no sound.
+    return round(20 * float(np.log10(level)), 2) if level > 2**-25 else None
+
+
+class _Plateau:
+    """Counts the samples in runs at the highest level so far, which is 1 at most."""
+
+    def __init__(self, channels: int) -> None:
+        self.level = np.zeros(channels, np.float32)
+        self.count = np.zeros(channels, np.int64)
+        self.last = np.zeros((channels, CLIPPED_RUN), bool)
+
+    def add(self, samples: npt.NDArray[np.float32]) -> None:
+        level = np.minimum(samples.max(axis=1), np.float32(1))
+        higher = level > self.level
+        self.level[higher] = level[higher]
+        self.count[higher] = 0
+        self.last[higher] = False
+        if self.level.max() < CLIPPED_LEVEL:
+            return
+        at = np.concatenate([self.last, samples >= self.level[:, None]], axis=1)
+        # A run of n samples ends n - 2 runs of 3, and each of the first ends two more samples.
+        ends = at[:, 2:] & at[:, 1:-1] & at[:, :-2]
+        self.count += ends[:, 1:].sum(axis=1) + 2 * (ends[:, 1:] & ~ends[:, :-1]).sum(axis=1)
+        self.last = at[:, -CLIPPED_RUN:]
+
+    def clipped(self) -> int:
+        return int(self.count[self.level >= CLIPPED_LEVEL].sum())
+
+
+class _Start:
+    """The beginning of a sound, mixed and resampled for its fingerprint."""
+
+    def __init__(self, sample_rate: int) -> None:
+        import soxr  # type: ignore[import-untyped, unused-ignore]
+
+        self.stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1)
+        self.left = int(START_S * sample_rate)
+        self.pieces: list[npt.NDArray[np.float32]] = []
+
+    def add(self, samples: npt.NDArray[np.float32]) -> None:
+        if self.left > 0:
+            mono = samples[:, : self.left].mean(axis=0)
+            self.left -= len(mono)
+            self.pieces.append(self.stream.resample_chunk(mono))
+
+    def words(self) -> Words:
+        end = self.stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return fingerprint(np.concatenate([*self.pieces, end]))
+
+
+# Judging: what depends on thresholds and on other files.
+
+
+def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], Words]:
+    """Give what is told of a file, and its fingerprint."""
+    row: dict[str, Any] = {"file": name, "reasons": [], "details": [], "duplicate_of": None}
+
+    def blame(reason: str, detail: str) -> None:
+        row["reasons"].append(reason)
+        row["details"].append(detail)
+
+    if outcome.error is not None:
+        blame("unreadable", outcome.error["message"].replace(outcome.file, name))
+        return row, np.zeros(0, np.uint32)
+    about = dict(outcome.result or {})
+    words = np.frombuffer(base64.b64decode(about.pop("words")), "<u4").astype(np.uint32)
+    fault = about.pop("fault")
+    row |= about
+    if fault:
+        blame(fault[0], fault[1].replace(outcome.file, name))
+        if fault[0] != "truncated":  # what was decoded before is not the file
+            return row, words
+    peak = row["peak_dbfs"]
+    if row["seconds"] < min_s:
+        blame("too short", f"{row['seconds']:.2f} s")
+    if peak is None or peak < SILENT_DBFS:
+        blame("silent", "no sound" if peak is None else f"peak {peak:.1f} dBFS")
+    if row["clipped_share"] > CLIPPED_SHARE:
+        blame("clipped", f"{100 * row['clipped_share']:.1f} % of the samples are cut")
+    return row, words
+
+
+def _mark_duplicates(rows: list[dict[str, Any]], prints: Sequence[Words]) -> None:
+    order = sorted(range(len(rows)), key=lambda n: (bool(rows[n]["reasons"]), n))
+    by_bytes: dict[str, int] = {}
+    copies: dict[int, int] = {}
+    for number in order:
+        if "sha256" in rows[number]:
+            original = by_bytes.setdefault(rows[number]["sha256"], number)
+            if original != number:
+                copies[number] = original
+    nothing = np.zeros(0, np.uint32)
+    again = duplicates([nothing if n in copies else p for n, p in enumerate(prints)], order)
+    for number in copies.keys() | again.keys():
+        original = copies.get(number, number)
+        original = again.get(original, original)
+        name, row = rows[original]["file"], rows[number]
+        row["duplicate_of"] = name
+        row["reasons"].append("duplicate")
+        row["details"].append(f"{'same bytes' if number in copies else 'same recording'} as {name}")
+
+
+def _report(folder: str, rows: list[dict[str, Any]], hidden: int, min_s: float) -> Report:
+    bad = [row for row in rows if row["reasons"]]
+    reasons = dict(sorted(Counter(r for row in bad for r in row["reasons"]).items()))
+    seconds = [row.get("seconds", 0.0) for row in rows]
+    summary = {
+        "files": len(rows),
+        "usable": len(rows) - len(bad),
+        "hours": round(sum(seconds) / 3600, 4),
+        "usable_hours": round(
+            sum(s for s, row in zip(seconds, rows, strict=True) if not row["reasons"]) / 3600, 4
+        ),
+        "hidden": hidden,
+        "reasons": reasons,
+    }
+    text = f"{summary['usable']} of {len(rows)} files are usable"
+    text += f" ({summary['usable_hours']:.2f} of {summary['hours']:.2f} hours)"
+    text += "; " + ", ".join(f"{n} {reason}" for reason, n in reasons.items()) if reasons else ""
+    notes = [text]
+    if hidden:
+        notes.append(f"{hidden} hidden files were passed over")
+    return Report(
+        f"sound files of {folder}",
+        ("file", "not usable because"),
+        tuple(
+            (
+                row["file"],
+                "; ".join(
+                    f"{reason}: {detail}"
+                    for reason, detail in zip(row["reasons"], row["details"], strict=True)
+                ),
+            )
+            for row in bad
+        ),
+        tuple(notes),
+        {
+            "schema": SCHEMA,
+            "folder": folder,
+            "thresholds": {
+                "min_s": min_s,
+                "silent_dbfs": SILENT_DBFS,
+                "clipped_level": CLIPPED_LEVEL,
+                "clipped_run": CLIPPED_RUN,
+                "clipped_share": CLIPPED_SHARE,
+            },
+            "summary": summary,
+            "files": rows,
+        },
+    )
