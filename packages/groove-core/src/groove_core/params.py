@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from groove_core.errors import UsageError, did_you_mean
+from groove_core.files import read_json
 from groove_core.values.base import Value
 
 __all__ = [
@@ -93,6 +94,8 @@ class Param:
     """A list: many files, or a folder of them."""
     optional: bool = False
     """None is allowed."""
+    others: tuple[type[Value], ...] = ()
+    """Further kinds of value that may be given instead, as in ``Audio | Score``."""
 
     @property
     def required(self) -> bool:
@@ -108,6 +111,11 @@ class Param:
     def is_value(self) -> bool:
         """Whether the core reads it from a file."""
         return issubclass(self.type, Value)
+
+    @property
+    def kinds(self) -> tuple[type[Value], ...]:
+        """The kinds of value that may be given."""
+        return (self.type, *self.others) if self.is_value else ()
 
     @property
     def range(self) -> str:
@@ -153,10 +161,11 @@ def _param(name: str, hint: Any, default: Any) -> Param:
         hint, *extras = typing.get_args(hint)
         opt = next((e for e in extras if isinstance(e, Opt)), opt)
     optional = many = False
+    others: list[Any] = []
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = typing.get_args(hint)
         optional = type(None) in members
-        (hint,) = [m for m in members if m is not type(None)]
+        hint, *others = [m for m in members if m is not type(None)]
     if typing.get_origin(hint) is list:
         many, (hint,) = True, typing.get_args(hint)
     choices: tuple[str, ...] = ()
@@ -164,7 +173,9 @@ def _param(name: str, hint: Any, default: Any) -> Param:
         choices, hint = typing.get_args(hint), str
     if not (isinstance(hint, type) and issubclass(hint, (bool, int, float, str, Path, Value))):
         raise TypeError(f"{name}: an action cannot have a parameter of type {hint}")
-    return Param(name, hint, opt, default, choices, many, optional)
+    if others and not all(isinstance(o, type) and issubclass(o, Value) for o in (hint, *others)):
+        raise TypeError(f"{name}: only values can be given instead of each other")
+    return Param(name, hint, opt, default, choices, many, optional, tuple(others))
 
 
 def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,13 +220,14 @@ def _expand(param: Param, item: Any) -> list[Any]:
 
 def _convert_one(param: Param, value: Any) -> Any:
     if param.is_value:
-        accepted = param.type.accept(value)
-        if accepted is not None:
-            return accepted
+        for kind in param.kinds:
+            accepted = kind.accept(value)
+            if accepted is not None:
+                return accepted
+            if isinstance(value, dict) and value.get("kind") == kind.kind:
+                return kind.from_json(value)  # as a result document holds it
         if isinstance(value, (str, Path)):
-            return param.type.read(Path(value))
-        if isinstance(value, dict) and value.get("kind") == param.type.kind:
-            return param.type.from_json(value)  # as a result document holds it
+            return _kind_of_file(param, Path(value)).read(Path(value))
         raise _wrong(param, value)
     if param.type is bool:
         if not isinstance(value, bool):
@@ -238,6 +250,16 @@ def _convert_one(param: Param, value: Any) -> Any:
     if param.type in (int, float):
         _check_range(param, converted)
     return converted
+
+
+def _kind_of_file(param: Param, path: Path) -> type[Value]:
+    """Choose between several kinds of value by the ending of a file, or by what its JSON says."""
+    suffix = path.suffix.lower().lstrip(".")
+    if suffix == "json" and param.others:
+        document = read_json(path)
+        named = document.get("kind") if isinstance(document, dict) else None
+        return next((kind for kind in param.kinds if kind.kind == named), param.type)
+    return next((kind for kind in param.kinds if suffix in kind.suffixes), param.type)
 
 
 def _check_range(param: Param, number: float) -> None:
@@ -265,7 +287,8 @@ def _number(x: float) -> str:
 
 def _wanted(param: Param) -> str:
     if param.is_value:
-        return f"a {param.type.kind} or the path of a file that holds one"
+        kinds = " or ".join(kind.kind for kind in param.kinds)
+        return f"a {kinds} or the path of a file that holds one"
     article = "an" if param.type is int else "a"
     name = {int: "integer", float: "number", str: "text", Path: "path", bool: "bool"}[param.type]
     return f"{article} {name}" + (f", {param.range}" if param.range else "")
@@ -322,7 +345,7 @@ def json_schema(function: Callable[..., Any]) -> dict[str, Any]:
         kind = _JSON_TYPES.get(param.type, "string")
         one: dict[str, Any] = {"type": kind}
         if param.is_value:
-            one["format"] = param.type.kind
+            one["format"] = " or ".join(kind.kind for kind in param.kinds)
         if param.choices:
             one["enum"] = list(param.choices)
         if param.opt.min is not None:

@@ -109,8 +109,8 @@ def _stop_half_way(begin, journal: Path, number: int) -> tuple[subprocess.Popen[
 
 
 def _all_gone(group: int) -> bool:
-    """Tell whether every process of a group ends soon."""
-    for _ in range(100):
+    """Tell whether every process of a group ends; some systems take seconds to bury orphans."""
+    for _ in range(500):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import jsonschema
+import numpy as np
 import pytest
 
 from groove_core.errors import InputError, UsageError
@@ -22,6 +23,7 @@ from groove_core.params import (
     markdown_table,
     plain,
 )
+from groove_core.values.audio import Audio
 from groove_core.values.drums import DrumPattern
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
@@ -115,6 +117,31 @@ def test_table_has_every_option():
     assert "| `--times` | repeats | 1 to 8 times | 2 |" in table
     assert "| `BEAT` | beat to play |  | required |" in table
     assert table.count("\n") == 11
+
+
+def test_a_parameter_may_take_several_kinds_of_value(tmp_path):
+    def compare(played: Audio | DrumPattern, other: Audio | DrumPattern | None = None) -> None:
+        """Take sound or a beat."""
+
+    played, other = params = describe(compare)
+    assert (played.required, other.optional) == (True, True)
+    sound = Audio(np.zeros(9), 8000)
+    for value, names in ((sound, ("a.wav", "a.json")), (ROCK, ("b.mid", "b.json"))):
+        assert bind(params, {"played": value})["played"] is value
+        assert bind(params, {"played": value.to_json()})["played"] == value
+        for name in names:
+            value.save(tmp_path / name)
+            assert bind(params, {"played": str(tmp_path / name)})["played"] == value
+    with pytest.raises(UsageError, match="cannot be 3") as caught:
+        bind(params, {"played": 3})
+    assert "audio or drum-pattern" in caught.value.hint
+    assert json_schema(compare)["properties"]["played"]["format"] == "audio or drum-pattern"
+
+    def mixed(x: Audio | int) -> None:
+        """Take what cannot be told apart."""
+
+    with pytest.raises(TypeError, match="only values"):
+        describe(mixed)
 
 
 def test_options_become_plain():
