@@ -11,8 +11,13 @@ import time
 from collections.abc import Callable
 
 
+REST_S = 0.3
+"""Before each call: the threads of a BLAS go on spinning for a while and would slow the next."""
+
+
 def seconds(run: Callable[[], object]) -> float:
     """Time one call."""
+    time.sleep(REST_S)
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -49,16 +49,21 @@ def actions(package: str) -> str:
     return "\n\n".join(parts)
 
 
-def evaluation(package: str) -> str:
-    """Put the tables of the shipped cards into one: models, then controls."""
+def evaluation(package: str, *names: str) -> str:
+    """Put the tables of the shipped cards into one: models, then controls.
+
+    With names, of those cards alone; where they measure different things, one at a time.
+    """
     reports = {
         stored.name: Report.from_json(checkpoints.read_card(stored.path)["metrics"]["report"])
         for stored in checkpoints.available(package)
-        if stored.origin == "packaged"
+        if stored.origin == "packaged" and (not names or stored.name in names)
     }
     first = next(iter(reports.values()))
     rows = [report.rows[0] for report in reports.values()] + list(first.rows[1:])
-    table = Report(first.title, first.columns, tuple(rows), first.notes).turned()
+    table = Report(first.title, first.columns, tuple(rows), first.notes)
+    if len(table.rows) < len(table.columns):
+        table = table.turned()
     return table.to_markdown() + "\n\n" + "\n".join(f"- {note}" for note in table.notes)
 
 
@@ -72,12 +77,33 @@ def genres() -> str:
     return ", ".join(f"{genre} ({count})" for genre, count in counts.most_common()) + "."
 
 
+def feels() -> str:
+    """List the styles and drummers that the shipped twin of groove-vae knows."""
+    [stored] = [s for s in checkpoints.available("groove-vae") if s.name == "symbolic"]
+    config = checkpoints.read_card(stored.path)["config"]
+    return f"{', '.join(config['styles'])}; {', '.join(config['drummers'])}."
+
+
+def posterior(package: str, name: str) -> str:
+    """Say what the card tells of the latent variable: KL of each dimension, active units."""
+    [stored] = [s for s in checkpoints.available(package) if s.name == name]
+    found = checkpoints.read_card(stored.path)["posterior"]
+    kl = found["kl_per_dimension"]
+    return (
+        f"{found['active_units']} of {len(kl)} dimensions active, KL {sum(kl):.1f} nats "
+        f"({', '.join(f'{one:.2f}' for one in sorted(kl, reverse=True))}); "
+        f"{'collapsed' if found['collapsed'] else 'not collapsed'}."
+    )
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "drums": drums,
     "hooks": hooks,
     "actions": actions,
     "evaluation": evaluation,
     "genres": genres,
+    "feels": feels,
+    "posterior": posterior,
 }
 
 

@@ -80,6 +80,9 @@ Checkpoint = Annotated[
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
 
 
+_Kind = type[Value]
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """One parameter of an action, as read from the signature."""
@@ -94,7 +97,7 @@ class Param:
     """A list: many files, or a folder of them."""
     optional: bool = False
     """None is allowed."""
-    others: tuple[type[Value], ...] = ()
+    others: tuple[_Kind, ...] = ()
     """Further kinds of value that may be given instead, as in ``Audio | Score``."""
 
     @property
@@ -113,7 +116,7 @@ class Param:
         return issubclass(self.type, Value)
 
     @property
-    def kinds(self) -> tuple[type[Value], ...]:
+    def kinds(self) -> tuple[_Kind, ...]:
         """The kinds of value that may be given."""
         return (self.type, *self.others) if self.is_value else ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 
 import numpy as np
@@ -522,3 +523,11 @@ def test_errors_are_of_the_family(tmp_path):
             with pytest.raises(GrooveError) as caught:
                 read(path)
             assert caught.value.exit_code == InputError.exit_code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+def test_names_may_be_any_bytes(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    Audio(np.zeros(9) + 0.5, 8000).save(tmp_path / "a.wav")
+    (tmp_path / "a.wav").rename(path)
+    assert Audio.read(path).peak == 0.5

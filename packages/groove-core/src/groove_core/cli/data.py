@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from groove_core.cli.run import CORE_OPTIONS, ActionGroup, PackageGroup, _command, _help, _parameter
+from groove_core.cli.run import (
+    CORE_OPTIONS,
+    ActionGroup,
+    PackageGroup,
+    command_of,
+    help_of,
+    typer_parameter,
+)
 
 if TYPE_CHECKING:
     from groove_core.jobs import Outcome
@@ -52,7 +59,7 @@ def check(
     overwrite: bool,
 ) -> None:
     """Check a folder and list what is of no use; exits with 4 if anything is."""
-    from groove_core.cli.inspect import _columns
+    from groove_core.cli.inspect import columns
     from groove_core.console import set_quiet
     from groove_core.data import check as check_folder
     from groove_core.files import dump_json
@@ -62,7 +69,7 @@ def check(
     if json:
         sys.stdout.write(dump_json(report.data))
     else:
-        table = _columns([list(map(str, row)) for row in report.rows])
+        table = columns([list(map(str, row)) for row in report.rows])
         print("\n".join([*([table, ""] if table else []), *report.notes]))
     if report.rows:
         raise typer.Exit(4)
@@ -125,7 +132,7 @@ class _MapActions(ActionGroup):
             _map(package, name, first, rest, files, given, **core)
 
         # What else must be given comes as an option, since files may be any number.
-        options = [_parameter(dataclasses.replace(p, default=None) if p.required else p)
+        options = [typer_parameter(dataclasses.replace(p, default=None) if p.required else p)
                    for p in rest]  # fmt: skip
         defaults = {"out": None, "format": None, "jobs": 1}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
@@ -148,12 +155,12 @@ class _MapActions(ActionGroup):
         ]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
-        return _command(name, _map_help(function, action.summary), command)
+        return command_of(name, _map_help(function, action.summary), command)
 
 
 def _map_help(function: Any, summary: str) -> str:
     return (
-        _help(function, summary).partition("\n")[0]
+        help_of(function, summary).partition("\n")[0]
         + "\n\nOnce for every file. The results of DIR/song.mid are in OUT/song, and "
         "OUT/results.jsonl has one line for each file: the result, or what went wrong. The same "
         "command again goes on where it was interrupted. All files get the same seed. Exits "
@@ -234,13 +241,15 @@ def _map(
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     """Give the files in folders; neither hidden ones nor results of ours."""
     from groove_core.errors import InputError
+    from groove_core.files import list_files
 
+    suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
     files: dict[Path, None] = {}
     for path in given:
         if not path.is_dir():
             files[path] = None
             continue
-        for file in first.type.files(path):
+        for file in list_files(path, suffixes):
             hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             hidden |= file.name == "result.json"  # what a run has left, no value
             if not hidden and out.resolve() not in file.resolve().parents:

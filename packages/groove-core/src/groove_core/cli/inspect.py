@@ -19,7 +19,7 @@ def _print(document: Any, json: bool, text: str) -> None:
     typer.echo(dump_json(document) if json else text, nl=not json)
 
 
-def _columns(rows: list[list[str]]) -> str:
+def columns(rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -56,7 +56,7 @@ def plugins(json: bool, check: bool) -> None:
         texts.append(f"{entry.name} {entry.version}  {row['summary']}")
         if plugin:
             cells = [["  " + a["name"], a["kind"], a["summary"]] for a in row["actions"]]
-            texts += [_columns(cells)] if cells else []
+            texts += [columns(cells)] if cells else []
         else:
             texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
     for error in broken.values():
@@ -108,7 +108,7 @@ def info(json: bool) -> None:
         ["soundfont", str(document["soundfont"])],
         ["GROOVE_HOME", str(document["groove_home"] or "not set")],
     ]
-    _print(document, json, _columns(rows))
+    _print(document, json, columns(rows))
 
 
 def _or_problem(question: Callable[[], object]) -> str:
@@ -155,7 +155,7 @@ def doctor(json: bool) -> None:
     attempt("device", 'pip install "groove-core[torch]"', _try_device)
     _try_packages(attempt)
     rows = [[c["status"], c["check"], c["detail"]] for c in checks]
-    text = _columns(rows)
+    text = columns(rows)
     mends = [f"to mend {c['check']}: {c['mend']}" for c in checks if c["mend"]]
     failed = any(c["status"] == "failed" for c in checks)
     _print({"ok": not failed, "checks": checks}, json, "\n".join([text, *mends]))
@@ -280,7 +280,7 @@ def models_list(json: bool) -> None:
         except CheckpointError as error:
             row |= {"status": "broken", "reason": error.message, "repair": error.hint}
         rows.append(row)
-    text = _columns(
+    text = columns(
         [
             [r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]]
             if r["status"] == "ok"
@@ -324,6 +324,6 @@ def models_verify(name: str | None, json: bool) -> None:
         except CheckpointError as error:
             problem = problem or error
             rows.append({"path": str(path), "status": "failed", "reason": error.message})
-    _print({"models": rows}, json, _columns([[r["status"], r["path"]] for r in rows]) or "none")
+    _print({"models": rows}, json, columns([[r["status"], r["path"]] for r in rows]) or "none")
     if problem:
         raise problem

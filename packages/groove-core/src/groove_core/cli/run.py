@@ -70,7 +70,7 @@ class _LazyGroup(TyperGroup, abc.ABC):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Give a stand-in that has name and summary; help asks for nothing more."""
         names = self.names()
-        return _command(cmd_name, names[cmd_name], lambda: None) if cmd_name in names else None
+        return command_of(cmd_name, names[cmd_name], lambda: None) if cmd_name in names else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Build the command that is used, or say what was meant."""
@@ -79,7 +79,7 @@ class _LazyGroup(TyperGroup, abc.ABC):
         return args[0], self.build(args[0]), args[1:]
 
 
-def _command(name: str, summary: str, function: Callable[..., Any]) -> Any:
+def command_of(name: str, summary: str, function: Callable[..., Any]) -> Any:
     """Make a command object of the kind that the installed typer uses."""
     maker = typer.Typer(add_completion=False, rich_markup_mode=None)
     maker.command(name, help=summary)(function)
@@ -133,7 +133,7 @@ class ActionGroup(_LazyGroup):
             core = {key: given.pop(key) for key in CORE_OPTIONS}
             _run(package, name, {k: v for k, v in given.items() if v is not None}, **core)
 
-        parameters = [_parameter(p) for p in params]
+        parameters = [typer_parameter(p) for p in params]
         parameters += [
             inspect.Parameter(
                 key,
@@ -145,10 +145,10 @@ class ActionGroup(_LazyGroup):
         ]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
-        return _command(name, _help(function, action.summary), command)
+        return command_of(name, help_of(function, action.summary), command)
 
 
-def _help(function: Callable[..., Any], summary: str) -> str:
+def help_of(function: Callable[..., Any], summary: str) -> str:
     """Give the prose of a docstring, up to its first numpydoc section."""
     lines = (inspect.getdoc(function) or summary).splitlines()
     for index, line in enumerate(lines):
@@ -158,7 +158,7 @@ def _help(function: Callable[..., Any], summary: str) -> str:
     return "\n".join(lines).strip()
 
 
-def _parameter(param: Param) -> inspect.Parameter:
+def typer_parameter(param: Param) -> inspect.Parameter:
     """Make the typer parameter of one parameter of an action.
 
     typer is told of texts and flags only; numbers, ranges, choices and files are

@@ -24,7 +24,7 @@ from groove_core.dsp.hpss import hpss
 from groove_core.dsp.instfreq import from_instantaneous_frequency, to_instantaneous_frequency
 from groove_core.dsp.mel import Norm, Scale, apply_filters, mel_filters, mel_to_power, pcen
 from groove_core.dsp.mfcc import cepstrum, cepstrum_matrix, deltas
-from groove_core.dsp.stft import at_once, checked, framed, istft, power, spectrum
+from groove_core.dsp.stft import at_once, checked, istft, power, spectrum
 from groove_core.errors import InputError, UsageError
 from groove_core.values.audio import Audio
 
@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 
+FRAMES_AT_ONCE = 16
+"""Spectra are made in larger pieces than other things: Fourier transforms use all threads."""
 NUMBERS = 1
 """Part of the settings: raised when the same settings give other numbers than before."""
 
@@ -120,7 +122,7 @@ class Feature(abc.ABC):
         >>> MFCC(n_mfcc=13)(torch.randn(4, 22050)).shape
         torch.Size([4, 13, 44])
         """
-        return self.finish(self._columns(self._padded(self.samples(sound))))
+        return self.finish(self._centred(self.samples(sound)))
 
     def samples(self, sound: Audio | torch.Tensor) -> torch.Tensor:
         """Give the samples of a sound, after a look at its sample rate."""
@@ -193,23 +195,24 @@ class Feature(abc.ABC):
         return _kept(cache, self.settings, path, lambda: self.stream(
             Audio.blocks(path, sample_rate=rate, mono=True))[0])  # fmt: skip
 
-    def _padded(self, samples: torch.Tensor) -> torch.Tensor:
-        return F.pad(samples, (self.n_fft // 2, self.n_fft // 2))
+    def _centred(self, samples: torch.Tensor) -> torch.Tensor:
+        return self._columns(samples, self.n_fft // 2, self.n_fft // 2)
 
-    def _columns(self, padded: torch.Tensor) -> torch.Tensor:
-        """Make columns [shape=(..., bands, frames)] a piece at a time.
+    def _columns(self, samples: torch.Tensor, before: int = 0, after: int = 0) -> torch.Tensor:
+        """Make columns [shape=(..., bands, frames)], with some silence before and after.
 
-        Spectra are ten times larger than what is made of them: in pieces an hour of sound
-        fits in memory.
+        Spectra are ten times larger than what is made of them: a piece at a time, they stay in a
+        processor's cache, and an hour of sound fits in memory.
         """
-        rows = padded.reshape(-1, padded.shape[-1])
-        cut = framed(rows, n_fft=self.n_fft, hop_samples=self.hop_samples, center=False)
-        frames = max(1, at_once(padded) // self.n_fft)
-        made = [
-            torch.cat([self.columns(spectrum(p)) for p in row.split(frames, dim=1)], dim=1)
-            for row in cut.split(max(1, frames // cut.shape[1]))
-        ]
-        return torch.cat(made).reshape(*padded.shape[:-1], cut.shape[1], -1).mT
+        frames = max(1, FRAMES_AT_ONCE * at_once(samples) // self.n_fft)
+        count = 1 + (samples.shape[-1] + before + after - self.n_fft) // self.hop_samples
+        made = []
+        for rows in samples.reshape(-1, samples.shape[-1]).split(max(1, frames // count)):
+            padded = F.pad(rows, (before, after))
+            cut = padded.unfold(-1, self.n_fft, self.hop_samples)
+            pieces = [self.columns(spectrum(piece)) for piece in cut.split(frames, dim=1)]
+            made.append(torch.cat(pieces, dim=1))
+        return torch.cat(made).reshape(*samples.shape[:-1], count, -1).mT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -533,9 +536,9 @@ class WindowedFeatures:
         """
         samples = self.feature.samples(sound)
         starts = self.starts(samples.shape[-1]).to(samples.device)
-        shared = self.feature._columns(self.feature._padded(samples))
+        shared = self.feature._centred(samples)
         frames = 1 + self.window_samples // self.feature.hop_samples
-        windows = max(1, at_once(samples) // (shared.shape[:-1].numel() * frames))
+        windows = max(1, 32 * at_once(samples) // (shared.shape[:-1].numel() * frames))
         return torch.cat(
             [self.feature.finish(self._cut(samples, shared, s)) for s in starts.split(windows)],
             dim=-3,
@@ -579,12 +582,12 @@ class WindowedFeatures:
         def stretch(begin: int, end: int) -> torch.Tensor:
             return starts[:, None] + torch.arange(begin, end, device=starts.device)
 
-        head = F.pad(samples[..., stretch(0, (first - 1) * hop + half)], (half, 0))
+        head = samples[..., stretch(0, (first - 1) * hop + half)]
         inside = stretch(first * hop, last * hop + 1)[:, ::hop] // hop
-        parts = [self.feature._columns(head).mT, shared.mT[..., inside, :]]
+        parts = [self.feature._columns(head, before=half).mT, shared.mT[..., inside, :]]
         if last < size // hop:
-            tail = F.pad(samples[..., stretch((last + 1) * hop - half, size)], (0, half))
-            parts.append(self.feature._columns(tail).mT)
+            tail = samples[..., stretch((last + 1) * hop - half, size)]
+            parts.append(self.feature._columns(tail, after=half).mT)
         return torch.cat(parts, dim=-2).mT
 
 

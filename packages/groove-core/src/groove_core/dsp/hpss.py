@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from groove_core.dsp.stft import at_once
 from groove_core.errors import UsageError
 
 __all__ = ["hpss", "running_median", "softmask"]
@@ -60,12 +61,28 @@ def hpss(
     magnitude = spectrogram.abs() if spectrogram.is_complex() else spectrogram
     lasting = running_median(magnitude, frames, dim=-1)
     sudden = running_median(magnitude, bins, dim=-2)
-    tied = margins == (1, 1)  # without margins nothing is left over: silence is divided evenly
-    parts = (
-        softmask(lasting, sudden * margins[0], power=power, split_zeros=tied),
-        softmask(sudden, lasting * margins[1], power=power, split_zeros=tied),
-    )
-    return parts if mask else (spectrogram * parts[0], spectrogram * parts[1])
+
+    def parts(
+        whole: torch.Tensor, lasting: torch.Tensor, sudden: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        tied = margins == (1, 1)  # without margins nothing is left over: silence is divided evenly
+        harmonic = softmask(lasting, sudden * margins[0], power=power, split_zeros=tied)
+        if tied and math.isfinite(power):
+            percussive = 1 - harmonic
+        else:
+            percussive = softmask(sudden, lasting * margins[1], power=power)
+        return (harmonic, percussive) if mask else (whole * harmonic, whole * percussive)
+
+    # A piece at a time, along the dimension that is outermost in memory: a dozen tensors of
+    # the whole size would cost more than all the medians.
+    outer = max(range(magnitude.ndim), key=magnitude.stride)
+    piece = max(1, at_once(magnitude) * magnitude.shape[outer] // max(1, magnitude.numel()))
+    pieces = [
+        parts(*p)
+        for p in zip(*(x.split(piece, outer) for x in (spectrogram, lasting, sudden)), strict=True)
+    ]
+    harmonic, percussive = (torch.cat(p, dim=outer) for p in zip(*pieces, strict=True))
+    return harmonic, percussive
 
 
 def softmask(
@@ -130,16 +147,16 @@ def running_median(x: torch.Tensor, size: int, *, dim: int = -1) -> torch.Tensor
     rows = -(-n // network.windows)
     position = torch.arange(-(size // 2), rows * network.windows + size // 2) % (2 * n)
     mirrored = torch.minimum(position, 2 * n - 1 - position).to(x.device)
-    lines = x.movedim(dim, 0).reshape(n, -1)
+    lines = x.movedim(dim, 0)
     # On a CPU, as many values a step as stay in its cache and torch leaves to one thread: a
     # thousand short steps would spend their time waiting for each other's threads.
-    at_once = 2**15 if x.device.type == "cpu" else 2**24
     medians = [
         _run(chunk.index_select(0, mirrored), network)[:n]
-        for chunk in lines.split(max(1, at_once // rows), dim=1)
+        for chunk in lines.reshape(n, -1).split(max(1, at_once(x) // rows), dim=1)
     ]
-    shape = x.movedim(dim, 0).shape
-    return torch.cat(medians, dim=1).reshape(shape).movedim(0, dim)
+    found = torch.empty_like(x)  # laid out in memory as x is
+    found.movedim(dim, 0).copy_(torch.cat(medians, dim=1).reshape(lines.shape))
+    return found
 
 
 class _Step(NamedTuple):

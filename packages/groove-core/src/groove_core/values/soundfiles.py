@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import operator
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,7 +249,8 @@ def _open(path: Path) -> Any:
 
     check_file(path, what="an audio file")
     try:
-        file = soundfile.SoundFile(path)
+        # As bytes, since names may be any bytes there; Windows has its own way.
+        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
     except (RuntimeError, TypeError) as error:  # TypeError: a name that ends in .raw
         raise InputError(
             f"{path} is not an audio file that can be read.",
