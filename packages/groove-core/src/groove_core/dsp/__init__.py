@@ -5,15 +5,14 @@ take tensors of shape ``(..., samples)`` or ``(..., bins, frames)``; features ta
 """
 
 from groove_core.dsp.decibels import below_maximum, db_to_power, power_to_db
+from groove_core.dsp.feature import Feature
 from groove_core.dsp.features import (
     MFCC,
     PCEN,
-    Feature,
     HarmonicPercussive,
     InstantaneousFrequency,
     LogMel,
     Mel,
-    WindowedFeatures,
 )
 from groove_core.dsp.griffin_lim import griffin_lim
 from groove_core.dsp.hpss import hpss, running_median, softmask
@@ -26,6 +25,7 @@ from groove_core.dsp.instfreq import (
 from groove_core.dsp.mel import hz_to_mel, mel_filters, mel_to_hz, mel_to_power, pcen
 from groove_core.dsp.mfcc import cepstrum, cepstrum_matrix, deltas
 from groove_core.dsp.stft import framed, istft, power, spectrum, stft
+from groove_core.dsp.windows import WindowedFeatures
 
 __all__ = [
     "MFCC",

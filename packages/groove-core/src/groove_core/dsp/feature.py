@@ -1,0 +1,216 @@
+"""Features of sound: of a clip, a file of hours or overlapping windows, the same numbers for all.
+
+A feature has two halves. `Feature.columns` turns one frame's spectrum into one column and
+looks at nothing else; `Feature.finish` may look across frames. Columns can therefore be made
+piece by piece, kept, and shared by all the windows that overlap; what depends on the whole
+(slopes, levels below the maximum, medians along time) is done afterwards, per clip or window.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional as F
+
+from groove_core.dsp.stft import at_once, checked, spectrum
+from groove_core.errors import InputError, UsageError
+from groove_core.values.audio import Audio
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from groove_core.cache import Cache
+
+__all__ = ["Feature", "kept"]
+
+FRAMES_AT_ONCE = 16
+"""Spectra are made in larger pieces than other things: Fourier transforms use all threads."""
+NUMBERS = 1
+"""Part of the settings: raised when the same settings give other numbers than before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature(abc.ABC):
+    """Base of all features: settings that can be compared, hashed and stored.
+
+    Parameters
+    ----------
+    sample_rate : int [Hz]
+        Sound at another rate is refused, not resampled in silence.
+    n_fft : even int [samples]
+        Length of a frame; frame ``t`` is centred at sample ``t * hop_samples``.
+    hop_samples : int [samples]
+        From one frame to the next, at most `n_fft`.
+    """
+
+    sample_rate: int = 22050
+    n_fft: int = 2048
+    hop_samples: int = 512
+
+    def __post_init__(self) -> None:
+        if self.sample_rate < 1 or self.n_fft < 2 or self.n_fft % 2:
+            raise UsageError(
+                f"A feature cannot have sample_rate {self.sample_rate} and n_fft {self.n_fft}.",
+                hint="sample_rate=22050, n_fft=2048 (an even number)",
+            )
+        if not 1 <= self.hop_samples <= self.n_fft:
+            raise UsageError(
+                f"hop_samples cannot be {self.hop_samples} with n_fft {self.n_fft}.",
+                hint=f"hop_samples={self.n_fft // 4}",
+            )
+
+    @abc.abstractmethod
+    def columns(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Turn spectra [shape=(..., frames, bins), complex] into columns [(..., frames, bands)].
+
+        Each column depends on its own frame only.
+        """
+
+    def finish(self, columns: torch.Tensor) -> torch.Tensor:
+        """Do what looks across frames [shape=(..., bands, frames)]; nothing by default."""
+        return columns
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the numbers, for cards and for the cache."""
+        return {"feature": type(self).__name__, "numbers": NUMBERS, **asdict(self)}
+
+    def __call__(self, sound: Audio | torch.Tensor) -> torch.Tensor:
+        """Give the feature of a whole sound.
+
+        Parameters
+        ----------
+        sound : Audio, or Tensor [shape=(..., samples), at `sample_rate`]
+
+        Returns
+        -------
+        Tensor [shape=(..., bands, 1 + samples // hop_samples)]
+            For Audio the leading dimension is that of channels.
+
+        Raises
+        ------
+        UsageError
+            If the audio has another sample rate.
+        InputError
+            If there are no samples, or some are NaN or infinite.
+
+        Examples
+        --------
+        >>> from groove_core.dsp import MFCC
+        >>> MFCC(n_mfcc=13)(torch.randn(4, 22050)).shape
+        torch.Size([4, 13, 44])
+        """
+        return self.finish(self.centred(self.samples(sound)))
+
+    def samples(self, sound: Audio | torch.Tensor) -> torch.Tensor:
+        """Give the samples of a sound, after a look at its sample rate."""
+        if not isinstance(sound, Audio):
+            return checked(sound)
+        if sound.sample_rate != self.sample_rate:
+            raise UsageError(
+                f"The audio has {sound.sample_rate} Hz, the feature {self.sample_rate} Hz.",
+                hint=f"audio.resampled({self.sample_rate}), or "
+                f"Audio.read(path, sample_rate={self.sample_rate})",
+            )
+        return checked(torch.tensor(sound.samples))
+
+    def stream(self, blocks: Iterable[Audio | torch.Tensor]) -> torch.Tensor:
+        """Give the feature of a sound that comes in blocks, equal to that of the whole.
+
+        Only one block and the columns are in memory.
+
+        Parameters
+        ----------
+        blocks : iterable of Audio or Tensor [shape=(..., samples)]
+            For example ``Audio.blocks(path, sample_rate=22050, mono=True)``.
+
+        Returns
+        -------
+        Tensor [shape=(..., bands, frames)]
+
+        Raises
+        ------
+        UsageError, InputError
+            See `__call__`.
+        """
+        half, hop = self.n_fft // 2, self.hop_samples
+        pieces, waiting = [], None
+        for block in blocks:
+            samples = self.samples(block)
+            if waiting is None:
+                waiting = F.pad(samples[..., :0], (half, 0))
+            waiting = torch.cat([waiting, samples], dim=-1)
+            whole = (waiting.shape[-1] - self.n_fft) // hop + 1
+            if whole > 0:
+                pieces.append(self.unfinished(waiting[..., : (whole - 1) * hop + self.n_fft]))
+                waiting = waiting[..., whole * hop :]
+        if waiting is None:
+            raise InputError("There is no sound: no blocks.", hint="Give at least one sample.")
+        waiting = F.pad(waiting, (0, half))
+        if waiting.shape[-1] >= self.n_fft:
+            pieces.append(self.unfinished(waiting))
+        return self.finish(torch.cat(pieces, dim=-1))
+
+    def extract(self, path: str | Path, *, cache: Cache | None = None) -> npt.NDArray[np.float32]:
+        """Give the feature of a file's mono mix, from the cache if it is there.
+
+        Parameters
+        ----------
+        path : path of a sound file
+            Of any length and sample rate.
+        cache : Cache, optional
+
+        Returns
+        -------
+        float32 array [shape=(bands, frames)]
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        """
+        rate = self.sample_rate
+        return kept(cache, self.settings, path, lambda: self.stream(
+            Audio.blocks(path, sample_rate=rate, mono=True))[0])  # fmt: skip
+
+    def centred(self, samples: torch.Tensor) -> torch.Tensor:
+        """Give the columns of a whole sound [shape=(..., bands, frames)], not yet finished."""
+        return self.unfinished(samples, self.n_fft // 2, self.n_fft // 2)
+
+    def unfinished(self, samples: torch.Tensor, before: int = 0, after: int = 0) -> torch.Tensor:
+        """Make columns [shape=(..., bands, frames)], with some silence before and after.
+
+        Spectra are ten times larger than what is made of them: a piece at a time, they stay in a
+        processor's cache, and an hour of sound fits in memory.
+        """
+        frames = max(1, FRAMES_AT_ONCE * at_once(samples) // self.n_fft)
+        count = 1 + (samples.shape[-1] + before + after - self.n_fft) // self.hop_samples
+        made = []
+        for rows in samples.reshape(-1, samples.shape[-1]).split(max(1, frames // count)):
+            padded = F.pad(rows, (before, after))
+            cut = padded.unfold(-1, self.n_fft, self.hop_samples)
+            pieces = [self.columns(spectrum(piece)) for piece in cut.split(frames, dim=1)]
+            made.append(torch.cat(pieces, dim=1))
+        return torch.cat(made).reshape(*samples.shape[:-1], count, -1).mT
+
+
+def kept(
+    cache: Cache | None,
+    settings: dict[str, Any],
+    path: str | Path,
+    make: Callable[[], torch.Tensor],
+) -> npt.NDArray[np.float32]:
+    """Give what the cache has for these settings and this file's content, or make it."""
+
+    def array() -> npt.NDArray[np.float32]:
+        with torch.no_grad():
+            made: npt.NDArray[np.float32] = make().contiguous().numpy()
+        return made
+
+    return array() if cache is None else cache.get(cache.key(settings, Path(path)), array)
