@@ -1,0 +1,295 @@
+"""The performances of the Groove MIDI Dataset: who played what, when and how hard.
+
+Nine drums are told apart, as in J. Gillick, A. Roberts, J. Engel, D. Eck and D. Bamman,
+"Learning to Groove with Inverse Sequence Transformations", ICML 2019 (arXiv:1905.06118):
+the first nine of `groove_core.values.grid.DRUMS`, in that order.
+
+>>> performance = load("test")[0]
+>>> performance.id, performance.drummer, performance.style, performance.bpm
+('drummer1/eval_session/1', 'drummer1', 'funk', 138.0)
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.console import note, track
+from groove_core.errors import InputError
+from groove_core.files import check_file, list_files, write_bytes
+from groove_core.values.grid import DRUMS, FOLD, meters
+from groove_core.values.score import Score, Track, drum_tracks
+
+__all__ = [
+    "CLASSES",
+    "SPLITS",
+    "Performance",
+    "Split",
+    "build",
+    "drum_of_pitch",
+    "load",
+    "open_performances",
+    "save",
+]
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+CLASSES = DRUMS[:9]
+"""Kick, snare, closed hi-hat, floor, low tom, open hi-hat, high tom, crash, ride."""
+TICKS_PER_QUARTER = 480
+LENGTH_TICKS = 60
+"""Drum hits have no length; written to MIDI, they last a thirty-second."""
+SHIPPED = Path(__file__).with_name("data") / "performances.npz"
+
+Ints = npt.NDArray[np.int64]
+
+_CLASS_OF_PITCH = np.full(128, -1, dtype=np.int64)
+for _pitch, _drum in FOLD.items():
+    if _drum < len(CLASSES):
+        _CLASS_OF_PITCH[_pitch] = _drum
+
+
+def drum_of_pitch(pitch: npt.ArrayLike) -> Ints:
+    """Give the index into `CLASSES` of MIDI pitches; -1 for those of no class."""
+    found: Ints = _CLASS_OF_PITCH[np.asarray(pitch, dtype=np.int64)]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """What one drummer played to a metronome, with a tempo that does not change.
+
+    Parameters
+    ----------
+    id : str
+        For example ``drummer1/eval_session/1``; in a folder of yours, the path of the file.
+    drummer, session : str
+    styles : str
+        As the data set has it, for example ``funk/groove1``; `style` is its first word.
+    bpm : float [quarter notes per minute]
+    beat_type : ``beat`` or ``fill``
+    time_signature : str
+        For example ``4-4``.
+    split : ``train``, ``validation`` or ``test``
+    tick : int array [shape=(n,), 480 per quarter note, ascending]
+        Onsets; tick 0 is on the metronome's grid.
+    pitch, velocity : int arrays [shape=(n,), 0 to 127]
+        Only of notes that are one of the nine drums.
+    dropped : int
+        Notes that are none of the nine drums and were left out.
+    """
+
+    id: str
+    drummer: str
+    session: str
+    styles: str
+    bpm: float
+    beat_type: str
+    time_signature: str
+    split: str
+    tick: Ints
+    pitch: Ints
+    velocity: Ints
+    dropped: int = 0
+
+    @property
+    def style(self) -> str:
+        """The first word of the style."""
+        return self.styles.partition("/")[0]
+
+    @property
+    def beats(self) -> npt.NDArray[np.float64]:
+        """Onsets in quarter notes [shape=(n,)]."""
+        return self.tick / TICKS_PER_QUARTER
+
+    @property
+    def onset_s(self) -> npt.NDArray[np.float64]:
+        """Onsets in seconds from tick 0 [shape=(n,)]."""
+        return self.beats * (60 / self.bpm)
+
+    @property
+    def drum(self) -> Ints:
+        """Index into `CLASSES` of each note [shape=(n,)]."""
+        return drum_of_pitch(self.pitch)
+
+    def to_score(self) -> Score:
+        """Give the performance as a score."""
+        length = np.full(len(self.tick), LENGTH_TICKS)
+        for pitch in np.unique(self.pitch):
+            # MIDI cannot tell overlapping notes of one pitch apart.
+            same = np.nonzero(self.pitch == pitch)[0]
+            length[same[:-1]] = np.clip(np.diff(self.tick[same]), 1, LENGTH_TICKS)
+        notes = np.stack([self.tick, length, self.pitch, self.velocity], axis=1)
+        top, bottom = map(int, self.time_signature.split("-"))
+        return Score(
+            (Track(notes, name=self.drummer, is_drum=True),),
+            ticks_per_quarter=TICKS_PER_QUARTER,
+            tempos=np.array([[0, round(6e7 / self.bpm)]]),
+            time_signatures=np.array([[0, top, bottom]]),
+            name=self.id,
+        )
+
+
+def load(
+    split: Split | None = None, time_signature: str | None = "4-4", *, data: Path | None = None
+) -> list[Performance]:
+    """Give the performances of a split and a metre; None stands for all of them.
+
+    Parameters
+    ----------
+    data : path, optional
+        A folder of MIDI files (see `build`) or a file that `save` wrote; the shipped
+        performances when left out.
+    """
+    path = data or SHIPPED
+    performances = _read(path) if path.suffix == ".npz" else build(path)
+    return [
+        one
+        for one in performances
+        if split in (None, one.split) and time_signature in (None, one.time_signature)
+    ]
+
+
+def open_performances(root: str | Path | None = None) -> list[Performance]:
+    """Give all performances: of a folder of MIDI files, or the shipped ones."""
+    return load(None, None, data=None if root is None else Path(root))
+
+
+_TEXTS = (
+    "id", "drummer", "session", "styles", "beat_type", "time_signature", "split",
+)  # fmt: skip
+_NUMBERS = ("bpm", "dropped", "notes", "tick_step", "pitch", "velocity")
+
+
+def save(performances: Iterable[Performance], path: Path) -> Path:
+    """Write performances to one compressed ``.npz`` file without pickles."""
+    every = list(performances)
+    arrays: dict[str, Any] = {
+        name: np.array([getattr(one, name) for one in every], dtype=np.str_) for name in _TEXTS
+    }
+    arrays["bpm"] = np.array([one.bpm for one in every])
+    arrays["dropped"] = np.array([one.dropped for one in every], dtype=np.uint32)
+    arrays["notes"] = np.array([len(one.tick) for one in every], dtype=np.uint32)
+    # Distances rather than onsets: small numbers compress well.
+    steps = [np.diff(one.tick, prepend=0) for one in every]
+    arrays["tick_step"] = np.concatenate(steps).astype(np.uint32)
+    for name in ("pitch", "velocity"):
+        arrays[name] = np.concatenate([getattr(one, name) for one in every]).astype(np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return write_bytes(path, buffer.getvalue())
+
+
+@functools.lru_cache(maxsize=2)
+def _read(path: Path) -> tuple[Performance, ...]:
+    check_file(path, what="a file of performances (.npz)")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in (*_TEXTS, *_NUMBERS)}
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is not a file of performances: {error}.",
+            hint="groove_vae.performances.save makes one; or give a folder of MIDI files.",
+        ) from error
+    ends = np.cumsum(arrays["notes"].astype(np.int64))
+    parts = {
+        name: np.split(arrays[name].astype(np.int64), ends[:-1])
+        for name in ("tick_step", "pitch", "velocity")
+    }
+    return tuple(
+        Performance(
+            **{name: str(arrays[name][i]) for name in _TEXTS},
+            bpm=float(arrays["bpm"][i]),
+            dropped=int(arrays["dropped"][i]),
+            tick=np.cumsum(parts["tick_step"][i]),
+            pitch=parts["pitch"][i],
+            velocity=parts["velocity"][i],
+        )
+        for i in range(len(ends))
+    )
+
+
+def build(folder: Path) -> list[Performance]:
+    """Read the performances of a folder of MIDI files.
+
+    A folder with the ``info.csv`` of the Groove MIDI Dataset has its drummers, styles
+    and splits. Elsewhere the first folder is the style, the drummer is unknown, and
+    10 % of the files each are kept for validation and test, by a hash of their names.
+
+    Raises
+    ------
+    InputError
+        If there is no readable MIDI file with drums.
+    """
+    table = folder / "info.csv"
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    else:
+        rows = [_row(folder, path) for path in list_files(folder, Score.suffixes[:2])]
+    found = []
+    for row in track(rows, "reading performances"):
+        try:
+            one = _performance(row, Score.read(folder / row["midi_filename"]))
+        except InputError as error:
+            note(f"left out: {error.message}")
+            continue
+        if len(one.tick):
+            found.append(one)
+    if not found:
+        raise InputError(
+            f"{folder} holds no drum performance.",
+            hint="Give a folder of MIDI files with notes on channel 10.",
+        )
+    return found
+
+
+def _row(folder: Path, path: Path) -> dict[str, str]:
+    """Make up what the table of the data set would say of a file."""
+    inside = path.relative_to(folder)
+    digit = int(hashlib.sha256(inside.as_posix().encode()).hexdigest(), 16) % 10
+    return {
+        "id": inside.as_posix(),
+        "drummer": "",
+        "session": "",
+        "style": inside.parts[0] if len(inside.parts) > 1 else "",
+        "bpm": "",
+        "beat_type": "beat",
+        "time_signature": "",
+        "midi_filename": str(inside),
+        "split": SPLITS[max(0, digit - 7)],
+    }
+
+
+def _performance(row: dict[str, str], score: Score) -> Performance:
+    tracks = drum_tracks(score)
+    notes = np.concatenate([t.notes for t in tracks]) if tracks else np.zeros((0, 4), np.int64)
+    known = (drum_of_pitch(notes[:, 2]) >= 0) & (notes[:, 3] > 0)
+    tick = np.round(notes[:, 0] * (TICKS_PER_QUARTER / score.ticks_per_quarter)).astype(np.int64)
+    order = np.lexsort((notes[:, 2], tick))
+    order = order[known[order]]
+    metres = dict.fromkeys(f"{top}-{bottom}" for _, _, top, bottom in meters(score))
+    return Performance(
+        id=row["id"],
+        drummer=row["drummer"],
+        session=row["session"].rpartition("/")[2],
+        styles=row["style"],
+        bpm=float(row["bpm"] or score.tempo_at(0)),
+        beat_type=row["beat_type"],
+        time_signature=row["time_signature"] or ", ".join(metres),
+        split=row["split"],
+        tick=tick[order],
+        pitch=notes[order, 2],
+        velocity=notes[order, 3],
+        dropped=int((~known).sum()),
+    )

@@ -1,0 +1,110 @@
+"""groove-vae on the command line: the main job, bad input, training."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from groove_core.values.score import Score, Track
+from groove_vae.performances import load
+
+
+@pytest.fixture
+def beat(tmp_path):
+    load("test")[0].to_score().save(tmp_path / "beat.mid")
+    return tmp_path
+
+
+def test_humanize_and_again(groove, beat):
+    made = groove("quantize", "beat.mid", "--dynamics", "1", "--out", "grid", "--format", "mid")
+    assert made.returncode == 0, made.stderr
+    [grid] = (beat / "grid").glob("*.mid")
+    result = groove("humanize", grid, "--seed", "3", "--json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["checkpoint"]["name"] == "symbolic"
+    assert groove("humanize", grid, "--seed", "3", "--json").stdout == result.stdout
+    before, after = Score.read(grid), Score.from_json(document["result"])
+    assert len(before.tracks[0].notes) == len(after.tracks[0].notes)
+    assert before != after
+
+
+def test_transfer(groove, beat):
+    load("test")[1].to_score().save(beat / "other.mid")
+    result = groove("transfer", "beat.mid", "other.mid", "--out", "made", "--format", "mid")
+    assert result.returncode == 0, result.stderr
+    [made] = (beat / "made").glob("*.mid")
+    before = Score.read(beat / "other.mid").tracks[0].notes
+    assert len(Score.read(made).tracks[0].notes) == len(before)
+
+
+def test_fingerprint_of_a_folder(groove, beat):
+    load("test")[1].to_score().save(beat / "parts/a.mid")
+    load("test")[2].to_score().save(beat / "parts/b.mid")
+    result = groove("fingerprint", "parts", "--out", "o", "--format", "png,csv,json,txt")
+    assert result.returncode == 0, result.stderr
+    assert "distances" in result.stdout
+    assert {path.suffix for path in (beat / "o").iterdir()} == {".png", ".csv", ".json", ".txt"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["humanize", "nowhere.mid"], 4, "does not exist"),
+        (["humanize", "empty.mid"], 4, "has no drums"),
+        (["humanize", "piano.mid"], 4, "has no drums"),
+        (["humanize", "waltz.mid"], 4, "3/4"),
+        (["transfer", "beat.mid", "waltz.mid"], 4, "3/4"),
+        (["fingerprint", "waltz.mid"], 4, "3/4"),
+        (["quantize", "piano.mid"], 4, "has no drums"),
+        (["quantize", "beat.mid", "--grid", "7"], 2, "must be one of"),
+        (["humanize", "beat.mid", "--timing", "3"], 2, "at most 2"),
+        (["humanize", "beat.mid", "--drummer", "drummer11"], 2, "no drummer 'drummer11'"),
+        (["humanize", "beat.mid", "--checkpoint", "nowhere"], 5, "no checkpoint 'nowhere'"),
+        (["humanize", "beat.mid", "--device", "cuda"], 6, "not there"),
+        (["train", "--data", "nowhere"], 4, "does not exist"),
+        (["train", "--name", "../evil"], 2, "cannot be called"),
+        (["train", "--resume"], 2, "no training to resume"),
+        (["evaluate", "--data", "one"], 4, "no test split"),
+    ],
+)
+def test_bad_input(groove, beat, arguments, code, message):
+    Score(()).save(beat / "empty.mid")
+    Score((Track(np.array([[0, 9, 60, 90]])),)).save(beat / "piano.mid")
+    waltz = Track(np.array([[0, 9, 36, 90]]), is_drum=True)
+    Score((waltz,), time_signatures=np.array([[0, 3, 4]])).save(beat / "waltz.mid")
+    (beat / "one").mkdir()
+    shutil.copy(beat / "beat.mid", beat / "one")
+    before = set(beat.rglob("*"))
+    result = groove(*arguments)
+    assert result.returncode == code, result.stderr
+    error, hint = result.stderr.splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert message in error
+    assert hint.startswith("hint: ")
+    assert "Traceback" not in result.stderr
+    assert set(beat.rglob("*")) == before
+
+
+def test_train_resume_and_use(groove, folder, tmp_path):
+    train = ("train", "--data", str(folder), "--epochs", "2", "--batch-size", "8",
+             "--latent", "4", "--device", "cpu")  # fmt: skip
+    result = groove(*train, "--json", OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    data = json.loads(result.stdout)["result"]["data"]
+    assert len(data["posterior"]["kl_per_dimension"]) == 4
+    assert groove(*train).returncode == 2
+    weights = tmp_path / "groove-models/groove-vae/my-symbolic/model.safetensors"
+    first = weights.read_bytes()
+    resumed = groove(*train, "--resume", OMP_NUM_THREADS="1")
+    assert resumed.returncode == 0, resumed.stderr
+    assert weights.read_bytes() == first
+    load("test")[0].to_score().save(tmp_path / "beat.mid")
+    used = groove(
+        "humanize", "beat.mid", "--checkpoint", "my-symbolic", "--style", "funk", "--json"
+    )
+    assert used.returncode == 0, used.stderr
+    assert json.loads(used.stdout)["checkpoint"]["name"] == "my-symbolic"

@@ -1,0 +1,121 @@
+"""The shipped twin, as the actions use it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from groove_core import checkpoints
+from groove_core.errors import InputError, UsageError
+from groove_core.values.results import Report
+from groove_core.values.score import Score, Track
+from groove_vae import evaluate, humanize, quantize
+from groove_vae.performances import load
+
+
+def part(*notes, **more) -> Score:
+    return Score((Track(np.array(notes), is_drum=True),), **more)
+
+
+def test_a_programmed_part_is_played():
+    programmed = quantize(load("test")[0].to_score(), dynamics=1)
+    played = humanize(programmed, seed=1)
+    before, after = programmed.tracks[0].notes, played.tracks[0].notes
+    assert len(before) == len(after)
+    assert (after[:, 0] % 120 != 0).mean() > 0.8
+    assert after[:, 3].std() > 10
+    assert humanize(programmed, seed=1) == played
+    assert humanize(programmed, seed=2) != played
+    again = humanize(programmed, temperature=0, seed=1)
+    assert humanize(programmed, temperature=0, seed=2) == again
+
+
+def test_timing_and_dynamics_apart():
+    programmed = quantize(load("test")[0].to_score(), dynamics=1)
+    assert humanize(programmed, timing=0, dynamics=0, seed=1) == programmed
+    only_late = humanize(programmed, dynamics=0, seed=1).tracks[0].notes
+    np.testing.assert_array_equal(
+        np.sort(only_late[:, 3]), np.sort(programmed.tracks[0].notes[:, 3])
+    )
+    only_loud = humanize(programmed, timing=0, seed=1).tracks[0].notes
+    np.testing.assert_array_equal(only_loud[:, :3], programmed.tracks[0].notes[:, :3])
+
+
+def test_style_and_drummer_are_heard():
+    programmed = quantize(load("test")[0].to_score(), dynamics=1)
+    made = [
+        humanize(programmed, temperature=0, seed=1, **more)
+        for more in ({}, {"style": "jazz"}, {"drummer": "drummer3"}, {"drummer": "drummer7"})
+    ]
+    assert len({str(one.to_json()) for one in made}) == 4
+    with pytest.raises(UsageError, match="no style 'jaz'") as caught:
+        humanize(programmed, style="jaz")
+    assert "--style jazz" in caught.value.hint
+    with pytest.raises(UsageError, match="no drummer 'me'"):
+        humanize(programmed, drummer="me")
+
+
+@pytest.mark.parametrize("action", [humanize, quantize])
+def test_other_things_survive(action):
+    drums = Track(
+        np.array([[0, 33, 36, 90], [480, 44, 56, 70], [960, 50, 38, 80]]),
+        name="kit", is_drum=True, controls=np.array([[10, 4, 64]]),
+    )  # fmt: skip
+    bass = Track(np.array([[7, 400, 40, 90]]), name="bass", program=33)
+    tempos = np.array([[0, 500_000], [960, 400_000]])
+    score = Score((bass, drums), tempos=tempos, markers=((5, "verse"),), lyrics=((9, "la"),))
+    made = action(score, **({"seed": 3} if action is humanize else {}))
+    assert made.tracks[0].to_json() == bass.to_json()
+    assert made.tracks[1].controls.tolist() == [[10, 4, 64]]
+    assert made.tempos.tolist() == tempos.tolist()
+    assert made.markers == score.markers
+    assert made.lyrics == score.lyrics
+    # the cowbell is none of the nine drums
+    assert [480, 44, 56, 70] in made.tracks[1].notes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (Score(()), "has no drums"),
+        (Score((Track(np.array([[0, 9, 60, 90]])),)), "has no drums"),
+        (part([0, 9, 36, 90], time_signatures=np.array([[0, 3, 4]])), "3/4"),
+        (part(*([160 * i, 9, 42, 90] for i in range(24))), "triplets"),
+    ],
+)
+def test_bad_input(score, message):
+    with pytest.raises(InputError, match=message):
+        humanize(score, seed=1)
+
+
+def test_one_note():
+    assert len(humanize(part([0, 9, 36, 90]), seed=1).tracks[0].notes) == 1
+
+
+def test_thirty_minutes():
+    notes = [[240 * i, 9, (36, 42, 38, 42)[i % 4], 90] for i in range(2 * 60 * 60)]
+    score = part(*notes)
+    assert score.duration_s > 1790
+    played = humanize(score, seed=1)
+    assert len(played.tracks[0].notes) == len(notes)
+    assert abs(played.duration_s - score.duration_s) < 0.2
+
+
+def test_the_card_is_measured_again():
+    """On every fifth performance the shipped weights have the numbers of their card."""
+    report = evaluate(count=26, seed=1)
+    card = checkpoints.read_card(checkpoints.find("groove-vae", "symbolic").path)
+    told = Report.from_json(card["metrics"]["report"])
+    for row in ("model, sampled", "model, mean", "quantized"):
+        for column in ("timing MAE, ms", "velocity MAE"):
+            now, then = report.cell(row, column), told.cell(row, column)
+            assert now.low <= then.high, (row, column)
+            assert then.low <= now.high, (row, column)
+    assert told.cell("model, mean", "timing MAE, ms").value < 20
+    assert (
+        told.cell("model, mean", "timing MAE, ms").value
+        < told.cell("mean per drum and step", "timing MAE, ms").value
+        < told.cell("quantized", "timing MAE, ms").value
+    )
+    for column in ("timing KL", "velocity KL"):
+        assert told.cell("model, sampled", column).value < 0.1
