@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 
-
 REST_S = 0.3
 """Before each call: the threads of a BLAS go on spinning for a while and would slow the next."""
 
