@@ -58,7 +58,11 @@ def test_a_shift_by_hops_shifts_frames(seed: int, hops: int) -> None:
     x = noise(seed, 4000)
     x[:512] = 0  # so that nothing is cut off at the ends
     x[-(512 + 64 * hops) :] = 0
-    for feature in (dsp.Mel(**BANDS), dsp.LogMel(top_db=None, **BANDS)):
+    for feature in (
+        dsp.Mel(**BANDS),
+        dsp.LogMel(top_db=None, **BANDS),
+        dsp.MFCC(n_mfcc=12, top_db=None, **BANDS),
+    ):
         whole, moved = feature(x), feature(x.roll(64 * hops))
         torch.testing.assert_close(moved[:, hops:], whole[:, :-hops])
 
@@ -89,17 +93,26 @@ def test_blocks_give_what_the_whole_gives(
 
 @every_feature
 @quick
-@given(seeds, st.integers(0, 2000), st.floats(0.08, 0.4), st.floats(0.01, 0.3))
+@given(
+    seeds,
+    st.integers(0, 2000),
+    st.integers(256, 3000),
+    st.floats(0.033, 0.3),
+    st.integers(30, 256),
+)
 def test_windows_are_sounds_of_their_own(
-    feature: dsp.Feature, seed: int, more: int, window_s: float, step_s: float
+    feature: dsp.Feature, seed: int, more: int, size: int, step_s: float, hop: int
 ) -> None:
-    windows = dsp.WindowedFeatures(feature, window_s, step_s)
-    size = windows.window_samples
+    if isinstance(feature, dsp.MFCC):  # slopes over nine frames need as many
+        size += 9 * hop
+    feature = dataclasses.replace(feature, hop_samples=hop)
+    windows = dsp.WindowedFeatures(feature, size / 8000, step_s)
+    assert windows.window_samples == size
     x = noise(seed, 2, size + more)
     x[:, : size // 2] *= 0.01  # levels below the maximum differ from window to window
     starts = windows.starts(size + more).tolist()
     assert len(starts) == int(more / (step_s * 8000) + 1e-9) + 1
-    assert all(abs(s - k * step_s * 8000) <= 64 for k, s in enumerate(starts))
+    assert all(abs(s - k * step_s * 8000) <= hop for k, s in enumerate(starts))
     alone = torch.stack([feature(x[:, s : s + size]) for s in starts], dim=1)
     torch.testing.assert_close(windows(x), alone)
 
@@ -165,6 +178,7 @@ def test_mel_to_power_finds_a_spectrum_with_these_bands(seed: int) -> None:
 
 X = noise(1, 600)
 SPECTROGRAM = torch.complex(noise(2, 33, 9), noise(3, 33, 9))
+FILTERS = dsp.mel_filters(sample_rate=8000, n_fft=64, n_mels=8)
 TINY = {"sample_rate": 8000, "n_fft": 64, "hop_samples": 32, "n_mels": 8}
 
 
@@ -180,9 +194,13 @@ TINY = {"sample_rate": 8000, "n_fft": 64, "hop_samples": 32, "n_mels": 8}
         (dsp.HarmonicPercussive(kernel_frames=5, kernel_bins=7, **TINY), X),
         (lambda s: dsp.from_instantaneous_frequency(*s).real, noise(4, 2, 5, 6)),
         (lambda s: dsp.running_median(s, 9), noise(5, 3, 20)),
-        (lambda s: dsp.to_instantaneous_frequency(s)[0], SPECTROGRAM),
+        (dsp.to_instantaneous_frequency, SPECTROGRAM),
+        (dsp.HarmonicPercussive(margin=2.0, mask_power=0.5, kernel_bins=7, **TINY), X),
+        (lambda m: dsp.mel_to_power(m, FILTERS, iterations=5), noise(6, 8, 5).abs()),
+        (lambda m: dsp.griffin_lim(m, hop_samples=16, iterations=2), noise(7, 33, 6).abs()),
     ],
-    ids=["stft", "istft", "Mel", "LogMel", "MFCC", "PCEN", "HPSS", "from_if", "median", "to_if"],
+    ids=["stft", "istft", "Mel", "LogMel", "MFCC", "PCEN", "HPSS", "from_if", "median", "to_if",
+         "margin", "mel_to_power", "griffin_lim"],
 )  # fmt: skip
 def test_gradients_against_finite_differences(
     function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor

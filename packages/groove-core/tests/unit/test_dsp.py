@@ -46,6 +46,10 @@ def note(pitch: int, *, plucked: bool, rate: int = 16000) -> torch.Tensor:
     return (0.8 * sound / sound.abs().max()).float()
 
 
+def noise(samples: int) -> torch.Tensor:
+    return torch.randn(samples, generator=torch.Generator().manual_seed(0))
+
+
 def snr_db(wanted: torch.Tensor, found: torch.Tensor) -> float:
     return float(10 * torch.log10(wanted.square().sum() / (wanted - found).square().sum()))
 
@@ -57,12 +61,12 @@ def convergence(wanted: torch.Tensor, found: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("plucked", [False, True], ids=["sustained", "plucked"])
-@pytest.mark.parametrize("pitch", range(24, 85, 12))
+@pytest.mark.parametrize("pitch", [*range(24, 85, 12), 25, 35, 55, 77])
 def test_notes_survive_instantaneous_frequency(pitch: int, plucked: bool) -> None:
     sound = note(pitch, plucked=plucked)
     feature = dsp.InstantaneousFrequency(sample_rate=16000)
     back = feature.invert(feature(sound), length=len(sound))
-    assert snr_db(sound, back) >= 39
+    assert snr_db(sound, back) >= 44
 
     # Silence in front, as in the source: the first frame holds phases, which cannot be averaged.
     sound = torch.nn.functional.pad(sound, (3072, 0))
@@ -72,7 +76,7 @@ def test_notes_survive_instantaneous_frequency(pitch: int, plucked: bool) -> Non
     assert mel[1].abs().max() <= 1 + 1e-6
     back = dsp.istft(dsp.from_mel_instantaneous_frequency(*mel, filters), length=len(sound))
     # The source's approximate inverse: up to 0.38, and no better than 2 dB when sustained.
-    assert convergence(sound, back) < 0.17
+    assert convergence(sound, back) < 0.18
     assert snr_db(sound, back) > 8
 
 
@@ -88,7 +92,7 @@ def test_instantaneous_frequency_is_that_of_the_tone() -> None:
 
 def test_masked_frequency_is_that_of_the_bin() -> None:
     feature = dsp.InstantaneousFrequency(sample_rate=16000, hop_samples=256, floor_db=-60)
-    level, frequency = feature(sine(1000, 1.0, 16000) + 1e-6 * torch.randn(16000)).chunk(2)
+    level, frequency = feature(sine(1000, 1.0, 16000) + 1e-6 * noise(16000)).chunk(2)
     quiet = level < level.max() - 8  # 60 dB are 6.9 nepers
     own = 2 * 256 * torch.arange(1, 1025, dtype=torch.float64) / 2048
     own = (own - 2 * torch.round(own / 2))[:, None].expand_as(frequency)
@@ -108,7 +112,7 @@ def test_hpss_divides_tone_and_clicks() -> None:
 
 
 def test_pcen_hears_the_same_at_any_level() -> None:
-    sound = torch.randn(3 * 22050, generator=torch.Generator().manual_seed(0)) * 0.01
+    sound = noise(3 * 22050) * 0.01
     sound[22050:] += 0.1 * sine(440, 2.0)
     near, far = dsp.PCEN()(sound)[:, 40:], dsp.PCEN()(sound / 10)[:, 40:]
     assert (near - far).abs().max() < 0.1 * near.abs().max()
@@ -176,11 +180,12 @@ def test_one_sample_is_a_sound(feature: dsp.Feature) -> None:
         (torch.zeros(0), InputError),
         (torch.zeros(0, 5000), InputError),
         (torch.zeros(5000, dtype=torch.int16), UsageError),
+        (torch.zeros(5000, dtype=torch.float16), UsageError),
         (torch.tensor(1.0), UsageError),
         (np.zeros(5000), UsageError),
         (Audio(np.zeros(5000), 44100), UsageError),
     ],
-    ids=["NaN", "Inf", "empty", "no channel", "integers", "scalar", "array", "other rate"],
+    ids=["NaN", "Inf", "empty", "no channel", "integers", "half", "scalar", "array", "other rate"],
 )
 def test_bad_sounds(feature: dsp.Feature, sound: object, error: type[GrooveError]) -> None:
     with pytest.raises(error) as caught:
@@ -204,7 +209,27 @@ def test_bad_sounds(feature: dsp.Feature, sound: object, error: type[GrooveError
         lambda: dsp.Mel(power=3),
         lambda: dsp.MFCC(n_mfcc=129),
         lambda: dsp.MFCC(lifter=math.nan),
-        lambda: dsp.PCEN(bias=0)(torch.ones(5000)),
+        lambda: dsp.MFCC(deltas=-1),
+        lambda: dsp.LogMel(top_db=math.nan),
+        lambda: dsp.LogMel(top_db=-5.0),
+        lambda: dsp.Mel(sample_rate=22050.5),
+        lambda: dsp.Mel(scale="HTK"),
+        lambda: dsp.Mel(norm="Slaney"),
+        lambda: dsp.PCEN(bias=0),
+        lambda: dsp.HarmonicPercussive(kernel_bins=30),
+        lambda: dsp.HarmonicPercussive(margin=0.5),
+        lambda: dsp.hpss(torch.ones(9, 9, dtype=torch.int64)),
+        lambda: dsp.hpss(torch.ones(9)),
+        lambda: dsp.stft(torch.ones(5000), n_fft=1023),
+        lambda: dsp.istft(torch.ones(33, 9)),
+        lambda: dsp.istft(torch.ones(33, 0, dtype=torch.complex64)),
+        lambda: dsp.istft(torch.ones(33, 9, dtype=torch.complex64), length=-5),
+        lambda: dsp.to_instantaneous_frequency(
+            torch.ones(502, 9, dtype=torch.complex64), floor_db=-60
+        ),
+        lambda: dsp.griffin_lim(torch.ones(33, 9), hop_samples=16, iterations=-3),
+        lambda: dsp.griffin_lim(torch.ones(33, 9), hop_samples=16, phase=torch.ones(33, 8)),
+        lambda: dsp.Mel().invert(torch.ones(128, 1)),
         lambda: dsp.hpss(torch.ones(9, 9), kernel=30),
         lambda: dsp.hpss(torch.ones(9, 9), power=0),
         lambda: dsp.hpss(torch.ones(9, 9), margin=0.5),
@@ -237,11 +262,59 @@ def test_too_little_sound() -> None:
         dsp.WindowedFeatures(dsp.Mel(), 3.0, 1.5)(torch.ones(60000))
     with pytest.raises(InputError, match="no blocks"):
         dsp.Mel().stream([])
+    with pytest.raises(InputError, match="blocks of one sound|follows others"):
+        dsp.Mel().stream([torch.zeros(2, 900), torch.zeros(1, 900)])
+    with pytest.raises(InputError, match="slopes"):
+        dsp.MFCC(deltas=1)(torch.ones(1))
+
+
+@every_feature
+def test_too_loud_for_single_precision_is_told(feature: dsp.Feature) -> None:
+    loud = 1e37 * noise(5000)
+    told = ""
+    try:
+        assert torch.isfinite(feature(loud)).all()
+    except InputError as error:
+        told = error.message
+    assert told == "" or "too loud" in told
+    assert torch.isfinite(feature(loud.double())).all()
+    with pytest.raises(InputError, match="NaN or infinity"):
+        dsp.hpss(torch.tensor([[1.0, math.inf], [1.0, math.nan]]))
+
+
+def test_what_inference_mode_made_serves_training() -> None:
+    feature = dsp.MFCC(n_mels=77, n_fft=510, hop_samples=99, n_mfcc=17)  # settings of its own
+    with torch.inference_mode():
+        feature(torch.ones(5000))
+    sound = noise(5000).requires_grad_()
+    feature(sound).sum().backward()
+    assert torch.isfinite(sound.grad).all()
+
+
+def test_softmask_has_a_gradient_at_silence() -> None:
+    x = torch.zeros(2, 12000, requires_grad=True)
+    dsp.HarmonicPercussive(mask_power=0.5)(x).sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.gpu
+@every_feature
+def test_a_gpu_gives_the_same(feature: dsp.Feature) -> None:
+    sound = note(48, plucked=True).repeat(3, 1)
+    there = feature(sound.cuda()).cpu()
+    here = feature(sound)
+    if isinstance(feature, dsp.InstantaneousFrequency):
+        here, there = here[..., :1024, :], there[..., :1024, :]  # phase of silence is anything
+    assert (here - there).abs().max() < 1e-3 * here.abs().max()
+    magnitude = dsp.stft(sound).abs()
+    assert torch.equal(
+        dsp.running_median(magnitude.cuda(), 31).cpu(), dsp.running_median(magnitude, 31)
+    )
 
 
 def test_windows_of_a_clip_as_the_genre_map_cuts_them() -> None:
     windows = dsp.WindowedFeatures(dsp.HarmonicPercussive(n_mels=84), 3.0, 1.5)
-    sound = torch.randn(30 * 22050, generator=torch.Generator().manual_seed(0))
+    sound = noise(30 * 22050)
     found = windows(sound)
     assert found.shape == (19, 168, 130)
     starts = windows.starts(len(sound))
@@ -259,11 +332,11 @@ def test_features_of_a_file(tmp_path: Path) -> None:
     whole = Audio.read(path, mono=True)
     for feature in (dsp.MFCC(deltas=1), dsp.WindowedFeatures(dsp.LogMel(), 2.0, 0.5)):
         made = feature.extract(path, cache=cache)
-        np.testing.assert_allclose(made, feature(whole)[0].numpy(), rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(made, feature(whole)[0], rtol=1e-4, atol=1e-3)
         assert json.dumps(feature.settings)
         path.rename(tmp_path / "b.wav")  # the cache knows content, not names
         path = tmp_path / "b.wav"
-        np.testing.assert_array_equal(feature.extract(path, cache=cache), made)
+        assert torch.equal(feature.extract(path, cache=cache), made)
     assert cache.stats().entries == 2
     with pytest.raises(InputError):
         dsp.Mel().extract(tmp_path / "missing.wav", cache=cache)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 __all__ = ["below_maximum", "db_to_power", "power_to_db"]
@@ -16,7 +18,7 @@ def power_to_db(power: torch.Tensor, *, ref: float = 1.0, floor: float = 1e-10) 
     tensor([   0.,  -10., -100.])
     """
     level = 10 * torch.log10(power.clamp_min(floor))
-    return level - 10 * torch.log10(torch.tensor(max(ref, floor))).item() if ref != 1 else level
+    return level - 10 * math.log10(max(ref, floor))
 
 
 def db_to_power(level_db: torch.Tensor, *, ref: float = 1.0) -> torch.Tensor:

@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F
 
-from groove_core.dsp.stft import at_once, checked, spectrum
+from groove_core.dsp.stft import all_finite, at_once, checked, spectrum
 from groove_core.errors import InputError, UsageError
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from groove_core.cache import Cache
 
 __all__ = ["Feature", "kept"]
@@ -54,10 +51,11 @@ class Feature(abc.ABC):
     hop_samples: int = 512
 
     def __post_init__(self) -> None:
-        if self.sample_rate < 1 or self.n_fft < 2 or self.n_fft % 2:
+        whole = all(isinstance(n, int) for n in (self.sample_rate, self.n_fft, self.hop_samples))
+        if not whole or self.sample_rate < 1 or self.n_fft < 2 or self.n_fft % 2:
             raise UsageError(
                 f"A feature cannot have sample_rate {self.sample_rate} and n_fft {self.n_fft}.",
-                hint="sample_rate=22050, n_fft=2048 (an even number)",
+                hint="Whole numbers: sample_rate=22050, n_fft=2048 (an even one), hop_samples=512",
             )
         if not 1 <= self.hop_samples <= self.n_fft:
             raise UsageError(
@@ -98,7 +96,8 @@ class Feature(abc.ABC):
         UsageError
             If the audio has another sample rate.
         InputError
-            If there are no samples, or some are NaN or infinite.
+            If there are no samples, some are NaN or infinite, or so large that the feature
+            would be.
 
         Examples
         --------
@@ -106,7 +105,7 @@ class Feature(abc.ABC):
         >>> MFCC(n_mfcc=13)(torch.randn(4, 22050)).shape
         torch.Size([4, 13, 44])
         """
-        return self.finish(self.centred(self.samples(sound)))
+        return self.finished(self.centred(self.samples(sound)))
 
     def samples(self, sound: Audio | torch.Tensor) -> torch.Tensor:
         """Give the samples of a sound, after a look at its sample rate."""
@@ -145,6 +144,12 @@ class Feature(abc.ABC):
             samples = self.samples(block)
             if waiting is None:
                 waiting = F.pad(samples[..., :0], (half, 0))
+            if samples.shape[:-1] != waiting.shape[:-1]:
+                raise InputError(
+                    f"A block of shape {tuple(samples.shape)} follows others of shape "
+                    f"{(*waiting.shape[:-1], '...')}.",
+                    hint="Give blocks of one sound.",
+                )
             waiting = torch.cat([waiting, samples], dim=-1)
             whole = (waiting.shape[-1] - self.n_fft) // hop + 1
             if whole > 0:
@@ -155,9 +160,9 @@ class Feature(abc.ABC):
         waiting = F.pad(waiting, (0, half))
         if waiting.shape[-1] >= self.n_fft:
             pieces.append(self.unfinished(waiting))
-        return self.finish(torch.cat(pieces, dim=-1))
+        return self.finished(torch.cat(pieces, dim=-1))
 
-    def extract(self, path: str | Path, *, cache: Cache | None = None) -> npt.NDArray[np.float32]:
+    def extract(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
         """Give the feature of a file's mono mix, from the cache if it is there.
 
         Parameters
@@ -168,7 +173,7 @@ class Feature(abc.ABC):
 
         Returns
         -------
-        float32 array [shape=(bands, frames)]
+        Tensor [shape=(bands, frames), float32]
 
         Raises
         ------
@@ -178,6 +183,16 @@ class Feature(abc.ABC):
         rate = self.sample_rate
         return kept(cache, self.settings, path, lambda: self.stream(
             Audio.blocks(path, sample_rate=rate, mono=True))[0])  # fmt: skip
+
+    def finished(self, columns: torch.Tensor) -> torch.Tensor:
+        """Finish columns and check that nothing has become too large for its type."""
+        found = self.finish(columns)
+        if not all_finite(found):
+            raise InputError(
+                "The sound is too loud for this precision.",
+                hint="audio.normalized(), or samples in float64",
+            )
+        return found
 
     def centred(self, samples: torch.Tensor) -> torch.Tensor:
         """Give the columns of a whole sound [shape=(..., bands, frames)], not yet finished."""
@@ -205,12 +220,10 @@ def kept(
     settings: dict[str, Any],
     path: str | Path,
     make: Callable[[], torch.Tensor],
-) -> npt.NDArray[np.float32]:
+) -> torch.Tensor:
     """Give what the cache has for these settings and this file's content, or make it."""
-
-    def array() -> npt.NDArray[np.float32]:
-        with torch.no_grad():
-            made: npt.NDArray[np.float32] = make().contiguous().numpy()
-        return made
-
-    return array() if cache is None else cache.get(cache.key(settings, Path(path)), array)
+    with torch.no_grad():
+        if cache is None:
+            return make()
+        stored = cache.get(cache.key(settings, Path(path)), lambda: make().numpy())
+    return torch.tensor(stored)

@@ -11,9 +11,17 @@ from torch.nn import functional as F
 from groove_core.dsp.decibels import below_maximum, db_to_power, power_to_db
 from groove_core.dsp.feature import Feature
 from groove_core.dsp.griffin_lim import griffin_lim
-from groove_core.dsp.hpss import hpss
+from groove_core.dsp.hpss import check_hpss, hpss
 from groove_core.dsp.instfreq import from_instantaneous_frequency, to_instantaneous_frequency
-from groove_core.dsp.mel import Norm, Scale, apply_filters, mel_filters, mel_to_power, pcen
+from groove_core.dsp.mel import (
+    Norm,
+    Scale,
+    apply_filters,
+    check_pcen,
+    mel_filters,
+    mel_to_power,
+    pcen,
+)
 from groove_core.dsp.mfcc import cepstrum, cepstrum_matrix, deltas
 from groove_core.dsp.stft import istft, power
 from groove_core.errors import UsageError
@@ -84,6 +92,10 @@ class PCEN(_MelBands):
     time_constant_s: float = 0.4
     eps: float = 1e-6
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_pcen(self.gain, self.bias, self.exponent, self.time_constant_s, self.eps)
+
     def finish(self, columns: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return pcen(
             columns * 2.0**31,
@@ -144,6 +156,11 @@ class LogMel(Mel):
 
     top_db: float | None = 80.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.top_db is not None and not self.top_db >= 0:
+            raise UsageError(f"top_db cannot be {self.top_db}.", hint="top_db=80, or None")
+
     def columns(self, spectrum: torch.Tensor) -> torch.Tensor:  # noqa: D102
         heard = super().columns(spectrum)
         return power_to_db(heard if self.power == 2 else heard.square())
@@ -175,6 +192,8 @@ class MFCC(LogMel):
     def __post_init__(self) -> None:
         super().__post_init__()
         cepstrum_matrix(self.n_mels, self.n_mfcc, self.lifter)  # wrong numbers are told now
+        if self.deltas not in (0, 1, 2):
+            raise UsageError(f"deltas cannot be {self.deltas}.", hint="0, 1 or 2")
 
     def finish(self, columns: torch.Tensor) -> torch.Tensor:  # noqa: D102
         coefficients = cepstrum(super().finish(columns), self.n_mfcc, lifter=self.lifter)
@@ -208,6 +227,10 @@ class HarmonicPercussive(Mel):
     kernel_bins: int = 31
     mask_power: float = 2.0
     margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_hpss((self.kernel_frames, self.kernel_bins), self.mask_power, self.margin)
 
     def columns(self, spectrum: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return spectrum.abs()
@@ -246,7 +269,7 @@ class InstantaneousFrequency(Feature):
 
     def finish(self, columns: torch.Tensor) -> torch.Tensor:  # noqa: D102
         parts = to_instantaneous_frequency(
-            columns, floor_db=self.floor_db, hop_samples=self.hop_samples
+            columns, floor_db=self.floor_db, n_fft=self.n_fft, hop_samples=self.hop_samples
         )
         return torch.cat(parts, dim=-2)
 

@@ -47,16 +47,26 @@ def griffin_lim(
     Raises
     ------
     UsageError
-        If a sound of `length` has another number of frames, or `momentum` is out of range.
+        If a sound of `length` has another number of frames, or a setting is out of range.
     """
     frames = magnitude.shape[-1]
-    if length is not None and 1 + length // hop_samples != frames:
+    length = (frames - 1) * hop_samples if length is None else length
+    if length < 1 or 1 + length // hop_samples != frames:
         raise UsageError(
             f"A sound of {length} samples does not have {frames} frames.",
-            hint=f"length from {(frames - 1) * hop_samples} to {frames * hop_samples - 1}.",
+            hint=f"length from {max(1, (frames - 1) * hop_samples)} to {frames * hop_samples - 1}.",
         )
-    if not 0 <= momentum < 1:
-        raise UsageError(f"momentum cannot be {momentum:g}.", hint="Give 0 to 0.99.")
+    if not 0 <= momentum < 1 or iterations < 0:
+        raise UsageError(
+            f"Griffin-Lim cannot run {iterations} times with momentum {momentum:g}.",
+            hint="At least 0 times; momentum 0 to 0.99.",
+        )
+    if phase is not None and phase.shape != magnitude.shape:
+        raise UsageError(
+            f"A phase of shape {tuple(phase.shape)} does not fit magnitudes of shape "
+            f"{tuple(magnitude.shape)}.",
+            hint="One phase for each magnitude.",
+        )
     if phase is None:
         if seed is None:
             phase = torch.zeros_like(magnitude)

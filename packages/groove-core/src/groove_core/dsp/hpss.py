@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
-from groove_core.dsp.stft import at_once
-from groove_core.errors import UsageError
+from groove_core.dsp.stft import all_finite, at_once
+from groove_core.errors import InputError, UsageError
 
 __all__ = ["hpss", "running_median", "softmask"]
 
@@ -17,9 +18,9 @@ __all__ = ["hpss", "running_median", "softmask"]
 def hpss(
     spectrogram: torch.Tensor,
     *,
-    kernel: int | tuple[int, int] = 31,
+    kernel: int | Sequence[int] = 31,
     power: float = 2.0,
-    margin: float | tuple[float, float] = 1.0,
+    margin: float | Sequence[float] = 1.0,
     mask: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Separate a spectrogram into harmonic and percussive parts, as ``librosa.decompose.hpss``.
@@ -49,16 +50,22 @@ def hpss(
     Raises
     ------
     UsageError
-        If a kernel is even, a power not positive or a margin below 1.
+        If a kernel is even, a power not positive, a margin below 1, or it is no spectrogram.
+    InputError
+        If the spectrogram holds NaN or infinity.
     """
-    frames, bins = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    margins = margin if isinstance(margin, tuple) else (margin, margin)
-    if not power > 0 or not min(margins) >= 1:
-        raise UsageError(
-            f"HPSS cannot have power {power:g} and margin {margin}.",
-            hint="A power above 0 and margins of at least 1.",
-        )
+    (frames, bins), margins = check_hpss(kernel, power, margin)
     magnitude = spectrogram.abs() if spectrogram.is_complex() else spectrogram
+    if not magnitude.is_floating_point() or magnitude.ndim < 2:
+        raise UsageError(
+            "A spectrogram to separate has real or complex numbers, of shape (..., bins, frames).",
+            hint="See stft.",
+        )
+    if not all_finite(magnitude):
+        raise InputError(
+            "The spectrogram holds NaN or infinity: the sound is broken, or too loud.",
+            hint="audio.normalized(), or samples in float64",
+        )
     lasting = running_median(magnitude, frames, dim=-1)
     sudden = running_median(magnitude, bins, dim=-2)
 
@@ -85,6 +92,31 @@ def hpss(
     return harmonic, percussive
 
 
+def check_hpss(
+    kernel: int | Sequence[int], power: float, margin: float | Sequence[float]
+) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Check the settings of `hpss` and give kernels and margins as pairs.
+
+    Raises
+    ------
+    UsageError
+        If one is out of range.
+    """
+    frames, bins = (kernel, kernel) if isinstance(kernel, int) else kernel
+    first, second = (margin, margin) if isinstance(margin, (int, float)) else margin
+    if (
+        not power > 0
+        or not min(first, second) >= 1
+        or min(frames, bins) < 1
+        or not frames & bins & 1
+    ):
+        raise UsageError(
+            f"HPSS cannot have kernel {kernel}, power {power:g} and margin {margin}.",
+            hint="Odd kernels, a power above 0 and margins of at least 1.",
+        )
+    return (frames, bins), (first, second)
+
+
 def softmask(
     wanted: torch.Tensor, other: torch.Tensor, *, power: float = 2.0, split_zeros: bool = False
 ) -> torch.Tensor:
@@ -98,16 +130,21 @@ def softmask(
     larger = torch.maximum(wanted, other)
     silent = larger < torch.finfo(wanted.dtype).tiny
     larger = larger.masked_fill(silent, 1)  # one of the two powers is then 1: none overflows
-    a, b = (wanted / larger) ** power, (other / larger) ** power
+    a, b = (_power(x / larger, power) for x in (wanted, other))
     mask = a / (a + b).masked_fill(silent, 1)
     return mask.masked_fill(silent, 0.5 if split_zeros else 0.0)
+
+
+def _power(x: torch.Tensor, power: float) -> torch.Tensor:
+    """Give ``x ** power``, with a gradient of zero at zero, also for powers below 1."""
+    return torch.where(x > 0, x.clamp_min(torch.finfo(x.dtype).tiny) ** power, 0)
 
 
 def running_median(x: torch.Tensor, size: int, *, dim: int = -1) -> torch.Tensor:
     """Give the median of the `size` values around each, along one dimension.
 
-    Exactly the values that ``scipy.ndimage.median_filter(mode="reflect")`` selects,
-    more than fifty times faster, on any device, and differentiable.
+    Exactly the values that ``scipy.ndimage.median_filter(mode="reflect")`` selects, many
+    times faster, on any device, and differentiable.
 
     Sixteen windows of 31 in a row have sixteen values in common. These are sorted
     once; then the row is halved, each half adds the eight values that its own eight

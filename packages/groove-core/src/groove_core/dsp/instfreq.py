@@ -12,6 +12,8 @@ import math
 
 import torch
 
+from groove_core.errors import UsageError
+
 __all__ = [
     "from_instantaneous_frequency",
     "from_mel_instantaneous_frequency",
@@ -24,7 +26,11 @@ SMALLEST = 1e-6
 
 
 def to_instantaneous_frequency(
-    spectrogram: torch.Tensor, *, floor_db: float | None = None, hop_samples: int | None = None
+    spectrogram: torch.Tensor,
+    *,
+    floor_db: float | None = None,
+    n_fft: int = 2048,
+    hop_samples: int = 512,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Turn a complex spectrogram into log magnitude and instantaneous frequency.
 
@@ -35,7 +41,9 @@ def to_instantaneous_frequency(
     floor_db : float, optional [dB]
         Where the magnitude lies this far below the loudest point of its spectrogram
         (for example -60), phase is noise: the frequency of the bin's own centre is given
-        instead. Needs `hop_samples`. That part can then no longer be inverted exactly.
+        instead. That part can then no longer be inverted exactly.
+    n_fft, hop_samples : int [samples]
+        Of the spectrogram; only `floor_db` asks for them.
 
     Returns
     -------
@@ -44,13 +52,17 @@ def to_instantaneous_frequency(
     frequency : Tensor [shape=(..., bins, frames), half turns per hop, -1 to 1]
         The phase difference to the frame before, divided by pi; the first frame has
         its phase itself.
+
+    Raises
+    ------
+    UsageError
+        If `floor_db` is given and `n_fft` does not fit.
     """
     magnitude, phase = spectrogram.abs(), spectrogram.angle()
     frequency = _wrapped_difference(phase) / math.pi
     if floor_db is not None:
-        assert hop_samples is not None, "floor_db needs hop_samples"
         loudest = magnitude.amax(dim=(-2, -1), keepdim=True)
-        own = _centre_frequencies(magnitude, hop_samples)
+        own = _centre_frequencies(magnitude, n_fft, hop_samples)
         frequency = torch.where(magnitude < loudest * 10 ** (floor_db / 20), own, frequency)
     return (magnitude + SMALLEST).log(), frequency
 
@@ -145,11 +157,12 @@ def _summed_phase(frequency: torch.Tensor) -> torch.Tensor:
     return math.pi * (half_turns - 2 * torch.round(half_turns / 2))
 
 
-def _centre_frequencies(magnitude: torch.Tensor, hop_samples: int) -> torch.Tensor:
+def _centre_frequencies(magnitude: torch.Tensor, n_fft: int, hop_samples: int) -> torch.Tensor:
     """Give the half turns per hop of each bin's own frequency [shape=(bins, 1)]."""
     bins = magnitude.shape[-2]
-    without_zero = bins % 2 == 0
-    n_fft = 2 * bins if without_zero else 2 * (bins - 1)
-    k = torch.arange(bins, dtype=torch.float64)[:, None] + without_zero
+    first = n_fft // 2 + 1 - bins
+    if first not in (0, 1):
+        raise UsageError(f"{bins} bins are not of n_fft {n_fft}.", hint=f"n_fft={2 * bins}")
+    k = torch.arange(first, first + bins, dtype=torch.float64)[:, None]
     half_turns = 2 * hop_samples * k / n_fft
     return (half_turns - 2 * torch.round(half_turns / 2)).to(magnitude)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from groove_core.dsp.stft import constant
 from groove_core.errors import UsageError
 
 __all__ = [
@@ -35,10 +35,16 @@ _LOG_STEP = math.log(6.4) / 27
 Floats = npt.NDArray[np.float64]
 
 
+def _is_htk(scale: str) -> bool:
+    if scale not in ("slaney", "htk"):
+        raise UsageError(f"There is no mel scale {scale!r}.", hint="slaney or htk")
+    return scale == "htk"
+
+
 def hz_to_mel(hz: npt.ArrayLike, scale: Scale = "slaney") -> Floats:
     """Convert frequencies in Hz to mel."""
     f = np.asarray(hz, dtype=np.float64)
-    if scale == "htk":
+    if _is_htk(scale):
         return np.asarray(2595 * np.log10(1 + f / 700))
     above = _BREAK_MEL + np.log(np.maximum(f, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
     return np.where(f < _BREAK_HZ, f / _HZ_PER_MEL, above)
@@ -47,13 +53,13 @@ def hz_to_mel(hz: npt.ArrayLike, scale: Scale = "slaney") -> Floats:
 def mel_to_hz(mel: npt.ArrayLike, scale: Scale = "slaney") -> Floats:
     """Convert mel to frequencies in Hz."""
     m = np.asarray(mel, dtype=np.float64)
-    if scale == "htk":
+    if _is_htk(scale):
         return np.asarray(700 * (10 ** (m / 2595) - 1))
     above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(m, _BREAK_MEL) - _BREAK_MEL))
     return np.where(m < _BREAK_MEL, m * _HZ_PER_MEL, above)
 
 
-@functools.lru_cache(maxsize=64)
+@constant
 def mel_filters(
     *,
     sample_rate: int = 22050,
@@ -85,7 +91,7 @@ def mel_filters(
     Raises
     ------
     UsageError
-        If the frequencies are no range below half the sample rate.
+        If the frequencies are no range below half the sample rate, or a word is unknown.
     """
     top_hz = sample_rate / 2 if fmax_hz is None else fmax_hz
     if n_mels < 1 or not 0 <= fmin_hz < top_hz <= sample_rate / 2:
@@ -100,6 +106,8 @@ def mel_filters(
     widths = np.diff(edges_hz)[:, None]
     rising, falling = -slopes[:-2] / widths[:-1], slopes[2:] / widths[1:]
     filters = np.maximum(0, np.minimum(rising, falling))
+    if norm not in ("slaney", "none"):
+        raise UsageError(f"There is no norm {norm!r}.", hint="slaney or none")
     if norm == "slaney":
         filters *= (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
     return torch.from_numpy(filters)
@@ -108,7 +116,7 @@ def mel_filters(
 _BANDS_PER_BLOCK = 32
 
 
-@functools.lru_cache(maxsize=64)
+@constant
 def _blocks(
     filters: torch.Tensor, dtype: torch.dtype, device: torch.device
 ) -> list[tuple[slice, torch.Tensor]]:
@@ -202,17 +210,28 @@ def pcen(
     UsageError
         If a setting is out of range.
     """
-    if min(bias, power, time_constant_s, eps) <= 0 or gain < 0:
-        raise UsageError(
-            "PCEN needs bias, power, time_constant_s and eps above 0 and a gain of at least 0.",
-            hint="gain=0.98, bias=2.0, power=0.5, time_constant_s=0.4, eps=1e-6",
-        )
+    check_pcen(gain, bias, power, time_constant_s, eps)
     frames = time_constant_s * sample_rate / hop_samples
     b = (math.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
     level = _smooth(mel, b)
     gained = (math.log(eps) + torch.log1p(level / eps)).mul(-gain).exp()
     # bias^power * expm1(...) keeps the digits that the difference of two powers would lose.
     return math.pow(bias, power) * torch.expm1(power * torch.log1p(mel * gained / bias))
+
+
+def check_pcen(gain: float, bias: float, power: float, time_constant_s: float, eps: float) -> None:
+    """Check the settings of `pcen`.
+
+    Raises
+    ------
+    UsageError
+        If one is out of range.
+    """
+    if not (min(bias, power, time_constant_s, eps) > 0 and gain >= 0):
+        raise UsageError(
+            "PCEN needs bias, power, time_constant_s and eps above 0 and a gain of at least 0.",
+            hint="gain=0.98, bias=2.0, power=0.5, time_constant_s=0.4, eps=1e-6",
+        )
 
 
 def _smooth(x: torch.Tensor, b: float, *, block: int = 128) -> torch.Tensor:

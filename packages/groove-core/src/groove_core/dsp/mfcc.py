@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
 import torch
 
+from groove_core.dsp.stft import constant
 from groove_core.errors import InputError, UsageError
 
 __all__ = ["cepstrum", "cepstrum_matrix", "deltas"]
 
 
-@functools.lru_cache(maxsize=64)
+@constant
 def cepstrum_matrix(bands: int, n_mfcc: int, lifter: float = 0.0) -> torch.Tensor:
     """Give the first rows of the orthonormal DCT-II, lifted [shape=(n_mfcc, bands), float64].
 

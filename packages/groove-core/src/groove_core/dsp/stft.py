@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import torch
 from torch.nn import functional as F
@@ -12,6 +12,9 @@ from torch.nn import functional as F
 from groove_core.errors import InputError, UsageError
 
 __all__ = ["PadMode", "Window", "checked", "framed", "istft", "power", "spectrum", "stft"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Window = Literal["hann", "hamming", "blackman"]
 PadMode = Literal["constant", "reflect"]
@@ -23,26 +26,47 @@ _WINDOWS: dict[str, Callable[..., torch.Tensor]] = {
 }
 
 
+def constant(make: Callable[P, R]) -> Callable[P, R]:
+    """Keep what a function makes of settings alone, such as a window, for the next call.
+
+    What was first asked for in inference mode serves training, too.
+    """
+
+    @functools.lru_cache(maxsize=64)
+    @functools.wraps(make)
+    def made(*args: Any, **settings: Any) -> R:
+        with torch.inference_mode(False):
+            return make(*args, **settings)
+
+    return cast(Callable[P, R], made)
+
+
+def all_finite(x: torch.Tensor) -> bool:
+    """Tell whether there is neither NaN nor infinity."""
+    # The sum is finite only if every value is, and takes one pass without a second tensor;
+    # it may overflow, then each is looked at.
+    return bool(torch.isfinite(x.detach().sum()) or torch.isfinite(x).all())
+
+
 def checked(samples: torch.Tensor) -> torch.Tensor:
-    """Check a waveform: real, floating, at least one sample, every one of them finite.
+    """Check a waveform: of float32 or float64, at least one sample, every one of them finite.
 
     Raises
     ------
     UsageError
-        If it is not a real floating-point tensor.
+        If it is another kind of tensor.
     InputError
         If it is empty or holds NaN or infinity.
     """
-    if not isinstance(samples, torch.Tensor) or not samples.is_floating_point() or not samples.ndim:
+    floats = (torch.float32, torch.float64)
+    if not isinstance(samples, torch.Tensor) or samples.dtype not in floats or not samples.ndim:
         raise UsageError(
-            "Samples must be a tensor of real numbers of shape (..., samples).",
+            "Samples must be a tensor of float32 or float64, of shape (..., samples).",
             hint="torch.tensor(audio.samples), or give the Audio itself to a feature.",
         )
     if not samples.numel():
         raise InputError("There is no sound: zero samples.", hint="Give at least one sample.")
-    # The sum is finite only if every sample is, and takes one pass without a second tensor;
-    # it may overflow, then each is looked at.
-    if not torch.isfinite(samples.detach().sum()) and not torch.isfinite(samples).all():
+    if not all_finite(samples):
         raise InputError(
             "The samples hold NaN or infinity.", hint="Export the sound again, or mend the array."
         )
@@ -57,7 +81,7 @@ def at_once(x: torch.Tensor) -> int:
     return 2**15 if x.device.type == "cpu" else 2**24
 
 
-@functools.lru_cache(maxsize=64)
+@constant
 def _window(name: str, size: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     # In double precision first: float32's own cosine is off by 1e-7 of full scale.
     return _WINDOWS[name](size, dtype=torch.float64).to(dtype).to(device)
@@ -107,16 +131,17 @@ def framed(
     Returns
     -------
     Tensor [shape=(..., frames, n_fft)]
-        A view; ``frames`` is ``1 + n // hop_samples`` when centred (even `n_fft`).
+        A view; ``frames`` is ``1 + n // hop_samples`` when centred.
 
     Raises
     ------
     UsageError, InputError
         See `checked`; and if the signal is too short or a size makes no sense.
     """
-    if n_fft < 2 or hop_samples < 1:
+    if n_fft < 2 or n_fft % 2 or hop_samples < 1:
         raise UsageError(
-            f"n_fft cannot be {n_fft} with hop_samples {hop_samples}.", hint="2048 and 512"
+            f"n_fft cannot be {n_fft} with hop_samples {hop_samples}.",
+            hint="2048 and 512; n_fft is even.",
         )
     checked(samples)
     if center:
@@ -219,11 +244,20 @@ def istft(
     Raises
     ------
     UsageError
-        If the windows do not overlap enough to be inverted.
+        If it is no complex spectrogram, or the windows do not overlap enough to be inverted.
     """
+    if not spectrogram.is_complex() or spectrogram.ndim < 2 or min(spectrogram.shape[-2:]) < 1:
+        raise UsageError(
+            "A spectrogram to invert is complex, of shape (..., bins, frames).", hint="See stft."
+        )
     bins, frames = spectrogram.shape[-2:]
     n_fft = 2 * (bins - 1)
     length = (frames - 1) * hop_samples if length is None else length
+    if n_fft < 2 or hop_samples < 1 or length < 0:
+        raise UsageError(
+            f"{bins} bins every {hop_samples} samples cannot become {length} samples.",
+            hint="At least 2 bins, a hop of at least 1 and a length of at least 0.",
+        )
     shape = spectrogram.shape[:-2]
     if length == 0:
         return spectrogram.real.new_zeros(*shape, 0)

@@ -15,9 +15,6 @@ from groove_core.errors import InputError, UsageError
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from groove_core.cache import Cache
 
 __all__ = ["WindowedFeatures"]
@@ -109,11 +106,11 @@ class WindowedFeatures:
         frames = 1 + self.window_samples // self.feature.hop_samples
         windows = max(1, 32 * at_once(samples) // (shared.shape[:-1].numel() * frames))
         return torch.cat(
-            [self.feature.finish(self._cut(samples, shared, s)) for s in starts.split(windows)],
+            [self.feature.finished(self._cut(samples, shared, s)) for s in starts.split(windows)],
             dim=-3,
         )
 
-    def extract(self, path: str | Path, *, cache: Cache | None = None) -> npt.NDArray[np.float32]:
+    def extract(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
         """Give the windows of a file's mono mix, from the cache if they are there.
 
         Parameters
@@ -123,7 +120,7 @@ class WindowedFeatures:
 
         Returns
         -------
-        float32 array [shape=(windows, bands, frames)]
+        Tensor [shape=(windows, bands, frames), float32]
 
         Raises
         ------
@@ -152,7 +149,7 @@ class WindowedFeatures:
             return starts[:, None] + torch.arange(begin, end, device=starts.device)
 
         head = samples[..., stretch(0, (first - 1) * hop + half)]
-        inside = stretch(first * hop, last * hop + 1)[:, ::hop] // hop
+        inside = starts[:, None] // hop + torch.arange(first, last + 1, device=starts.device)
         parts = [self.feature.unfinished(head, before=half).mT, shared.mT[..., inside, :]]
         if last < size // hop:
             tail = samples[..., stretch((last + 1) * hop - half, size)]
