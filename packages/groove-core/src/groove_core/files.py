@@ -143,6 +143,8 @@ def check_file(
             f"{path} does not exist.",
             hint=f"Did you mean {near}?" if near else f"Give the path of {what}.",
         )
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise InputError(f"{path} is no regular file.", hint=f"Give the path of {what}.")
     try:
         size = path.stat().st_size
         with path.open("rb"):

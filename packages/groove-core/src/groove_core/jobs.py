@@ -66,6 +66,9 @@ class Outcome:
         return {k: v for k, v in asdict(self).items() if v is not None or k in ("size", "mtime_ns")}
 
 
+Current = Callable[[Outcome], bool]
+
+
 def map_files(
     function: Function,
     files: Sequence[str | os.PathLike[str]],
@@ -74,6 +77,7 @@ def map_files(
     out: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    current: Current | None = None,
     text: str = "files",
 ) -> Iterator[Outcome]:
     """Call a function once per file; outcomes come in the order of the files.
@@ -97,6 +101,9 @@ def map_files(
         All that the results depend on besides the file; stored in the header.
     overwrite : bool
         Begin anew even if `out` exists.
+    current : callable of (Outcome), optional
+        Tells of the result of an unchanged file whether it still holds, for example because
+        the files that it speaks of are there.
     text : str
         What the progress shown on a terminal is called.
 
@@ -130,7 +137,7 @@ def map_files(
     if jobs > 1:
         _pickled(function)  # now, not when the first outcome is asked for
     paths = [Path(file) for file in files]
-    journal = None if out is None else (Path(out), dict(settings or {}), overwrite)
+    journal = None if out is None else (Path(out), dict(settings or {}), overwrite, current)
     return track(_outcomes(function, paths, jobs, journal), text, total=len(paths))
 
 
@@ -146,7 +153,10 @@ def read_settings(out: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def _outcomes(
-    function: Function, paths: list[Path], jobs: int, out: tuple[Path, dict[str, Any], bool] | None
+    function: Function,
+    paths: list[Path],
+    jobs: int,
+    out: tuple[Path, dict[str, Any], bool, Current | None] | None,
 ) -> Iterator[Outcome]:
     identities = [_identity(path) for path in paths]
     with contextlib.ExitStack() as stack:
@@ -368,7 +378,9 @@ def _join(workers: list[_Worker], timeout_s: float) -> None:
 class _Journal:
     """Lines on disk, and where each is; the lines themselves need no memory."""
 
-    def __init__(self, path: Path, settings: dict[str, Any], overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], overwrite: bool, current: Current | None
+    ) -> None:
         self.path = path
         header = _line({"schema": SCHEMA, "settings": settings})
         if overwrite or not _begun(path, header):
@@ -390,7 +402,11 @@ class _Journal:
                 break  # the process that wrote it was killed
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 outcome = Outcome(**json.loads(line))
-                if outcome.error is None or _stays(outcome.error):
+                if outcome.error:
+                    holds = _stays(outcome.error)
+                else:
+                    holds = current is None or current(outcome)
+                if holds:
                     identity = outcome.size, outcome.mtime_ns
                     self.known[outcome.file] = identity, self.end
             self.end += len(line)
@@ -462,7 +478,9 @@ def _stays(error: dict[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def _journal(path: Path, settings: dict[str, Any], overwrite: bool) -> Iterator[_Journal]:
+def _journal(
+    path: Path, settings: dict[str, Any], overwrite: bool, current: Current | None
+) -> Iterator[_Journal]:
     """Open a journal for this process alone."""
     import sqlite3
 
@@ -480,7 +498,7 @@ def _journal(path: Path, settings: dict[str, Any], overwrite: bool) -> Iterator[
                 f"{path} is in use by another process.", hint="Wait for it, or give another --out."
             ) from error
         try:
-            with contextlib.closing(_Journal(path, settings, overwrite)) as journal:
+            with contextlib.closing(_Journal(path, settings, overwrite, current)) as journal:
                 yield journal
         finally:
             with contextlib.suppress(OSError):  # Windows removes no open file

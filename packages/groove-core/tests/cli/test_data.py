@@ -242,6 +242,14 @@ def test_map_runs_an_action_for_200_files_and_continues_after_a_kill(start, site
         Path(line["file"]).name for line in lines if "result" in line
     }
 
+    made = tmp_path / "whole/000/result.json"
+    made.unlink()  # a journal does not replace the files that it names
+    (tmp_path / "whole/000/bars.json").unlink()
+    again = start(*arguments, "whole", path=path)
+    again.communicate(timeout=60)
+    assert again.returncode == 4
+    assert json.loads(made.read_text()) == saved
+
     journal = tmp_path / "killed/results.jsonl"
     killed, _ = _stop_half_way(
         lambda: start(*arguments, "killed", path=path), journal, signal.SIGKILL

@@ -15,6 +15,7 @@ import soxr
 from groove_core.data import check
 from groove_core.data.check import measure
 from groove_core.errors import InputError, UsageError
+from groove_core.values.audio import Audio
 
 RATE = 22050
 MODULE = sys.modules["groove_core.data.check"]  # the package has the function by this name
@@ -208,3 +209,19 @@ def test_names_that_are_not_utf8(tmp_path):
     write(tmp_path / "a.wav", tune(0))
     (row,) = check(tmp_path).rows
     assert row == ("caf\\udce9.wav", "unreadable: caf\\udce9.wav is empty.")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_nothing_is_left_out_in_silence(tmp_path):
+    Audio(0.5 * np.random.default_rng(0).standard_normal(16000), 8000).normalized().save(
+        tmp_path / "good.wav"
+    )
+    (tmp_path / "nowhere.wav").symlink_to(tmp_path / "missing")
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name in ("a.m4a", "b.m4a", "notes", ".hidden"):
+        (tmp_path / name).write_text("x")
+    report = check(tmp_path)
+    bad = {row["file"]: row["reasons"] for row in report.data["files"] if row["reasons"]}
+    assert bad == {"nowhere.wav": ["unreadable"], "pipe.wav": ["unreadable"]}
+    assert report.data["summary"]["other_endings"] == {".m4a": 2, "none": 1}
+    assert "3 files with other endings were passed over: .m4a 2, none 1" in report.to_text()

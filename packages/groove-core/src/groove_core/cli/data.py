@@ -219,11 +219,19 @@ def _map(
         "version": plugins.find(package).version,
         "action": action,
         "options": {key: plain(value) for key, value in options.items()},
+        "made_of": _made_of(package, rest, options),
         "format": format,
         "root": str(root),
     }
     outcomes = map_files(
-        work, files, jobs=jobs, out=journal, settings=settings, overwrite=overwrite, text=action
+        work,
+        files,
+        jobs=jobs,
+        out=journal,
+        settings=settings,
+        overwrite=overwrite,
+        current=_has_its_files,
+        text=action,
     )
     failed = {o.file: o.error["message"] for o in _first_tells(outcomes) if o.error}
     if json:
@@ -238,28 +246,62 @@ def _map(
         raise typer.Exit(4)
 
 
+def _has_its_files(outcome: Outcome) -> bool:
+    """Tell whether the files that a run has written are still there."""
+    assert outcome.result is not None
+    return all(Path(file).exists() for file in outcome.result["files"])
+
+
+def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> dict[str, Any]:
+    """Say which content is behind options that name a checkpoint or a file.
+
+    Other weights under the same name, or a changed file, are other settings.
+    """
+    from groove_core import checkpoints
+
+    found: dict[str, Any] = {}
+    for param in params:
+        value = options.get(param.name)
+        if param.opt.role == "checkpoint" and value is not None:
+            path = checkpoints.find(package, value).path
+            found[param.name] = checkpoints.read_card(path)["sha256"]
+        elif isinstance(value, (str, Path)) and (param.is_value or param.type is Path):
+            about = Path(value).stat()
+            found[param.name] = [about.st_size, about.st_mtime_ns]
+    return found
+
+
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     """Give the files in folders; neither hidden ones nor results of ours."""
     from groove_core.errors import InputError
     from groove_core.files import list_files
 
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
-    files: dict[Path, None] = {}
+    files: dict[Path, Path] = {}
+    """By their real path: a file that is named twice is worked on once."""
+    inside = False
     for path in given:
         if not path.is_dir():
-            files[path] = None
+            files.setdefault(path.parent.resolve() / path.name, path)
             continue
         for file in list_files(path, suffixes):
             hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             hidden |= file.name == "result.json"  # what a run has left, no value
-            if not hidden and out.resolve() not in file.resolve().parents:
-                files[file] = None
+            ours = out.resolve() in file.resolve().parents
+            inside |= ours
+            if not hidden and not ours:
+                files.setdefault(file.parent.resolve() / file.name, file)
+    if not files and inside:
+        raise InputError(
+            f"All files lie in the folder for the results, {out}.",
+            hint="Give another --out.",
+        )
     if not files:
         raise InputError(
             f"{', '.join(map(str, given))} holds hidden files and results only.",
             hint="Give a folder of files.",
         )
-    return list(files)
+    return list(files.values())
 
 
 def _root(given: Sequence[Path], files: Sequence[Path]) -> Path:

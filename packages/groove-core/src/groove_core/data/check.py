@@ -96,9 +96,20 @@ def check(
     if not 0 <= min_s < float("inf"):
         raise UsageError(f"min_s cannot be {min_s}.", hint="--min-s 1")
     root = Path(folder).resolve()  # journals know files by their whole path
-    found = list_files(root, (s for s in Audio.suffixes if s != "json"))
-    root = root.parent if root.is_file() else root
-    files = [file for file in found if not _is_hidden(file.relative_to(root))]
+    endings = {f".{suffix}" for suffix in Audio.suffixes} - {".json"}
+    found = list_files(root, endings)
+    others: Counter[str] = Counter()
+    if root.is_file():
+        root = root.parent
+    else:
+        for path in root.rglob("*"):
+            if path.is_dir():
+                continue
+            if path.suffix.lower() not in endings:
+                others[path.suffix.lower() or "none"] += not _is_hidden(path.relative_to(root))
+            elif not path.is_file():  # a link to nowhere, a pipe
+                found.append(path)
+    files = sorted(file for file in found if not _is_hidden(file.relative_to(root)))
     if not files:
         raise InputError(f"{folder} holds hidden sound files only.", hint="Give another folder.")
     settings = {"measurement": MEASUREMENT}
@@ -114,7 +125,7 @@ def check(
         rows.append(row)
         prints.append(words)
     _mark_duplicates(rows, prints)
-    return _report(str(folder), rows, len(found) - len(files), min_s)
+    return _report(str(folder), rows, len(found) - len(files), +others, min_s)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -371,7 +382,9 @@ def _mark_duplicates(rows: list[dict[str, Any]], prints: Sequence[Words]) -> Non
         row["details"].append(f"{'same bytes' if number in copies else 'same recording'} as {name}")
 
 
-def _report(folder: str, rows: list[dict[str, Any]], hidden: int, min_s: float) -> Report:
+def _report(
+    folder: str, rows: list[dict[str, Any]], hidden: int, others: Counter[str], min_s: float
+) -> Report:
     bad = [row for row in rows if row["reasons"]]
     reasons = dict(sorted(Counter(r for row in bad for r in row["reasons"]).items()))
     seconds = [row.get("seconds", 0.0) for row in rows]
@@ -383,6 +396,7 @@ def _report(folder: str, rows: list[dict[str, Any]], hidden: int, min_s: float) 
             sum(s for s, row in zip(seconds, rows, strict=True) if not row["reasons"]) / 3600, 4
         ),
         "hidden": hidden,
+        "other_endings": dict(others.most_common()),
         "reasons": reasons,
     }
     text = f"{summary['usable']} of {len(rows)} files are usable"
@@ -391,6 +405,9 @@ def _report(folder: str, rows: list[dict[str, Any]], hidden: int, min_s: float) 
     notes = [text]
     if hidden:
         notes.append(f"{hidden} hidden files were passed over")
+    if others:
+        listed = ", ".join(f"{ending} {count}" for ending, count in others.most_common(8))
+        notes.append(f"{others.total()} files with other endings were passed over: {listed}")
     return Report(
         f"sound files of {folder}",
         ("file", "not usable because"),
