@@ -61,7 +61,7 @@ def convergence(wanted: torch.Tensor, found: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("plucked", [False, True], ids=["sustained", "plucked"])
-@pytest.mark.parametrize("pitch", [*range(24, 85, 12), 25, 35, 55, 77])
+@pytest.mark.parametrize("pitch", [*range(24, 85, 12), 25, 81, 82])
 def test_notes_survive_instantaneous_frequency(pitch: int, plucked: bool) -> None:
     sound = note(pitch, plucked=plucked)
     feature = dsp.InstantaneousFrequency(sample_rate=16000)
@@ -75,9 +75,10 @@ def test_notes_survive_instantaneous_frequency(pitch: int, plucked: bool) -> Non
     mel = dsp.to_mel_instantaneous_frequency(spectrogram, filters)
     assert mel[1].abs().max() <= 1 + 1e-6
     back = dsp.istft(dsp.from_mel_instantaneous_frequency(*mel, filters), length=len(sound))
-    # The source's approximate inverse: up to 0.38, and no better than 2 dB when sustained.
-    assert convergence(sound, back) < 0.18
-    assert snr_db(sound, back) > 8
+    # Of all 61 notes 81 and 82 are the worst. At the Cs it is 0.16 and 8 dB; there the source's
+    # approximate inverse gives up to 0.38, and no more than 2 dB for sustained notes.
+    assert convergence(sound, back) < 0.29
+    assert snr_db(sound, back) > 5
 
 
 def test_instantaneous_frequency_is_that_of_the_tone() -> None:
