@@ -211,6 +211,13 @@ def test_names_that_are_not_utf8(tmp_path):
     assert row == ("caf\\udce9.wav", "unreadable: caf\\udce9.wav is empty.")
 
 
+def test_of_copies_the_longest_is_kept(tmp_path):
+    sound = tune(1, 6.0)
+    write(tmp_path / "a-cut.wav", sound[RATE:])
+    write(tmp_path / "b.wav", sound)
+    assert reasons(check(tmp_path)) == {"a-cut.wav": ["duplicate"]}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
 def test_nothing_is_left_out_in_silence(tmp_path):
     Audio(0.5 * np.random.default_rng(0).standard_normal(16000), 8000).normalized().save(

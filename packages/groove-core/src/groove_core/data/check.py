@@ -363,7 +363,13 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
 
 
 def _mark_duplicates(rows: list[dict[str, Any]], prints: Sequence[Words]) -> None:
-    order = sorted(range(len(rows)), key=lambda n: (bool(rows[n]["reasons"]), n))
+    def merit(number: int) -> tuple[bool, int, int, int]:
+        """Put what nothing else is wrong with first, then the longest (to a second), the finest."""
+        row = rows[number]
+        length, rate = -round(row.get("seconds", 0)), -row.get("sample_rate", 0)
+        return bool(row["reasons"]), length, rate, number
+
+    order = sorted(range(len(rows)), key=merit)
     by_bytes: dict[str, int] = {}
     copies: dict[int, int] = {}
     for number in order:
