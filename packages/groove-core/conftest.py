@@ -2,4 +2,6 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["src/groove_core/training.py"]
+collect_ignore = (
+    [] if find_spec("torch") else ["src/groove_core/dsp", "src/groove_core/training.py"]
+)
