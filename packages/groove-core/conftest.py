@@ -2,6 +2,5 @@
 
 from importlib.util import find_spec
 
-collect_ignore = (
-    [] if find_spec("torch") else ["src/groove_core/dsp", "src/groove_core/training.py"]
-)
+NEED_TORCH = ["src/groove_core/dsp", "src/groove_core/training.py"]
+collect_ignore = [] if find_spec("torch") else NEED_TORCH
