@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,20 @@ import numpy as np
 
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.params import Checkpoint, DataPath, Device, Opt, Seed, action, draw_seed
+from groove_core.params import (
+    Checkpoint,
+    DataPath,
+    Device,
+    Devices,
+    Into,
+    Opt,
+    Restart,
+    Resume,
+    Seed,
+    Strategy,
+    action,
+    draw_seed,
+)
 from groove_core.values.drums import STEPS_PER_BAR, DrumPattern
 from groove_core.values.results import Codes, Report
 from groove_core.values.score import Score
@@ -426,38 +438,31 @@ def train(
     name: Annotated[
         str | None, Opt("what to call it; my-acai, my-vae or my-ae when left out")
     ] = None,
-    into: Annotated[
-        Path | None, Opt("folder for the checkpoint; groove-models/drum-space/NAME when left out")
-    ] = None,
+    into: Into = None,
     latent: Annotated[int, Opt("dimensions of the space", min=1, max=64)] = 4,
     epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 300,
     batch_size: Annotated[int, Opt("patterns per step", min=2, max=8192)] = 256,
     learning_rate: Annotated[
         float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)
     ] = 2e-3,
-    resume: Annotated[bool, Opt("go on with an interrupted training")] = False,
-    restart: Annotated[bool, Opt("discard a training that is in the folder")] = False,
+    resume: Resume = False,
+    restart: Restart = False,
     seed: Seed = 1,
     device: Device = "auto",
-    devices: Annotated[int, Opt("how many of them to train on", min=1, max=1024)] = 1,
-    strategy: Annotated[str, Opt("how they work together: auto or ddp")] = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
 ) -> Report:
     """Train a latent space on the shipped patterns or on your own folder of MIDI files.
 
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from drum_space.evaluation import evaluate_models
-    from drum_space.training import SHIPPED, Settings, card, train_model
+    from drum_space.training import SHIPPED, Settings, save_measured, train_model
     from groove_core import checkpoints
-    from groove_core.console import is_main_process
     from groove_core.devices import resolve
 
     seed = draw_seed(seed)
-    name = name or (into.name if into else f"my-{model}")
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
-    folder = into or Path("groove-models", PACKAGE, name)
+    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
     device = resolve(device)
     patterns = _open(data)
     if data is not None:
@@ -476,27 +481,15 @@ def train(
         resume=resume,
         restart=restart,
     )
-    if len(patterns.part("test")) > 1:
-        report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
-    else:
-        last = {k: v for k, v in history[-1].items() if k != "epoch"}
-        note("the data is too small to keep a test split: nothing is measured on held-out beats")
-        report = Report("", ("", *last), ((name, *last.values()),))
-    about = card(
-        settings,
+    report = save_measured(
+        network,
+        history,
         patterns,
+        settings,
+        folder,
         name=name,
         seed=seed,
         data=SHIPPED if data is None else str(data),
     )
-    if is_main_process():
-        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
-        checkpoints.save(folder, network, about, half=True)
-        note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return Report(
-        f"{name}, {epochs} epochs on {len(patterns.part('train'))} patterns",
-        report.columns,
-        report.rows,
-        report.notes,
-        {**report.data, "history": history, "checkpoint": str(folder)},
-    )
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
+    return report

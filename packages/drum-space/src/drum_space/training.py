@@ -15,6 +15,7 @@ from torch import Tensor
 
 from drum_space.__about__ import __version__
 from drum_space.data import PatternSet
+from drum_space.evaluation import evaluate_models
 from drum_space.model import (
     Critic,
     DrumAutoencoder,
@@ -24,14 +25,16 @@ from drum_space.model import (
     reconstruction,
     vae_kl,
 )
-from groove_core.console import note
+from groove_core import checkpoints
+from groove_core.console import is_main_process, note
 from groove_core.errors import InputError, UsageError
 from groove_core.training import Shard, cosine, fit, launch
+from groove_core.values.results import Report
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["SHIPPED", "Settings", "card", "train_model"]
+__all__ = ["SHIPPED", "Settings", "card", "save_measured", "train_model"]
 
 SHIPPED = "two-bar-patterns"
 
@@ -213,6 +216,37 @@ def card(
         ),
         "paper": "arXiv:2007.06284; ACAI: arXiv:1807.07543",
     }
+
+
+def save_measured(
+    network: DrumAutoencoder,
+    history: Sequence[dict[str, float]],
+    patterns: PatternSet,
+    settings: Settings,
+    folder: Path,
+    *,
+    name: str,
+    seed: int,
+    data: str,
+) -> Report:
+    """Measure a trained network on held-out patterns and save it with its card."""
+    if len(patterns.part("test")) > 1:
+        report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
+    else:
+        last = {k: v for k, v in history[-1].items() if k != "epoch"}
+        note("the data is too small to keep a test split: nothing is measured on held-out beats")
+        report = Report("", ("", *last), ((name, *last.values()),))
+    about = card(settings, patterns, name=name, seed=seed, data=data)
+    if is_main_process():
+        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
+        checkpoints.save(folder, network, about, half=True)
+    return Report(
+        f"{name}, {settings.epochs} epochs on {len(patterns.part('train'))} patterns",
+        report.columns,
+        report.rows,
+        report.notes,
+        {**report.data, "history": history, "checkpoint": str(folder)},
+    )
 
 
 def _license(data: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import struct
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
 from groove_core.console import note
-from groove_core.errors import CheckpointError, PluginError, did_you_mean
+from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
 from groove_core.files import dump_json, file_sha256
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "available",
     "find",
     "load",
+    "place",
     "read_card",
     "read_header",
     "save",
@@ -113,6 +115,20 @@ def find(package: str, wanted: str | Path) -> Stored:
         f"{package} has no checkpoint {str(wanted)!r}.",
         hint=did_you_mean(str(wanted), names) or f"There is {', '.join(names) or 'none'}.",
     )
+
+
+def place(package: str, name: str | None, into: Path | None, default: str) -> tuple[str, Path]:
+    """Give the name and the folder of a checkpoint that is to be trained.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be called so.
+    """
+    name = name or (into.name if into else default)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
+    return name, into or Path("groove-models", package, name)
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:

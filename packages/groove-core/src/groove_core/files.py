@@ -20,6 +20,7 @@ __all__ = [
     "dump_json",
     "file_sha256",
     "list_files",
+    "printable",
     "read_json",
     "write_bytes",
     "write_text",
@@ -105,6 +106,11 @@ def write_text(path: str | os.PathLike[str], content: str) -> Path:
 def dump_json(document: Any, *, indent: int | None = 1) -> str:
     """Give JSON as Groove prints and saves it: stable bytes, no NaN."""
     return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def printable(text: object) -> str:
+    """Write out what UTF-8 cannot hold: names of files may be any bytes."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -38,9 +38,14 @@ __all__ = [
     "Checkpoint",
     "DataPath",
     "Device",
+    "Devices",
+    "Into",
     "Opt",
     "Param",
+    "Restart",
+    "Resume",
     "Seed",
+    "Strategy",
     "action",
     "bind",
     "describe",
@@ -78,6 +83,13 @@ Checkpoint = Annotated[
     ),
 ]
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
+Into = Annotated[
+    Path | None, Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out")
+]
+Resume = Annotated[bool, Opt("go on with an interrupted training")]
+Restart = Annotated[bool, Opt("discard a training that is in the folder")]
+Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
+Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
 
 
 _Kind = type[Value]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from groove_core.errors import InputError, UsageError
-from groove_core.jobs import Outcome, map_files, read_settings
+from groove_core.jobs import map_files
+from groove_core.journal import Outcome, read_settings
 
 # What workers do lies in a module of its own, as it does for anyone.
 WORK = '''

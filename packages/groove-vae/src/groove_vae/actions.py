@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.params import Checkpoint, DataPath, Device, Opt, Seed, action, draw_seed
+from groove_core.params import (
+    Checkpoint,
+    DataPath,
+    Device,
+    Devices,
+    Into,
+    Opt,
+    Restart,
+    Resume,
+    Seed,
+    Strategy,
+    action,
+    draw_seed,
+)
 from groove_core.values.results import Report
 from groove_core.values.score import Score
 from groove_vae.feel import Fingerprint
@@ -250,9 +261,7 @@ def train(
     *,
     data: DataPath = None,
     name: Annotated[str | None, Opt("what to call it; my-symbolic when left out")] = None,
-    into: Annotated[
-        Path | None, Opt("folder for the checkpoint; groove-models/groove-vae/NAME when left out")
-    ] = None,
+    into: Into = None,
     latent: Annotated[
         int | None, Opt("dimensions of z; the model's own when left out", min=1, max=256)
     ] = None,
@@ -269,24 +278,23 @@ def train(
     beta: Annotated[
         float | None, Opt("weight of the KL; the model's own when left out", min=0, max=1e6)
     ] = None,
-    resume: Annotated[bool, Opt("go on with an interrupted training")] = False,
-    restart: Annotated[bool, Opt("discard a training that is in the folder")] = False,
+    resume: Resume = False,
+    restart: Restart = False,
     seed: Seed = 1,
     device: Device = "auto",
-    devices: Annotated[int, Opt("how many of them to train on", min=1, max=1024)] = 1,
-    strategy: Annotated[str, Opt("how they work together: auto or ddp")] = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
 ) -> Report:
     """Train a model on the shipped performances or on your own folder of MIDI files.
 
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
+    from groove_core import checkpoints
     from groove_core.devices import resolve
     from groove_vae import twin_training
 
-    name = name or (into.name if into else f"my-{MODEL}")
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
+    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{MODEL}")
     wanted = {
         "latent": latent,
         "epochs": epochs,
@@ -294,7 +302,6 @@ def train(
         "learning_rate": learning_rate,
         "beta": beta,
     }
-    folder = into or Path("groove-models", PACKAGE, name)
     report = twin_training.train(
         {key: value for key, value in wanted.items() if value is not None},
         folder,

@@ -25,7 +25,7 @@ from groove_core.cli.run import (
 )
 
 if TYPE_CHECKING:
-    from groove_core.jobs import Outcome
+    from groove_core.journal import Outcome
     from groove_core.params import Param
 
 __all__ = ["MapGroup", "cache", "check"]
@@ -186,7 +186,8 @@ def _map(
     from groove_core import plugins
     from groove_core.console import note, set_quiet
     from groove_core.files import dump_json
-    from groove_core.jobs import map_files, read_settings
+    from groove_core.jobs import map_files
+    from groove_core.journal import read_settings
     from groove_core.params import bind, draw_seed, plain
 
     set_quiet(quiet)

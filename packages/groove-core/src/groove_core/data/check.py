@@ -20,8 +20,9 @@ from groove_core.cache import cache_folder
 from groove_core.console import note
 from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates, fingerprint
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_writable, file_sha256, list_files
-from groove_core.jobs import Outcome, map_files, read_settings
+from groove_core.files import check_writable, file_sha256, list_files, printable
+from groove_core.jobs import map_files
+from groove_core.journal import Outcome, read_settings
 from groove_core.values.audio import Audio, AudioInfo
 from groove_core.values.results import Report
 
@@ -133,8 +134,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _name(file: Path, root: Path) -> str:
-    relative = file.relative_to(root).as_posix()
-    return relative.encode("utf-8", "backslashreplace").decode()
+    return printable(file.relative_to(root).as_posix())
 
 
 def _default_journal(root: Path) -> Path | None:
