@@ -4,7 +4,8 @@ One signature is the command line, the Python keywords, the JSON schema and the
 documentation of an action. A parameter without a default is an argument on the
 command line, the others are options. A parameter typed as a value (a score, a
 drum pattern ...) takes a path on the command line and an object or a path in
-Python.
+Python; it may be left out and yet be an argument, if it stands before the ``*``
+and defaults to None.
 
 >>> from typing import Annotated
 >>> @action
@@ -111,16 +112,23 @@ class Param:
     """None is allowed."""
     others: tuple[_Kind, ...] = ()
     """Further kinds of value that may be given instead, as in ``Audio | Score``."""
+    optional_argument: bool = False
+    """An argument on the command line that may be left out."""
 
     @property
     def required(self) -> bool:
-        """Whether it is an argument (no default) rather than an option."""
+        """Whether it must be given."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is an argument on the command line rather than an option."""
+        return self.required or self.optional_argument
 
     @property
     def flag(self) -> str:
         """How it is spelt on the command line."""
-        return self.name.upper() if self.required else "--" + self.name.replace("_", "-")
+        return self.name.upper() if self.is_argument else "--" + self.name.replace("_", "-")
 
     @property
     def is_value(self) -> bool:
@@ -163,12 +171,12 @@ def describe(function: Callable[..., Any]) -> list[Param]:
         include_extras=True,
     )
     return [
-        _param(name, hints[name], parameter.default)
+        _param(name, hints[name], parameter)
         for name, parameter in inspect.signature(function).parameters.items()
     ]
 
 
-def _param(name: str, hint: Any, default: Any) -> Param:
+def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
     if name in RESERVED:
         raise TypeError(f"{name} is an option of the core; name the parameter otherwise")
     opt = Opt("")
@@ -190,7 +198,22 @@ def _param(name: str, hint: Any, default: Any) -> Param:
         raise TypeError(f"{name}: an action cannot have a parameter of type {hint}")
     if others and not all(isinstance(o, type) and issubclass(o, Value) for o in (hint, *others)):
         raise TypeError(f"{name}: only values can be given instead of each other")
-    return Param(name, hint, opt, default, choices, many, optional, tuple(others))
+    optional_argument = (
+        parameter.default is None
+        and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        and issubclass(hint, Value)
+    )
+    return Param(
+        name,
+        hint,
+        opt,
+        parameter.default,
+        choices,
+        many,
+        optional,
+        tuple(others),
+        optional_argument,
+    )
 
 
 def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,19 @@ from typing import TYPE_CHECKING, Any
 from groove_vae.__about__ import __version__
 
 if TYPE_CHECKING:
-    from groove_vae.actions import evaluate, fingerprint, humanize, quantize, train, transfer
+    from groove_vae.actions import (
+        compare,
+        evaluate,
+        fingerprint,
+        humanize,
+        quantize,
+        train,
+        transfer,
+    )
 
 __all__ = [
     "__version__",
+    "compare",
     "evaluate",
     "fingerprint",
     "humanize",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
@@ -21,16 +22,25 @@ from groove_core.params import (
     action,
     draw_seed,
 )
+from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from groove_core.values.score import Score
+from groove_vae.comparison import Comparison
 from groove_vae.feel import Fingerprint
 from groove_vae.symbolic import Part
 
-__all__ = ["evaluate", "fingerprint", "humanize", "quantize", "train", "transfer"]
+__all__ = ["compare", "evaluate", "fingerprint", "humanize", "quantize", "train", "transfer"]
 
 PACKAGE = "groove-vae"
-MODEL = "symbolic"
-"""The shipped checkpoint."""
+AUDIO, SYMBOLIC = "audio", "symbolic"
+"""The shipped checkpoints, and the two kinds of models."""
+
+MOST_DIMENSIONS = 8
+
+Which = Annotated[
+    Literal["audio", "symbolic"],
+    Opt("audio compares parts, symbolic humanizes them"),
+]
 
 Timing = Annotated[
     float, Opt("how far to move notes: 0 not at all, 1 all the way, 2 exaggerated", min=0, max=2)
@@ -115,7 +125,9 @@ def humanize(
     from groove_vae.twin import Twin, play
 
     part = _straight(score)
-    model, _ = checkpoints.load(PACKAGE, checkpoint or MODEL, Twin, device=devices.resolve(device))
+    model, _ = checkpoints.load(
+        PACKAGE, checkpoint or SYMBOLIC, Twin, device=devices.resolve(device)
+    )
     feel = play(
         model,
         part.grid.hit,
@@ -193,6 +205,89 @@ def transfer(
 
 
 @action
+def compare(
+    played: Annotated[Audio | Score, Opt("the part as it was played: a recording or a MIDI file")],
+    programmed: Annotated[
+        Audio | Score | None,
+        Opt("the same part as it was programmed; played on the grid when left out"),
+    ] = None,
+    *,
+    measure: Annotated[
+        Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"],
+        Opt("kl is KL(played || programmed); the last three are symmetric"),
+    ] = "kl",
+    tempo_bpm: Annotated[
+        float | None, Opt("tempo of two recordings, where it cannot be heard", min=20, max=400)
+    ] = None,
+    tone: Annotated[
+        Literal["auto", "same", "other"],
+        Opt("whether both sound alike; if not, what the sound changes is taken out"),
+    ] = "auto",
+    kit: Annotated[
+        int, Opt("General MIDI kit that MIDI files are played on: 0 standard", min=0, max=127)
+    ] = 0,
+    raw: Annotated[
+        bool, Opt("compare sample by sample, as the first study did; a few seconds only")
+    ] = False,
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Comparison:
+    """Show where and how a played drum part differs from a programmed one.
+
+    Both may be recordings of drums alone or MIDI files. Tempo and start are aligned, unless
+    they agree already. For every moment the divergence of two Gaussians says how much feel
+    differs; for every stroke there is how early or late it is, and how much louder or
+    softer.
+
+    A MIDI file alone is compared with itself on the grid with even velocities, a recording
+    alone with its own strokes moved onto the grid.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If there are no drums, no beat can be found, or the two are not the same part.
+
+    Examples
+    --------
+    >>> from groove_vae.performances import load
+    >>> played = load("test")[0].to_score()
+    >>> compare(played, quantize(played, dynamics=1))
+    Comparison(28.7 s, 423 strokes)
+    """
+    from groove_core import checkpoints, devices
+    from groove_vae import kits, versions
+    from groove_vae.model import FeelVAE
+
+    drums = kits.general_midi(kit)
+
+    def version(part: Audio | Score, name: str) -> versions.Version:
+        if isinstance(part, Audio):
+            return versions.of_audio(part, name)
+        return versions.of_score(part, name, drums)
+
+    second = None if programmed is None else version(programmed, "programmed")
+    if programmed is None and isinstance(played, Score):
+        made = version(versions.programmed_score(played), "programmed")
+        second = replace(made, follows=True)
+    where = devices.resolve(device)
+    model, _ = checkpoints.load(PACKAGE, checkpoint or AUDIO, FeelVAE, device=where)
+    return versions.compare_versions(
+        model,
+        version(played, "played"),
+        second,
+        measure=measure,
+        tempo_bpm=tempo_bpm,
+        same_tone={"auto": None, "same": True, "other": False}[tone],
+        raw_seed=draw_seed(seed) if raw else None,
+    )
+
+
+@action
 def fingerprint(
     parts: Annotated[list[Score], Opt("MIDI files with drums in 4/4, or a folder of them")],
 ) -> Fingerprint:
@@ -230,6 +325,7 @@ def fingerprint(
 @action
 def evaluate(
     *,
+    model: Which = "audio",
     count: Annotated[
         int | None, Opt("held-out performances to measure on; all when left out", min=2)
     ] = None,
@@ -238,17 +334,21 @@ def evaluate(
     seed: Seed = 1,
     device: Device = "auto",
 ) -> Report:
-    """Measure a model on performances that were not learnt.
+    """Measure a model on performances that were not learnt, with 95 % intervals.
 
-    How far its timing and velocity are from the real ones, and from their distributions,
-    beside what simpler ways give; and how often a fingerprint names the drummer. All with
-    95 % intervals.
+    Of the audio model: how well known changes of timing and dynamics are found, on kits
+    that it has not heard, on the same kit and on another. Of the symbolic one: how far its
+    timing and velocity are from the real ones and from their distributions, beside what
+    simpler ways give; and how often a fingerprint names the drummer.
     """
     from groove_core.devices import resolve
-    from groove_vae import twin_evaluation
 
-    return twin_evaluation.evaluate(
-        checkpoint=checkpoint or MODEL,
+    if model == AUDIO:
+        from groove_vae.evaluation import evaluate as measured
+    else:
+        from groove_vae.twin_evaluation import evaluate as measured
+    return measured(
+        checkpoint=checkpoint or model,
         data=data,
         count=count,
         seed=draw_seed(seed),
@@ -259,17 +359,23 @@ def evaluate(
 @action
 def train(
     *,
+    model: Which = "audio",
     data: DataPath = None,
-    name: Annotated[str | None, Opt("what to call it; my-symbolic when left out")] = None,
+    name: Annotated[
+        str | None, Opt("what to call it; my-audio or my-symbolic when left out")
+    ] = None,
     into: Into = None,
     latent: Annotated[
         int | None, Opt("dimensions of z; the model's own when left out", min=1, max=256)
     ] = None,
+    covariance: Annotated[
+        Literal["diagonal", "full"], Opt("of the Gaussians of the audio model")
+    ] = "diagonal",
     epochs: Annotated[
         int | None, Opt("passes over the data; the model's own when left out", min=1, max=10_000)
     ] = None,
     batch_size: Annotated[
-        int | None, Opt("windows per step; the model's own when left out", min=4, max=8192)
+        int | None, Opt("windows per step; the model's own when left out", min=2, max=8192)
     ] = None,
     learning_rate: Annotated[
         float | None,
@@ -292,17 +398,27 @@ def train(
     """
     from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_vae import twin_training
 
-    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{MODEL}")
-    wanted = {
+    wanted: dict[str, Any] = {
         "latent": latent,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "beta": beta,
     }
-    report = twin_training.train(
+    if model == AUDIO:
+        from groove_vae.training import train as trained
+
+        if latent is not None and latent > MOST_DIMENSIONS:
+            raise UsageError(
+                f"The audio model has at most {MOST_DIMENSIONS} dimensions, not {latent}.",
+                hint=f"--latent {MOST_DIMENSIONS}",
+            )
+        wanted["covariance"] = covariance
+    else:
+        from groove_vae.twin_training import train as trained
+    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
+    report = trained(
         {key: value for key, value in wanted.items() if value is not None},
         folder,
         name=name,

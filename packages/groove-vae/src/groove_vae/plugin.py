@@ -11,7 +11,7 @@ def groove_package() -> Package:
     return Package(
         name="groove-vae",
         api=(1, 0),
-        summary="The feel of drummers for MIDI drums.",
+        summary="Where played drums differ from programmed ones, and the feel of drummers.",
     )
 
 
@@ -29,6 +29,7 @@ def groove_generators() -> list[Action]:
 def groove_analyzers() -> list[Action]:
     """Look at drum parts and models."""
     return [
+        Action("compare", "groove_vae.actions:compare", "Show where two versions differ."),
         Action("fingerprint", "groove_vae.actions:fingerprint", "Measure the feel of drum parts."),
         Action("evaluate", "groove_vae.actions:evaluate", "Measure how good the models are."),
     ]
@@ -37,7 +38,7 @@ def groove_analyzers() -> list[Action]:
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train models."""
-    return [Action("train", "groove_vae.actions:train", "Train a model of how drummers play.")]
+    return [Action("train", "groove_vae.actions:train", "Train a model.")]
 
 
 @hookimpl

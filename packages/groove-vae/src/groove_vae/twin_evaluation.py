@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,15 @@ from groove_core.errors import InputError
 from groove_core.values.results import Cell, Estimate, Report
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
 from groove_vae.performances import Performance, load
+from groove_vae.statistics import bootstrap, interval, wilson
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, performance_grid
 from groove_vae.twin import Twin, play
 
-__all__ = ["COLUMNS", "drummers_named", "evaluate", "evaluate_twin", "histogram_kl", "wilson"]
+__all__ = ["COLUMNS", "drummers_named", "evaluate", "evaluate_twin", "histogram_kl"]
 
 COLUMNS = ("timing MAE, ms", "timing MSE, 16ths²", "timing KL", "velocity MAE", "velocity KL")
 OFFSET_BINS = np.linspace(-1, 1, 41)
 VELOCITY_BINS = np.linspace(0.5, 127.5, 33) / 127
-ROUNDS = 1000
 
 Floats = npt.NDArray[np.float64]
 Player = Callable[[int, Performance, Grid], Grid]
@@ -213,7 +212,7 @@ def histogram_kl(real: Floats, made: Floats) -> Floats:
 
 def _cells(mine: Errors, real: Errors) -> list[Cell]:
     """Give the cells of a row, with bootstrap intervals over performances."""
-    drawn = _draws(len(mine.sums))
+    drawn = bootstrap(len(mine.sums))
     sums = drawn @ mine.sums
     ms, square, louder = (sums[:, 1:] / sums[:, :1]).T
 
@@ -227,24 +226,13 @@ def _cells(mine: Errors, real: Errors) -> list[Cell]:
         louder,
         kl(mine.velocities, real.velocities),
     )
-    return [_estimate(one) for one in columns]
-
-
-def _draws(n: int) -> npt.NDArray[np.int64]:
-    """Say how often each of n performances is drawn in each round; first, each once."""
-    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=ROUNDS)
-    return np.concatenate([np.ones((1, n), np.int64), drawn])
-
-
-def _estimate(rounds: Floats) -> Estimate:
-    low, high = np.quantile(rounds[1:], [0.025, 0.975])
-    return Estimate(float(rounds[0]), float(low), float(high))
+    return [interval(one) for one in columns]
 
 
 def _nearer(mine: Errors, other: Errors) -> Estimate:
     """Give by how many ms one way of playing is nearer than another, on the same draws."""
-    drawn = _draws(len(mine.sums))
-    return _estimate(drawn @ (other.sums[:, 1] - mine.sums[:, 1]) / (drawn @ mine.sums[:, 0]))
+    drawn = bootstrap(len(mine.sums))
+    return interval(drawn @ (other.sums[:, 1] - mine.sums[:, 1]) / (drawn @ mine.sums[:, 0]))
 
 
 def drummers_named(
@@ -280,15 +268,3 @@ def drummers_named(
                 right += drummers[int(np.nanargmin(distances))] == one.drummer
                 total += 1
     return right, total, len(drummers)
-
-
-def wilson(right: int, total: int) -> Estimate:
-    """Give a share with its 95 % interval (Wilson's score interval).
-
-    >>> print(wilson(30, 40))
-    0.750 ±0.152
-    """
-    z, share = 1.96, right / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + (z / total / 2) ** 2)
-    return Estimate(share, middle - half, middle + half)

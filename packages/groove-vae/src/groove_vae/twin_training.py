@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import platform
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +17,7 @@ from groove_core.console import is_main_process, note
 from groove_core.errors import InputError, UsageError
 from groove_core.training import Shard, cosine, fit, launch
 from groove_core.values.results import Report
-from groove_vae.__about__ import __version__
+from groove_vae.cards import card
 from groove_vae.performances import Performance, load
 from groove_vae.symbolic import STEPS, performance_grid, windows
 from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_per_dimension
@@ -28,7 +25,14 @@ from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_per_dimension
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Settings", "TwinTask", "Windows", "card", "collapse", "train"]
+__all__ = ["Settings", "TwinTask", "Windows", "collapse", "train"]
+
+
+LIMITS = (
+    "Two bars at a time; no triplet grid and no other metre. Ten drummers on one electronic "
+    "kit, mostly rock, funk and latin, playing to a metronome. What a drummer will do is "
+    "known only in part from the notes."
+)
 
 
 @dataclass(frozen=True)
@@ -290,12 +294,15 @@ def train(
         note("the data is too small to keep a test split: nothing is measured on held-out parts")
         report = Report(name, ("", *last), ((name, *last.values()),))
     about = card(
-        settings,
+        asdict(settings),
         performances,
         watch,
         name=name,
         seed=seed,
         data=None if data is None else str(data),
+        intended_use="Velocities and micro-timing for drum parts in 4/4, in sixteenths.",
+        limits=LIMITS,
+        paper="arXiv:1905.06118",
     )
     if is_main_process():
         about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
@@ -304,52 +311,3 @@ def train(
         report,
         data={**report.data, "history": history, "posterior": watch, "checkpoint": str(folder)},
     )
-
-
-def card(
-    settings: Settings,
-    performances: Sequence[Performance],
-    watch: dict[str, Any],
-    *,
-    name: str,
-    seed: int,
-    data: str | None,
-) -> dict[str, Any]:
-    """Fill what a card says of a training; its metrics come from `evaluate`.
-
-    Parameters
-    ----------
-    watch : dict
-        What `collapse` found.
-    data : str, optional
-        Where the performances came from; None for the shipped ones.
-    """
-    counts = Counter(one.split for one in performances)
-    return {
-        "name": name,
-        "version": "1",
-        "package": "groove-vae",
-        "data": {
-            "name": data or "groove-midi",
-            "license": "unknown: your own data" if data else "CC-BY-4.0",
-            "split": "by performance, the official one" if data is None else "by performance",
-            **counts,
-        },
-        "training": asdict(settings),
-        "posterior": watch,
-        "seed": seed,
-        "made_with": {
-            "groove-vae": __version__,
-            "groove-core": metadata.version("groove-core"),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "license": "yours to choose" if data else "MIT",
-        "intended_use": "Velocities and micro-timing for drum parts in 4/4, in sixteenths.",
-        "limits": (
-            "Two bars at a time; no triplet grid and no other metre. Ten drummers on one "
-            "electronic kit, mostly rock, funk and latin, playing to a metronome. What a "
-            "drummer will do is known only in part from the notes."
-        ),
-        "paper": "arXiv:1905.06118",
-    }

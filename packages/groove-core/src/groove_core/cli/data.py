@@ -132,8 +132,12 @@ class _MapActions(ActionGroup):
             _map(package, name, first, rest, files, given, **core)
 
         # What else must be given comes as an option, since files may be any number.
-        options = [typer_parameter(dataclasses.replace(p, default=None) if p.required else p)
-                   for p in rest]  # fmt: skip
+        options = [
+            typer_parameter(dataclasses.replace(p, default=None, optional_argument=False))
+            if p.is_argument
+            else typer_parameter(p)
+            for p in rest
+        ]
         defaults = {"out": None, "format": None, "jobs": 1}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
         parameters = [

@@ -175,18 +175,19 @@ def typer_parameter(param: Param) -> inspect.Parameter:
         metavar = {int: "INTEGER", float: "NUMBER"}.get(param.type, "TEXT")
     about: dict[str, Any] = {"help": "  ".join(t for t in (text, bounds) if t)}
     if kind is not bool:
-        about["metavar"] = param.flag if param.required else metavar
+        about["metavar"] = param.flag if param.is_argument else metavar
     if param.choices:
         about["autocompletion"] = lambda incomplete: [
             c for c in param.choices if c.startswith(incomplete)
         ]
     if param.many:
         kind = list[kind]
-    if param.required:
+    if param.is_argument:
         return inspect.Parameter(
             param.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            annotation=Annotated[kind, typer.Argument(**about)],
+            annotation=Annotated[kind if param.required else kind | None, typer.Argument(**about)],
+            default=param.default,
         )
     default = param.default
     if default is not None and kind is not bool and not param.many:

@@ -1,0 +1,404 @@
+"""Two versions of a part on one clock: tempo, start, beats, and which stroke is which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.errors import InputError
+from groove_core.values.grid import meters
+from groove_core.values.score import Score
+from groove_vae.kits import LEAD_S, RATE, Samples
+
+__all__ = [
+    "Alignment",
+    "Beats",
+    "Strokes",
+    "align",
+    "beats_of_score",
+    "find_beats",
+    "pairs",
+    "retimed",
+]
+
+WITHIN_S = 0.06
+"""Strokes of two versions that are further apart are not the same."""
+ALIGNED_S, ALIGNED_SPEED = 0.06, 5e-4
+"""Files that start within 60 ms at the same tempo are taken as one recording's: what is left
+is feel."""
+AS_IS = 0.05
+"""Files are left where they are unless so much more can be made to fall together."""
+ALIKE = 0.35
+"""The least correlation of what falls together."""
+ENOUGH = 0.45
+"""How much of the way from what parts share by chance to all of their strokes."""
+SLOWEST_BPM, FASTEST_BPM = 40.0, 240.0
+LIKELY_BPM, LIKELY_OCTAVES = 100.0, 0.8
+EXCERPT_S = 20.0
+FEWEST = 8
+"""Strokes, below which neither beats nor a common clock can be found."""
+FADE_S = 0.004
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Where the beats are.
+
+    Parameters
+    ----------
+    onset_s : float array [shape=(n,), ascending, n >= 2]
+    bar : int array [shape=(n,), from 1]
+    number : int array [shape=(n,), from 1]
+        Place in the bar.
+    """
+
+    onset_s: Floats
+    bar: Ints
+    number: Ints
+
+    @property
+    def tempo_bpm(self) -> float:
+        """The usual tempo."""
+        return float(60 / np.median(np.diff(self.onset_s)))
+
+    def at(self, time_s: Floats) -> tuple[Ints, Floats]:
+        """Give bar and place in the bar, such as 2.5, of moments.
+
+        What is less than an eighth of a beat early belongs to the beat: at 0.95 or 1.95.
+        """
+        length = np.diff(self.onset_s, append=2 * self.onset_s[-1] - self.onset_s[-2])
+        index = np.searchsorted(self.onset_s - length / 8, time_s, side="right") - 1
+        index = index.clip(0, len(self.onset_s) - 1)
+        return self.bar[index], self.number[index] + (time_s - self.onset_s[index]) / length[index]
+
+    def mapped(self, alignment: Alignment) -> Beats:
+        """Bring beats of the programmed part onto the clock of the played one."""
+        return replace(self, onset_s=alignment.to_played(self.onset_s))
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """When strokes are and what they sound like.
+
+    Parameters
+    ----------
+    onset_s : float array [shape=(n,), ascending]
+    sound : float array [shape=(n, bands)]
+    """
+
+    onset_s: Floats
+    sound: Floats
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the clock of the programmed part runs on that of the played one.
+
+    Parameters
+    ----------
+    speed : float
+        How many seconds of the programmed part pass in one of the played.
+    offset_s : float
+        When, in the played part, the programmed one begins.
+    matched : float
+        Share of strokes that have a partner.
+    moved : bool
+        Whether there was anything to align.
+    """
+
+    speed: float = 1.0
+    offset_s: float = 0.0
+    matched: float = 1.0
+    moved: bool = False
+
+    def to_played(self, time_s: Floats) -> Floats:
+        """Give when moments of the programmed part are in the played one."""
+        return time_s / self.speed + self.offset_s
+
+
+def pairs(played_s: Floats, programmed_s: Floats, within_s: float = WITHIN_S) -> tuple[Ints, Ints]:
+    """Match onsets that are each other's nearest; give the indices of both."""
+    if not len(played_s) or not len(programmed_s):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    there = _nearest(played_s, programmed_s)
+    back = _nearest(programmed_s, played_s)
+    index = np.arange(len(played_s))
+    mutual = (back[there] == index) & (np.abs(programmed_s[there] - played_s) <= within_s)
+    return index[mutual], there[mutual]
+
+
+def _nearest(wanted: Floats, among: Floats) -> Ints:
+    order = np.argsort(among, kind="stable")
+    sorted_ = among[order]
+    right = np.searchsorted(sorted_, wanted).clip(1, max(1, len(among) - 1))
+    left = right - 1
+    right = np.minimum(right, len(among) - 1)
+    nearer = np.abs(sorted_[left] - wanted) <= np.abs(sorted_[right] - wanted)
+    found: Ints = order[np.where(nearer, left, right)]
+    return found
+
+
+def align(played: Strokes, programmed: Strokes) -> Alignment:
+    """Find tempo and start at which the strokes of two versions agree.
+
+    In time, and in what they sound like: eighths on a hi-hat fall together at any eighth,
+    with kick on kick and snare on snare at one.
+
+    Raises
+    ------
+    InputError
+        If they do not agree at any.
+    """
+    played_s, programmed_s = played.onset_s, programmed.onset_s
+
+    def worth(one: Alignment) -> float:
+        """Prefer what sounds alike and lets more of the two overlap: loops match themselves."""
+        placed = one.to_played(programmed_s)
+        sound = 0.5 + 0.5 * _likeness(played, replace(programmed, onset_s=placed))
+        return one.matched * sound * (0.8 + 0.2 * _overlap(played_s, placed))
+
+    as_is = Alignment(matched=_share(played_s, programmed_s))
+    offsets = [0.0, *_offsets(played_s, programmed_s, 1.0)]
+    found = [_refined(played_s, programmed_s, 1.0, offset) for offset in offsets]
+    best = max(found, key=worth)
+    if worth(best) < 0.7:
+        middle = np.median(played_s)
+        some = played_s[np.abs(played_s - middle) <= EXCERPT_S / 2]
+        rough = [
+            (strength, speed, offset)
+            for speed in np.geomspace(0.5, 2.0, 700)
+            for offset, strength in _offsets(some, programmed_s, float(speed), count=1).items()
+        ]
+        rough.sort(reverse=True)
+        for _, speed, offset in rough[:12]:
+            one = _refined(played_s, programmed_s, speed, offset)
+            # From the tempo that fits, every start.
+            starts = _offsets(played_s, programmed_s, one.speed)
+            found += [one, *(_refined(played_s, programmed_s, one.speed, at) for at in starts)]
+        best = max(found, key=worth)
+    small = abs(best.offset_s) <= ALIGNED_S and abs(best.speed - 1) <= ALIGNED_SPEED
+    if small or worth(as_is) >= worth(best) - AS_IS:
+        best = as_is
+    placed = best.to_played(programmed_s)
+    # By irrational steps, which no pulse keeps to.
+    shifts = (np.arange(1, 14) * 0.618034) % 1 - 0.5
+    chance = float(np.mean([_share(played_s, placed + shift) for shift in shifts]))
+    if best.matched < chance + ENOUGH * (1 - chance):
+        raise InputError(
+            f"The two parts do not agree: at best {100 * best.matched:.0f} % of their strokes "
+            "fall together.",
+            hint="Give two versions of one part, or the played part alone.",
+        )
+    likeness = _likeness(played, replace(programmed, onset_s=placed))
+    if likeness < ALIKE:
+        raise InputError(
+            "The two parts keep one time, but what is hit then does not sound alike.",
+            hint="Give two versions of one part, or the played part alone.",
+        )
+    return best
+
+
+def _likeness(played: Strokes, programmed: Strokes) -> float:
+    """Correlate the sounds of strokes that fall together: 1 for the same, about 0 for others.
+
+    Each band is taken against its mean in its own version, so that kits may differ.
+    """
+    left, right = pairs(played.onset_s, programmed.onset_s)
+    if len(left) < 4:
+        return 0.0
+    first, second = played.sound[left], programmed.sound[right]
+    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    size = np.sqrt((first**2).sum() * (second**2).sum())
+    if min((first**2).mean(), (second**2).mean()) < 1e-4:  # one sound throughout
+        return 1.0
+    return max(0.0, float((first * second).sum() / size))
+
+
+def _overlap(played_s: Floats, programmed_s: Floats) -> float:
+    """Give how much of the shorter one, in time, overlaps with the other."""
+    both = min(played_s[-1], programmed_s[-1]) - max(played_s[0], programmed_s[0])
+    shorter = min(np.ptp(played_s), np.ptp(programmed_s))
+    return float(np.clip(both / max(shorter, 1e-9), 0, 1))
+
+
+def _share(played_s: Floats, programmed_s: Floats) -> float:
+    """Give the share of strokes that have a partner, where the two overlap.
+
+    An overlap of less than a third of the shorter one is none.
+    """
+    low = max(played_s[0], programmed_s[0]) - WITHIN_S
+    high = min(played_s[-1], programmed_s[-1]) + WITHIN_S
+    mine, theirs = (one[(one >= low) & (one <= high)] for one in (played_s, programmed_s))
+    fewest = max(4, min(len(played_s), len(programmed_s)) / 3)
+    if min(len(mine), len(theirs)) < fewest:
+        return 0.0
+    return 2 * len(pairs(mine, theirs)[0]) / (len(mine) + len(theirs))
+
+
+def _offsets(
+    played_s: Floats, programmed_s: Floats, speed: float, *, count: int = 8
+) -> dict[float, float]:
+    """Give the offsets at which most onsets fall together, and how well: a cross-correlation."""
+    rate = 100
+    moved = programmed_s / speed
+    length = int((max(played_s[-1], moved[-1]) + 1) * rate)
+    size = 1 << (2 * length).bit_length()
+    kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2.0) ** 2)
+
+    def train(onset_s: Floats) -> Floats:
+        hit = np.bincount(np.round(onset_s * rate).astype(int).clip(0), minlength=length)
+        return np.convolve(hit.astype(np.float64), kernel, "same")
+
+    first, second = train(played_s), train(moved)
+    together = np.fft.irfft(np.fft.rfft(first, size) * np.fft.rfft(second, size).conj(), size)
+    offsets: dict[float, float] = {}
+    for _ in range(count):
+        top = int(together.argmax())
+        offsets[(top if top < size // 2 else top - size) / rate] = float(together[top])
+        together[max(0, top - 5) : top + 6] = -np.inf
+    return offsets
+
+
+def _refined(played_s: Floats, programmed_s: Floats, speed: float, offset_s: float) -> Alignment:
+    """Fit a line through the onsets that match, from the middle outwards."""
+    slope, at = 1 / speed, offset_s
+    for within_s in (0.1, WITHIN_S, WITHIN_S):
+        left, right = pairs(played_s, slope * programmed_s + at, within_s)
+        if len(left) < 4:
+            return Alignment(speed, offset_s, 0.0, True)
+        x, y = programmed_s[right], played_s[left]
+        slope, at = np.polyfit(x, y, 1)
+        if not 0.4 < slope < 2.5:
+            return Alignment(speed, offset_s, 0.0, True)
+    if abs(slope - 1) < ALIGNED_SPEED:  # one tempo, and a short excerpt to tell it from
+        left, right = pairs(played_s, programmed_s + at)
+        slope, at = 1.0, float(np.median(played_s[left] - programmed_s[right]))
+    share = _share(played_s, slope * programmed_s + at)
+    return Alignment(float(1 / slope), float(at), share, True)
+
+
+def beats_of_score(score: Score, until_tick: int) -> Beats:
+    """Give the beats of a score in any metre, as its tempo and metre say; two at least."""
+    ticks: list[float] = []
+    bar: list[int] = []
+    number: list[int] = []
+    for start, end, top, bottom in meters(score):
+        beat = score.ticks_per_quarter * 4 / bottom
+        before = bar[-1] if bar else 0
+        count = int(max(0, np.ceil((min(end, max(until_tick, beat) + 1) - start) / beat)))
+        ticks += [start + beat * i for i in range(count)]
+        bar += [before + 1 + i // top for i in range(count)]
+        number += [1 + i % top for i in range(count)]
+    return Beats(score.seconds(np.array(ticks)), np.array(bar), np.array(number))
+
+
+def find_beats(
+    onset_s: Floats, loudness: Floats, until_s: float, *, tempo_bpm: float | None = None
+) -> Beats:
+    """Find the beats of strokes that keep one tempo.
+
+    The Fourier transform of the strokes says how well they keep to each rate. A tempo is
+    that of the beats if strokes keep to it, to twice and four times it, or to three times,
+    loud ones above all.
+
+    Parameters
+    ----------
+    onset_s, loudness : float arrays [shape=(n,), ascending onsets]
+    until_s : float [seconds]
+        How far to count.
+    tempo_bpm : float, optional
+        Where it is known, within 2 %.
+
+    Raises
+    ------
+    InputError
+        If there is no such tempo.
+    """
+    if tempo_bpm is None:
+        low, high = SLOWEST_BPM, FASTEST_BPM
+    else:
+        low, high = 0.98 * tempo_bpm, 1.02 * tempo_bpm
+    start = float(onset_s[0]) if len(onset_s) else 0.0
+    rate = 200
+    train = np.bincount(np.round((onset_s - start) * rate).astype(int), loudness, minlength=2)
+    size = 8 << len(train).bit_length()
+    spectrum = np.abs(np.fft.rfft(train, size)) / max(1e-9, float(loudness.sum()))
+
+    def kept(rate_bpm: Floats) -> Floats:
+        """How well strokes keep to a rate: 1 if each is on it, about 0 if they ignore it."""
+        found: Floats = spectrum[np.round(rate_bpm / 60 / rate * size).astype(int)]
+        return found
+
+    tempos = np.arange(low, high, min(0.2, 0.3 * 60 * rate / size))
+    beat, half, quarter, third = (kept(tempos * n) for n in (1, 2, 4, 3))
+    straight = 0.3 * beat + 0.3 * half + 0.4 * quarter
+    # Three times 4/3 of a tempo is four times it, so that three must explain more.
+    shuffled = 0.7 * (0.3 * beat + 0.7 * third)
+    usual = np.exp(-0.5 * (np.log2(tempos / LIKELY_BPM) / LIKELY_OCTAVES) ** 2)
+    best = int((np.maximum(straight, shuffled) * usual).argmax())
+    per_beat = 3 if shuffled[best] > straight[best] else 4
+    grid = float((third if per_beat == 3 else quarter)[best])
+    # What strokes at random would reach at the best of so many tempos.
+    chance = np.sqrt(np.log(len(tempos)) / max(1, len(onset_s)))
+    if len(onset_s) < FEWEST or grid < max(0.3, min(0.8, 1.2 * chance)):
+        if tempo_bpm is None:
+            raise InputError(
+                "No beat can be found in the strokes.",
+                hint="--tempo-bpm 120, or give a MIDI file as the programmed part.",
+            )
+        raise InputError(
+            f"The strokes do not keep to {tempo_bpm:g} bpm.",
+            hint="Cut out a stretch of one tempo, or give a MIDI file as the programmed part.",
+        )
+    step = 60 / float(tempos[best]) / per_beat
+    shift = start + float(np.angle(np.exp(2j * np.pi / step * (onset_s - start)).mean())) / (
+        2 * np.pi / step
+    )
+    # A line through the strokes says the tempo to a hundredth.
+    for _ in range(2):
+        index = np.round((onset_s - shift) / step)
+        step, shift = np.polyfit(index, onset_s, 1)
+    place = np.round((onset_s - shift) / step).astype(int)
+    # Of the steps of a beat, the loudest one is the beat itself.
+    on_beat = int(np.bincount(place % per_beat, loudness, minlength=per_beat).argmax())
+    beat_s = per_beat * step
+    first = shift + on_beat * step
+    first += beat_s * np.ceil((start - step / 2 - first) / beat_s)
+    count = np.arange(max(2, int(np.ceil((until_s - first) / beat_s))))
+    return Beats(first + beat_s * count, count // 4 + 1, count % 4 + 1)
+
+
+def retimed(samples: Samples, onset_s: Floats, target_s: Floats, duration_s: float) -> Samples:
+    """Move the strokes of a sound: cut before each one, and put the slices elsewhere.
+
+    A slice that has no room for its end fades out; nothing is stretched, so that every
+    attack sounds as it did.
+
+    Parameters
+    ----------
+    samples : float32 array [shape=(n,), 22,050 Hz]
+    onset_s, target_s : float arrays [shape=(strokes,), ascending]
+    duration_s : float
+    """
+    out = np.zeros(round(duration_s * RATE), np.float32)
+    lead = round(2 * LEAD_S * RATE)
+    cut = np.append(np.maximum(0, np.round(onset_s * RATE).astype(int) - lead), len(samples))
+    place = np.append(np.round(target_s * RATE).astype(int) - lead, len(out))
+    fade = round(FADE_S * RATE)
+    for i in range(len(onset_s)):
+        room = max(0, place[i + 1] - place[i])
+        piece = samples[cut[i] : min(cut[i + 1], cut[i] + room + fade)].copy()
+        size = min(fade, len(piece))
+        piece[len(piece) - size :] *= np.linspace(1, 0, size, dtype=np.float32)
+        if i:
+            rise = min(fade, lead, len(piece))
+            piece[:rise] *= np.linspace(0, 1, rise, dtype=np.float32)
+        first, last = max(0, -place[i]), min(len(piece), len(out) - place[i])
+        if last > first:
+            out[place[i] + first : place[i] + last] += piece[first:last]
+    return out

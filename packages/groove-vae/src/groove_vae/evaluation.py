@@ -1,0 +1,345 @@
+"""The table of the audio model: what it finds of known changes, on kits it never heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from groove_core import checkpoints
+from groove_core.console import track
+from groove_core.errors import InputError
+from groove_core.values.results import Cell, Estimate, Report
+from groove_vae import kits, pairs
+from groove_vae.frames import bands
+from groove_vae.kits import Hits
+from groove_vae.listening import AROUND, around, frames_of, stroke_divergence
+from groove_vae.model import FeelVAE, Gaussian
+from groove_vae.pairs import KINDS, Strokes
+from groove_vae.performances import Performance, load
+from groove_vae.statistics import auc, bootstrap, spearman
+
+__all__ = ["COLUMNS", "evaluate", "evaluate_model"]
+
+PROGRAMS = (24, 25, 48)
+SYNTHETIC = range(100, 120)
+"""Kits that no training has seen."""
+CHANGE = pairs.Change(
+    timing_ms=(1, 2, 5, 10, 20, 40), dynamics_db=(3, 6, 12, 20), ghost_db=(0, 10, 20), share=0.2
+)
+EXCERPT_S = 40.0
+AUDIBLE_DB = -24.0
+"""Softer strokes, below a quarter of the loudest velocity, are counted apart."""
+FEWEST = 8
+COLUMNS = (
+    "same kit",
+    "another kit",
+    "another, tone left in",
+    "same, every stroke",
+    "another, every stroke",
+    "bands, same kit",
+    "bands, another kit",
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found in one performance; one entry per stroke.
+
+    Parameters
+    ----------
+    strokes : Strokes
+    same, other, kept : float arrays [shape=(n,)]
+        Divergence on the same kit; on another; and there with the tone left in.
+    bands_same, bands_other : float arrays [shape=(n,)]
+        Mean square difference of what the model hears, as a simpler measure.
+    kit, room, shifted : float arrays [shape=(n,)]
+        Of nothing but another kit; another room and level; the whole file 1 ms later.
+    played : float array [shape=(m, 3)]
+        Of each stroke as it was really played, against the grid: divergence, |ms|, |dB|.
+    """
+
+    strokes: Strokes
+    same: Floats
+    other: Floats
+    kept: Floats
+    bands_same: Floats
+    bands_other: Floats
+    kit: Floats
+    room: Floats
+    shifted: Floats
+    played: Floats
+
+
+def evaluate(
+    *, checkpoint: str, data: Path | None, count: int | None, seed: int, device: str
+) -> Report:
+    """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
+    model, _ = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
+    test = [one for one in load("test", None, data=data) if len(one.tick) >= 12]
+    if len(test) < 2:
+        raise InputError(
+            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
+        )
+    return evaluate_model(model, test, count=count, seed=seed)
+
+
+def evaluate_model(
+    model: FeelVAE, test: Sequence[Performance], *, count: int | None = None, seed: int
+) -> Report:
+    """Measure the audio model on performances, with 95 % bootstrap intervals over them.
+
+    Parameters
+    ----------
+    count : int, optional
+        Measure on so many performances, spread evenly; on all when left out.
+    """
+    if count is not None and count < len(test):
+        test = [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
+    unseen = [kits.general_midi(p) for p in PROGRAMS] + [kits.synthetic(s) for s in SYNTHETIC]
+    found = [
+        _measure(model, one, unseen, np.random.default_rng([seed, index]))
+        for index, one in enumerate(track(test, "measuring", total=len(test)))
+    ]
+    found = [one for one in found if len(one.strokes.kind)]
+    if not found:
+        raise InputError("No stroke could be compared.", hint="Give longer performances.")
+    draws = bootstrap(len(found))
+    rows = _found_rows(found, draws)
+    rows += _against_kit_rows(found, draws)
+    medians = {
+        "untouched": [one.same[one.strokes.kind == 0] for one in found],
+        "another room and level": [one.room[one.strokes.kind == 0] for one in found],
+        "the whole file 1 ms later": [one.shifted[one.strokes.kind == 0] for one in found],
+        "another kit": [one.kit[one.strokes.kind == 0] for one in found],
+        "5 ms": [one.same[_is(one, "timing", 5)] for one in found],
+        "6 dB": [one.same[_is(one, "dynamics", 6)] for one in found],
+    }
+    words = ", ".join(
+        f"{name} {np.median(np.concatenate(values)) if sum(map(len, values)) else np.nan:.3f}"
+        for name, values in medians.items()
+    )
+    strokes = sum(len(one.strokes.kind) for one in found)
+    fit = _regression(found, draws)
+    return Report(
+        title=f"groove-vae: {strokes} strokes of {len(found)} held-out performances, unseen kits",
+        columns=("", *COLUMNS),
+        rows=tuple(rows),
+        notes=(
+            "AUC: how often a changed stroke diverges more than an untouched one of any "
+            "performance; 0.5 is chance. Spearman: of divergence and amount.",
+            f"Strokes within {-AUDIBLE_DB:.0f} dB of the loudest hit; every stroke: softer ones, "
+            "too. Ghost notes are between strokes, so far below the loudest hit.",
+            "bands: mean square difference of what the model hears, in place of a model.",
+            "against another kit: changed strokes on one kit beside untouched ones on two.",
+            f"Median D_KL of a stroke, nats: {words}.",
+            *fit[0],
+            "±: the wider side of the 95 % bootstrap interval over performances.",
+        ),
+        data={"regression": fit[1]},
+    )
+
+
+def _measure(
+    model: FeelVAE, one: Performance, unseen: Sequence[kits.Kit], rng: np.random.Generator
+) -> Measured:
+    """Render versions of a performance and compare them."""
+    hits = Hits.of_velocity(one.onset_s, one.drum, one.velocity).between(0, EXCERPT_S)
+    hits = Hits(hits.onset_s + 0.1, hits.drum, hits.level_db)
+    first, second = (unseen[i] for i in rng.choice(len(unseen), 2, replace=False))
+    here, there = rng.integers(2**31, size=2)
+    changed, strokes = pairs.changed(hits, CHANGE, rng)
+    late = Hits(hits.onset_s + 0.001, hits.drum, hits.level_db)
+    grid = _on_grid(hits, one.bpm)
+    duration_s = float(hits.onset_s.max()) + 0.5
+    heard = []
+    for version, kit, room in (
+        (changed, first, here),
+        (hits, first, here),
+        (hits, second, there),
+        (hits, first, there),
+        (late, first, here),
+        (grid, first, here),
+    ):
+        dry = kits.play(version, kit, duration_s)
+        heard.append(bands(torch.from_numpy(kits.room(dry, np.random.default_rng(room)))))
+    with torch.no_grad():
+        whole = model.encode(torch.stack(heard).to(model.log_noise.device))
+    latent = Gaussian(whole.mean.cpu(), whole.scale.cpu())
+    frames = len(heard[0])
+    at = frames_of(strokes.onset_s)
+    inside = ((at >= AROUND) & (at < frames - AROUND)).numpy()
+    strokes, at = strokes[inside], at[inside]
+
+    def score(played: int, programmed: int, *, same_tone: bool) -> Floats:
+        value = stroke_divergence(
+            latent.at(played),
+            latent.at(programmed),
+            heard[programmed],
+            at,
+            same_tone=same_tone,
+        )
+        return value.numpy().astype(np.float64)
+
+    def plain(played: int, programmed: int) -> Floats:
+        square = (heard[played] - heard[programmed]).square().mean(dim=-1)
+        return square[around(at, frames)].mean(dim=-1).numpy().astype(np.float64)
+
+    return Measured(
+        strokes,
+        same=score(0, 1, same_tone=True),
+        other=score(0, 2, same_tone=False),
+        kept=score(0, 2, same_tone=True),
+        bands_same=plain(0, 1),
+        bands_other=plain(0, 2),
+        kit=score(1, 2, same_tone=False),
+        room=score(1, 3, same_tone=True),
+        shifted=score(4, 1, same_tone=True),
+        played=_as_played(hits, grid, latent.at(1), latent.at(5), heard[5]),
+    )
+
+
+def _on_grid(hits: Hits, tempo_bpm: float) -> Hits:
+    """Put hits on sixteenths, each drum at its mean level."""
+    step_s = 15 / tempo_bpm
+    onset_s = 0.1 + step_s * np.round((hits.onset_s - 0.1) / step_s)
+    count = np.bincount(hits.drum, minlength=9)
+    mean = np.bincount(hits.drum, hits.level_db, 9) / np.maximum(count, 1)
+    return Hits(onset_s, hits.drum, mean[hits.drum])
+
+
+def _as_played(
+    hits: Hits, grid: Hits, played: Gaussian, programmed: Gaussian, heard: torch.Tensor
+) -> Floats:
+    """Give divergence, |ms| and |dB| of each stroke of the grid [shape=(n, 3)]."""
+    number = grid.strokes()
+    power = 10 ** (hits.level_db / 10)
+    total = np.bincount(number, power)
+    late_ms = 1000 * np.bincount(number, power * (hits.onset_s - grid.onset_s)) / total
+    even = np.bincount(number, 10 ** (grid.level_db / 10))
+    louder_db = 10 * np.log10(total / even)
+    onset_s = np.zeros(len(total))
+    onset_s[number] = grid.onset_s
+    level_db = 10 * np.log10(total) - float(hits.level_db.max())
+    at = frames_of(onset_s)
+    inside = (at >= AROUND) & (at < len(heard) - AROUND)
+    inside &= torch.from_numpy(level_db >= AUDIBLE_DB)
+    score = stroke_divergence(played, programmed, heard, at[inside], same_tone=True)
+    kept = inside.numpy()
+    return np.stack([score.numpy(), np.abs(late_ms[kept]), np.abs(louder_db[kept])], axis=1)
+
+
+def _is(one: Measured, kind: str, amount: float | None = None) -> npt.NDArray[np.bool_]:
+    """Choose strokes by what was done to them."""
+    chosen: npt.NDArray[np.bool_] = one.strokes.kind == KINDS.index(kind)
+    return chosen if amount is None else chosen & (one.strokes.amount == amount)
+
+
+def _audible(one: Measured) -> npt.NDArray[np.bool_]:
+    loud: npt.NDArray[np.bool_] = one.strokes.level_db >= AUDIBLE_DB
+    return loud | _is(one, "ghost")
+
+
+def _columns(one: Measured) -> list[tuple[Floats, npt.NDArray[np.bool_]]]:
+    """Give the scores of each column, and which strokes count there."""
+    loud, every = _audible(one), np.ones(len(one.same), dtype=bool)
+    return [
+        (one.same, loud),
+        (one.other, loud),
+        (one.kept, loud),
+        (one.same, every),
+        (one.other, every),
+        (one.bands_same, loud),
+        (one.bands_other, loud),
+    ]
+
+
+def _found_rows(found: Sequence[Measured], draws: Floats) -> list[tuple[Cell, ...]]:
+    """Measure how well changes are told from what was not touched, and ordered."""
+    wanted: list[tuple[str, str, float | None]] = [
+        *((f"AUC, {ms} ms", "timing", ms) for ms in CHANGE.timing_ms),
+        *((f"AUC, {db} dB", "dynamics", db) for db in CHANGE.dynamics_db),
+        ("AUC, ghost notes", "ghost", None),
+        *(
+            (f"AUC, ghost notes at {pairs.FAINTEST_DB + db:.0f} dB", "ghost", 1 + db)
+            for db in CHANGE.ghost_db
+        ),
+    ]
+    columns = [_columns(one) for one in found]
+    rows: list[tuple[Cell, ...]] = []
+    for name, kind, amount in wanted:
+        cells = []
+        for column in range(len(COLUMNS)):
+            positive, negative = [], []
+            for one, parts in zip(found, columns, strict=True):
+                score, counts = parts[column]
+                positive.append(score[_is(one, kind, amount) & counts])
+                negative.append(score[_is(one, "untouched") & counts])
+            cells.append(auc(positive, negative, draws))
+        rows.append((name, *cells))
+    for name, kind in (("Spearman with ms", "timing"), ("Spearman with dB", "dynamics")):
+        cells = []
+        for column in range(len(COLUMNS)):
+            score_of, amounts = [], []
+            for one, parts in zip(found, columns, strict=True):
+                score, counts = parts[column]
+                score_of.append(score[_is(one, kind) & counts])
+                amounts.append(one.strokes.amount[_is(one, kind) & counts])
+            cells.append(spearman(score_of, amounts, draws))
+        rows.append((name, *cells))
+    return rows
+
+
+def _against_kit_rows(found: Sequence[Measured], draws: Floats) -> list[tuple[Cell, ...]]:
+    """Measure how often a change outweighs another kit."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, kind, amount in (("5 ms", "timing", 5), ("6 dB", "dynamics", 6)):
+        cells: list[Estimate | None] = [None] * len(COLUMNS)
+        for column, mask in ((0, _audible), (3, None)):
+            positive, negative = [], []
+            for one in found:
+                counts = np.ones(len(one.same), dtype=bool) if mask is None else mask(one)
+                positive.append(one.same[_is(one, kind, amount) & counts])
+                negative.append(one.kit[_is(one, "untouched") & counts])
+            cells[column] = auc(positive, negative, draws)
+        rows.append((f"AUC, {name} against another kit", *cells))
+    return rows
+
+
+def _regression(
+    found: Sequence[Measured], draws: Floats
+) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Explain the divergence of real strokes by how late or early and how loud or soft."""
+    # Sums over each performance of the products of (1, |ms|, |dB|, y), so that a bootstrap
+    # round is a weighted sum and a solution of three equations.
+    out: dict[str, dict[str, float]] = {}
+    words = []
+    for name, root in (("D_KL", False), ("root of D_KL", True)):
+        moments = []
+        for one in found:
+            y = np.sqrt(one.played[:, 0]) if root else one.played[:, 0]
+            design = np.stack([np.ones(len(y)), one.played[:, 1], one.played[:, 2], y], axis=1)
+            moments.append(design.T @ design)
+        rounds = np.tensordot(draws, np.array(moments), axes=1)
+        solved = np.linalg.solve(rounds[:, :3, :3], rounds[:, :3, 3:])[..., 0]
+        total = rounds[:, 3, 3] - rounds[:, 0, 3] ** 2 / rounds[:, 0, 0]
+        left = rounds[:, 3, 3] - (solved * rounds[:, :3, 3]).sum(axis=1)
+        values = {
+            "r2": 1 - left / total,
+            "per_ms": solved[:, 1],
+            "per_db": solved[:, 2],
+        }
+        estimates = {key: Estimate(float(v[0]), *np.quantile(v[1:], [0.025, 0.975]).tolist())
+                     for key, v in values.items()}  # fmt: skip
+        out[name] = {key: one.value for key, one in estimates.items()}
+        words.append(
+            f"Real playing against the grid, {name} on |ms| and |dB| of a stroke: R² "
+            f"{estimates['r2']}, {estimates['per_ms']} per ms and {estimates['per_db']} per dB."
+        )
+    return words, out

@@ -1,0 +1,95 @@
+"""How sure a figure is: bootstrap over performances, in which all their strokes go together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.values.results import Estimate
+
+__all__ = ["auc", "bootstrap", "interval", "spearman", "wilson"]
+
+ROUNDS = 1000
+
+Floats = npt.NDArray[np.float64]
+
+
+def bootstrap(n: int, rounds: int = ROUNDS) -> Floats:
+    """Say how often each of n performances is drawn in each round; first, each once."""
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=rounds)
+    return np.concatenate([np.ones((1, n)), drawn])
+
+
+def interval(rounds: Floats) -> Estimate:
+    """Give the first of the rounds, with the range of 95 % of the others; NaN for none."""
+    known = rounds[np.isfinite(rounds)]
+    if not len(known):
+        return Estimate(math.nan, math.nan, math.nan)
+    low, high = np.quantile(known[1:] if len(known) > 1 else known, [0.025, 0.975])
+    return Estimate(float(rounds[0]), float(low), float(high))
+
+
+def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Estimate:
+    """Give the area under the ROC curve over all performances; ties count half.
+
+    It is the share of pairs in which the positive one scores higher. Counted for each two
+    performances once, every round of the bootstrap is a product.
+
+    Parameters
+    ----------
+    positive, negative : sequences of float arrays
+        Scores, one array per performance.
+    draws : float array [shape=(rounds, performances)]
+        Of `bootstrap`.
+    """
+    n = len(positive)
+    scores = np.concatenate(positive) if n else np.zeros(0)
+    owner = np.repeat(np.arange(n), [len(one) for one in positive])
+    won = np.zeros((n, n))
+    for column, one in enumerate(negative):
+        ordered = np.sort(one)
+        below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+        won[:, column] = np.bincount(owner, below / 2, n)
+    mine = draws @ np.array([len(one) for one in positive], float)
+    theirs = draws @ np.array([len(one) for one in negative], float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return interval(((draws @ won) * draws).sum(axis=1) / (mine * theirs))
+
+
+def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimate:
+    """Give the rank correlation over all performances, with weights for the bootstrap."""
+    owner = np.repeat(np.arange(len(x)), [len(one) for one in x])
+    first, second = np.concatenate(x), np.concatenate(y)
+    if len(first) < 3:
+        return interval(np.full(1, np.nan))
+    rounds = []
+    for weights in draws:
+        w = weights[owner]
+        a, b = _ranks(first, w), _ranks(second, w)
+        a, b = a - np.average(a, weights=w), b - np.average(b, weights=w)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rounds.append((w * a * b).sum() / np.sqrt((w * a * a).sum() * (w * b * b).sum()))
+    return interval(np.array(rounds))
+
+
+def _ranks(values: Floats, weights: Floats) -> Floats:
+    """Give mean ranks, each value counted as often as its weight says."""
+    _, place = np.unique(values, return_inverse=True)
+    count = np.bincount(place, weights)
+    ranks: Floats = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
+
+
+def wilson(right: int, total: int) -> Estimate:
+    """Give a share with its 95 % interval (Wilson's score interval).
+
+    >>> print(wilson(30, 40))
+    0.750 ±0.152
+    """
+    z, share = 1.96, right / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + (z / total / 2) ** 2)
+    return Estimate(share, middle - half, middle + half)

@@ -1,0 +1,389 @@
+"""Training the audio model; the networks are in `groove_vae.model`."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groove_core import checkpoints
+from groove_core.console import is_main_process, note
+from groove_core.errors import InputError, UsageError
+from groove_core.training import Shard, cosine, fit, launch
+from groove_core.values.results import Report
+from groove_vae import kits, pairs
+from groove_vae.cards import card
+from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
+from groove_vae.kits import Hits, Kit
+from groove_vae.listening import frames_of, stroke_divergence
+from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
+from groove_vae.performances import Performance, load
+from groove_vae.twin import active_units
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["FeelTask", "Rendered", "Settings", "collapse", "train"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a training, beside the data and the seed."""
+
+    latent: int = 2
+    hidden: int = 96
+    covariance: Covariance = "diagonal"
+    epochs: int = 60
+    batches: int = 100
+    """Per epoch; every one is rendered anew."""
+    batch_size: int = 10
+    """Segments; each two are versions of the same bars."""
+    frames: int = 1536
+    """Of a segment: 8.9 s."""
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    beta: float = 0.2
+    """Weight of the KL."""
+    free_bits: float = 0.02
+    """Nats per frame and dimension that the KL leaves free."""
+    warm_up: float = 0.2
+    """Share of the training over which beta rises from 0."""
+    rank: float = 5.0
+    """Weight of the ranking term."""
+
+
+PROGRAMS = (0, 8, 16, 40)
+"""Kits of the soundfont to learn from; 24, 25 and 48 are kept for the test."""
+SYNTHETIC = range(100)
+CHANGE = pairs.Change(
+    timing_ms=np.geomspace(1, 40, 60).tolist(),
+    dynamics_db=np.geomspace(2, 20, 60).tolist(),
+    ghost_db=np.linspace(0, 20, 20).tolist(),
+    share=0.25,
+)
+FEWEST_HITS = 8
+# Columns of the rows of a batch: what is heard, what is wanted, and what was changed where.
+_HEARD, _WANTED = slice(0, BANDS), slice(BANDS, BANDS + ENVELOPES)
+_AMOUNT, _KIND, _SAME, COLUMNS = range(BANDS + ENVELOPES, BANDS + ENVELOPES + 4)
+
+
+class Rendered(Sequence[Tensor]):
+    """The batches of an epoch, rendered when they are wanted, one ahead in a thread.
+
+    Each is a Tensor [shape=(segments, frames, columns)], in which every two segments
+    are the played and the programmed version of the same bars.
+    """
+
+    def __init__(self, performances: Sequence[Performance], settings: Settings, seed: int) -> None:
+        self.performances, self.settings, self.seed = performances, settings, seed
+        length = np.array([one.onset_s[-1] for one in performances])
+        self.weight = length / length.sum()
+
+    def __len__(self) -> int:
+        return self.settings.batches
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, index])
+        rows = [row for _ in range(self.settings.batch_size // 2) for row in self._pair(rng)]
+        return torch.stack(rows)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self.__getitem__, 0)
+            for index in range(len(self)):
+                batch = coming.result()
+                if index + 1 < len(self):
+                    coming = ahead.submit(self.__getitem__, index + 1)
+                yield batch
+
+    def _pair(self, rng: np.random.Generator) -> Iterator[Tensor]:
+        """Render two versions of some bars; 4 of 10 times on the same kit."""
+        frames = self.settings.frames
+        duration_s = (frames - 1) * HOP_S + 0.001
+        hits = self._segment(rng, duration_s)
+        played, strokes = pairs.changed(hits, CHANGE, rng)
+        kit = _kit(rng)
+        same = rng.random() < 0.4
+        other = kit if same else _kit(rng)
+        rooms = rng.integers(2**31, size=2)
+        if rng.random() < 0.3:
+            rooms[1] = rooms[0]
+        for version, drums, room in ((played, kit, rooms[0]), (hits, other, rooms[1])):
+            sound = kits.room(kits.play(version, drums, duration_s), np.random.default_rng(room))
+            hiss = 10 ** (-rng.uniform(55, 90) / 20) * float(np.abs(sound).max())
+            sound = sound + hiss * rng.standard_normal(len(sound), np.float32)
+            row = torch.full((frames, COLUMNS), -1.0)
+            row[:, _HEARD] = bands(torch.from_numpy(sound))[:frames]
+            row[:, _WANTED] = torch.from_numpy(envelopes(version, frames))
+            at = frames_of(strokes.onset_s)
+            inside = (at >= 10) & (at < frames - 10)
+            row[at[inside], _AMOUNT] = torch.from_numpy(strokes.amount).float()[inside]
+            row[at[inside], _KIND] = torch.from_numpy(strokes.kind).float()[inside]
+            row[:, _SAME] = float(same)
+            yield row
+
+    def _segment(self, rng: np.random.Generator, duration_s: float) -> Hits:
+        """Take some bars, at another tempo, partly on the grid, with other dynamics."""
+        while True:
+            one = self.performances[int(rng.choice(len(self.performances), p=self.weight))]
+            onset_s = one.onset_s
+            if rng.random() < 0.4:
+                step_s = 15 / one.bpm
+                onset_s = np.round(onset_s / step_s) * step_s
+            onset_s = onset_s * rng.uniform(0.87, 1.15)
+            whole = Hits.of_velocity(onset_s, one.drum, one.velocity)
+            start_s = rng.uniform(0, max(0.01, onset_s[-1] - duration_s))
+            hits = whole.between(start_s, start_s + duration_s)
+            if len(hits) >= FEWEST_HITS:
+                break
+        level_db = hits.level_db * rng.uniform(0.6, 1.2)
+        if rng.random() < 0.3:
+            softer = rng.random(len(hits)) < 0.2
+            level_db = level_db - softer * rng.uniform(0, 12, len(hits))
+        loose_s = rng.normal(0, rng.uniform(0, 0.004), len(hits))
+        return Hits(hits.onset_s + loose_s, hits.drum, np.minimum(level_db, 0))
+
+
+_synthetic = functools.lru_cache(maxsize=128)(kits.synthetic)
+
+
+def _kit(rng: np.random.Generator) -> Kit:
+    """Draw a kit: whole or mixed from several, of the soundfont or synthetic, often varied."""
+    programs = [kits.general_midi(int(p)) for p in rng.choice(PROGRAMS, 3)]
+    made = [_synthetic(int(s)) for s in rng.choice(SYNTHETIC, 2)]
+    draw = rng.random()
+    if draw < 0.25:
+        kit = programs[0]
+    elif draw < 0.4:
+        kit = made[0]
+    else:
+        kit = kits.mixed([*programs, *made], rng)
+    return kits.varied(kit, rng) if rng.random() < 0.7 else kit
+
+
+class FeelTask:
+    """The audio model and how it learns from a batch."""
+
+    def __init__(self, settings: Settings, performances: Sequence[Performance], seed: int) -> None:
+        self.settings, self.performances = settings, performances
+        # The one place where global state is touched: layers are initialised from it.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model = FeelVAE(
+                inputs=BANDS,
+                outputs=ENVELOPES,
+                latent=settings.latent,
+                hidden=settings.hidden,
+                covariance=settings.covariance,
+            )
+        self.modules: dict[str, torch.nn.Module] = {"model": self.model}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "adam": torch.optim.AdamW(
+                self.model.parameters(),
+                lr=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+            )
+        }
+        # What a resumed training must have in common with the interrupted one.
+        content = hashlib.sha256()
+        for one in performances:
+            content.update(one.tick.tobytes() + one.velocity.tobytes())
+        self.config: dict[str, Any] = {**asdict(settings), "performances": content.hexdigest()}
+
+    def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Give the batches of an epoch, none of which was seen before."""
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        return Rendered(self.performances, self.settings, seed)
+
+    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
+        """Learn from one batch."""
+        settings, optimizer = self.settings, self.optimizers["adam"]
+        for group in optimizer.param_groups:
+            rise = min(1.0, done * 20)
+            group["lr"] = settings.learning_rate * rise * cosine(done)
+        noise = shard.randn(*batch.shape[:2], settings.latent)
+        rows = shard(batch)
+        heard, wanted = rows[..., _HEARD], rows[..., _WANTED]
+        mean, scale, made, log_noise = self.modules["model"](heard, noise)
+        latent = Gaussian(mean, scale)
+        loss, surprise, each = elbo(
+            latent,
+            made,
+            wanted,
+            log_noise,
+            beta=settings.beta * min(1.0, done / settings.warm_up),
+            free_bits=settings.free_bits,
+        )
+        ranks = _ranks(latent, rows)
+        optimizer.zero_grad()
+        fabric.backward(loss + settings.rank * ranks)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        optimizer.step()
+        return {
+            "surprise": surprise,
+            "rank": ranks,
+            "kl": each.sum(),
+            "active_units": active_units(latent.mean.flatten(0, 1)).float(),
+            **{f"kl_{i + 1}": one for i, one in enumerate(each)},
+        }
+
+
+def _ranks(latent: Gaussian, rows: Tensor) -> Tensor:
+    """Give the ranking loss of a batch.
+
+    Among pairs on one kit, among pairs on two, and that a changed stroke on one kit
+    diverges more than an untouched one on two.
+    """
+    found: dict[bool, list[tuple[Tensor, Tensor, Tensor]]] = {True: [], False: []}
+    for one in range(0, len(rows), 2):
+        frame = (rows[one, :, _AMOUNT] >= 0).nonzero()[:, 0]
+        same = bool(rows[one, 0, _SAME] > 0)
+        score = stroke_divergence(
+            latent.at(one), latent.at(one + 1), rows[one + 1, :, _HEARD], frame, same_tone=same
+        )
+        found[same].append((score, rows[one, frame, _AMOUNT], rows[one, frame, _KIND]))
+    losses = []
+    groups = {}
+    for same, parts in found.items():
+        if parts:
+            groups[same] = score, amount, kind = [torch.cat(t) for t in zip(*parts, strict=True)]
+            losses.append(rank_loss(score, amount, kind))
+    if len(groups) == 2:
+        (mine, amount, kind), (others, untouched, _) = groups[True], groups[False]
+        # Below 3 ms or dB a change need not outweigh another kit.
+        counts = torch.cat([amount >= 3, untouched == 0])
+        losses.append(
+            rank_loss(
+                torch.cat([mine, others])[counts],
+                torch.cat([amount.clamp(max=1), untouched])[counts],
+                torch.cat([kind, torch.zeros_like(untouched)])[counts],
+            )
+        )
+    return torch.stack(losses).mean()
+
+
+def collapse(
+    model: FeelVAE, performances: Sequence[Performance], settings: Settings
+) -> dict[str, Any]:
+    """Look for posterior collapse: Gaussians that are the same at every moment.
+
+    Returns
+    -------
+    dict
+        ``kl_per_dimension`` in nats per frame, ``active_units``, and ``collapsed``: whether
+        no dimension is active.
+    """
+    batch = Rendered(performances, replace(settings, batches=1), seed=0)[0]
+    with torch.no_grad():
+        latent = model.encode(batch[..., _HEARD].to(model.log_noise.device))
+    active = int(active_units(latent.mean.flatten(0, 1)))
+    if not active:
+        note(
+            f"posterior collapse: none of {model.latent} dimensions is active, so that nothing "
+            "diverges; train with a smaller --beta, or longer"
+        )
+    return {
+        "kl_per_dimension": [round(x, 4) for x in prior_kl(latent).mean(dim=(0, 1)).tolist()],
+        "active_units": active,
+        "collapsed": not active,
+    }
+
+
+def train(
+    wanted: dict[str, Any],
+    folder: Path,
+    *,
+    name: str,
+    data: Path | None,
+    seed: int,
+    device: str,
+    devices: int,
+    strategy: str,
+    resume: bool,
+    restart: bool,
+) -> Report:
+    """Train on the training split, measure on the test split, and store the checkpoint.
+
+    Parameters
+    ----------
+    wanted : dict
+        `Settings` that differ from the usual ones.
+    folder : path
+        Gets the checkpoint; other parameters as for `groove_vae.actions.train`.
+    """
+    from groove_vae.evaluation import evaluate_model
+
+    settings = Settings(**wanted)
+    performances = load(None, None, data=data)
+    learnt = _long_enough([one for one in performances if one.split == "train"])
+    if not learnt:
+        raise InputError(
+            "The training split has no performance of a few bars.",
+            hint="Give a folder with more MIDI files of drums.",
+        )
+    if settings.batch_size % (2 * devices):
+        raise UsageError(
+            f"The batch of {settings.batch_size} cannot be cut into {devices} even parts of pairs.",
+            hint=f"--batch-size {2 * devices * max(1, settings.batch_size // (2 * devices))}",
+        )
+    fabric = launch(device, devices, strategy)
+    seed = fabric.broadcast(seed)
+    task = FeelTask(settings, learnt, seed)
+    history = fit(
+        fabric,
+        task,
+        epochs=settings.epochs,
+        folder=folder,
+        seed=seed,
+        resume=resume,
+        restart=restart,
+    )
+    model = task.model.cpu().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # what is measured is what is stored
+            parameter.copy_(parameter.half().float())
+    held_out = _long_enough([one for one in performances if one.split == "validation"])
+    watch = collapse(model, held_out or learnt, settings)
+    test = _long_enough([one for one in performances if one.split == "test"])
+    if len(test) > 1:
+        report = evaluate_model(model, test, seed=1)
+    else:
+        last = {k: v for k, v in history[-1].items() if k != "epoch"}
+        note("the data is too small to keep a test split: nothing is measured on held-out parts")
+        report = Report(name, ("", *last), ((name, *last.values()),))
+    about = card(
+        asdict(settings), performances, watch, name=name, seed=seed,
+        data=None if data is None else str(data),
+        intended_use="Comparing a played drum part with a programmed one, moment by moment.",
+        limits=LIMITS,
+        paper="arXiv:1312.6114",
+    )  # fmt: skip
+    if is_main_process():
+        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
+        checkpoints.save(folder, model, about, half=True)
+    return replace(
+        report,
+        data={**report.data, "history": history, "posterior": watch, "checkpoint": str(folder)},
+    )
+
+
+LIMITS = (
+    "Drums alone, not in a mix. Learnt from one soundfont and synthetic kits; strokes more "
+    "than 24 dB softer than the loudest are often not heard. With another kit on the "
+    "programmed side what is done to all strokes that sound alike is taken for tone."
+)
+
+
+def _long_enough(performances: Sequence[Performance]) -> list[Performance]:
+    """Leave out what is shorter than a few bars."""
+    return [one for one in performances if len(one.tick) > FEWEST_HITS and one.onset_s[-1] > 3]

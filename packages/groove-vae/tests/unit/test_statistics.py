@@ -1,0 +1,57 @@
+"""AUC and rank correlation with intervals, against the plain definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from groove_vae.statistics import auc, bootstrap, interval, spearman
+
+
+def test_auc_counts_pairs():
+    rng = np.random.default_rng(0)
+    positive = [rng.normal(1, 1, n).round(1) for n in (3, 0, 7)]
+    negative = [rng.normal(0, 1, n).round(1) for n in (4, 5, 2)]
+    one, other = np.concatenate(positive), np.concatenate(negative)
+    wins = (one[:, None] > other).mean() + 0.5 * (one[:, None] == other).mean()
+    found = auc(positive, negative, bootstrap(3))
+    assert found.value == pytest.approx(wins)
+    assert found.low <= found.value <= found.high
+    # a round that draws the first performance twice and the last once
+    drawn = np.array([[1.0, 1, 1], [2, 0, 1]])
+    one = np.concatenate([positive[0], positive[0], positive[2]])
+    other = np.concatenate([negative[0], negative[0], negative[2]])
+    wins = (one[:, None] > other).mean() + 0.5 * (one[:, None] == other).mean()
+    assert auc(positive, negative, drawn).low == pytest.approx(wins)
+
+
+def test_auc_of_noise_is_a_half_and_of_order_one():
+    rng = np.random.default_rng(1)
+    noise = [[rng.normal(size=50) for _ in range(30)] for _ in range(2)]
+    found = auc(*noise, bootstrap(30))
+    assert found.value == pytest.approx(0.5, abs=0.03)
+    assert found.high - found.low < 0.06
+    assert auc([np.array([2.0])], [np.array([1.0])], bootstrap(1)).value == 1
+
+
+def test_nothing_to_compare_is_not_a_number():
+    empty = [np.zeros(0), np.zeros(0)]
+    assert np.isnan(auc(empty, [np.ones(2), np.ones(1)], bootstrap(2)).value)
+    assert np.isnan(spearman(empty, empty, bootstrap(2)).value)
+    assert np.isnan(interval(np.full(5, np.nan)).value)
+
+
+def test_spearman_is_the_correlation_of_ranks():
+    x = np.array([3.0, 1, 4, 1, 5, 9, 2, 6])
+    y = np.array([2.0, 7, 1, 8, 2, 8, 1, 8])
+    found = spearman([x[:3], x[3:]], [y[:3], y[3:]], bootstrap(2))
+
+    def ranks(values):
+        return np.array([(values < v).sum() + ((values == v).sum() + 1) / 2 for v in values])
+
+    assert found.value == pytest.approx(np.corrcoef(ranks(x), ranks(y))[0, 1])
+    # weights count a value as often
+    twice = spearman([x[:3], x[3:]], [y[:3], y[3:]], np.array([[2.0, 1.0]]))
+    long_x, long_y = (np.concatenate([v[:3], v[:3], v[3:]]) for v in (x, y))
+    assert twice.value == pytest.approx(np.corrcoef(ranks(long_x), ranks(long_y))[0, 1])
+    assert spearman([x], [np.exp(x)], bootstrap(1)).value == pytest.approx(1)
