@@ -93,8 +93,18 @@ def sound() -> None:
     figure.savefig(FOLDER / "sound.png", metadata={"Software": None})
 
 
+def comparison() -> None:
+    """Draw where a performance of the Groove MIDI Dataset (CC BY 4.0) leaves the grid."""
+    from groove_vae import compare
+    from groove_vae.performances import load
+
+    path = PACKAGES / "groove-vae/pictures/compare.png"
+    compare(load("test")[0].to_score()).save(path)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    comparison()
     beats()
     latent_map()
     sound()

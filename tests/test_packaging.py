@@ -30,7 +30,8 @@ CARRIED = {
     + [f"weights/{m}/{f}" for m in ("acai", "vae", "ae", "acai16")
        for f in ("card.json", "model.safetensors")],
     "groove_vae": ["py.typed", "data/performances.npz", "data/LICENSE.md",
-                   "weights/symbolic/card.json", "weights/symbolic/model.safetensors"],
+                   "weights/symbolic/card.json", "weights/symbolic/model.safetensors",
+                   "weights/audio/card.json", "weights/audio/model.safetensors"],
 }  # fmt: skip
 SIZES = {"groove_core": 250_000, "drum_space": 8_000_000, "groove_vae": 3_000_000}
 

@@ -13,7 +13,7 @@ from groove_core.testing import check_plugin
 
 def test_contract():
     plugin = check_plugin("groove_vae.plugin")
-    verbs = {"humanize", "quantize", "transfer", "fingerprint", "train", "evaluate"}
+    verbs = {"compare", "humanize", "quantize", "transfer", "fingerprint", "train", "evaluate"}
     assert verbs <= set(plugin.actions)
     assert [dataset.name for dataset in plugin.datasets] == ["groove-midi-performances"]
 
@@ -38,11 +38,14 @@ def test_import_is_light():
     assert out.stdout.strip() == "False"
 
 
-def test_the_shipped_twin_is_whole_and_small():
-    [stored] = [s for s in checkpoints.available("groove-vae") if s.name == "symbolic"]
-    card = checkpoints.verify(stored.path)
-    assert stored.origin == "packaged"
-    assert card["name"] == "symbolic"
-    assert (stored.path / checkpoints.WEIGHTS).stat().st_size < 3e6
-    assert card["posterior"]["collapsed"] is False
-    assert "timing MAE, ms" in card["metrics"]["report"]["columns"]
+def test_the_shipped_models_are_whole_and_small():
+    stored = {s.name: s for s in checkpoints.available("groove-vae")}
+    assert stored.keys() == {"audio", "symbolic"}
+    for name, one in stored.items():
+        card = checkpoints.verify(one.path)
+        assert one.origin == "packaged"
+        assert card["name"] == name
+        assert (one.path / checkpoints.WEIGHTS).stat().st_size < 3e6
+        assert card["posterior"]["collapsed"] is False
+        column = {"audio": "another kit", "symbolic": "timing MAE, ms"}[name]
+        assert column in card["metrics"]["report"]["columns"]

@@ -125,6 +125,10 @@ def test_a_parameter_may_take_several_kinds_of_value(tmp_path):
 
     played, other = params = describe(compare)
     assert (played.required, other.optional) == (True, True)
+    # before the *, so that it is an argument, which may be left out
+    assert (played.is_argument, other.is_argument, other.required) == (True, True, False)
+    assert other.flag == "OTHER"
+    assert bind(params, {"played": ROCK}) == {"played": ROCK}
     sound = Audio(np.zeros(9), 8000)
     for value, names in ((sound, ("a.wav", "a.json")), (ROCK, ("b.mid", "b.json"))):
         assert bind(params, {"played": value})["played"] is value

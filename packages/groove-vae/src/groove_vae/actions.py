@@ -223,6 +223,9 @@ def compare(
         Literal["auto", "same", "other"],
         Opt("whether both sound alike; if not, what the sound changes is taken out"),
     ] = "auto",
+    align: Annotated[
+        bool, Opt("find tempo and start of the programmed part; else both begin together")
+    ] = True,
     kit: Annotated[
         int, Opt("General MIDI kit that MIDI files are played on: 0 standard", min=0, max=127)
     ] = 0,
@@ -282,6 +285,7 @@ def compare(
         second,
         measure=measure,
         tempo_bpm=tempo_bpm,
+        aligned=not align,
         same_tone={"auto": None, "same": True, "other": False}[tone],
         raw_seed=draw_seed(seed) if raw else None,
     )

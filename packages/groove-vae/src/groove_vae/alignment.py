@@ -30,8 +30,9 @@ ALIGNED_S, ALIGNED_SPEED = 0.06, 5e-4
 is feel."""
 AS_IS = 0.05
 """Files are left where they are unless so much more can be made to fall together."""
-ALIKE = 0.35
-"""The least correlation of what falls together."""
+MOST = 0.75
+ALIKE, SURELY_ALIKE = 0.35, 0.5
+"""The least correlation of the sounds of what falls together."""
 ENOUGH = 0.45
 """How much of the way from what parts share by chance to all of their strokes."""
 SLOWEST_BPM, FASTEST_BPM = 40.0, 240.0
@@ -188,17 +189,21 @@ def align(played: Strokes, programmed: Strokes) -> Alignment:
     # By irrational steps, which no pulse keeps to.
     shifts = (np.arange(1, 14) * 0.618034) % 1 - 0.5
     chance = float(np.mean([_share(played_s, placed + shift) for shift in shifts]))
-    if best.matched < chance + ENOUGH * (1 - chance):
+    likeness = _likeness(played, replace(programmed, onset_s=placed))
+    # Of dense parts most strokes fall together by chance; then what they sound like decides.
+    enough = chance + ENOUGH * (1 - chance)
+    if best is as_is:  # files that begin together are hardly strangers
+        enough = min(enough, MOST)
+    if best.matched < enough and likeness < SURELY_ALIKE:
         raise InputError(
             f"The two parts do not agree: at best {100 * best.matched:.0f} % of their strokes "
             "fall together.",
-            hint="Give two versions of one part, or the played part alone.",
+            hint="Give two versions of one part; --no-align if they begin together.",
         )
-    likeness = _likeness(played, replace(programmed, onset_s=placed))
     if likeness < ALIKE:
         raise InputError(
             "The two parts keep one time, but what is hit then does not sound alike.",
-            hint="Give two versions of one part, or the played part alone.",
+            hint="Give two versions of one part; --no-align if they begin together.",
         )
     return best
 
@@ -214,8 +219,8 @@ def _likeness(played: Strokes, programmed: Strokes) -> float:
     first, second = played.sound[left], programmed.sound[right]
     first, second = first - first.mean(axis=0), second - second.mean(axis=0)
     size = np.sqrt((first**2).sum() * (second**2).sum())
-    if min((first**2).mean(), (second**2).mean()) < 1e-4:  # one sound throughout
-        return 1.0
+    if min((first**2).mean(), (second**2).mean()) < 1e-4:
+        return ALIKE  # one sound throughout says nothing
     return max(0.0, float((first * second).sum() / size))
 
 

@@ -42,7 +42,7 @@ __all__ = [
     "rank_loss",
 ]
 
-MIN_SIGMA = 0.1
+MIN_SIGMA = 0.2
 """Below it divergences would explode; means are of the order of 1."""
 
 Covariance = Literal["diagonal", "full"]
@@ -273,7 +273,10 @@ def elbo(
 
 
 def rank_loss(divergences: Tensor, change: Tensor, kind: Tensor) -> Tensor:
-    """Ask that what was changed more diverges more: RankNet over all pairs of strokes.
+    """Ask that what was changed more diverges more: RankNet over pairs of strokes.
+
+    Half of it asks that what was changed is told from what was not, half that amounts are
+    in order; of the former there are far more pairs.
 
     Parameters
     ----------
@@ -284,7 +287,8 @@ def rank_loss(divergences: Tensor, change: Tensor, kind: Tensor) -> Tensor:
         What was changed: amounts are compared within a kind, and with 0 in any.
     """
     score = divergences.clamp_min(1e-6).log()
-    comparable = (kind[:, None] == kind) | (change == 0)
-    more = comparable & (change[:, None] > 1.2 * change)
     lost = F.softplus(score - score[:, None])
-    return (lost * more).sum() / more.sum().clamp(min=1)
+    found = (change[:, None] > 0) & (change == 0)
+    ordered = (kind[:, None] == kind) & (change > 0) & (change[:, None] > 1.2 * change)
+    parts = [lost[pairs].mean() for pairs in (found, ordered) if pairs.any()]
+    return torch.stack(parts).mean() if parts else 0 * score.sum()

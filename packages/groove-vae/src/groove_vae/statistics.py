@@ -68,6 +68,8 @@ def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimat
     rounds = []
     for weights in draws:
         w = weights[owner]
+        if not w.any():
+            continue
         a, b = _ranks(first, w), _ranks(second, w)
         a, b = a - np.average(a, weights=w), b - np.average(b, weights=w)
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -202,6 +202,7 @@ def compare_versions(
     measure: Measure = "kl",
     tempo_bpm: float | None = None,
     same_tone: bool | None = None,
+    aligned: bool = False,
     raw_seed: int | None = None,
 ) -> Comparison:
     """Compare two versions of a part, or a recording with its own quantized version.
@@ -213,6 +214,8 @@ def compare_versions(
     same_tone : bool, optional
         Whether both sound the same, so that any difference counts; told from where they
         come when left out.
+    aligned : bool
+        Whether both begin together at one tempo.
     raw_seed : int, optional
         Compare sample by sample, as `groove_vae.raw` does.
 
@@ -232,7 +235,7 @@ def compare_versions(
     else:
         other = listen(model, programmed.samples)
         other_s = _strokes(programmed, other)
-        if not programmed.follows:
+        if not (programmed.follows or aligned):
             alignment = align(_loud(played, heard), _loud(programmed, other))
         if alignment.moved:
             programmed = _moved(programmed, other_s, alignment, played.duration_s)

@@ -8,8 +8,13 @@ import shutil
 import numpy as np
 import pytest
 
+from groove_core.values.audio import Audio
 from groove_core.values.score import Score, Track
+from groove_vae import kits, versions
+from groove_vae.comparison import Comparison
 from groove_vae.performances import load
+
+KIT = kits.general_midi(24)
 
 
 @pytest.fixture
@@ -30,6 +35,26 @@ def test_humanize_and_again(groove, beat):
     before, after = Score.read(grid), Score.from_json(document["result"])
     assert len(before.tracks[0].notes) == len(after.tracks[0].notes)
     assert before != after
+
+
+def test_compare_sound_with_notes(groove, beat):
+    played = load("test")[0].to_score()
+    sound = Audio(kits.play(versions.of_score(played, "", KIT).hits, KIT, 29.0), kits.RATE)
+    sound.save(beat / "played.flac")
+    result = groove("compare", "played.flac", "beat.mid", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    assert "most different strokes" in result.stdout
+    assert {path.name for path in (beat / "o").iterdir()} == {
+        "compare.csv", "compare.json", "compare.png", "result.json",
+    }  # fmt: skip
+    found = Comparison.read(beat / "o/compare.json")
+    assert found.about["tempo_bpm"] == 138
+    alone = groove("compare", "beat.mid", "--json")
+    assert alone.returncode == 0, alone.stderr
+    document = json.loads(alone.stdout)
+    assert document["checkpoint"]["name"] == "audio"
+    assert document["options"]["programmed"] is None
+    assert groove("compare", "beat.mid", "--json").stdout == alone.stdout
 
 
 def test_transfer(groove, beat):
@@ -69,6 +94,19 @@ def test_fingerprint_of_a_folder(groove, beat):
         (["train", "--name", "../evil"], 2, "cannot be called"),
         (["train", "--resume"], 2, "no training to resume"),
         (["evaluate", "--data", "one"], 4, "no test split"),
+        (["evaluate", "--model", "symbolic", "--data", "one"], 4, "no test split"),
+        (["train", "--latent", "9"], 2, "at most 8 dimensions"),
+        (["compare", "nowhere.wav"], 4, "does not exist"),
+        (["compare", "text.wav"], 4, "text.wav"),
+        (["compare", "empty.wav"], 4, "empty.wav"),
+        (["compare", "silent.wav"], 4, "played part is silent"),
+        (["compare", "tone.wav"], 4, "No drums can be heard"),
+        (["compare", "piano.mid"], 4, "has no drums"),
+        (["compare", "beat.mid", "silent.wav"], 4, "programmed part is silent"),
+        (["compare", "beat.mid", "--measure", "cosine"], 2, "must be one of"),
+        (["compare", "beat.mid", "--kit", "200"], 2, "at most 127"),
+        (["compare", "beat.mid", "--raw"], 4, "sample by sample"),
+        (["compare", "beat.mid", "--checkpoint", "symbolic"], 5, "is for the model"),
     ],
 )
 def test_bad_input(groove, beat, arguments, code, message):
@@ -76,6 +114,10 @@ def test_bad_input(groove, beat, arguments, code, message):
     Score((Track(np.array([[0, 9, 60, 90]])),)).save(beat / "piano.mid")
     waltz = Track(np.array([[0, 9, 36, 90]]), is_drum=True)
     Score((waltz,), time_signatures=np.array([[0, 3, 4]])).save(beat / "waltz.mid")
+    Audio(np.zeros(22_050), 22_050).save(beat / "silent.wav")
+    Audio(0.5 * np.sin(np.arange(90_000) * 0.1), 22_050).save(beat / "tone.wav")
+    (beat / "text.wav").write_text("no sound")
+    (beat / "empty.wav").touch()
     (beat / "one").mkdir()
     shutil.copy(beat / "beat.mid", beat / "one")
     before = set(beat.rglob("*"))
@@ -90,8 +132,8 @@ def test_bad_input(groove, beat, arguments, code, message):
 
 
 def test_train_resume_and_use(groove, folder, tmp_path):
-    train = ("train", "--data", str(folder), "--epochs", "2", "--batch-size", "8",
-             "--latent", "4", "--device", "cpu")  # fmt: skip
+    train = ("train", "--model", "symbolic", "--data", str(folder), "--epochs", "2",
+             "--batch-size", "8", "--latent", "4", "--device", "cpu")  # fmt: skip
     result = groove(*train, "--json", OMP_NUM_THREADS="1")
     assert result.returncode == 0, result.stderr
     data = json.loads(result.stdout)["result"]["data"]

@@ -65,7 +65,7 @@ def test_unrelated_parts_are_refused():
     first, second = (np.sort(rng.uniform(0, 40, 120)) for _ in range(2))
     with pytest.raises(InputError, match="do not agree") as caught:
         align(*like(first, second))
-    assert "the played part alone" in caught.value.hint
+    assert "--no-align" in caught.value.hint
 
 
 def test_sounds_tell_where_time_does_not():

@@ -211,6 +211,8 @@ def test_parts_without_a_beat_or_in_common(monkeypatch):
     assert "--tempo-bpm" in caught.value.hint
     with pytest.raises(InputError, match="do not agree"):
         compare(*loose)
+    with pytest.raises(InputError, match="No beat"):
+        compare(*loose, align=False)
     with pytest.raises(InputError, match="a few|are enough"):
         compare(sound(rock()), sound(rock()), raw=True)
     monkeypatch.setattr("groove_vae.versions.MAX_S", 5.0)

@@ -10,8 +10,9 @@ from groove_core.values.score import Score, Track
 from groove_vae import fingerprint, quantize, transfer
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of
 from groove_vae.performances import load
+from groove_vae.statistics import wilson
 from groove_vae.symbolic import Part
-from groove_vae.twin_evaluation import drummers_named, wilson
+from groove_vae.twin_evaluation import drummers_named
 
 
 def drums(*notes, **more) -> Score:

@@ -1,0 +1,118 @@
+"""The audio model of groove-vae: an epoch against a loop over frames, and comparing long parts.
+
+    python benchmarks/feel.py
+    python benchmarks/feel.py --minutes 30
+
+The peer is what one writes first: an LSTM cell called for each frame, in each direction,
+with the same weights. See `pairs` for how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from pairs import pair, show
+from torch import Tensor
+
+from groove_core.training import fit, launch
+from groove_core.values.audio import Audio
+from groove_vae import compare, kits
+from groove_vae.kits import RATE, Hits
+from groove_vae.performances import load
+from groove_vae.training import FeelTask, Rendered, Settings
+
+
+class Loop(torch.nn.Module):
+    """A bidirectional LSTM as a Python loop over frames."""
+
+    def __init__(self, lstm: torch.nn.LSTM) -> None:
+        super().__init__()
+        self.cells = torch.nn.ModuleList()
+        for suffix in ("", "_reverse"):
+            cell = torch.nn.LSTMCell(lstm.input_size, lstm.hidden_size)
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(cell, name).data.copy_(getattr(lstm, f"{name}_l0{suffix}").data)
+            self.cells.append(cell)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, None]:
+        """Give the states of frames [shape=(n, frames, inputs)]."""
+        sides = []
+        for cell, order in zip(self.cells, (1, -1), strict=True):
+            state, states = None, []
+            for frame in frames.unbind(dim=1)[::order]:
+                state = cell(frame, state)
+                states.append(state[0])
+            sides.append(torch.stack(states[::order], dim=1))
+        return torch.cat(sides, dim=-1), None
+
+
+def epoch(steps: int, rounds: int) -> dict:
+    """Time steps of a training; the batches, which both need, are rendered before."""
+    settings = Settings(batches=steps, epochs=1)
+    performances = load("train")[:50]
+    batches = list(Rendered(performances, settings, seed=0))
+    results: dict[str, float] = {}
+
+    def trained(name: str, *, loop: bool) -> None:
+        task = FeelTask(settings, performances, seed=0)
+        if loop:
+            task.model.lstm = Loop(task.model.lstm)
+            parameters = task.model.parameters()
+            task.optimizers["adam"] = torch.optim.AdamW(parameters, lr=settings.learning_rate)
+        task.batches = lambda generator: batches
+        with TemporaryDirectory() as folder:
+            [line] = fit(launch("cpu"), task, epochs=1, folder=Path(folder), seed=0)
+        results[name] = line["surprise"]
+
+    row = pair(
+        f"feel: {steps} training steps / a loop over frames",
+        lambda: trained("ours", loop=False),
+        lambda: trained("loop", loop=True),
+        rounds,
+    )
+    # Both learn the same: the same weights, batches and noise.
+    assert abs(results["ours"] - results["loop"]) < 1e-3
+    return {**row, "times_faster": round(1 / row["ratio"], 1)}
+
+
+def long_part(minutes: float) -> dict:
+    """Time comparing two recordings of a long part on two kits, from the samples on."""
+    whole = max(load(None), key=lambda one: one.onset_s[-1])
+    bar_s = 240 / whole.bpm
+    length_s = bar_s * np.ceil(whole.onset_s[-1] / bar_s)
+    onset_s = np.concatenate([whole.onset_s + i * length_s for i in range(20)])
+    drum, velocity = np.tile(whole.drum, 20), np.tile(whole.velocity, 20)
+    hits = Hits.of_velocity(onset_s, drum, velocity).between(0, 60 * minutes)
+    sounds = [
+        Audio(kits.play(hits, kits.general_midi(kit), 60 * minutes) / 4, RATE) for kit in (0, 25)
+    ]
+    compare(load("test")[0].to_score())  # imports and the checkpoint
+    start = time.perf_counter()
+    found = compare(*sounds, tempo_bpm=whole.bpm)
+    seconds = time.perf_counter() - start
+    return {
+        "name": f"feel: comparing {minutes:g} minutes of two recordings",
+        "ours_s": round(seconds, 2),
+        "share_of_duration": round(seconds / (60 * minutes), 4),
+        "strokes": len(found.strokes),
+    }
+
+
+def main() -> None:
+    """Run the benchmarks and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    show([epoch(options.steps, options.rounds), long_part(options.minutes)], as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

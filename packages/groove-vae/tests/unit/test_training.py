@@ -1,0 +1,137 @@
+"""Training the audio model: it learns, resumes exactly, and tells when it has collapsed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from groove_core import checkpoints
+from groove_core.errors import InputError, UsageError
+from groove_core.training import fit, launch
+from groove_vae import compare
+from groove_vae.model import FeelVAE
+from groove_vae.performances import load
+from groove_vae.training import FeelTask, Rendered, Settings, collapse, train
+
+SMALL = {"hidden": 16, "frames": 400, "batch_size": 4, "batches": 20, "epochs": 3}
+SOME = load("train")[:8]
+ABOUT = {"name": "x", "seed": 1, "device": "cpu", "devices": 1, "strategy": "auto",
+         "resume": False, "restart": False}  # fmt: skip
+
+
+class Same(FeelTask):
+    """Learns one batch by heart."""
+
+    def batches(self, generator: torch.Generator) -> list[torch.Tensor]:
+        batch = Rendered(self.performances, self.settings, seed=0)[0]
+        return [batch] * self.settings.batches
+
+
+def test_a_tiny_model_overfits_one_batch(tmp_path, capsys):
+    by_heart = {"epochs": 20, "learning_rate": 0.01, "beta": 0.01, "rank": 1.0}
+    settings = Settings(**{**SMALL, **by_heart})
+    task = Same(settings, SOME, seed=0)
+    history = fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path, seed=0)
+    # From 1.5 nats a frame; 0 is a spread of 0.24 in both envelopes.
+    assert history[0]["surprise"] > 1
+    assert history[-1]["surprise"] < 0.3
+    # chance is log 2
+    assert history[-1]["rank"] < 0.35
+    assert history[-1]["active_units"] >= 1
+    watch = collapse(task.model, SOME, settings)
+    assert not watch["collapsed"]
+    assert "collapse" not in capsys.readouterr().err
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"kl", "kl_1", "kl_2", "active_units", "rank", "surprise"} <= line.keys()
+
+
+def test_the_alarm_fires_when_the_posterior_collapses(tmp_path, capsys):
+    settings = Settings(**{**SMALL, "beta": 1000.0, "free_bits": 0.0, "rank": 0.0})
+    task = Same(settings, SOME, seed=0)
+    history = fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path, seed=0)
+    watch = collapse(task.model, SOME, settings)
+    assert watch["collapsed"]
+    assert watch["active_units"] == 0
+    assert max(watch["kl_per_dimension"]) < 0.01
+    assert history[-1]["active_units"] == 0
+    assert "posterior collapse: none of 2" in capsys.readouterr().err
+
+
+def test_batches_are_pairs_and_come_again():
+    settings = Settings(**{**SMALL, "batches": 2})
+    first, second = (list(Rendered(SOME, settings, seed=3)) for _ in range(2))
+    assert len(first) == 2
+    for one, other in zip(first, second, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert not torch.equal(first[0], first[1])
+    batch = first[0]
+    assert batch.shape[:2] == (4, 400)
+    # what is marked is marked in both versions, and something was changed
+    torch.testing.assert_close(batch[::2, :, -3:], batch[1::2, :, -3:])
+    assert (batch[:, :, -3] > 0).any()
+    assert (batch[:, :, -3] == 0).any()
+
+
+def test_training_resumes_exactly_and_is_used(folder, tmp_path):
+    small = {**SMALL, "batches": 3, "epochs": 2}
+    whole = train(small, tmp_path / "whole", data=folder, **ABOUT)
+    assert whole.data["posterior"]["active_units"] in (0, 1, 2)
+
+    weights = (tmp_path / "whole/model.safetensors").read_bytes()
+    with pytest.raises(UsageError, match="already holds"):
+        train(small, tmp_path / "whole", data=folder, **ABOUT)
+    again = train(small, tmp_path / "whole", data=folder, **{**ABOUT, "resume": True})
+    assert (tmp_path / "whole/model.safetensors").read_bytes() == weights
+    assert again.rows == whole.rows
+    model, card = checkpoints.load("groove-vae", tmp_path / "whole", FeelVAE)
+    assert model.latent == 2
+    assert card["training"]["hidden"] == 16
+    score = load("test")[0].to_score()
+    assert len(compare(score, checkpoint=str(tmp_path / "whole")).strokes) > 100
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path):
+    settings = Settings(**{**SMALL, "batches": 2, "epochs": 3})
+
+    def run(name: str, epochs: int, *, resume: bool = False) -> dict[str, torch.Tensor]:
+        task = FeelTask(settings, SOME, seed=2)
+        if epochs < settings.epochs:
+            step, count = task.step, 0
+
+            def interrupted(*args: object) -> dict[str, torch.Tensor]:
+                nonlocal count
+                count += 1
+                if count > epochs * settings.batches:
+                    raise KeyboardInterrupt
+                return step(*args)
+
+            task.step = interrupted
+        fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path / name, seed=2,
+            resume=resume)  # fmt: skip
+        return task.model.state_dict()
+
+    whole = run("whole", 3)
+    with pytest.raises(KeyboardInterrupt):
+        run("broken", 1)
+    again = run("broken", 3, resume=True)
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
+
+
+def test_settings_that_cannot_be(folder, tmp_path):
+    with pytest.raises(UsageError, match="even parts of pairs"):
+        train({"batch_size": 6}, tmp_path, data=folder, **{**ABOUT, "devices": 2})
+    (tmp_path / "few").mkdir()
+    load("test")[0].to_score().save(tmp_path / "few/0.mid")
+    with pytest.raises(InputError, match="no performance of a few bars|no drum performance"):
+        train({}, tmp_path / "out", data=tmp_path / "few", **ABOUT)
+
+
+def test_up_to_eight_dimensions_with_full_covariance(tmp_path):
+    settings = Settings(**{**SMALL, "latent": 8, "covariance": "full", "batches": 1, "epochs": 1})
+    task = FeelTask(settings, SOME, seed=0)
+    [line] = fit(launch("cpu"), task, epochs=1, folder=tmp_path, seed=0)
+    assert {f"kl_{i}" for i in range(1, 9)} <= line.keys()
+    assert not task.model.encode(torch.zeros(1, 9, 44)).is_diagonal
