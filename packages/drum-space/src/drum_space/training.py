@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,9 @@ from drum_space.model import (
     reconstruction,
     vae_kl,
 )
-from groove_core import checkpoints
-from groove_core.console import is_main_process, note
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, launch
+from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
@@ -178,11 +177,9 @@ def train_model(
         resume=resume,
         restart=restart,
     )
-    model = task.model.cpu().eval()
+    model = rounded(task.model)
     note("fitting the prior and the thresholds")
     with torch.no_grad():
-        for parameter in model.parameters():  # what is measured is what is stored
-            parameter.copy_(parameter.half().float())
         model.calibrate(hits, seed=seed)
         for buffer in model.buffers():
             buffer.copy_(buffer.half().float())
@@ -233,20 +230,10 @@ def save_measured(
     if len(patterns.part("test")) > 1:
         report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
     else:
-        last = {k: v for k, v in history[-1].items() if k != "epoch"}
-        note("the data is too small to keep a test split: nothing is measured on held-out beats")
-        report = Report("", ("", *last), ((name, *last.values()),))
+        report = last_losses(name, history)
     about = card(settings, patterns, name=name, seed=seed, data=data)
-    if is_main_process():
-        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
-        checkpoints.save(folder, network, about, half=True)
-    return Report(
-        f"{name}, {settings.epochs} epochs on {len(patterns.part('train'))} patterns",
-        report.columns,
-        report.rows,
-        report.notes,
-        {**report.data, "history": history, "checkpoint": str(folder)},
-    )
+    title = f"{name}, {settings.epochs} epochs on {len(patterns.part('train'))} patterns"
+    return replace(store(folder, network, about, report, history=history), title=title)
 
 
 def _license(data: str) -> str:

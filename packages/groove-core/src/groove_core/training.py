@@ -13,19 +13,32 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
-from groove_core.console import note, track
+from groove_core import checkpoints
+from groove_core.console import is_main_process, note, track
 from groove_core.errors import DeviceError, InputError, UsageError
 from groove_core.files import atomic_path, write_text
+from groove_core.values.results import Report
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Shard", "Task", "cosine", "epoch_generator", "fit", "launch"]
+__all__ = [
+    "Shard",
+    "Task",
+    "cosine",
+    "epoch_generator",
+    "fit",
+    "last_losses",
+    "launch",
+    "rounded",
+    "store",
+]
 
 STATE = "state.safetensors"
 STORE_EVERY_S = 2.0
@@ -257,3 +270,45 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
                 state[int(index)][slot] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
     return [json.loads(line) for line in metadata["history"].splitlines()]
+
+
+M = TypeVar("M", bound=torch.nn.Module)
+
+
+def rounded(model: M) -> M:
+    """Bring a trained network to the CPU and round it to the 16 bits in which it is stored.
+
+    So what is measured is what is stored.
+    """
+    model = model.cpu().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half().float())
+    return model
+
+
+def last_losses(name: str, history: Sequence[dict[str, float]]) -> Report:
+    """Report the losses of the last epoch, where data is too small to measure on."""
+    last = {key: value for key, value in history[-1].items() if key != "epoch"}
+    note("the data is too small to keep a test split: nothing is measured on held-out data")
+    return Report(name, ("", *last), ((name, *last.values()),))
+
+
+def store(
+    folder: Path, model: torch.nn.Module, card: dict[str, Any], report: Report, **more: Any
+) -> Report:
+    """Write the checkpoint of a network that was measured, and give its report.
+
+    Parameters
+    ----------
+    card : dict
+        What it says beyond its metrics.
+    report : Report
+        On the test split, with seed 1.
+    **more
+        Further JSON for the report.
+    """
+    if is_main_process():
+        metrics = {"split": "test", "seed": 1, "report": report.to_json()}
+        checkpoints.save(folder, model, {**card, "metrics": metrics}, half=True)
+    return replace(report, data={**report.data, **more, "checkpoint": str(folder)})

@@ -42,9 +42,6 @@ __all__ = [
     "rank_loss",
 ]
 
-MIN_SIGMA = 0.2
-"""Below it divergences would explode; means are of the order of 1."""
-
 Covariance = Literal["diagonal", "full"]
 Measure = Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"]
 MEASURES: tuple[Measure, ...] = ("kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein")
@@ -164,6 +161,9 @@ class FeelVAE(nn.Module):
         Taps of the two convolutions before the LSTM; 0 for none.
     bidirectional : bool
     covariance : {"diagonal", "full"}
+    min_sigma : float
+        Least standard deviation. Below it divergences would explode; means are of the order
+        of 1.
     """
 
     def __init__(
@@ -176,6 +176,7 @@ class FeelVAE(nn.Module):
         context: int = 5,
         bidirectional: bool = True,
         covariance: Covariance = "diagonal",
+        min_sigma: float = 0.2,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
@@ -186,8 +187,9 @@ class FeelVAE(nn.Module):
             "context": context,
             "bidirectional": bidirectional,
             "covariance": covariance,
+            "min_sigma": min_sigma,
         }
-        self.latent, self.covariance = latent, covariance
+        self.latent, self.covariance, self.min_sigma = latent, covariance, min_sigma
         layers: list[nn.Module] = []
         for size in (inputs, hidden) if context else ():
             layers += [nn.Conv1d(size, hidden, context, padding=context // 2), nn.GELU()]
@@ -209,7 +211,7 @@ class FeelVAE(nn.Module):
         mean, diagonal, below = out.split(
             [self.latent, self.latent, out.shape[-1] - 2 * self.latent], dim=-1
         )
-        scale = F.softplus(diagonal) + MIN_SIGMA
+        scale = F.softplus(diagonal) + self.min_sigma
         if self.covariance == "full":
             rows, columns = torch.tril_indices(self.latent, self.latent, offset=-1)
             whole = torch.diag_embed(scale)

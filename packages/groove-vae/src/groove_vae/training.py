@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groove_core import checkpoints
-from groove_core.console import is_main_process, note
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, launch
+from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
 from groove_core.values.results import Report
 from groove_vae import kits, pairs
 from groove_vae.cards import card
@@ -348,19 +347,11 @@ def train(
         resume=resume,
         restart=restart,
     )
-    model = task.model.cpu().eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # what is measured is what is stored
-            parameter.copy_(parameter.half().float())
+    model = rounded(task.model)
     held_out = _long_enough([one for one in performances if one.split == "validation"])
     watch = collapse(model, held_out or learnt, settings)
     test = _long_enough([one for one in performances if one.split == "test"])
-    if len(test) > 1:
-        report = evaluate_model(model, test, seed=1)
-    else:
-        last = {k: v for k, v in history[-1].items() if k != "epoch"}
-        note("the data is too small to keep a test split: nothing is measured on held-out parts")
-        report = Report(name, ("", *last), ((name, *last.values()),))
+    report = evaluate_model(model, test, seed=1) if len(test) > 1 else last_losses(name, history)
     about = card(
         asdict(settings), performances, watch, name=name, seed=seed,
         data=None if data is None else str(data),
@@ -368,13 +359,7 @@ def train(
         limits=LIMITS,
         paper="arXiv:1312.6114",
     )  # fmt: skip
-    if is_main_process():
-        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
-        checkpoints.save(folder, model, about, half=True)
-    return replace(
-        report,
-        data={**report.data, "history": history, "posterior": watch, "checkpoint": str(folder)},
-    )
+    return store(folder, model, about, report, history=history, posterior=watch)
 
 
 LIMITS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groove_core import checkpoints
-from groove_core.console import is_main_process, note
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, launch
+from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
 from groove_core.values.results import Report
 from groove_vae.cards import card
 from groove_vae.performances import Performance, load
@@ -276,10 +275,7 @@ def train(
         resume=resume,
         restart=restart,
     )
-    model = task.model.cpu().eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # what is measured is what is stored
-            parameter.copy_(parameter.half().float())
+    model = rounded(task.model)
     held_out = Windows.of(
         [one for one in performances if one.split == "validation"],
         styles=learnt.styles,
@@ -290,9 +286,7 @@ def train(
     if len(test) > 1:
         report = evaluate_twin(model, performances, seed=1)
     else:
-        last = {k: v for k, v in history[-1].items() if k != "epoch"}
-        note("the data is too small to keep a test split: nothing is measured on held-out parts")
-        report = Report(name, ("", *last), ((name, *last.values()),))
+        report = last_losses(name, history)
     about = card(
         asdict(settings),
         performances,
@@ -304,10 +298,4 @@ def train(
         limits=LIMITS,
         paper="arXiv:1905.06118",
     )
-    if is_main_process():
-        about["metrics"] = {"split": "test", "seed": 1, "report": report.to_json()}
-        checkpoints.save(folder, model, about, half=True)
-    return replace(
-        report,
-        data={**report.data, "history": history, "posterior": watch, "checkpoint": str(folder)},
-    )
+    return store(folder, model, about, report, history=history, posterior=watch)
