@@ -88,8 +88,11 @@ def long_part(minutes: float) -> dict:
     onset_s = np.concatenate([whole.onset_s + i * length_s for i in range(20)])
     drum, velocity = np.tile(whole.drum, 20), np.tile(whole.velocity, 20)
     hits = Hits.of_velocity(onset_s, drum, velocity).between(0, 60 * minutes)
+    # The other one starts later and is 3 % slower, so that both must be found.
+    slower = Hits(1.5 + 1.03 * hits.onset_s, hits.drum, hits.level_db)
     sounds = [
-        Audio(kits.play(hits, kits.general_midi(kit), 60 * minutes) / 4, RATE) for kit in (0, 25)
+        Audio(kits.play(part, kits.general_midi(kit), seconds) / 4, RATE)
+        for part, kit, seconds in ((hits, 0, 60 * minutes), (slower, 25, 62 * minutes))
     ]
     compare(load("test")[0].to_score())  # imports and the checkpoint
     start = time.perf_counter()

@@ -221,13 +221,13 @@ def compare(
     ] = None,
     tone: Annotated[
         Literal["auto", "same", "other"],
-        Opt("whether both sound alike; if not, what the sound changes is taken out"),
+        Opt("other leaves out what all strokes that sound alike share, as another kit would"),
     ] = "auto",
     align: Annotated[
         bool, Opt("find tempo and start of the programmed part; else both begin together")
     ] = True,
     kit: Annotated[
-        int, Opt("General MIDI kit that MIDI files are played on: 0 standard", min=0, max=127)
+        int, Opt("kit for MIDI files: 0 standard, 8 room, 16 power, 24, 25, 40, 48", min=0, max=127)
     ] = 0,
     raw: Annotated[
         bool, Opt("compare sample by sample, as the first study did; a few seconds only")
@@ -243,8 +243,9 @@ def compare(
     differs; for every stroke there is how early or late it is, and how much louder or
     softer.
 
-    A MIDI file alone is compared with itself on the grid with even velocities, a recording
-    alone with its own strokes moved onto the grid.
+    A MIDI file alone is compared with itself on the grid with even velocities; a recording
+    alone with its own strokes moved onto the grid that fits them best, so that how late it
+    is on the whole, and its dynamics, do not count.
 
     Returns
     -------
@@ -264,9 +265,12 @@ def compare(
     """
     from groove_core import checkpoints, devices
     from groove_vae import kits, versions
+    from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
 
     drums = kits.general_midi(kit)
+    if tempo_bpm is not None and (isinstance(played, Score) or isinstance(programmed, Score)):
+        note("the tempo of the MIDI file is taken, not --tempo-bpm")
 
     def version(part: Audio | Score, name: str) -> versions.Version:
         if isinstance(part, Audio):
@@ -279,7 +283,7 @@ def compare(
         second = replace(made, follows=True)
     where = devices.resolve(device)
     model, _ = checkpoints.load(PACKAGE, checkpoint or AUDIO, FeelVAE, device=where)
-    return versions.compare_versions(
+    return compare_versions(
         model,
         version(played, "played"),
         second,

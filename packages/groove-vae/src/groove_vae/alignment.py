@@ -15,16 +15,16 @@ from groove_vae.kits import LEAD_S, RATE, Samples
 __all__ = [
     "Alignment",
     "Beats",
-    "Strokes",
+    "Onsets",
     "align",
     "beats_of_score",
     "find_beats",
-    "pairs",
+    "match",
     "retimed",
 ]
 
 WITHIN_S = 0.06
-"""Strokes of two versions that are further apart are not the same."""
+"""Onsets of two versions that are further apart are not the same."""
 ALIGNED_S, ALIGNED_SPEED = 0.06, 5e-4
 """Files that start within 60 ms at the same tempo are taken as one recording's: what is left
 is feel."""
@@ -39,7 +39,7 @@ SLOWEST_BPM, FASTEST_BPM = 40.0, 240.0
 LIKELY_BPM, LIKELY_OCTAVES = 100.0, 0.8
 EXCERPT_S = 20.0
 FEWEST = 8
-"""Strokes, below which neither beats nor a common clock can be found."""
+"""Onsets, below which neither beats nor a common clock can be found."""
 FADE_S = 0.004
 
 Floats = npt.NDArray[np.float64]
@@ -56,16 +56,19 @@ class Beats:
     bar : int array [shape=(n,), from 1]
     number : int array [shape=(n,), from 1]
         Place in the bar.
+    quarters : float
+        Length of a beat in quarter notes: a half where eighths are counted.
     """
 
     onset_s: Floats
     bar: Ints
     number: Ints
+    quarters: float = 1.0
 
     @property
     def tempo_bpm(self) -> float:
-        """The usual tempo."""
-        return float(60 / np.median(np.diff(self.onset_s)))
+        """The usual tempo, in quarter notes per minute."""
+        return float(60 * self.quarters / np.median(np.diff(self.onset_s)))
 
     def at(self, time_s: Floats) -> tuple[Ints, Floats]:
         """Give bar and place in the bar, such as 2.5, of moments.
@@ -77,13 +80,26 @@ class Beats:
         index = index.clip(0, len(self.onset_s) - 1)
         return self.bar[index], self.number[index] + (time_s - self.onset_s[index]) / length[index]
 
+    def until(self, time_s: float) -> Beats:
+        """Go on counting, at the last tempo and metre, to a moment."""
+        length = float(self.onset_s[-1] - self.onset_s[-2])
+        more = np.arange(1, 1 + max(0, int((time_s - self.onset_s[-1]) / length)))
+        top = int(self.number[self.bar == self.bar.max() - 1].max(initial=self.number.max()))
+        place = self.number[-1] - 1 + more
+        return replace(
+            self,
+            onset_s=np.concatenate([self.onset_s, self.onset_s[-1] + length * more]),
+            bar=np.concatenate([self.bar, self.bar[-1] + place // top]),
+            number=np.concatenate([self.number, 1 + place % top]),
+        )
+
     def mapped(self, alignment: Alignment) -> Beats:
         """Bring beats of the programmed part onto the clock of the played one."""
         return replace(self, onset_s=alignment.to_played(self.onset_s))
 
 
 @dataclass(frozen=True)
-class Strokes:
+class Onsets:
     """When strokes are and what they sound like.
 
     Parameters
@@ -102,7 +118,7 @@ class Alignment:
 
     Parameters
     ----------
-    speed : float
+    stretch : float
         How many seconds of the programmed part pass in one of the played.
     offset_s : float
         When, in the played part, the programmed one begins.
@@ -112,17 +128,17 @@ class Alignment:
         Whether there was anything to align.
     """
 
-    speed: float = 1.0
+    stretch: float = 1.0
     offset_s: float = 0.0
     matched: float = 1.0
     moved: bool = False
 
     def to_played(self, time_s: Floats) -> Floats:
         """Give when moments of the programmed part are in the played one."""
-        return time_s / self.speed + self.offset_s
+        return time_s / self.stretch + self.offset_s
 
 
-def pairs(played_s: Floats, programmed_s: Floats, within_s: float = WITHIN_S) -> tuple[Ints, Ints]:
+def match(played_s: Floats, programmed_s: Floats, within_s: float = WITHIN_S) -> tuple[Ints, Ints]:
     """Match onsets that are each other's nearest; give the indices of both."""
     if not len(played_s) or not len(programmed_s):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -144,7 +160,7 @@ def _nearest(wanted: Floats, among: Floats) -> Ints:
     return found
 
 
-def align(played: Strokes, programmed: Strokes) -> Alignment:
+def align(played: Onsets, programmed: Onsets) -> Alignment:
     """Find tempo and start at which the strokes of two versions agree.
 
     In time, and in what they sound like: eighths on a hi-hat fall together at any eighth,
@@ -171,19 +187,25 @@ def align(played: Strokes, programmed: Strokes) -> Alignment:
         middle = np.median(played_s)
         some = played_s[np.abs(played_s - middle) <= EXCERPT_S / 2]
         rough = [
-            (strength, speed, offset)
-            for speed in np.geomspace(0.5, 2.0, 700)
-            for offset, strength in _offsets(some, programmed_s, float(speed), count=1).items()
+            (strength, stretch, offset)
+            for stretch in np.geomspace(0.5, 2.0, 700)
+            for offset, strength in _offsets(some, programmed_s, float(stretch), count=1).items()
         ]
         rough.sort(reverse=True)
-        for _, speed, offset in rough[:12]:
-            one = _refined(played_s, programmed_s, speed, offset)
+        for _, stretch, offset in rough[:12]:
+            one = _refined(played_s, programmed_s, stretch, offset)
             # From the tempo that fits, every start.
-            starts = _offsets(played_s, programmed_s, one.speed)
-            found += [one, *(_refined(played_s, programmed_s, one.speed, at) for at in starts)]
+            starts = _offsets(played_s, programmed_s, one.stretch)
+            found += [one, *(_refined(played_s, programmed_s, one.stretch, at) for at in starts)]
         best = max(found, key=worth)
-    small = abs(best.offset_s) <= ALIGNED_S and abs(best.speed - 1) <= ALIGNED_SPEED
-    if small or worth(as_is) >= worth(best) - AS_IS:
+    small = abs(best.offset_s) <= ALIGNED_S and abs(best.stretch - 1) <= ALIGNED_SPEED
+    both = len(played_s) + len(programmed_s)
+
+    def missed(one: Alignment) -> float:
+        """Give the share of all strokes that have no partner."""
+        return 1 - 2 * len(match(played_s, one.to_played(programmed_s))[0]) / both
+
+    if small or max(worth(best) - worth(as_is), missed(as_is) - missed(best)) <= AS_IS:
         best = as_is
     placed = best.to_played(programmed_s)
     # By irrational steps, which no pulse keeps to.
@@ -208,12 +230,12 @@ def align(played: Strokes, programmed: Strokes) -> Alignment:
     return best
 
 
-def _likeness(played: Strokes, programmed: Strokes) -> float:
+def _likeness(played: Onsets, programmed: Onsets) -> float:
     """Correlate the sounds of strokes that fall together: 1 for the same, about 0 for others.
 
     Each band is taken against its mean in its own version, so that kits may differ.
     """
-    left, right = pairs(played.onset_s, programmed.onset_s)
+    left, right = match(played.onset_s, programmed.onset_s)
     if len(left) < 4:
         return 0.0
     first, second = played.sound[left], programmed.sound[right]
@@ -242,15 +264,15 @@ def _share(played_s: Floats, programmed_s: Floats) -> float:
     fewest = max(4, min(len(played_s), len(programmed_s)) / 3)
     if min(len(mine), len(theirs)) < fewest:
         return 0.0
-    return 2 * len(pairs(mine, theirs)[0]) / (len(mine) + len(theirs))
+    return 2 * len(match(mine, theirs)[0]) / (len(mine) + len(theirs))
 
 
 def _offsets(
-    played_s: Floats, programmed_s: Floats, speed: float, *, count: int = 8
+    played_s: Floats, programmed_s: Floats, stretch: float, *, count: int = 8
 ) -> dict[float, float]:
     """Give the offsets at which most onsets fall together, and how well: a cross-correlation."""
     rate = 100
-    moved = programmed_s / speed
+    moved = programmed_s / stretch
     length = int((max(played_s[-1], moved[-1]) + 1) * rate)
     size = 1 << (2 * length).bit_length()
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2.0) ** 2)
@@ -269,20 +291,30 @@ def _offsets(
     return offsets
 
 
-def _refined(played_s: Floats, programmed_s: Floats, speed: float, offset_s: float) -> Alignment:
-    """Fit a line through the onsets that match, from the middle outwards."""
-    slope, at = 1 / speed, offset_s
-    for within_s in (0.1, WITHIN_S, WITHIN_S):
-        left, right = pairs(played_s, slope * programmed_s + at, within_s)
+def _refined(played_s: Floats, programmed_s: Floats, stretch: float, offset_s: float) -> Alignment:
+    """Fit a line through the onsets that match, first in the middle and then further out."""
+    slope, at = 1 / stretch, offset_s
+    middle = np.median(played_s)
+    span_s = EXCERPT_S / 2
+    # A tempo that is off by a thousandth is right near the middle and a beat off at the ends.
+    while True:
+        some = played_s[np.abs(played_s - middle) <= span_s]
+        left, right = match(some, slope * programmed_s + at, WITHIN_S if span_s > 40 else 0.1)
         if len(left) < 4:
-            return Alignment(speed, offset_s, 0.0, True)
-        x, y = programmed_s[right], played_s[left]
+            return Alignment(stretch, offset_s, 0.0, True)
+        x, y = programmed_s[right], some[left]
         slope, at = np.polyfit(x, y, 1)
         if not 0.4 < slope < 2.5:
-            return Alignment(speed, offset_s, 0.0, True)
-    if abs(slope - 1) < ALIGNED_SPEED:  # one tempo, and a short excerpt to tell it from
-        left, right = pairs(played_s, programmed_s + at)
-        slope, at = 1.0, float(np.median(played_s[left] - programmed_s[right]))
+            return Alignment(stretch, offset_s, 0.0, True)
+        if len(some) == len(played_s) and span_s > 40:
+            break
+        span_s *= 1.5
+    # What a short excerpt cannot tell from one tempo is one tempo, and the rest is feel.
+    error = np.std(y - slope * x - at) / max(1e-9, float(np.std(x)) * np.sqrt(len(x)))
+    if abs(slope - 1) < max(ALIGNED_SPEED, 3 * error):
+        left, right = match(played_s, programmed_s + np.median(y - x))
+        if len(left):
+            slope, at = 1.0, float(np.median(played_s[left] - programmed_s[right]))
     share = _share(played_s, slope * programmed_s + at)
     return Alignment(float(1 / slope), float(at), share, True)
 
@@ -299,7 +331,8 @@ def beats_of_score(score: Score, until_tick: int) -> Beats:
         ticks += [start + beat * i for i in range(count)]
         bar += [before + 1 + i // top for i in range(count)]
         number += [1 + i % top for i in range(count)]
-    return Beats(score.seconds(np.array(ticks)), np.array(bar), np.array(number))
+    quarters = float(np.median([4 / bottom for _, _, _, bottom in meters(score)]))
+    return Beats(score.seconds(np.array(ticks)), np.array(bar), np.array(number), quarters)
 
 
 def find_beats(
@@ -343,7 +376,7 @@ def find_beats(
     beat, half, quarter, third = (kept(tempos * n) for n in (1, 2, 4, 3))
     straight = 0.3 * beat + 0.3 * half + 0.4 * quarter
     # Three times 4/3 of a tempo is four times it, so that three must explain more.
-    shuffled = 0.7 * (0.3 * beat + 0.7 * third)
+    shuffled = 0.65 * (0.3 * beat + 0.7 * third)
     usual = np.exp(-0.5 * (np.log2(tempos / LIKELY_BPM) / LIKELY_OCTAVES) ** 2)
     best = int((np.maximum(straight, shuffled) * usual).argmax())
     per_beat = 3 if shuffled[best] > straight[best] else 4

@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,6 +17,7 @@ from groove_core.errors import UsageError
 from groove_core.files import write_text
 from groove_core.values.base import Value
 from groove_vae.alignment import Beats
+from groove_vae.measures import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ class Comparison(Value):
     Parameters
     ----------
     measure : str
-        See `groove_vae.model.MEASURES`.
+        See `groove_vae.measures.MEASURES`.
     step_s : float
         Time between two values of the curve.
     curve : float array [shape=(n,), nats]
@@ -84,6 +85,8 @@ class Comparison(Value):
         Of the played part.
     outlines : float array [shape=(2, m), 0 to 1]
         How loud the played and the programmed part are, for drawing.
+    span_s : pair of floats [seconds]
+        From when until when there were both.
     about : dict
         Further JSON: tempo, alignment, what was compared.
     """
@@ -97,20 +100,41 @@ class Comparison(Value):
     strokes: tuple[Stroke, ...]
     beats: Beats
     outlines: Floats
+    span_s: tuple[float, float]
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         curve = np.asarray(self.curve, dtype=np.float64)
         if curve.ndim != 1 or not len(curve) or not np.isfinite(curve).all():
             raise UsageError("A comparison needs a curve of finite numbers.", hint="See compare.")
-        object.__setattr__(self, "curve", curve)
-        object.__setattr__(self, "outlines", np.asarray(self.outlines, np.float64).reshape(2, -1))
-        object.__setattr__(self, "strokes", tuple(self.strokes))
+        # Rounded here and not on writing, so that what is read is equal to what was saved.
+        outlines = np.asarray(self.outlines, np.float64).reshape(2, -1).round(3)
+        strokes = tuple(
+            Stroke(**{name: _short(value) for name, value in vars(one).items()})
+            for one in self.strokes
+        )
+        beats = replace(self.beats, onset_s=self.beats.onset_s.round(6))
+        start, end = self.span_s
+        rounded = {
+            "curve": curve.round(4),
+            "outlines": outlines,
+            "strokes": strokes,
+            "beats": beats,
+            "span_s": (round(float(start), 6), round(float(end), 6)),
+        }
+        for name, value in rounded.items():
+            object.__setattr__(self, name, value)
 
     @property
     def duration_s(self) -> float:
-        """Length of the played part that was compared."""
+        """Length of the curve, from the start of the played part."""
         return len(self.curve) * self.step_s
+
+    @property
+    def compared(self) -> Floats:
+        """The part of the curve where there were both."""
+        first, last = (round(one / self.step_s) for one in self.span_s)
+        return self.curve[min(first, len(self.curve) - 1) : max(last, first + 1)]
 
     def over_beats(self) -> list[dict[str, Any]]:
         """Give the mean divergence of each beat, with its strokes' mean lateness and level."""
@@ -120,9 +144,7 @@ class Comparison(Value):
         for (start, end), bar, number in zip(
             spans, self.beats.bar.tolist(), self.beats.number.tolist(), strict=True
         ):
-            inside = [
-                s for s in self.strokes if (s.bar, round(s.beat * 8 + 0.5) // 8) == (bar, number)
-            ]
+            inside = [s for s in self.strokes if (s.bar, int(s.beat + 0.126)) == (bar, number)]
             row = self._over(start, end, inside)
             if row:
                 rows.append({"bar": bar, "beat": number, **row})
@@ -141,7 +163,7 @@ class Comparison(Value):
         return rows
 
     def _over(self, start_s: float, end_s: float, inside: list[Stroke]) -> dict[str, Any] | None:
-        span = np.clip([start_s - EARLY_S, end_s - EARLY_S], 0, self.duration_s) / self.step_s
+        span = np.clip([start_s - EARLY_S, end_s - EARLY_S], *self.span_s) / self.step_s
         first, last = span.astype(int).tolist()
         if last <= first:
             return None
@@ -166,22 +188,18 @@ class Comparison(Value):
             "measure": self.measure,
             "about": self.about,
             "step_s": self.step_s,
-            "curve": [_short(x) for x in self.curve.tolist()],
-            "strokes": [
-                {
-                    name: _short(value) if isinstance(value, float) else value
-                    for name, value in vars(one).items()
-                }
-                for one in self.strokes
-            ],
+            "span_s": list(self.span_s),
+            "curve": self.curve.tolist(),
+            "strokes": [vars(one) for one in self.strokes],
             "beats": {
-                "onset_s": self.beats.onset_s.round(6).tolist(),
+                "onset_s": self.beats.onset_s.tolist(),
                 "bar": self.beats.bar.tolist(),
                 "number": self.beats.number.tolist(),
+                "quarters": self.beats.quarters,
             },
             "by_beat": self.over_beats(),
             "by_bar": self.over_bars(),
-            "outlines": self.outlines.round(3).tolist(),
+            "outlines": self.outlines.tolist(),
         }
 
     @classmethod
@@ -196,8 +214,10 @@ class Comparison(Value):
                 np.array(beats["onset_s"], np.float64),
                 np.array(beats["bar"], np.int64),
                 np.array(beats["number"], np.int64),
+                beats["quarters"],
             ),
             np.array(document["outlines"]),
+            tuple(document["span_s"]),
             document["about"],
         )
 
@@ -207,7 +227,7 @@ class Comparison(Value):
         writer.writerow(Stroke.__dataclass_fields__)
         for one in self.strokes:
             cells = vars(one).values()
-            writer.writerow(["" if c is None else _short(c) for c in cells])
+            writer.writerow(["" if cell is None else cell for cell in cells])
         write_text(path, out.getvalue())
 
     def __repr__(self) -> str:
@@ -216,13 +236,16 @@ class Comparison(Value):
     def to_text(self) -> str:
         both = [one for one in self.strokes if one.where == "both"]
         only = Counter(one.where for one in self.strokes)
+        start, end = self.span_s
+        span = f"{end - start:.1f} s" + (f" from {start:.1f} s on" if start else "")
         lines = [
-            f"{self._title()}: {self.curve.mean():.3f} on average over {self.duration_s:.1f} s",
+            f"{self._title()}: {self.compared.mean():.3f} {self._unit()} on average over {span}",
+            f"{self.beats.tempo_bpm:.1f} bpm",
             f"{len(both)} strokes in both, {only['played']} only in the played part, "
             f"{only['programmed']} only in the programmed one",
             *self.about.get("remarks", ()),
             "",
-            "bar  strokes   late (ms)  louder (dB)    D_KL",
+            f"bar  strokes   late (ms)  louder (dB)  {self._short_title():>6}",
         ]
         rows = self.over_bars()
         lines += [
@@ -241,12 +264,18 @@ class Comparison(Value):
                 how = f"only in the {one.where} part"
             lines.append(
                 f"  {one.onset_s:8.3f} s  bar {one.bar:3d}, beat {one.beat:4.2f}  "
-                f"{one.drum or 'stroke':24} {how:24}  D_KL {one.divergence:.2f}"
+                f"{one.drum or 'stroke':24} {how:24}  {self._short_title()} {one.divergence:.2f}"
             )
         return "\n".join(lines)
 
     def _title(self) -> str:
-        return "D_KL(played || programmed)" if self.measure == "kl" else self.measure
+        return MEASURES[self.measure][0]
+
+    def _short_title(self) -> str:
+        return self._title().partition("(")[0]
+
+    def _unit(self) -> str:
+        return MEASURES[self.measure][1]
 
     # pictures --------------------------------------------------------------------
 
@@ -257,7 +286,7 @@ class Comparison(Value):
         long = self.duration_s > SHOWN_S
         ax = ax or new_axes(11, 6.4 if long else 4.8)
         ax.set_axis_off()
-        ax.set_title(f"{self._title()}, nats", fontsize=10, loc="left")
+        ax.set_title(f"{self._title()}, {self._unit()}", fontsize=10, loc="left")
         start, end = self._most_different() if long else (0.0, self.duration_s)
         boxes = [(0.82, 0.14), (0.40, 0.30), (0.0, 0.34)] if long else [(0.5, 0.5), (0.0, 0.42)]
         heights = iter(boxes)
@@ -277,6 +306,8 @@ class Comparison(Value):
             shown = [start - 0.1 <= row["start_s"] < end - 0.1 for row in rows]
             colors = [PALETTE[1] if one else "#aab2bf" for one in shown]
             overview.bar(numbers, [row["divergence"] for row in rows], 0.8, color=colors)
+            overview.locator_params(axis="x", integer=True)
+            overview.set_xlim(numbers[0] - 0.6, numbers[-1] + 0.6)
             overview.set_title("by bar; below, the coloured ones", fontsize=8, loc="left")
         sound, curve = panel(), panel()
         time_s = np.linspace(0, self.duration_s, self.outlines.shape[1], endpoint=False)
@@ -290,9 +321,10 @@ class Comparison(Value):
         at = np.arange(len(self.curve)) * self.step_s
         curve.fill_between(at, 0, self.curve, color=INK, alpha=0.75, lw=0)
         inside = (at >= start) & (at < end)
-        top = max(1.0, float(self.curve[inside].max(initial=0.0)))
+        # Rounding alone shall not fill the picture.
+        top = max(0.01, float(self.curve[inside].max(initial=0.0)))
         curve.set(xlim=(start, end), ylim=(0, 1.18 * top), xlabel="seconds")
-        curve.set_ylabel("nats", fontsize=8)
+        curve.set_ylabel(self._unit(), fontsize=8)
         for beat_s, number in zip(self.beats.onset_s, self.beats.number, strict=True):
             if start <= beat_s <= end:
                 for axes in (sound, curve):

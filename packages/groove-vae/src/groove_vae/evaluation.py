@@ -20,7 +20,7 @@ from groove_vae.kits import Hits
 from groove_vae.listening import AROUND, around, frames_of, stroke_divergence
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes
-from groove_vae.performances import Performance, load
+from groove_vae.performances import Performance, load, long_enough
 from groove_vae.statistics import auc, bootstrap, spearman
 
 __all__ = ["COLUMNS", "evaluate", "evaluate_model"]
@@ -82,7 +82,7 @@ def evaluate(
 ) -> Report:
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
     model, _ = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
-    test = [one for one in load("test", None, data=data) if len(one.tick) >= 12]
+    test = long_enough(load("test", None, data=data))
     if len(test) < 2:
         raise InputError(
             "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
@@ -327,11 +327,12 @@ def _regression(
             design = np.stack([np.ones(len(y)), one.played[:, 1], one.played[:, 2], y], axis=1)
             moments.append(design.T @ design)
         rounds = np.tensordot(draws, np.array(moments), axes=1)
-        solved = np.linalg.solve(rounds[:, :3, :3], rounds[:, :3, 3:])[..., 0]
+        # Where nothing was played off the grid, there is nothing to explain: no inverse.
+        solved = (np.linalg.pinv(rounds[:, :3, :3]) @ rounds[:, :3, 3:])[..., 0]
         total = rounds[:, 3, 3] - rounds[:, 0, 3] ** 2 / rounds[:, 0, 0]
         left = rounds[:, 3, 3] - (solved * rounds[:, :3, 3]).sum(axis=1)
         values = {
-            "r2": 1 - left / total,
+            "r2": 1 - left / np.maximum(total, 1e-12),
             "per_ms": solved[:, 1],
             "per_db": solved[:, 2],
         }

@@ -86,7 +86,6 @@ def envelopes(hits: Hits, frames: int) -> npt.NDArray[np.float32]:
     that drum is usually hit (its 90 % quantile): 1 is usual and 0 lies 12 dB below.
     """
     drawn = np.zeros((frames, ENVELOPES), np.float32)
-    drawn[:, 1] = 0.0
     if not len(hits):
         return drawn
     loudest = hits.level_db.max()

@@ -55,6 +55,10 @@ class Heard:
     bands: Tensor
     envelopes: npt.NDArray[np.float32]
 
+    def until(self, frames: int) -> Heard:
+        """Cut off what comes later."""
+        return Heard(self.latent.at(slice(0, frames)), self.bands[:frames], self.envelopes[:frames])
+
     @property
     def onset_s(self) -> Floats:
         """When strokes were heard [shape=(n,), seconds]."""

@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
-    "MEASURES",
     "Covariance",
     "FeelVAE",
     "Gaussian",
@@ -44,7 +43,6 @@ __all__ = [
 
 Covariance = Literal["diagonal", "full"]
 Measure = Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"]
-MEASURES: tuple[Measure, ...] = ("kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein")
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def divergence(played: Gaussian, programmed: Gaussian, measure: Measure = "kl") 
     Parameters
     ----------
     measure : {"kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"}
-        KL(played || programmed); the other way round; their mean; and two that are
+        KL(played || programmed); the other way round; their sum; and two that are
         symmetric and do not explode where the programmed part is sure of itself.
     """
     if measure == "wasserstein":
@@ -136,7 +134,7 @@ def divergence(played: Gaussian, programmed: Gaussian, measure: Measure = "kl") 
     if measure == "bhattacharyya":
         value = bhattacharyya(played, programmed)
     elif measure == "jeffreys":
-        value = 0.5 * (kl(played, programmed) + kl(programmed, played))
+        value = kl(played, programmed) + kl(programmed, played)
     elif measure == "reverse":
         value = kl(programmed, played)
     else:

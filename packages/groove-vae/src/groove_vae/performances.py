@@ -38,6 +38,7 @@ __all__ = [
     "build",
     "drum_of_pitch",
     "load",
+    "long_enough",
     "open_performances",
     "save",
 ]
@@ -158,6 +159,11 @@ def load(
         for one in performances
         if split in (None, one.split) and time_signature in (None, one.time_signature)
     ]
+
+
+def long_enough(performances: Iterable[Performance]) -> list[Performance]:
+    """Leave out what is shorter than 3 s or has fewer than nine hits, such as most fills."""
+    return [one for one in performances if len(one.tick) > 8 and one.onset_s[-1] > 3]
 
 
 def open_performances(root: str | Path | None = None) -> list[Performance]:

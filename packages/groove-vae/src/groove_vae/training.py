@@ -24,7 +24,7 @@ from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
 from groove_vae.kits import Hits, Kit
 from groove_vae.listening import frames_of, stroke_divergence
 from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
-from groove_vae.performances import Performance, load
+from groove_vae.performances import Performance, load, long_enough
 from groove_vae.twin import active_units
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def train(
 
     settings = Settings(**wanted)
     performances = load(None, None, data=data)
-    learnt = _long_enough([one for one in performances if one.split == "train"])
+    learnt = long_enough([one for one in performances if one.split == "train"])
     if not learnt:
         raise InputError(
             "The training split has no performance of a few bars.",
@@ -348,9 +348,9 @@ def train(
         restart=restart,
     )
     model = rounded(task.model)
-    held_out = _long_enough([one for one in performances if one.split == "validation"])
+    held_out = long_enough([one for one in performances if one.split == "validation"])
     watch = collapse(model, held_out or learnt, settings)
-    test = _long_enough([one for one in performances if one.split == "test"])
+    test = long_enough([one for one in performances if one.split == "test"])
     report = evaluate_model(model, test, seed=1) if len(test) > 1 else last_losses(name, history)
     about = card(
         asdict(settings), performances, watch, name=name, seed=seed,
@@ -367,8 +367,3 @@ LIMITS = (
     "than 24 dB softer than the loudest are often not heard. With another kit on the "
     "programmed side what is done to all strokes that sound alike is taken for tone."
 )
-
-
-def _long_enough(performances: Sequence[Performance]) -> list[Performance]:
-    """Leave out what is shorter than a few bars."""
-    return [one for one in performances if len(one.tick) > FEWEST_HITS and one.onset_s[-1] > 3]

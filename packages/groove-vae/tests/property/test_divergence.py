@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from groove_vae.model import MEASURES, Gaussian, divergence
+from groove_vae.measures import MEASURES
+from groove_vae.model import Gaussian, divergence
 
 floats = st.floats(-20, 20)
 scales = st.floats(0.05, 5)
@@ -21,14 +22,14 @@ def gaussians(d: int = 2):
     )
 
 
-@given(gaussians(), gaussians(), st.sampled_from(MEASURES))
+@given(gaussians(), gaussians(), st.sampled_from(sorted(MEASURES)))
 def test_never_negative_and_nothing_against_itself(p, q, measure):
     assert (divergence(p, q, measure) >= 0).all()
     # the root of a rounding error is one of 1e-7
     assert (divergence(p, p, measure) < 1e-6).all()
 
 
-@given(gaussians(), gaussians(), st.sampled_from(MEASURES[2:]))
+@given(gaussians(), gaussians(), st.sampled_from(["jeffreys", "bhattacharyya", "wasserstein"]))
 def test_symmetric_ones_are(p, q, measure):
     there, back = divergence(p, q, measure), divergence(q, p, measure)
     torch.testing.assert_close(there, back, atol=1e-6, rtol=1e-6)

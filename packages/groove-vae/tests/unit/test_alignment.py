@@ -9,11 +9,11 @@ from groove_core.errors import InputError
 from groove_core.values.score import Score, Track
 from groove_vae.alignment import (
     Beats,
-    Strokes,
+    Onsets,
     align,
     beats_of_score,
     find_beats,
-    pairs,
+    match,
     retimed,
 )
 from groove_vae.kits import RATE
@@ -22,9 +22,9 @@ from groove_vae.performances import load
 REAL = [p for p in load("test") if p.onset_s[-1] > 20][0]  # noqa: RUF015
 
 
-def like(*onsets_s: np.ndarray) -> list[Strokes]:
+def like(*onsets_s: np.ndarray) -> list[Onsets]:
     """Give strokes that all sound the same."""
-    return [Strokes(one, np.ones((len(one), 3))) for one in onsets_s]
+    return [Onsets(one, np.ones((len(one), 3))) for one in onsets_s]
 
 
 def strokes(seed: int = 0, n: int = 120) -> np.ndarray:
@@ -40,17 +40,42 @@ def test_tempo_and_start_are_found(speed, offset_s):
     programmed = np.round(strokes() / 0.15) * 0.15 + 3
     played = strokes() / speed + 3 / speed + offset_s
     found = align(*like(played, programmed))
-    assert found.speed == pytest.approx(speed, rel=1e-3)
+    assert found.stretch == pytest.approx(speed, rel=1e-3)
     on = found.to_played(programmed)
     assert np.abs(on - played).max() < (0.03 if found.moved else 0.08)
     assert found.matched > 0.94
+
+
+@pytest.mark.parametrize("minutes", [3, 12, 30])
+def test_long_parts_do_not_drift(minutes):
+    rng = np.random.default_rng(minutes)
+    programmed = np.nonzero(rng.random(minutes * 400) < 0.6)[0] * 0.15
+    played = programmed / 0.8547 + 2.3 + rng.normal(0, 0.004, len(programmed))
+    found = align(*like(played, programmed))
+    assert found.stretch == pytest.approx(0.8547, abs=1e-5)
+    assert np.abs(found.to_played(programmed) - played).max() < 0.03
+
+
+def test_one_tempo_of_a_short_excerpt_is_one_tempo():
+    """A drummer who speeds up by a millisecond a second is not another tempo."""
+    programmed = np.round(strokes(n=60) / 0.15) * 0.15
+    rng = np.random.default_rng(5)
+    for offset_s in (0.5, 1.7):
+        played = programmed + offset_s + rng.normal(0, 0.012, len(programmed))
+        assert align(*like(played, programmed)).stretch == 1.0
+
+
+def test_a_bar_of_silence_before_is_found():
+    part = strokes(7)
+    found = align(*like(part + 2.4, part))
+    assert found.offset_s == pytest.approx(2.4, abs=0.01)
 
 
 def test_what_is_aligned_stays():
     """A drummer who drags by 20 ms throughout still does."""
     programmed = np.round(strokes() / 0.15) * 0.15
     found = align(*like(programmed + 0.02, programmed))
-    assert (found.speed, found.offset_s, found.moved) == (1.0, 0.0, False)
+    assert (found.stretch, found.offset_s, found.moved) == (1.0, 0.0, False)
 
 
 def test_an_excerpt_is_found_in_the_whole():
@@ -73,19 +98,19 @@ def test_sounds_tell_where_time_does_not():
     onset_s = np.arange(64) * 0.25
     sound = np.eye(3)[np.tile([0, 2, 1, 2, 0, 0, 1, 2], 8)]
     part = slice(13, 45)
-    found = align(Strokes(onset_s, sound), Strokes(onset_s[part] - 2, sound[part]))
+    found = align(Onsets(onset_s, sound), Onsets(onset_s[part] - 2, sound[part]))
     assert found.to_played(onset_s[part] - 2)[0] % 2 == pytest.approx(3.25 % 2, abs=0.01)
     other = np.eye(3)[np.random.default_rng(0).integers(0, 3, 64)]
     with pytest.raises(InputError, match="does not sound alike"):
-        align(Strokes(onset_s, sound), Strokes(onset_s, other))
+        align(Onsets(onset_s, sound), Onsets(onset_s, other))
 
 
-def test_pairs_are_mutual():
-    left, right = pairs(np.array([1.0, 1.04, 3.0]), np.array([1.01, 2.0, 3.05]))
+def test_matches_are_mutual():
+    left, right = match(np.array([1.0, 1.04, 3.0]), np.array([1.01, 2.0, 3.05]))
     assert left.tolist() == [0, 2]
     assert right.tolist() == [0, 2]
-    assert len(pairs(np.zeros(0), np.ones(3))[0]) == 0
-    assert pairs(np.array([1.0]), np.array([1.0]))[0].tolist() == [0]
+    assert len(match(np.zeros(0), np.ones(3))[0]) == 0
+    assert match(np.array([1.0]), np.array([1.0]))[0].tolist() == [0]
 
 
 @pytest.mark.parametrize(

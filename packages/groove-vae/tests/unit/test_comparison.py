@@ -28,7 +28,8 @@ def made(seconds: float = 4.0, **more) -> Comparison:
         Stroke(2.5, 2, 2.0, "", "played", None, None, 0.2),
     )
     outlines = np.abs(np.random.default_rng(0).normal(0, 0.2, (2, 50))).clip(0, 1)
-    return Comparison("kl", step_s, curve, strokes, beats, outlines, {"tempo_bpm": 120.0, **more})
+    about = {"tempo_bpm": 120.0, **more}
+    return Comparison("kl", step_s, curve, strokes, beats, outlines, (0.0, seconds), about)
 
 
 def test_nothing_is_lost(tmp_path):
@@ -82,7 +83,7 @@ def test_no_curve_no_comparison(tmp_path):
     one = made()
     for curve in (np.zeros(0), np.array([np.nan])):
         with pytest.raises(UsageError, match="curve"):
-            Comparison("kl", 0.01, curve, (), one.beats, one.outlines)
+            Comparison("kl", 0.01, curve, (), one.beats, one.outlines, (0, 4))
     (tmp_path / "x.json").write_text('{"kind": "comparison"}')
     with pytest.raises(InputError):
         Comparison.read(tmp_path / "x.json")

@@ -248,11 +248,11 @@ class NoDrumsError(InputError):
     """A score without drums."""
 
 
-def no_drums(name: str, unknown: int) -> NoDrumsError:
-    """Say that a score has no drums, or none that we know."""
+def no_drums(name: str, unknown: int, *, of: int = len(DRUMS)) -> NoDrumsError:
+    """Say that a score has no drums, or none of so many that are known."""
     if unknown:
         return NoDrumsError(
-            f"{name} has {unknown} drum notes, none of them one of the 14 drums.",
+            f"{name} has {unknown} drum notes, none of them one of the {of} drums.",
             hint="Use General MIDI percussion notes (kick 36, snare 38, hi-hat 42 ...).",
         )
     return NoDrumsError(
