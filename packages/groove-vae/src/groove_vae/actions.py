@@ -261,7 +261,7 @@ def compare(
     >>> from groove_vae.performances import load
     >>> played = load("test")[0].to_score()
     >>> compare(played, quantize(played, dynamics=1))
-    Comparison(28.7 s, 423 strokes)
+    Comparison(28.7 s, 410 strokes)
     """
     from groove_core import checkpoints, devices
     from groove_vae import kits, versions

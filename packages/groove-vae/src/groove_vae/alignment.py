@@ -31,6 +31,7 @@ is feel."""
 AS_IS = 0.05
 """Files are left where they are unless so much more can be made to fall together."""
 MOST = 0.75
+"""The share of strokes with a partner that is enough for files which begin together."""
 ALIKE, SURELY_ALIKE = 0.35, 0.5
 """The least correlation of the sounds of what falls together."""
 ENOUGH = 0.45
