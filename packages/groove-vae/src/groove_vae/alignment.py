@@ -274,20 +274,25 @@ def _offsets(
     """Give the offsets at which most onsets fall together, and how well: a cross-correlation."""
     rate = 100
     moved = programmed_s / stretch
-    length = int((max(played_s[-1], moved[-1]) + 1) * rate)
-    size = 1 << (2 * length).bit_length()
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2.0) ** 2)
-
-    def train(onset_s: Floats) -> Floats:
-        hit = np.bincount(np.round(onset_s * rate).astype(int).clip(0), minlength=length)
-        return np.convolve(hit.astype(np.float64), kernel, "same")
-
-    first, second = train(played_s), train(moved)
-    together = np.fft.irfft(np.fft.rfft(first, size) * np.fft.rfft(second, size).conj(), size)
+    first = int(np.floor((played_s[0] - moved[-1]) * rate)) - 1
+    length = int(np.ceil((played_s[-1] - moved[0]) * rate)) + 2 - first
+    if len(played_s) * len(moved) < 2_000_000:
+        apart = np.round((played_s[:, None] - moved) * rate).astype(int).ravel() - first
+        together = np.bincount(apart, minlength=length).astype(np.float64)
+    else:  # as many pairs take longer than a Fourier transform
+        size = 1 << (2 * length).bit_length()
+        mine, theirs = (
+            np.bincount(np.round((one - one[0]) * rate).astype(int)) for one in (played_s, moved)
+        )
+        product = np.fft.rfft(mine, size) * np.fft.rfft(theirs, size).conj()
+        shift = round((played_s[0] - moved[0]) * rate) - first
+        together = np.roll(np.fft.irfft(product, size), shift)[:length]
+    together = np.convolve(together, np.convolve(kernel, kernel), "same")
     offsets: dict[float, float] = {}
     for _ in range(count):
         top = int(together.argmax())
-        offsets[(top if top < size // 2 else top - size) / rate] = float(together[top])
+        offsets[(top + first) / rate] = float(together[top])
         together[max(0, top - 5) : top + 6] = -np.inf
     return offsets
 

@@ -46,7 +46,7 @@ def test_tempo_and_start_are_found(speed, offset_s):
     assert found.matched > 0.94
 
 
-@pytest.mark.parametrize("minutes", [3, 12, 30])
+@pytest.mark.parametrize("minutes", [3, 20])
 def test_long_parts_do_not_drift(minutes):
     rng = np.random.default_rng(minutes)
     programmed = np.nonzero(rng.random(minutes * 400) < 0.6)[0] * 0.15
