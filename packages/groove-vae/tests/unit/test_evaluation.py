@@ -16,11 +16,11 @@ from groove_vae.performances import load
 
 @pytest.fixture(scope="module")
 def report():
-    return evaluate(count=8, seed=1)
+    return evaluate(count=5, seed=1)
 
 
 def test_the_card_is_measured_again(report):
-    """On a tenth of the split the figures are within what chance makes of the card's."""
+    """On a few performances the figures are within what chance makes of the card's."""
     _, card = checkpoints.load("groove-vae", "audio", FeelVAE)
     stored = card["metrics"]["report"]
     columns = stored["columns"]
@@ -47,7 +47,7 @@ def test_a_model_that_learnt_nothing_is_told():
     torch.manual_seed(0)
     model = FeelVAE(inputs=44, outputs=2, hidden=4).eval()
     test = [one for one in load("test", None) if len(one.tick) >= 12]
-    report = evaluate_model(model, test, count=4, seed=1)
+    report = evaluate_model(model, test, count=2, seed=1)
     assert report.cell("AUC, 5 ms", "another kit").value < 0.85
     assert np.isfinite(report.cell("Spearman with ms", "same kit").value)
 
