@@ -27,7 +27,7 @@ from drum_space.model import (
 )
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
+from groove_core.training import Shard, cosine, fit, launch, measured, rounded, store
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
@@ -227,10 +227,9 @@ def save_measured(
     data: str,
 ) -> Report:
     """Measure a trained network on held-out patterns and save it with its card."""
-    if len(patterns.part("test")) > 1:
-        report = evaluate_models({name: network}, patterns, count=10_000, seed=1)
-    else:
-        report = last_losses(name, history)
+    report = measured(
+        lambda: evaluate_models({name: network}, patterns, count=10_000, seed=1), name, history
+    )
     about = card(settings, patterns, name=name, seed=seed, data=data)
     title = f"{name}, {settings.epochs} epochs on {len(patterns.part('train'))} patterns"
     return replace(store(folder, network, about, report, history=history), title=title)

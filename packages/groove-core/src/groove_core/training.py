@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -34,8 +34,8 @@ __all__ = [
     "cosine",
     "epoch_generator",
     "fit",
-    "last_losses",
     "launch",
+    "measured",
     "rounded",
     "store",
 ]
@@ -287,10 +287,18 @@ def rounded(model: M) -> M:
     return model
 
 
-def last_losses(name: str, history: Sequence[dict[str, float]]) -> Report:
-    """Report the losses of the last epoch, where data is too small to measure on."""
+def measured(
+    measure: Callable[[], Report], name: str, history: Sequence[dict[str, float]]
+) -> Report:
+    """Measure a trained network; where its data does not allow it, report its last losses.
+
+    What was learnt is kept, whatever the test split is like.
+    """
+    try:
+        return measure()
+    except InputError as error:
+        note(f"nothing is measured on held-out data: {error.message}")
     last = {key: value for key, value in history[-1].items() if key != "epoch"}
-    note("the data is too small to keep a test split: nothing is measured on held-out data")
     return Report(name, ("", *last), ((name, *last.values()),))
 
 

@@ -27,6 +27,7 @@ from groove_core.values.results import Report
 from groove_core.values.score import Score
 from groove_vae.comparison import Comparison
 from groove_vae.feel import Fingerprint
+from groove_vae.measures import Measure
 from groove_vae.symbolic import Part
 
 __all__ = ["compare", "evaluate", "fingerprint", "humanize", "quantize", "train", "transfer"]
@@ -213,7 +214,7 @@ def compare(
     ] = None,
     *,
     measure: Annotated[
-        Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"],
+        Measure,
         Opt("kl is KL(played || programmed); the last three are symmetric"),
     ] = "kl",
     tempo_bpm: Annotated[
@@ -268,14 +269,13 @@ def compare(
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
 
-    drums = kits.general_midi(kit)
     if tempo_bpm is not None and (isinstance(played, Score) or isinstance(programmed, Score)):
         note("the tempo of the MIDI file is taken, not --tempo-bpm")
 
     def version(part: Audio | Score, name: str) -> versions.Version:
         if isinstance(part, Audio):
             return versions.of_audio(part, name)
-        return versions.of_score(part, name, drums)
+        return versions.of_score(part, name, kits.general_midi(kit))
 
     second = None if programmed is None else version(programmed, "programmed")
     if programmed is None and isinstance(played, Score):

@@ -125,14 +125,16 @@ class Alignment:
         When, in the played part, the programmed one begins.
     matched : float
         Share of strokes that have a partner.
-    moved : bool
-        Whether there was anything to align.
     """
 
     stretch: float = 1.0
     offset_s: float = 0.0
     matched: float = 1.0
-    moved: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether the clocks differ."""
+        return (self.stretch, self.offset_s) != (1.0, 0.0)
 
     def to_played(self, time_s: Floats) -> Floats:
         """Give when moments of the programmed part are in the played one."""
@@ -307,11 +309,11 @@ def _refined(played_s: Floats, programmed_s: Floats, stretch: float, offset_s: f
         some = played_s[np.abs(played_s - middle) <= span_s]
         left, right = match(some, slope * programmed_s + at, WITHIN_S if span_s > 40 else 0.1)
         if len(left) < 4:
-            return Alignment(stretch, offset_s, 0.0, True)
+            return Alignment(stretch, offset_s, 0.0)
         x, y = programmed_s[right], some[left]
         slope, at = np.polyfit(x, y, 1)
         if not 0.4 < slope < 2.5:
-            return Alignment(stretch, offset_s, 0.0, True)
+            return Alignment(stretch, offset_s, 0.0)
         if len(some) == len(played_s) and span_s > 40:
             break
         span_s *= 1.5
@@ -322,7 +324,7 @@ def _refined(played_s: Floats, programmed_s: Floats, stretch: float, offset_s: f
         if len(left):
             slope, at = 1.0, float(np.median(played_s[left] - programmed_s[right]))
     share = _share(played_s, slope * programmed_s + at)
-    return Alignment(float(1 / slope), float(at), share, True)
+    return Alignment(float(1 / slope), float(at), share)
 
 
 def beats_of_score(score: Score, until_tick: int) -> Beats:
@@ -387,8 +389,9 @@ def find_beats(
     best = int((np.maximum(straight, shuffled) * usual).argmax())
     per_beat = 3 if shuffled[best] > straight[best] else 4
     grid = float((third if per_beat == 3 else quarter)[best])
-    # What strokes at random would reach at the best of so many tempos.
-    chance = np.sqrt(np.log(len(tempos)) / max(1, len(onset_s)))
+    # What strokes at random would reach at the best of the tempos that can be told apart.
+    apart = 1 + (high - low) / 60 * 4 * (len(train) / rate)
+    chance = np.sqrt(np.log(apart) / max(1, len(onset_s)))
     if len(onset_s) < FEWEST or grid < max(0.3, min(0.8, 1.2 * chance)):
         if tempo_bpm is None:
             raise InputError(

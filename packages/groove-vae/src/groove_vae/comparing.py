@@ -12,9 +12,10 @@ from groove_core.errors import InputError
 from groove_vae.alignment import Alignment, Beats, Onsets, align, match
 from groove_vae.comparison import EARLY_S, Comparison, Stroke
 from groove_vae.frames import HOP, HOP_S
-from groove_vae.kits import Samples
+from groove_vae.kits import Hits, Samples
 from groove_vae.listening import (
     AROUND,
+    AUDIBLE_DB,
     Heard,
     alike,
     divergence_curve,
@@ -22,16 +23,16 @@ from groove_vae.listening import (
     listen,
     sound_of,
 )
-from groove_vae.model import FeelVAE, Measure
+from groove_vae.measures import Measure
+from groove_vae.model import FeelVAE
 from groove_vae.performances import CLASSES
 from groove_vae.raw import RAW_RATE, raw_curve
-from groove_vae.versions import Version, as_strokes, beats_of, moved, power_db, quantized
+from groove_vae.versions import Version, beats_of, moved, power_db, quantized
 
 __all__ = ["compare_versions"]
 
 FEWEST = 4
 """Strokes that make a part."""
-SOFTEST_DB = -24.0
 OUTLINE_POINTS = 6000
 
 Floats = npt.NDArray[np.float64]
@@ -149,7 +150,7 @@ def _strokes(version: Version, heard: Heard) -> Floats:
     if version.strokes_s is not None:
         return version.strokes_s
     if version.hits is not None:
-        return as_strokes(version.hits)[0]
+        return version.hits.stroke_onsets_s()
     found = heard.onset_s
     if len(found) < FEWEST:
         raise InputError(
@@ -165,7 +166,7 @@ def _audible(version: Version, heard: Heard) -> Onsets:
     if hits is None:
         onset_s = heard.onset_s
     else:
-        onset_s = as_strokes(hits[hits.level_db >= hits.level_db.max() + SOFTEST_DB])[0]
+        onset_s = hits[hits.level_db >= hits.level_db.max() + AUDIBLE_DB].stroke_onsets_s()
     sound = sound_of(heard.bands, frames_of(onset_s))
     return Onsets(onset_s, sound.numpy().astype(np.float64))
 
@@ -190,7 +191,7 @@ def _events(
         onset_s, level_db = hits.onset_s, hits.level_db
         label = [CLASSES[drum].name for drum in hits.drum]
     elif hits is not None:
-        onset_s, label = as_strokes(hits)
+        label = _together(hits)
     inside = np.nonzero((onset_s >= start_s - EARLY_S) & (onset_s < end_s))[0]
     return _Events(
         onset_s[inside],
@@ -198,6 +199,14 @@ def _events(
         [label[i] for i in inside],
         None if level_db is None else level_db[inside],
     )
+
+
+def _together(hits: Hits) -> list[str]:
+    """Name what is hit together in each stroke, such as ``kick + ride``."""
+    found: dict[int, dict[str, None]] = {}
+    for stroke, drum in sorted(zip(hits.strokes().tolist(), hits.drum.tolist(), strict=True)):
+        found.setdefault(stroke, {})[CLASSES[drum].name] = None
+    return [" + ".join(names) for names in found.values()]
 
 
 def _table(

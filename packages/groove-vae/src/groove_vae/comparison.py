@@ -17,7 +17,7 @@ from groove_core.errors import UsageError
 from groove_core.files import write_text
 from groove_core.values.base import Value
 from groove_vae.alignment import Beats
-from groove_vae.measures import MEASURES
+from groove_vae.measures import MEASURES, Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ class Comparison(Value):
 
     Parameters
     ----------
-    measure : str
+    measure : Measure
         See `groove_vae.measures.MEASURES`.
     step_s : float
         Time between two values of the curve.
@@ -94,7 +94,7 @@ class Comparison(Value):
     kind: ClassVar[str] = "comparison"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "csv")
 
-    measure: str
+    measure: Measure
     step_s: float
     curve: Floats
     strokes: tuple[Stroke, ...]

@@ -17,7 +17,7 @@ from groove_core.values.results import Cell, Estimate, Report
 from groove_vae import kits, pairs
 from groove_vae.frames import bands
 from groove_vae.kits import Hits
-from groove_vae.listening import AROUND, around, frames_of, stroke_divergence
+from groove_vae.listening import AROUND, AUDIBLE_DB, around, frames_of, stroke_divergence
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes
 from groove_vae.performances import Performance, load, long_enough
@@ -32,9 +32,6 @@ CHANGE = pairs.Change(
     timing_ms=(1, 2, 5, 10, 20, 40), dynamics_db=(3, 6, 12, 20), ghost_db=(0, 10, 20), share=0.2
 )
 EXCERPT_S = 40.0
-AUDIBLE_DB = -24.0
-"""Softer strokes, below a quarter of the loudest velocity, are counted apart."""
-FEWEST = 8
 COLUMNS = (
     "same kit",
     "another kit",
@@ -83,10 +80,6 @@ def evaluate(
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
     model, _ = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
     test = long_enough(load("test", None, data=data))
-    if len(test) < 2:
-        raise InputError(
-            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
-        )
     return evaluate_model(model, test, count=count, seed=seed)
 
 
@@ -99,7 +92,16 @@ def evaluate_model(
     ----------
     count : int, optional
         Measure on so many performances, spread evenly; on all when left out.
+
+    Raises
+    ------
+    InputError
+        If there are not two performances.
     """
+    if len(test) < 2:
+        raise InputError(
+            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
+        )
     if count is not None and count < len(test):
         test = [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
     unseen = [kits.general_midi(p) for p in PROGRAMS] + [kits.synthetic(s) for s in SYNTHETIC]
@@ -241,14 +243,10 @@ def _is(one: Measured, kind: str, amount: float | None = None) -> npt.NDArray[np
     return chosen if amount is None else chosen & (one.strokes.amount == amount)
 
 
-def _audible(one: Measured) -> npt.NDArray[np.bool_]:
-    loud: npt.NDArray[np.bool_] = one.strokes.level_db >= AUDIBLE_DB
-    return loud | _is(one, "ghost")
-
-
 def _columns(one: Measured) -> list[tuple[Floats, npt.NDArray[np.bool_]]]:
     """Give the scores of each column, and which strokes count there."""
-    loud, every = _audible(one), np.ones(len(one.same), dtype=bool)
+    loud = (one.strokes.level_db >= AUDIBLE_DB) | _is(one, "ghost")
+    every = np.ones(len(one.same), dtype=bool)
     return [
         (one.same, loud),
         (one.other, loud),
@@ -301,11 +299,11 @@ def _against_kit_rows(found: Sequence[Measured], draws: Floats) -> list[tuple[Ce
     rows: list[tuple[Cell, ...]] = []
     for name, kind, amount in (("5 ms", "timing", 5), ("6 dB", "dynamics", 6)):
         cells: list[Estimate | None] = [None] * len(COLUMNS)
-        for column, mask in ((0, _audible), (3, None)):
+        for column in (COLUMNS.index("same kit"), COLUMNS.index("same, every stroke")):
             positive, negative = [], []
             for one in found:
-                counts = np.ones(len(one.same), dtype=bool) if mask is None else mask(one)
-                positive.append(one.same[_is(one, kind, amount) & counts])
+                score, counts = _columns(one)[column]
+                positive.append(score[_is(one, kind, amount) & counts])
                 negative.append(one.kit[_is(one, "untouched") & counts])
             cells[column] = auc(positive, negative, draws)
         rows.append((f"AUC, {name} against another kit", *cells))

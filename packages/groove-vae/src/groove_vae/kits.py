@@ -76,6 +76,12 @@ class Hits:
         number[order] = np.cumsum(np.diff(self.onset_s[order], prepend=-np.inf) > gap_s) - 1
         return number
 
+    def stroke_onsets_s(self) -> Floats:
+        """Give when strokes are: the mean of their hits, weighted with their power."""
+        number, power = self.strokes(), 10 ** (self.level_db / 10)
+        onset_s: Floats = np.bincount(number, power * self.onset_s) / np.bincount(number, power)
+        return onset_s
+
 
 @dataclass(frozen=True)
 class Kit:
@@ -197,13 +203,16 @@ def varied(kit: Kit, rng: np.random.Generator) -> Kit:
         at = np.arange(0, len(shot) - 1, speed)
         tuned = np.interp(at, np.arange(len(shot)), shot)
         tuned *= np.exp(-np.arange(len(tuned)) / RATE * rng.exponential(4.0))
-        # One zero: a gentle tilt towards lows or highs.
-        tilt = rng.uniform(-0.6, 0.6)
-        tuned = tuned - tilt * np.concatenate([[0.0], tuned[:-1]])
+        tuned = _tilted(tuned, rng.uniform(-0.6, 0.6))
         peak = np.abs(tuned).max()
         level = np.abs(shot).max() * 10 ** (rng.uniform(-6, 6) / 20)
         shots.append(_cut((tuned * (level / max(peak, 1e-9))).astype(np.float32)))
     return Kit(kit.name, tuple(shots))
+
+
+def _tilted(sound: Floats, tilt: float) -> Floats:
+    """Colour a sound gently, towards highs or lows: a filter with one zero."""
+    return sound - tilt * np.concatenate([[0.0], sound[:-1]])
 
 
 def room(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -216,9 +225,7 @@ def room(samples: Samples, rng: np.random.Generator) -> Samples:
     impulse[0] = 1.0
     size = 1 << (len(samples) + len(impulse) - 1).bit_length()
     wide = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(impulse, size), size)
-    wide = wide[: len(samples)]
-    # One zero: a gentle tilt towards lows or highs.
-    wide = wide - rng.uniform(-0.5, 0.5) * np.concatenate([[0.0], wide[:-1]])
+    wide = _tilted(wide[: len(samples)], rng.uniform(-0.5, 0.5))
     level = 10 ** (rng.uniform(-30, -1) / 20)
     placed: Samples = (wide * (level / max(float(np.abs(wide).max()), 1e-9))).astype(np.float32)
     return placed

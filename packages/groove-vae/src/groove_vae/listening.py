@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor
 
 from groove_vae.frames import HOP_S, bands
-from groove_vae.model import FeelVAE, Gaussian, Measure, divergence
+from groove_vae.measures import Measure
+from groove_vae.model import FeelVAE, Gaussian, divergence
 
 __all__ = [
     "AROUND",
+    "AUDIBLE_DB",
     "Heard",
     "alike",
     "around",
@@ -30,6 +33,8 @@ __all__ = [
 AROUND = 8
 """Frames on either side of a stroke over which its divergence is averaged: 46 ms."""
 NEIGHBOURS = 7
+AUDIBLE_DB = -24.0
+"""Strokes so far below the loudest, at a quarter of its velocity, are often not heard."""
 FEWEST_ALIKE = 4
 AUDIBLE = 0.3
 """The least height of the first envelope that is a stroke."""
@@ -59,7 +64,7 @@ class Heard:
         """Cut off what comes later."""
         return Heard(self.latent.at(slice(0, frames)), self.bands[:frames], self.envelopes[:frames])
 
-    @property
+    @functools.cached_property
     def onset_s(self) -> Floats:
         """When strokes were heard [shape=(n,), seconds]."""
         return strokes_of(self.envelopes[:, 0])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["MEASURES"]
+from typing import Literal
 
-MEASURES = {
+__all__ = ["MEASURES", "Measure"]
+
+Measure = Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"]
+MEASURES: dict[Measure, tuple[str, str]] = {
     "kl": ("D_KL(played || programmed)", "nats"),
     "reverse": ("D_KL(programmed || played)", "nats"),
     "jeffreys": ("Jeffreys", "nats"),

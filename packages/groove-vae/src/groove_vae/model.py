@@ -30,11 +30,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from groove_vae.measures import Measure
+
 __all__ = [
     "Covariance",
     "FeelVAE",
     "Gaussian",
-    "Measure",
     "divergence",
     "elbo",
     "prior_kl",
@@ -42,7 +43,6 @@ __all__ = [
 ]
 
 Covariance = Literal["diagonal", "full"]
-Measure = Literal["kl", "reverse", "jeffreys", "bhattacharyya", "wasserstein"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
+from groove_core.training import Shard, cosine, fit, launch, measured, rounded, store
 from groove_core.values.results import Report
 from groove_vae import kits, pairs
 from groove_vae.cards import card
@@ -351,12 +351,7 @@ def train(
     held_out = long_enough([one for one in performances if one.split == "validation"])
     watch = collapse(model, held_out or learnt, settings)
     test = long_enough([one for one in performances if one.split == "test"])
-    report = last_losses(name, history) if len(test) < 2 else None
-    try:
-        report = report or evaluate_model(model, test, seed=1)
-    except InputError as error:  # what was learnt is kept, whatever the test split is like
-        note(f"not measured: {error.message}")
-        report = last_losses(name, history)
+    report = measured(lambda: evaluate_model(model, test, seed=1), name, history)
     about = card(
         asdict(settings), performances, watch, name=name, seed=seed,
         data=None if data is None else str(data),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, last_losses, launch, rounded, store
+from groove_core.training import Shard, cosine, fit, launch, measured, rounded, store
 from groove_core.values.results import Report
 from groove_vae.cards import card
 from groove_vae.performances import Performance, load
@@ -282,11 +282,7 @@ def train(
         drummers=learnt.drummers,
     )
     watch = collapse(model, held_out if len(held_out) > 1 else learnt)
-    test = [one for one in performances if one.split == "test"]
-    if len(test) > 1:
-        report = evaluate_twin(model, performances, seed=1)
-    else:
-        report = last_losses(name, history)
+    report = measured(lambda: evaluate_twin(model, performances, seed=1), name, history)
     about = card(
         asdict(settings),
         performances,

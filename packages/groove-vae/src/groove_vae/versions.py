@@ -20,7 +20,6 @@ from groove_vae.symbolic import loudest
 
 __all__ = [
     "Version",
-    "as_strokes",
     "beats_of",
     "moved",
     "of_audio",
@@ -156,19 +155,6 @@ def power_db(version: Version, onset_s: Floats) -> Floats:
     last = (first + round(LOUD_S * RATE)).clip(max=len(samples))
     level: Floats = 10 * np.log10((total[last] - total[first]) / (last - first) + 1e-12)
     return level
-
-
-def as_strokes(hits: Hits) -> tuple[Floats, list[str]]:
-    """Give onset and drums of what is hit together."""
-    number = hits.strokes()
-    power = 10 ** (hits.level_db / 10)
-    count = int(number.max()) + 1
-    onset = np.bincount(number, power * hits.onset_s, count) / np.bincount(number, power, count)
-    names = [
-        " + ".join(dict.fromkeys(CLASSES[d].name for d in np.sort(hits.drum[number == one])))
-        for one in range(count)
-    ]
-    return onset, names
 
 
 def moved(version: Version, onset_s: Floats, alignment: Alignment, duration_s: float) -> Version:

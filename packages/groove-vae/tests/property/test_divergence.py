@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from groove_vae.measures import MEASURES
 from groove_vae.model import Gaussian, divergence
+
+settings.register_profile("groove", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("groove")
 
 floats = st.floats(-20, 20)
 scales = st.floats(0.05, 5)

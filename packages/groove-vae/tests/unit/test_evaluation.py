@@ -8,7 +8,7 @@ import torch
 
 from groove_core import checkpoints
 from groove_core.errors import InputError
-from groove_vae import evaluate
+from groove_vae import evaluate, evaluation, training
 from groove_vae.evaluation import evaluate_model
 from groove_vae.model import FeelVAE
 from groove_vae.performances import load
@@ -50,6 +50,11 @@ def test_a_model_that_learnt_nothing_is_told():
     report = evaluate_model(model, test, count=2, seed=1)
     assert report.cell("AUC, 5 ms", "another kit").value < 0.85
     assert np.isfinite(report.cell("Spearman with ms", "same kit").value)
+
+
+def test_no_kit_is_both_learnt_from_and_tested_on():
+    assert not set(evaluation.PROGRAMS) & set(training.PROGRAMS)
+    assert not set(evaluation.SYNTHETIC) & set(training.SYNTHETIC)
 
 
 def test_no_test_split(tmp_path):

@@ -8,7 +8,7 @@ import torch
 
 from groove_vae import frames, kits
 from groove_vae.frames import BANDS, HOP_S, bands, envelopes
-from groove_vae.kits import RATE, Hits
+from groove_vae.kits import Hits
 
 
 def beat(n: int = 8, kit: int = 0, **changes) -> np.ndarray:
@@ -70,4 +70,3 @@ def test_a_shift_shows_below_a_frame():
 def test_no_hits_no_envelope():
     nothing = Hits(np.zeros(0), np.zeros(0, int), np.zeros(0))
     assert not envelopes(nothing, 10).any()
-    assert RATE == 22_050
