@@ -57,7 +57,13 @@ def renderer_name() -> str:
     return "fluidsynth" if shutil.which("fluidsynth") else "midirenderer"
 
 
-def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
+def render(
+    score: Score,
+    *,
+    peak_dbfs: float = -1.0,
+    soundfont: str | os.PathLike[str] | None = None,
+    sample_rate: int | None = None,
+) -> Audio:
     """Play a score with a General MIDI soundfont.
 
     Parameters
@@ -65,6 +71,10 @@ def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
     score : Score
     peak_dbfs : float
         Level of the loudest sample.
+    soundfont : path of an .sf2 file, optional
+        That of `find_soundfont` when left out.
+    sample_rate : int, optional [Hz]
+        What the renderer gives when left out: 44,100 or 48,000.
 
     Returns
     -------
@@ -78,13 +88,20 @@ def render(score: Score, *, peak_dbfs: float = -1.0) -> Audio:
         If the soundfont is missing or broken.
     """
     if not any(len(track.notes) for track in score.tracks):
-        return Audio(np.zeros((2, int(44100 * (score.duration_s + TAIL_S))), np.float32), 44100)
-    soundfont = find_soundfont()
+        rate = sample_rate or 44_100
+        return Audio(np.zeros((2, int(rate * (score.duration_s + TAIL_S))), np.float32), rate)
+    if soundfont is None:
+        soundfont = find_soundfont()
+    else:
+        soundfont = check_file(soundfont, what="a soundfont (.sf2)")
     name = renderer_name()
     try:
         midi = _with_tail(score).to_midi()
-        wav = (_fluidsynth if name == "fluidsynth" else _midirenderer)(midi, soundfont)
-        audio = _decode(wav)
+        if name == "fluidsynth":
+            audio = _decode(_fluidsynth(midi, soundfont, sample_rate or 44_100))
+        else:  # knows one rate only
+            audio = _decode(_midirenderer(midi, soundfont))
+            audio = audio.resampled(sample_rate) if sample_rate else audio
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         raise InputError(
             f"{name} cannot render with {soundfont}: {error}.", hint="groove doctor"
@@ -126,12 +143,12 @@ def _midirenderer(midi: bytes, soundfont: Path) -> bytes:
     return wav
 
 
-def _fluidsynth(midi: bytes, soundfont: Path) -> bytes:
+def _fluidsynth(midi: bytes, soundfont: Path, sample_rate: int) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in.mid"), Path(folder, "out.wav")
         source.write_bytes(midi)
         subprocess.run(
-            ["fluidsynth", "-ni", "-q", "-r", "44100", "-F", target, soundfont, source],
+            ["fluidsynth", "-ni", "-q", "-r", str(sample_rate), "-F", target, soundfont, source],
             check=True,
             capture_output=True,
         )

@@ -158,7 +158,13 @@ def fit(
             f"{folder} already holds a training.",
             hint="--resume to go on with it, --restart to start again.",
         )
-    wrapped = {name: fabric.setup_module(module) for name, module in task.modules.items()}
+    # What does not learn (an average of weights) is stored, but not wrapped: DDP refuses it.
+    wrapped = {
+        name: fabric.setup_module(module)
+        if any(p.requires_grad for p in module.parameters())
+        else module.to(fabric.device)
+        for name, module in task.modules.items()
+    }
     optimizers = {name: fabric.setup_optimizers(o) for name, o in task.optimizers.items()}
     plain = task.modules, task.optimizers
     task.modules, task.optimizers = wrapped, optimizers  # type: ignore[assignment]

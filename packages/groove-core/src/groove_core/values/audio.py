@@ -42,6 +42,8 @@ class Audio(Value):
         One channel may be given as shape ``(frames,)``. Copied, unless it is a float32
         array that nobody can write to (``flags.writeable`` is false all the way down).
     sample_rate : int [Hz]
+    name : str
+        Where it came from, for messages; not saved and not compared.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Audio(Value):
 
     samples: npt.NDArray[np.float32]
     sample_rate: int
+    name: str = ""
 
     def __post_init__(self) -> None:
         samples = self.samples
@@ -140,7 +143,7 @@ class Audio(Value):
             audio = audio.to_mono() if mono else audio
             return audio if sample_rate is None else audio.resampled(sample_rate)
         stretch = Stretch(path, sample_rate=sample_rate, mono=mono, **options)
-        return cls(stretch.whole(), stretch.sample_rate)
+        return cls(stretch.whole(), stretch.sample_rate, str(path))
 
     @classmethod
     def blocks(

@@ -1,0 +1,638 @@
+"""The verbs of genre-map: the command line and the Python API at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from genre_map.explaining import Explanation
+from genre_map.genremap import GenreMap
+from genre_map.results import Border, Genres, Picture
+from groove_core.console import note, track
+from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.params import (
+    Checkpoint,
+    Device,
+    Devices,
+    Into,
+    Opt,
+    Restart,
+    Resume,
+    Seed,
+    Strategy,
+    action,
+    draw_seed,
+)
+from groove_core.values.audio import Audio
+from groove_core.values.results import Report
+
+if TYPE_CHECKING:
+    import torch
+
+    from genre_map.gan import GenreGAN, Looked
+    from genre_map.model import GenreClassifier
+
+__all__ = [
+    "border", "classify", "corpus", "evaluate", "explain", "generate", "map", "place", "train",
+    "train_generator",
+]  # fmt: skip
+
+PACKAGE = "genre-map"
+CLASSIFIER, GENERATOR = "classifier", "generator"
+AT_ONCE = 64
+GAP_S = 0.15
+
+Songs = Annotated[
+    Path, Opt("GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
+]
+Precision = Annotated[
+    Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+]
+Axis = Annotated[
+    int | None,
+    Opt("which of the ten dependent values; the richest plane when left out", min=0, max=9),
+]
+Cells = Annotated[int, Opt("cells along each side", min=4, max=64)]
+
+
+def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, dict[str, Any]]:
+    from genre_map.model import GenreClassifier
+    from groove_core import checkpoints, devices
+
+    return checkpoints.load(
+        PACKAGE, checkpoint or CLASSIFIER, GenreClassifier, device=devices.resolve(device)
+    )
+
+
+def _gan(checkpoint: str | None, device: str) -> GenreGAN:
+    from genre_map.gan import GenreGAN
+    from groove_core import checkpoints, devices
+
+    model: GenreGAN = checkpoints.load(
+        PACKAGE, checkpoint or GENERATOR, GenreGAN, device=devices.resolve(device)
+    )[0]
+    return model
+
+
+def _number(genre: str, genres: Sequence[str]) -> int:
+    from genre_map.genres import canonical
+
+    name = canonical(genre)
+    if name not in genres:
+        raise UsageError(
+            f"The model knows no genre {genre!r}.",
+            hint=did_you_mean(name, list(genres)) or f"Genres: {', '.join(genres)}.",
+        )
+    return list(genres).index(name)
+
+
+def _windows(model: GenreClassifier, sound: Audio) -> torch.Tensor:
+    """Picture a sound and cut it into windows on the model's device."""
+    from genre_map.pictures import to_windows
+
+    layout = model.layout
+    picture = layout.of(sound.to_mono().resampled(layout.sample_rate))
+    return to_windows(picture.to(model.temperature.device), layout)
+
+
+@action
+def classify(
+    sounds: Annotated[
+        list[Audio], Opt("sound files of three seconds or more, or a folder of them")
+    ],
+    *,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Iterator[Genres]:
+    """Tell the genre of songs, as a whole and from window to window.
+
+    The genre is the one of the highest mean probability over windows of three seconds. The
+    shipped classifier learnt from rendered music only: see its card.
+
+    Returns
+    -------
+    iterator of Genres
+
+    Raises
+    ------
+    InputError
+        If a sound is shorter than a window, or silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from groove_core.values.audio import Audio
+    >>> noise = np.random.default_rng(0).normal(size=4 * 22050) / 9
+    >>> [found] = classify([Audio(noise, 22050)])
+    >>> len(found.genres), len(found.windows)
+    (10, 1)
+    """
+    import torch
+
+    model, _ = _classifier(checkpoint, device)
+    layout = model.layout
+    step_s = layout.frames // 2 * layout.hop_samples / layout.sample_rate
+
+    def found() -> Iterator[Genres]:
+        for number, sound in enumerate(sounds):
+            windows = _windows(model, sound)
+            with torch.no_grad():
+                logits = torch.cat([model(some) for some in windows.split(AT_ONCE)])
+                each = model.probabilities(logits).cpu().numpy()
+            name = _name(sound, number)
+            yield Genres(name, model.genres, each, step_s, layout.window_s)
+
+    return iter(track(found(), "classifying", total=len(sounds)))
+
+
+def _name(sound: Audio, number: int) -> str:
+    return Path(sound.name).name if sound.name else f"sound {number + 1}"
+
+
+@action
+def explain(
+    sound: Annotated[Audio, Opt("sound file of three seconds or more")],
+    *,
+    genre: Annotated[
+        str | None, Opt("what to look for; the most probable genre when left out")
+    ] = None,
+    checkpoint: Checkpoint = None,
+) -> Explanation:
+    """Mark what in a song speaks for a genre, and let it be heard alone.
+
+    Grad-CAM on the genre's logit. The picture shows the spectrogram with the speaking fifth
+    outlined; the sound file is that fifth alone.
+
+    Raises
+    ------
+    InputError
+        If the sound is shorter than a window, or silent.
+    UsageError
+        If the model does not know the genre.
+    """
+    from genre_map.explaining import explain_sound
+
+    model, _ = _classifier(checkpoint, "cpu")
+    wanted = None if genre is None else model.genres[_number(genre, model.genres)]
+    return explain_sound(model, sound, name=_name(sound, 0), genre=wanted)
+
+
+@action
+def generate(
+    *,
+    count: Annotated[int, Opt("pictures to draw", min=1, max=10_000)] = 4,
+    genre: Annotated[str | None, Opt("keep only those that the classifier hears as this")] = None,
+    seed: Seed = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Iterator[Picture]:
+    """Draw spectrograms of three seconds, and hear them.
+
+    Returns
+    -------
+    iterator of Picture
+
+    Raises
+    ------
+    UsageError
+        If the model does not know the genre, or hardly ever draws it.
+    """
+    import torch
+
+    model = _gan(checkpoint, device)
+    generator = torch.Generator().manual_seed(draw_seed(seed))
+    wanted = None if genre is None else _number(genre, model.genres)
+
+    def drawn() -> Iterator[Picture]:
+        left, tries = count, 0
+        while left:
+            z = model.draw(min(AT_ONCE, max(8, left)) if genre is None else AT_ONCE, generator)
+            looked = model.look(z)
+            chosen = list(range(len(z)))
+            if wanted is not None:
+                fits = looked.probabilities.argmax(dim=1) == wanted
+                chosen = torch.nonzero(fits).flatten().tolist()
+                tries += len(z)
+                if tries >= 2048 and left == count and not chosen:
+                    raise UsageError(
+                        f"None of {tries} pictures is {genre}.",
+                        hint="Another --checkpoint, or genre.",
+                    )
+            for index in chosen[:left]:
+                yield _picture(model, z, looked, index)
+                left -= 1
+
+    return iter(track(drawn(), "drawing", total=count))
+
+
+def _picture(model: GenreGAN, z: torch.Tensor, looked: Looked, index: int) -> Picture:
+    layout = model.classifier.layout
+    return Picture(
+        looked.pictures[index].numpy(),
+        model.genres,
+        looked.probabilities[index].numpy(),
+        round(float(looked.critic[index]), 3),
+        z[index].numpy(),
+        layout.hop_samples / layout.sample_rate,
+        _heard(model, looked.pictures[index : index + 1])[0],
+    )
+
+
+def _heard(model: GenreGAN, pictures: torch.Tensor) -> list[Audio]:
+    """Let pictures [shape=(n, parts, n_mels, frames)] be heard."""
+    layout = model.classifier.layout
+    sounds = layout.invert(pictures)
+    return [Audio(one[None].numpy(), layout.sample_rate).normalized() for one in sounds]
+
+
+@action
+def map(  # noqa: A001 - the product's word
+    *,
+    x: Axis = None,
+    y: Axis = None,
+    cells: Cells = 16,
+    seed: Annotated[
+        int | None, Opt("another place to cut the plane through; the richest when left out", min=0,
+                        max=2**32 - 1, role="seed")
+    ] = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> GenreMap:  # fmt: skip
+    """Draw the map of genres over two of the ten dependent values.
+
+    As JSON (probabilities, entropy, critic score, borders), as a picture, and as one page that
+    opens from disk without a network: each cell shows its spectrogram and plays, two genres
+    are joined by a path with its curves of probability.
+
+    Raises
+    ------
+    UsageError
+        If x and y are the same, or only one is given.
+    """
+    return _mapped(_gan(checkpoint, device), x, y, cells, seed, [])
+
+
+@action
+def place(
+    sounds: Annotated[
+        list[Audio], Opt("sound files of three seconds or more, or a folder of them")
+    ],
+    *,
+    x: Axis = None,
+    y: Axis = None,
+    cells: Cells = 16,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> GenreMap:
+    """Place your own songs on the map: at the cell whose features are nearest to theirs.
+
+    Raises
+    ------
+    InputError
+        If a sound is shorter than a window, or silent.
+    """
+    return _mapped(_gan(checkpoint, device), x, y, cells, None, sounds)
+
+
+def _mapped(
+    model: GenreGAN, x: int | None, y: int | None, cells: int, seed: int | None,
+    sounds: Sequence[Audio],
+) -> GenreMap:  # fmt: skip
+    import numpy as np
+    import torch
+
+    from genre_map.gan import FREE
+    from genre_map.genremap import Content, Place, spacing_of
+    from genre_map.mapping import plane_of
+
+    if (x is None) != (y is None) or (x is not None and x == y):
+        raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
+    axes = (int(model.plane[0]), int(model.plane[1])) if x is None or y is None else (x, y)
+    base = model.base.cpu()
+    if seed is not None:
+        base = model.draw(1, torch.Generator().manual_seed(seed))[0]
+    base = base.clone()
+    base[[FREE + axes[0], FREE + axes[1]]] = 0.0
+    looked = plane_of(model, base, axes, cells)
+    places = []
+    ticks = torch.linspace(-1, 1, cells)
+    for number, sound in enumerate(sounds):
+        with torch.no_grad():
+            features, probabilities = model.seen(_windows(model.classifier, sound))
+        song, chance = features.mean(dim=0).cpu(), probabilities.mean(dim=0).cpu()
+        distance = (looked.features - song).norm(dim=1)
+        row, column = divmod(int(distance.argmin()), cells)
+        genre = int(chance.argmax())
+        places.append(
+            Place(
+                _name(sound, number),
+                round(float(ticks[column]), 4), round(float(ticks[row]), 4),
+                model.genres[genre], round(float(chance[genre]), 4),
+                round(float(distance.min()), 3),
+            )
+        )  # fmt: skip
+    heard = []
+    layout = model.classifier.layout
+    for some in track(looked.pictures.split(16), "listening", total=-(-cells * cells // 16)):
+        sound_of = layout.invert(some, iterations=16)
+        heard.append(0.7 * sound_of / sound_of.abs().amax(dim=1, keepdim=True).clamp_min(1e-6))
+    grid = looked.features.numpy().reshape(cells, cells, -1)
+    return GenreMap(
+        model.genres,
+        axes,
+        looked.probabilities.numpy().reshape(cells, cells, -1),
+        looked.critic.numpy().reshape(cells, cells),
+        base.numpy(),
+        round(spacing_of(grid), 3),
+        tuple(places),
+        Content(
+            (looked.pictures * 255).round().to(torch.uint8).numpy(),
+            torch.cat(heard).numpy().astype(np.float32),
+            layout.sample_rate,
+        ),
+    )
+
+
+@action
+def border(
+    start: Annotated[str, Opt("genre to begin with")],
+    end: Annotated[str, Opt("genre to arrive at")],
+    *,
+    steps: Annotated[int, Opt("points of the path", min=3, max=2001)] = 101,
+    stops: Annotated[int, Opt("of them shown and played", min=2, max=32)] = 7,
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Border:
+    """Walk in a straight line from one genre to another, and find where one becomes the other.
+
+    The ends are two of the purest pictures of their genres; the seed says which.
+
+    Raises
+    ------
+    UsageError
+        If the model does not know a genre, or both are the same.
+    """
+    import numpy as np
+    import torch
+
+    from genre_map.gan import ANCHORS
+    from genre_map.mapping import crossings, path_between
+
+    model = _gan(checkpoint, device)
+    first, last = _number(start, model.genres), _number(end, model.genres)
+    if first == last:
+        raise UsageError("There is no border within a genre.", hint="Give two different genres.")
+    generator = torch.Generator().manual_seed(draw_seed(seed))
+    at = torch.randint(ANCHORS, (2,), generator=generator).tolist()
+    looked = path_between(model, model.anchors[first, at[0]], model.anchors[last, at[1]], steps)
+    probabilities = looked.probabilities.numpy()
+    shown = torch.linspace(0, steps - 1, stops).round().long()
+    sounds = _heard(model, looked.pictures[shown])
+    gap = np.zeros((1, int(GAP_S * sounds[0].sample_rate)), np.float32)
+    joined = np.concatenate([part for one in sounds for part in (one.samples, gap)], axis=1)
+    return Border(
+        model.genres[first],
+        model.genres[last],
+        model.genres,
+        probabilities,
+        looked.critic.numpy(),
+        tuple(crossings(probabilities[:, first], probabilities[:, last])),
+        looked.pictures[shown].numpy(),
+        Audio(joined, sounds[0].sample_rate),
+    )
+
+
+@action
+def corpus(
+    *,
+    into: Annotated[Path, Opt("folder for the songs")] = Path("genre-corpus"),
+    songs: Annotated[int, Opt("of each genre", min=1, max=10_000)] = 100,
+    soundfonts: Annotated[
+        list[Path] | None, Opt("two or more .sf2 files; Debian's and pretty_midi's when left out")
+    ] = None,
+    seed: Seed = 1,
+    jobs: Annotated[int, Opt("songs rendered at once", min=1, max=64)] = 2,
+) -> Report:
+    """Build the rendered corpus: songs of 30 s in ten genres, from the style library of MMA.
+
+    Only the groove depends on the genre: chords, key, tempo, instruments and soundfont are
+    drawn alike for all. ``manifest.csv`` tells what each song is made of. Run again after an
+    interruption, it goes on.
+
+    Raises
+    ------
+    InputError
+        If MMA or a second soundfont is not installed; the hint says how.
+    """
+    from genre_map.rendered import build
+
+    return build(into, songs=songs, seed=draw_seed(seed), soundfonts=soundfonts, jobs=jobs)
+
+
+@action
+def evaluate(
+    *,
+    data: Annotated[Path, Opt("songs to measure on: see train")],
+    model: Annotated[Literal["classifier", "generator"], Opt("what to measure")] = "classifier",
+    protocol: Annotated[
+        Literal["songs", "grooves", "libraries", "artists", "filtered", "windows"],
+        Opt("what is kept apart; windows of the same songs only as a warning"),
+    ] = "songs",
+    networks: Annotated[list[str] | None, Opt("of ours, source, dong; ours when left out")] = None,
+    folds: Annotated[int, Opt("parts of the cross-validation", min=2, max=100)] = 10,
+    only: Annotated[
+        int | None, Opt("how many of the folds to train; all when left out", min=1)
+    ] = None,
+    epochs: Annotated[int, Opt("passes over the songs, for each fold", min=1, max=1000)] = 20,
+    windows: Annotated[int, Opt("of each song in an epoch", min=1, max=100)] = 6,
+    precision: Precision = "32",
+    count: Annotated[int, Opt("pictures of the generator", min=64, max=100_000)] = 2048,
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Report:
+    """Measure how well genres are told, or what the generator draws.
+
+    For classifiers: networks are trained anew on each fold and measured on songs held out,
+    beside a logistic regression on MFCC and chance, with confusion matrices. For the
+    generator: effective genres, mutual information, distance to training pictures, continuity
+    of border paths, beside real pictures, copies and noise.
+    """
+    from genre_map.songs import open_songs
+    from groove_core.cache import Cache
+    from groove_core.devices import resolve
+
+    seed = draw_seed(seed)
+    songs = open_songs(data)
+    if model == "generator":
+        from genre_map.gan_evaluation import measure_gan
+
+        return measure_gan(_gan(checkpoint, device), songs, count=count, seed=seed, cache=Cache())
+    from genre_map.evaluation import cross_validate
+    from genre_map.pictures import LAYOUTS
+    from genre_map.training import Settings
+
+    for name in networks or ():
+        if name not in LAYOUTS:
+            raise UsageError(f"There is no network {name!r}.", hint="ours, source or dong")
+    return cross_validate(
+        songs,
+        networks or ["ours"],  # type: ignore[arg-type]
+        protocol,
+        folds=folds,
+        only=only,
+        settings=Settings(epochs=epochs, windows=windows, precision=precision),
+        seed=seed,
+        device=resolve(device),
+        cache=Cache(),
+    )
+
+
+@action
+def train(
+    *,
+    data: Songs,
+    network: Annotated[Literal["ours", "source", "dong"], Opt("which of the networks")] = "ours",
+    name: Annotated[str | None, Opt("what to call it; my-classifier when left out")] = None,
+    into: Into = None,
+    epochs: Annotated[int, Opt("passes over the songs", min=1, max=1000)] = 20,
+    windows: Annotated[int, Opt("of each song in an epoch", min=1, max=100)] = 6,
+    learning_rate: Annotated[float, Opt("of AdamW, before its decay", min=1e-6, max=0.1)] = 2e-3,
+    precision: Precision = "32",
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a genre classifier on your own songs.
+
+    Of each genre a tenth of the songs is kept to calibrate and a tenth to measure. Ctrl-C
+    keeps what was learnt so far; --resume goes on.
+
+    Raises
+    ------
+    InputError
+        If there is one genre only, or a genre has too few songs.
+    """
+    from genre_map.cards import classifier_card
+    from genre_map.evaluation import measure_classifier
+    from genre_map.pictures import LAYOUTS
+    from genre_map.songs import open_songs
+    from genre_map.splits import folds_of
+    from genre_map.training import Settings, read_pictures, train_classifier
+    from groove_core import checkpoints
+    from groove_core.cache import Cache
+    from groove_core.devices import resolve
+    from groove_core.training import measured, store
+
+    seed = draw_seed(seed)
+    name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
+    device = resolve(device)
+    settings = Settings(network=network, epochs=epochs, windows=windows,
+                        learning_rate=learning_rate, precision=precision)  # fmt: skip
+    songs, pictures = read_pictures(open_songs(data), LAYOUTS[network], Cache())
+    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
+    trained, history = train_classifier(
+        songs, pictures, fold, settings, folder=folder, seed=seed, device=device, devices=devices,
+        strategy=strategy, resume=resume, restart=restart,
+    )  # fmt: skip
+    report = measured(
+        lambda: measure_classifier(
+            trained, songs.only(fold.test), [pictures[i] for i in fold.test], name=name
+        ),
+        name,
+        history,
+    )
+    about = classifier_card(settings, songs, fold, name=name, seed=seed, data=data)
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
+    return store(folder, trained, about, report, history=history)
+
+
+@action
+def train_generator(
+    *,
+    data: Songs,
+    classifier: Annotated[
+        str | None,
+        Opt("name or folder of the classifier it is tied to; the packaged one when left out"),
+    ] = None,
+    variant: Annotated[
+        Literal["ours", "source"], Opt("source: as in the thesis, which collapses")
+    ] = "ours",
+    information: Annotated[
+        Literal["jensen-shannon", "infonce"], Opt("bound of the mutual information")
+    ] = "jensen-shannon",
+    name: Annotated[str | None, Opt("what to call it; my-generator when left out")] = None,
+    into: Into = None,
+    epochs: Annotated[int, Opt("of as many batches as --batches says", min=1, max=100_000)] = 150,
+    batches: Annotated[int, Opt("for the critic, in an epoch", min=1, max=10_000)] = 32,
+    batch_size: Annotated[int, Opt("windows per step", min=2, max=4096)] = 32,
+    width: Annotated[
+        int, Opt("of the networks: maps of the generator's last layer", min=4, max=256)
+    ] = 16,
+    precision: Precision = "32",
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a generator whose ten dependent values the classifier's features must tell.
+
+    Raises
+    ------
+    InputError
+        If the songs have other genres than the classifier.
+    """
+    from genre_map.cards import generator_card
+    from genre_map.gan_evaluation import measure_pictures
+    from genre_map.gan_training import GANSettings, train_gan
+    from genre_map.mapping import find_anchors
+    from genre_map.songs import open_songs
+    from genre_map.splits import folds_of
+    from genre_map.training import read_pictures
+    from groove_core import checkpoints
+    from groove_core.cache import Cache
+    from groove_core.devices import resolve
+    from groove_core.training import measured, store
+
+    seed = draw_seed(seed)
+    name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")
+    frozen, about_classifier = _classifier(classifier, "cpu")
+    device = resolve(device)
+    songs = open_songs(data)
+    if songs.genres != frozen.genres:
+        raise InputError(
+            f"The songs are {', '.join(songs.genres)}; the classifier knows "
+            f"{', '.join(frozen.genres)}.",
+            hint="Train a classifier on the same songs first, and give it with --classifier.",
+        )
+    settings = GANSettings.of(
+        variant, information=information, width=width, epochs=epochs, batches=batches,
+        batch_size=batch_size, precision=precision,
+    )  # fmt: skip
+    songs, pictures = read_pictures(songs, frozen.layout, Cache())
+    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
+    known = [*fold.train, *fold.validation]
+    model, history = train_gan(
+        frozen, [pictures[i] for i in known], [songs.labels[i] for i in known], settings,
+        folder=folder, seed=seed, device=device, devices=devices, strategy=strategy,
+        resume=resume, restart=restart,
+    )  # fmt: skip
+    find_anchors(model, seed=seed)
+    report = measured(
+        lambda: measure_pictures(
+            model, [pictures[i] for i in fold.train], [pictures[i] for i in fold.test],
+            count=2048, seed=1, name=name,
+        ),
+        name,
+        history,
+    )  # fmt: skip
+    about = generator_card(settings, songs, fold, about_classifier, name=name, seed=seed, data=data)
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
+    return store(folder, model, about, report, history=history)

@@ -1,0 +1,65 @@
+"""Other recordings of the same music, made of its picture: tempo, tuning, balance and tone."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["varied"]
+
+
+def varied(songs: Tensor, starts: Tensor, frames: int, draw: Tensor) -> Tensor:
+    """Cut windows out of pictures in decibels and vary them.
+
+    Each window is played at 0.8 to 1.25 of its tempo, moved up or down by up to 3 bands,
+    filtered by +-10 dB, its harmonic part made up to 8 dB louder or softer, a stretch of bands
+    and of frames blotted out.
+
+    Parameters
+    ----------
+    songs : Tensor [shape=(n, parts, n_mels, longer), 0 to 1 for 80 dB]
+        1.25 windows long or longer.
+    starts : Tensor [shape=(n,), int64, frames]
+    frames : int
+        Of a window.
+    draw : Tensor [shape=(n, 16), uniform in 0 to 1]
+        All randomness.
+
+    Returns
+    -------
+    Tensor [shape=(n, parts, n_mels, frames)]
+    """
+    n, parts, n_mels, length = songs.shape
+    u = 2 * draw - 1
+    speed = torch.exp(u[:, 0] * math.log(1.25))
+    shift = 3 * u[:, 1]
+    # Where in the picture each point of the window comes from, in the units of grid_sample.
+    columns = starts[:, None] + speed[:, None] * torch.arange(frames, device=songs.device)
+    rows = torch.arange(n_mels, device=songs.device)[None] + shift[:, None]
+    grid = torch.stack(
+        [
+            (2 * columns / (length - 1) - 1)[:, None, :].expand(n, n_mels, frames),
+            (2 * rows / (n_mels - 1) - 1)[:, :, None].expand(n, n_mels, frames),
+        ],
+        dim=-1,
+    )
+    x = F.grid_sample(songs, grid, align_corners=True, padding_mode="border")
+    place = torch.linspace(0, 1, n_mels, device=songs.device)
+    tone = u[:, 2:3] * (place - 0.5) * 1.5
+    for number in (1, 2, 3):
+        phase = 2 * math.pi * draw[:, 3 + number, None]
+        tone = tone + 0.6 * u[:, 6 + number, None] * torch.cos(math.pi * number * place + phase)
+    change_db = (10 * tone)[:, None, :, None]
+    if parts == 2:
+        balance = 8 * u[:, 3]
+        change_db = change_db + torch.stack([balance, -balance], dim=1)[:, :, None, None]
+    x = (x + change_db / 80 * (x > 0)).clamp(0, 1)
+    band, frame = (torch.arange(k, device=songs.device) for k in (n_mels, frames))
+    for axis, size, a, b in ((band, n_mels, 10, 11), (frame, frames, 12, 13)):
+        begin, width = draw[:, a, None] * size, draw[:, b, None] * size * 0.2
+        hidden = (axis >= begin) & (axis < begin + width)
+        x = x.masked_fill(hidden[:, None, :, None] if axis is band else hidden[:, None, None], 0)
+    return x

@@ -1,0 +1,192 @@
+"""What a generator draws: how many genres, how new, and how tied to its dependent values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
+from genre_map.mapping import path_between
+from genre_map.pictures import peaked, to_windows
+from genre_map.songs import SongSet
+from genre_map.splits import folds_of
+from genre_map.training import Pictures, read_pictures
+from groove_core.cache import Cache
+from groove_core.console import track
+from groove_core.values.results import Cell, Estimate, Report
+
+__all__ = ["measure_gan", "measure_pictures"]
+
+ROUNDS = 300
+STEPS = 101
+JUMP = 0.1
+COLUMNS = (
+    "effective genres", "total variation", "rarest genre", "information loss",
+    "nearest training window", "exact copies", "Frechet distance",
+)  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
+
+
+def measure_gan(
+    model: GenreGAN, songs: SongSet, *, count: int, seed: int, cache: Cache | None
+) -> Report:
+    """Measure a generator beside the songs it learnt from and those it did not.
+
+    Raises
+    ------
+    InputError
+        If the songs cannot be divided.
+    """
+    songs, pictures = read_pictures(songs, model.classifier.layout, cache)
+    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
+    return measure_pictures(
+        model,
+        [pictures[i] for i in fold.train],
+        [pictures[i] for i in fold.test],
+        count=count,
+        seed=seed,
+        name="generator",
+    )
+
+
+def measure_pictures(
+    model: GenreGAN, train: Pictures, test: Pictures, *, count: int, seed: int, name: str
+) -> Report:
+    """Measure `count` generated pictures beside held-out windows, copies and noise."""
+    generator = torch.Generator().manual_seed(seed)
+    known, _ = _real(model, train, generator, 8)
+    held, held_chances = _real(model, test, generator, 19)
+    z = model.draw(count, generator)
+    looked = model.look(z)
+    copied = known[torch.randint(len(known), (count,), generator=generator)]
+    shape = (min(count, 512), *model.classifier.layout.shape)
+    with torch.no_grad():
+        noise, noise_chances = (
+            torch.cat(one)
+            for one in zip(
+                *(_seen(model, part) for part in torch.rand(shape, generator=generator).split(64)),
+                strict=True,
+            )
+        )
+        copied_chances = model.classifier.probabilities(
+            model.classifier.head(copied * model.scale + model.center)
+        )
+    rows: list[tuple[Cell, ...]] = [
+        (name, *_genres(looked.probabilities), _information(model, z, looked),
+         *_novelty(looked.features, known), _frechet(looked.features, known)),
+        ("held-out windows", *_genres(held_chances), None, *_novelty(held, known),
+         _frechet(held, known)),
+        ("training windows copied", *_genres(copied_chances), None, *_novelty(copied, known),
+         _frechet(copied, known)),
+        ("noise", *_genres(noise_chances), INDEPENDENT, *_novelty(noise, known),
+         _frechet(noise, known)),
+    ]  # fmt: skip
+    jumps, smooth = _continuity(model)
+    shares = torch.bincount(looked.probabilities.argmax(dim=1), minlength=len(model.genres)) / count
+    listed = ", ".join(
+        f"{genre} {share:.1%}" for genre, share in zip(model.genres, shares.tolist(), strict=True)
+    )
+    return Report(
+        f"{name}: {count} pictures",
+        ("", *COLUMNS),
+        tuple(rows),
+        notes=(
+            f"Genres as the classifier hears them: {listed}.",
+            f"information loss: Jensen-Shannon; {INDEPENDENT:.3f} where the dependent values and "
+            "what the classifier sees tell nothing of each other.",
+            "nearest training window, Frechet distance: in the classifier's standardised features.",
+            f"Border paths of {STEPS} steps between all pairs of genres: largest change of a "
+            f"probability from step to step at most {JUMP} in {smooth:.1%} of {len(jumps)}; "
+            f"median {np.median(jumps):.3f}, largest {max(jumps):.3f}.",
+            "±: the wider side of the 95 % bootstrap interval over pictures.",
+        ),
+        data={
+            "shares": dict(zip(model.genres, shares.tolist(), strict=True)),
+            "jumps": jumps,
+            "smooth_paths": smooth,
+        },
+    )
+
+
+def _seen(model: GenreGAN, windows: Tensor) -> tuple[Tensor, Tensor]:
+    shown = peaked(windows) if model.classifier.layout.scale == "peak" else windows
+    features, probabilities = model.seen(shown.to(model.center))
+    return features.cpu(), probabilities.cpu()
+
+
+def _real(
+    model: GenreGAN, pictures: Pictures, generator: torch.Generator, each: int
+) -> tuple[Tensor, Tensor]:
+    """Look at some windows of each song."""
+    features, probabilities = [], []
+    with torch.no_grad():
+        for picture in track(pictures, "looking at windows", total=len(pictures)):
+            windows = to_windows(picture.float(), model.classifier.layout)
+            some = torch.randperm(len(windows), generator=generator)[:each]
+            m, p = _seen(model, windows[some])
+            features.append(m)
+            probabilities.append(p)
+    return torch.cat(features), torch.cat(probabilities)
+
+
+def _genres(probabilities: Tensor) -> list[Cell]:
+    """Give effective genres (exp of the entropy), total variation from uniform, rarest share."""
+    found = probabilities.argmax(dim=1).numpy()
+    genres = probabilities.shape[1]
+    counts = np.bincount(found, minlength=genres)
+    drawn = np.random.default_rng(0).multinomial(len(found), counts / len(found), size=ROUNDS)
+    shares = np.concatenate([counts[None], drawn]) / len(found)
+    safe = shares.clip(1e-12)
+    return [
+        _estimate(np.exp(-(safe * np.log(safe)).sum(axis=1))),
+        _estimate(0.5 * np.abs(shares - 1 / genres).sum(axis=1)),
+        _estimate(shares.min(axis=1)),
+    ]
+
+
+def _estimate(rounds: Floats) -> Estimate:
+    low, high = np.quantile(rounds[1:], [0.025, 0.975])
+    return Estimate(float(rounds[0]), float(low), float(high))
+
+
+def _information(model: GenreGAN, z: Tensor, looked: Looked) -> float:
+    with torch.no_grad():
+        c, m = z[:, FREE:].to(model.center), looked.features.to(model.center)
+        return float(jensen_shannon(model.dependence, c, m))
+
+
+def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
+    """Give the mean distance to the nearest training window, and the share that are copies."""
+    nearest = torch.cat([torch.cdist(part, known).amin(dim=1) for part in features.split(256)])
+    values = nearest.double().numpy()
+    rng = np.random.default_rng(0)
+    rounds = [values.mean()]
+    rounds += [rng.choice(values, len(values)).mean() for _ in range(ROUNDS)]
+    return [_estimate(np.array(rounds)), float((values < 1e-2).mean())]
+
+
+def _frechet(a: Tensor, b: Tensor) -> float:
+    """Give the Frechet distance of two sets of features, each taken as Gaussian."""
+    x, y = a.double().numpy(), b.double().numpy()
+    gap = float(((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum())
+    s, t = np.cov(x.T), np.cov(y.T)
+    # tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S T.
+    roots = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
+    return gap + float(np.trace(s) + np.trace(t) - 2 * roots)
+
+
+def _continuity(model: GenreGAN) -> tuple[list[float], float]:
+    """Walk between all pairs of genres; give the largest change of each path."""
+    pairs = [(a, b) for a in range(len(model.genres)) for b in range(a)]
+    jumps = []
+    for a, b in track(pairs, "walking borders", total=len(pairs)):
+        for start, end in zip(model.anchors[a, :2], model.anchors[b, :2], strict=True):
+            p = path_between(model, start, end, STEPS).probabilities
+            jumps.append(float(p.diff(dim=0).abs().max()))
+    smooth: Sequence[bool] = [jump <= JUMP for jump in jumps]
+    return jumps, float(np.mean(smooth))

@@ -1,0 +1,279 @@
+"""The map as a value: numbers, a picture, and a page that opens from disk and plays."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from genre_map.mapping import borders
+from genre_map.results import colors_of
+from groove_core.errors import UsageError
+from groove_core.files import dump_json, write_text
+from groove_core.values.base import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["GenreMap", "Place"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a song is on the map.
+
+    Parameters
+    ----------
+    name : str
+    x, y : float
+        -1 to 1.
+    genre : str
+        What the classifier hears in it.
+    probability : float
+    distance : float
+        Between its features and the cell's, in deviations; the map's own cells are about
+        `GenreMap.spacing` from each other.
+    """
+
+    name: str
+    x: float
+    y: float
+    genre: str
+    probability: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Content:
+    """What can be seen and heard of each cell; not in the JSON.
+
+    Parameters
+    ----------
+    pictures : uint8 array [shape=(cells, parts, n_mels, frames)]
+    sounds : float array [shape=(cells, samples)]
+    sample_rate : int [Hz]
+    """
+
+    pictures: npt.NDArray[np.uint8]
+    sounds: npt.NDArray[np.float32]
+    sample_rate: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GenreMap(Value):
+    """A plane of two dependent values and the genres in it.
+
+    Parameters
+    ----------
+    genres : sequence of str
+    axes : (int, int)
+        Which of the ten values run along x and y.
+    probabilities : float array [shape=(cells, cells, genres)]
+        Rows run along y, from -1 to 1.
+    critic : float array [shape=(cells, cells)]
+        How real the critic finds each cell; where it is low, trust the genre less.
+    noise : float array [shape=(128,)]
+        What is the same for all cells, with the two values of the middle.
+    spacing : float
+        Median distance of the features of neighbouring cells.
+    places : sequence of Place
+    """
+
+    kind: ClassVar[str] = "genre-map"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "html")
+
+    genres: tuple[str, ...]
+    axes: tuple[int, int]
+    probabilities: Floats
+    critic: Floats
+    noise: Floats
+    spacing: float
+    places: tuple[Place, ...] = ()
+    content: Content | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genres", tuple(self.genres))
+        object.__setattr__(self, "axes", tuple(self.axes))
+        object.__setattr__(self, "places", tuple(self.places))
+        for name, digits in (("probabilities", 4), ("critic", 3), ("noise", 5)):
+            rounded = np.asarray(getattr(self, name), np.float64).round(digits)
+            object.__setattr__(self, name, rounded)
+
+    @property
+    def entropy(self) -> Floats:
+        """How undecided each cell is [shape=(cells, cells), 0 to 1]."""
+        p = self.probabilities.clip(1e-9)
+        found: Floats = -(p * np.log(p)).sum(axis=2) / np.log(len(self.genres))
+        return found
+
+    def area(self) -> dict[str, float]:
+        """Share of the map where each genre is the most probable one."""
+        count = np.bincount(self.probabilities.argmax(axis=2).ravel(), minlength=len(self.genres))
+        return dict(zip(self.genres, (count / count.sum()).tolist(), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        lines = borders(self.probabilities, self.genres)
+        return {
+            "kind": self.kind,
+            "genres": list(self.genres),
+            "axes": list(self.axes),
+            "area": self.area(),
+            "borders": {genre: [line.tolist() for line in some] for genre, some in lines.items()},
+            "places": [vars(place) for place in self.places],
+            "probabilities": self.probabilities.tolist(),
+            "entropy": self.entropy.round(4).tolist(),
+            "critic": self.critic.tolist(),
+            "noise": self.noise.tolist(),
+            "spacing": self.spacing,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        keys = ("genres", "axes", "probabilities", "critic", "noise", "spacing")
+        places = tuple(Place(**one) for one in document["places"])
+        return cls(**{key: document[key] for key in keys}, places=places)
+
+    def to_text(self) -> str:
+        shares = sorted(self.area().items(), key=lambda one: -one[1])
+        area = ", ".join(f"{genre} {share:.0%}" for genre, share in shares if share)
+        lines = [f"c{self.axes[0]} and c{self.axes[1]}: {area}"]
+        lines += [
+            f"{p.name}: {p.genre} {p.probability:.0%}, at ({p.x:+.2f}, {p.y:+.2f}), "
+            f"{p.distance:.1f} away (neighbouring cells: {self.spacing:.1f})"
+            for p in self.places
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return (
+            f"GenreMap(c{self.axes[0]}, c{self.axes[1]}, {len(self.critic)} x {len(self.critic)})"
+        )
+
+    def colored(self) -> Floats:
+        """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
+        table = np.array(
+            [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colors_of(self.genres)]
+        )
+        sure = self.probabilities.max(axis=2, keepdims=True) ** 0.7
+        best = table[self.probabilities.argmax(axis=2)]
+        found: Floats = (best * sure + 255 * (1 - sure)) / 255
+        return found
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the genres with their borders, how undecided it is, and the critic's score."""
+        from groove_core.plots import INK, new_axes
+
+        ax = ax or new_axes(11, 4.2)
+        ax.set_axis_off()
+        extent = (-1.0, 1.0, -1.0, 1.0)
+        views = (
+            ("genre; paler where unsure", self.colored(), None),
+            ("entropy: 1 is no idea", self.entropy, "viridis"),
+            ("critic: higher is more real", self.critic, "cividis"),
+        )
+        lines = borders(self.probabilities, self.genres)
+        best = self.probabilities.argmax(axis=2)
+        ticks = np.linspace(-1, 1, len(best))
+        for number, (title, values, colors) in enumerate(views):
+            panel = ax.inset_axes((number * 0.34, 0.08, 0.31, 0.84))
+            drawn = panel.imshow(
+                values, origin="lower", extent=extent, cmap=colors, interpolation="bilinear",
+                aspect="auto",
+            )  # fmt: skip
+            if colors:
+                ax.figure.colorbar(drawn, ax=panel, fraction=0.05, pad=0.02).ax.tick_params(
+                    labelsize=6
+                )
+            for some in lines.values():
+                for line in some:
+                    panel.plot(
+                        line[:, 0], line[:, 1], color=INK if number == 0 else "white", lw=0.8
+                    )
+            panel.set(xlim=(-1, 1), ylim=(-1, 1))
+            panel.set_title(title, fontsize=8)
+            panel.set_xlabel(f"c{self.axes[0]}", fontsize=8)
+            if number == 0:
+                panel.set_ylabel(f"c{self.axes[1]}", fontsize=8)
+                for index, genre in enumerate(self.genres):
+                    row, column = np.nonzero(best == index)
+                    if len(row) >= 0.015 * best.size:
+                        # The cell of the genre that is nearest to the middle of its area.
+                        near = np.hypot(row - row.mean(), column - column.mean()).argmin()
+                        at = (ticks[column[near]], ticks[row[near]])
+                        panel.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
+                for place in self.places:
+                    panel.plot(place.x, place.y, "o", color=INK, ms=4)
+                    panel.annotate(
+                        place.name,
+                        (place.x, place.y),
+                        (4, 4),
+                        textcoords="offset points",
+                        fontsize=7,
+                    )
+            panel.tick_params(labelsize=6, length=2)
+        return ax
+
+    def _save_html(self, path: Path) -> None:
+        if self.content is None:
+            raise UsageError(
+                "A map that was read from JSON has no sounds for a page.",
+                hint="groove run genre-map map --format html",
+            )
+        template = (resources.files("genre_map") / "page.html").read_text(encoding="utf-8")
+        data = {
+            **self.to_json(),
+            "colors": colors_of(self.genres),
+            "shape": list(self.content.pictures.shape[1:]),
+            "sprite": _data_url("image/png", _sprite(self.content.pictures)),
+            "sounds": [
+                _data_url("audio/mpeg", _mp3(sound, self.content.sample_rate))
+                for sound in self.content.sounds
+            ],
+        }
+        del data["entropy"]  # the page computes it
+        # In a script element, "</script>" within a name of a file must not end it.
+        text = dump_json(data, indent=None).replace("</", "<\\/")
+        write_text(path, template.replace("/*DATA*/null", text))
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _sprite(pictures: npt.NDArray[np.uint8]) -> bytes:
+    """Lay all pictures out in one image in 16 levels of grey, low bands below."""
+    from PIL import Image
+
+    cells, parts, n_mels, frames = pictures.shape
+    across = round(cells**0.5)
+    stacked = pictures[:, :, ::-1].reshape(cells, parts * n_mels, frames) // 16 * 17
+    sheet = stacked.reshape(across, across, parts * n_mels, frames).swapaxes(1, 2)
+    out = io.BytesIO()
+    image = Image.fromarray(sheet.reshape(across * parts * n_mels, across * frames))
+    image.save(out, format="png", optimize=True)
+    return out.getvalue()
+
+
+def _mp3(sound: npt.NDArray[np.float32], sample_rate: int) -> bytes:
+    import soundfile
+
+    out = io.BytesIO()
+    soundfile.write(out, sound, sample_rate, format="MP3", subtype="MPEG_LAYER_III",
+                    bitrate_mode="CONSTANT", compression_level=0.9)  # fmt: skip
+    return out.getvalue()
+
+
+def spacing_of(features: Floats) -> float:
+    """Give the median distance of the features of neighbouring cells [shape=(rows, columns, n)]."""
+    steps: Sequence[Floats] = [np.diff(features, axis=axis) for axis in (0, 1)]
+    lengths = np.concatenate([np.linalg.norm(step, axis=2).ravel() for step in steps])
+    return float(np.median(lengths))

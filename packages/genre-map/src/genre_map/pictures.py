@@ -1,0 +1,196 @@
+"""Pictures of sound that networks look at: mel spectrograms of three-second windows.
+
+A picture of a song has the shape (parts, mel bands, frames); windows of it overlap by half.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from groove_core.dsp import HarmonicPercussive, Mel
+from groove_core.errors import InputError
+from groove_core.values.audio import Audio
+
+if TYPE_CHECKING:
+    from groove_core.cache import Cache
+
+__all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
+
+LayoutName = Literal["ours", "source", "dong"]
+RANGE_DB = 80.0
+"""From the loudest point of a song down to what is shown as nothing."""
+SILENT = 1e-5
+"""Samples that never exceed this, -100 dBFS, are silence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What a network sees of a sound.
+
+    Parameters
+    ----------
+    separated : bool
+        Two parts, harmonic and percussive, or the whole in one.
+    n_mels : int [bands]
+    frames : int
+        Of a window.
+    n_fft, hop_samples : int [samples]
+    fmax_hz : float, optional [Hz]
+    scale : {"decibels", "peak", "log"}
+        ``decibels``: 80 dB below the loudest point of the song to that point, as 0 to 1.
+        ``peak``: magnitudes divided by the largest of the window. ``log``: ln(1 + x).
+    """
+
+    separated: bool = True
+    n_mels: int = 64
+    frames: int = 128
+    n_fft: int = 2048
+    hop_samples: int = 512
+    fmax_hz: float | None = None
+    scale: Literal["decibels", "peak", "log"] = "decibels"
+    sample_rate: int = 22_050
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of a window: parts, mel bands, frames."""
+        return 2 if self.separated else 1, self.n_mels, self.frames
+
+    @property
+    def window_s(self) -> float:
+        """Length of the sound that a window shows."""
+        return self.frames * self.hop_samples / self.sample_rate
+
+    @functools.cached_property
+    def feature(self) -> Mel:
+        """The spectrogram before it is scaled."""
+        kind = HarmonicPercussive if self.separated else Mel
+        return kind(
+            sample_rate=self.sample_rate,
+            n_fft=self.n_fft,
+            hop_samples=self.hop_samples,
+            n_mels=self.n_mels,
+            fmax_hz=self.fmax_hz,
+            power=2 if self.scale == "log" else 1,
+        )
+
+    def of(self, sound: Audio | torch.Tensor) -> torch.Tensor:
+        """Picture a whole sound.
+
+        Parameters
+        ----------
+        sound : Audio, or Tensor [shape=(samples,)]
+
+        Returns
+        -------
+        Tensor [shape=(parts, n_mels, frames), float32]
+
+        Raises
+        ------
+        InputError
+            If it is shorter than a window, or silent.
+        """
+        samples = self.feature.samples(sound.to_mono() if isinstance(sound, Audio) else sound)
+        samples = samples.reshape(-1)
+        self._check(samples.numel() / self.sample_rate, float(samples.abs().max()))
+        return self._scaled(self.feature(samples))
+
+    def read(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
+        """Picture a sound file of any length, from the cache if it is there.
+
+        Returns
+        -------
+        Tensor [shape=(parts, n_mels, frames), float16]
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, is shorter than a window, or silent.
+        """
+
+        def make() -> torch.Tensor:
+            return self.of(Audio.read(path, sample_rate=self.sample_rate, mono=True)).half()
+
+        if cache is None:
+            return make()
+        key = cache.key({**self.feature.settings, "scale": self.scale, "pictures": 1}, Path(path))
+        return torch.from_numpy(cache.get(key, lambda: make().numpy()).copy())
+
+    def _check(self, duration_s: float, peak: float) -> None:
+        if duration_s < self.window_s:
+            raise InputError(
+                f"{duration_s:.2f} s of sound are too short: a window has {self.window_s:.2f} s.",
+                hint="Give three seconds or more.",
+            )
+        if not peak > SILENT:
+            raise InputError("The sound is silent.", hint="Give one in which something is heard.")
+
+    def _scaled(self, feature: torch.Tensor) -> torch.Tensor:
+        picture = feature.unflatten(-2, (self.shape[0], self.n_mels))
+        if self.scale == "log":
+            return torch.log1p(picture)
+        if self.scale == "peak":  # of each window, when it is cut
+            return picture / picture.amax().clamp_min(1e-9)
+        level_db = 20 * torch.log10(picture.clamp_min(1e-9))
+        return 1 + (level_db - level_db.amax()).clamp_min(-RANGE_DB) / RANGE_DB
+
+    def settings(self) -> dict[str, Any]:
+        """Give what a checkpoint stores of it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def invert(self, picture: torch.Tensor, *, iterations: int = 32) -> torch.Tensor:
+        """Make a sound that looks so; a picture in decibels, with both parts.
+
+        Parameters
+        ----------
+        picture : Tensor [shape=(..., parts, n_mels, frames)]
+        iterations : int
+            Of the Griffin-Lim algorithm.
+
+        Returns
+        -------
+        Tensor [shape=(..., samples)]
+        """
+        magnitude = picture.float()
+        if self.scale == "decibels":
+            magnitude = 10 ** ((magnitude - 1) * RANGE_DB / 20)
+            magnitude = magnitude * (picture > 0)  # the lowest level stands for nothing
+        sound: torch.Tensor = self.feature.invert(
+            magnitude.flatten(-3, -2), iterations=iterations
+        )
+        return sound
+
+
+LAYOUTS: dict[LayoutName, Layout] = {
+    "ours": Layout(),
+    "source": Layout(n_mels=84, scale="peak"),
+    "dong": Layout(
+        separated=False, frames=256, n_fft=512, hop_samples=256, fmax_hz=10_000, scale="log"
+    ),
+}
+"""Ours; the thesis's, without a logarithm; and that of Dong 2018 (arXiv 1802.09697)."""
+
+
+def to_windows(picture: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Cut a picture into windows that overlap by half.
+
+    Parameters
+    ----------
+    picture : Tensor [shape=(parts, n_mels, frames)]
+    layout : Layout
+
+    Returns
+    -------
+    Tensor [shape=(windows, parts, n_mels, layout.frames), a view unless scaled by peaks]
+    """
+    cut = picture.unfold(-1, layout.frames, layout.frames // 2).movedim(-2, 0)
+    return peaked(cut) if layout.scale == "peak" else cut
+
+
+def peaked(windows: torch.Tensor) -> torch.Tensor:
+    """Divide each window [shape=(n, parts, n_mels, frames)] by its largest value."""
+    return windows / windows.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)

@@ -1,0 +1,46 @@
+"""What genre-map tells Groove about itself."""
+
+from __future__ import annotations
+
+from groove_core.hookspecs import Action, Package, hookimpl
+
+
+@hookimpl
+def groove_package() -> Package:
+    """Introduce the package."""
+    return Package(
+        name="genre-map",
+        api=(1, 0),
+        summary="Classify music by genre, see why, and walk the borders between genres.",
+    )
+
+
+@hookimpl
+def groove_analyzers() -> list[Action]:
+    """Look at songs and models."""
+    return [
+        Action("classify", "genre_map.actions:classify", "Tell the genre of songs."),
+        Action("explain", "genre_map.actions:explain", "Mark what speaks for a genre."),
+        Action("place", "genre_map.actions:place", "Place your own songs on the map."),
+        Action("evaluate", "genre_map.actions:evaluate", "Measure classifiers and generator."),
+    ]
+
+
+@hookimpl
+def groove_generators() -> list[Action]:
+    """Make pictures that can be heard, maps of them, and a corpus of songs."""
+    return [
+        Action("generate", "genre_map.actions:generate", "Draw spectrograms and hear them."),
+        Action("map", "genre_map.actions:map", "Draw the map of genres as a page that plays."),
+        Action("border", "genre_map.actions:border", "Walk from one genre to another."),
+        Action("corpus", "genre_map.actions:corpus", "Build the rendered corpus of ten genres."),
+    ]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train models."""
+    return [
+        Action("train", "genre_map.actions:train", "Train a genre classifier."),
+        Action("train-generator", "genre_map.actions:train_generator", "Train the generator."),
+    ]

@@ -1,0 +1,336 @@
+"""What the actions give: classified songs, generated pictures, borders, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.errors import UsageError
+from groove_core.values.audio import Audio
+from groove_core.values.base import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Border", "Genres", "Picture", "colors_of"]
+
+Floats = npt.NDArray[np.float64]
+COLORS = (
+    "#56B4E9", "#F0E442", "#E69F00", "#CC79A7", "#009E73", "#0072B2", "#444444", "#F7A6C4",
+    "#7FB800", "#D55E00",
+)  # fmt: skip
+"""Okabe and Ito's palette with three more; names stand beside colours wherever they are used."""
+
+
+def colors_of(genres: Sequence[str]) -> list[str]:
+    """Give each genre its colour."""
+    return [COLORS[i % len(COLORS)] for i in range(len(genres))]
+
+
+def _rounded(values: Any, digits: int = 4) -> Floats:
+    return np.asarray(values, np.float64).round(digits)
+
+
+def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return ", ".join(f"{genres[i]} {probabilities[i]:.0%}" for i in order)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Genres(Value):
+    """The genre of a song, as a whole and from window to window.
+
+    Parameters
+    ----------
+    name : str
+    genres : sequence of str
+    windows : float array [shape=(n, genres)]
+        Calibrated probabilities of windows that overlap by half.
+    step_s, window_s : float [seconds]
+    """
+
+    kind: ClassVar[str] = "genres"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png")
+
+    name: str
+    genres: tuple[str, ...]
+    windows: Floats
+    step_s: float
+    window_s: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genres", tuple(self.genres))
+        object.__setattr__(self, "windows", _rounded(self.windows))
+
+    @property
+    def probabilities(self) -> Floats:
+        """Mean probabilities of the whole song [shape=(genres,)]."""
+        mean: Floats = self.windows.mean(axis=0)
+        return mean
+
+    @property
+    def genre(self) -> str:
+        """The most probable genre."""
+        return self.genres[int(self.probabilities.argmax())]
+
+    @property
+    def vote(self) -> str:
+        """The genre that most windows vote for."""
+        from genre_map.evaluation import majority
+
+        return self.genres[majority(self.windows)]
+
+    @property
+    def entropy(self) -> float:
+        """How undecided it is: 0 is sure, 1 is no idea."""
+        p = self.probabilities.clip(1e-9)
+        return float(-(p * np.log(p)).sum() / np.log(len(p)))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "genre": self.genre,
+            "vote": self.vote,
+            "entropy": self.entropy,
+            "probabilities": dict(zip(self.genres, self.probabilities.tolist(), strict=True)),
+            "genres": list(self.genres),
+            "step_s": self.step_s,
+            "window_s": self.window_s,
+            "windows": self.windows.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        keys = ("name", "genres", "windows", "step_s", "window_s")
+        return cls(**{key: document[key] for key in keys})
+
+    def to_text(self) -> str:
+        vote = "" if self.vote == self.genre else f"; most windows: {self.vote}"
+        unsure = " (undecided)" if self.entropy > 0.8 else ""
+        return f"{self.name}: {_top(self.genres, self.probabilities)}{vote}{unsure}"
+
+    def __repr__(self) -> str:
+        return f"Genres({self.name!r}, {self.genre} {self.probabilities.max():.0%})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the probabilities along the song, on top of each other."""
+        from groove_core.plots import new_axes
+
+        ax = ax or new_axes(9, 3.2)
+        middle = self.window_s / 2 + self.step_s * np.arange(len(self.windows))
+        if len(middle) == 1:
+            middle, shares = np.array([0.0, self.window_s]), self.windows.repeat(2, axis=0)
+        else:
+            shares = self.windows
+        ax.stackplot(middle, shares.T, colors=colors_of(self.genres), lw=0)
+        for genre, share in zip(self.genres, shares.T, strict=True):
+            place = int(share.argmax())
+            if share[place] > 0.12:
+                at = float(np.cumsum(shares[place])[self.genres.index(genre)] - share[place] / 2)
+                ax.annotate(genre, (middle[place], at), fontsize=8, ha="center", va="center")
+        ax.set(xlim=(middle[0], middle[-1]), ylim=(0, 1), xlabel="seconds", ylabel="probability")
+        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        return ax
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Picture(Value):
+    """A generated spectrogram, which can be heard.
+
+    Parameters
+    ----------
+    picture : float array [shape=(parts, n_mels, frames), 0 to 1]
+    genres : sequence of str
+    probabilities : float array [shape=(genres,)]
+        What the classifier makes of it.
+    critic : float
+        How real the critic finds it; higher is more so.
+    noise : float array [shape=(128,)]
+    sound : Audio
+        Found by the Griffin-Lim algorithm; not in the JSON.
+    """
+
+    kind: ClassVar[str] = "genre-picture"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+
+    picture: Floats
+    genres: tuple[str, ...]
+    probabilities: Floats
+    critic: float
+    noise: Floats
+    step_s: float
+    sound: Audio | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genres", tuple(self.genres))
+        object.__setattr__(self, "picture", _rounded(self.picture, 3))
+        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
+        object.__setattr__(self, "noise", _rounded(self.noise, 5))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "genres": list(self.genres),
+            "probabilities": self.probabilities.tolist(),
+            "critic": self.critic,
+            "step_s": self.step_s,
+            "noise": self.noise.tolist(),
+            "picture": self.picture.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        keys = ("picture", "genres", "probabilities", "critic", "noise", "step_s")
+        return cls(**{key: document[key] for key in keys})
+
+    def to_text(self) -> str:
+        return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
+
+    def __repr__(self) -> str:
+        return f"Picture({_top(self.genres, self.probabilities, 1)})"
+
+    def _save_wav(self, path: Path) -> None:
+        _sound_of(self.sound).save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the harmonic and the percussive part."""
+        from groove_core.plots import new_axes
+
+        ax = ax or new_axes(7, 3.4)
+        ax.set_axis_off()
+        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        for number, (part, name) in enumerate(
+            zip(self.picture, ("harmonic", "percussive"), strict=False)
+        ):
+            panel = ax.inset_axes((0.52 * number, 0.06, 0.46, 0.94))
+            duration_s = self.step_s * part.shape[1]
+            extent = (0.0, duration_s, 0.0, float(part.shape[0]))
+            panel.imshow(part, origin="lower", aspect="auto", cmap="magma", extent=extent)
+            panel.set_title(name, fontsize=8)
+            panel.set_xlabel("seconds", fontsize=8)
+            panel.tick_params(labelsize=7, length=2)
+        return ax
+
+
+def _sound_of(sound: Audio | None) -> Audio:
+    if sound is None:
+        raise UsageError(
+            "What was read from JSON has no sound.", hint="Run the action again, with --format wav."
+        )
+    return sound
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Border(Value):
+    """A path from one genre to another, and where the first becomes the second.
+
+    Parameters
+    ----------
+    start, end : str
+        The two genres.
+    genres : sequence of str
+    probabilities : float array [shape=(steps, genres)]
+    critic : float array [shape=(steps,)]
+    crossings : sequence of float
+        Where the two are equally probable, 0 to 1 of the way.
+    stops : float array [shape=(n, parts, n_mels, frames), 0 to 1]
+        Pictures of stops at equal distances along the path.
+    sound : Audio
+        Of the stops, one after the other; not in the JSON.
+    """
+
+    kind: ClassVar[str] = "genre-border"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+
+    start: str
+    end: str
+    genres: tuple[str, ...]
+    probabilities: Floats
+    critic: Floats
+    crossings: tuple[float, ...]
+    stops: Floats
+    sound: Audio | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genres", tuple(self.genres))
+        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
+        object.__setattr__(self, "critic", _rounded(self.critic))
+        object.__setattr__(self, "crossings", tuple(round(float(x), 4) for x in self.crossings))
+        object.__setattr__(self, "stops", _rounded(self.stops, 2))
+
+    @property
+    def largest_jump(self) -> float:
+        """The largest change of any genre's probability between two neighbouring steps."""
+        return float(np.abs(np.diff(self.probabilities, axis=0)).max(initial=0.0))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "start": self.start,
+            "end": self.end,
+            "genres": list(self.genres),
+            "crossings": list(self.crossings),
+            "largest_jump": self.largest_jump,
+            "probabilities": self.probabilities.tolist(),
+            "critic": self.critic.tolist(),
+            "stops": self.stops.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        keys = ("start", "end", "genres", "probabilities", "critic", "crossings", "stops")
+        return cls(**{key: document[key] for key in keys})
+
+    def to_text(self) -> str:
+        where = " and ".join(f"{x:.0%}" for x in self.crossings) or "nowhere"
+        return (
+            f"{self.start} to {self.end}: equally probable at {where} of the way; largest change "
+            f"from step to step {self.largest_jump:.3f}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Border({self.start!r}, {self.end!r})"
+
+    def _save_wav(self, path: Path) -> None:
+        _sound_of(self.sound).save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curves of probability over the pictures along the way."""
+        from groove_core.plots import INK, new_axes
+
+        ax = ax or new_axes(9, 4.6)
+        ax.set_axis_off()
+        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        curves = ax.inset_axes((0, 0.42, 1, 0.56))
+        way = np.linspace(0, 1, len(self.probabilities))
+        for genre, color, curve in zip(
+            self.genres, colors_of(self.genres), self.probabilities.T, strict=True
+        ):
+            named = genre in (self.start, self.end)
+            if curve.max() < 0.05:
+                continue
+            curves.plot(way, curve, color=color, lw=2.5 if named else 1.2)
+            peak = int(curve.argmax())
+            curves.annotate(
+                genre, (way[peak], curve[peak]), fontsize=8, color=INK, ha="center", va="bottom",
+                weight="bold" if named else "normal", annotation_clip=False,
+            )  # fmt: skip
+        for x in self.crossings:
+            curves.axvline(x, color=INK, lw=0.8, ls=":")
+        curves.set(xlim=(0, 1), ylim=(0, 1.08), ylabel="probability")
+        curves.tick_params(labelsize=7, length=2)
+        count = len(self.stops)
+        for number, stop in enumerate(self.stops):
+            panel = ax.inset_axes((number / count + 0.004, 0.0, 1 / count - 0.008, 0.34))
+            panel.imshow(
+                np.concatenate(stop, axis=0), origin="lower", aspect="auto", cmap="magma",
+                vmin=0, vmax=1,
+            )  # fmt: skip
+            panel.set(xticks=[], yticks=[])
+        return ax

@@ -1,0 +1,189 @@
+"""Songs with genres: GTZAN and FMA as users have them, the rendered corpus, any folder."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from genre_map.genres import GENRES, canonical
+from groove_core.console import note
+from groove_core.errors import InputError
+from groove_core.files import list_files
+from groove_core.values.audio import Audio
+
+__all__ = ["FILTERED", "Song", "SongSet", "open_songs"]
+
+FILTERED = ("train", "valid", "test")
+"""The parts of the fault-filtered split of GTZAN (Kereliuk, Sturm and Larsen 2015)."""
+_CLIP = re.compile(r"([a-z\-]+\.\d{5})\.(au|wav)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A sound file and what is known of it.
+
+    Parameters
+    ----------
+    path : Path
+    genre : str
+    groups : dict
+        What songs may have in common: ``artist``, or in the rendered corpus ``library``,
+        ``groove`` and ``soundfont``.
+    split : str
+        A published one that it belongs to, or nothing.
+    """
+
+    path: Path
+    genre: str
+    groups: dict[str, str] = field(default_factory=dict)
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class SongSet:
+    """Songs, and the genres among them."""
+
+    kind: str
+    """``gtzan``, ``fma``, ``corpus`` or ``folder``."""
+    songs: tuple[Song, ...]
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Names of genres: GTZAN's in its order, others by the alphabet."""
+        found = {song.genre for song in self.songs}
+        return (*(g for g in GENRES if g in found), *sorted(found.difference(GENRES)))
+
+    @property
+    def labels(self) -> list[int]:
+        """Number of each song's genre."""
+        number = {genre: i for i, genre in enumerate(self.genres)}
+        return [number[song.genre] for song in self.songs]
+
+    def counts(self) -> dict[str, int]:
+        """Songs of each genre."""
+        found = Counter(song.genre for song in self.songs)
+        return {genre: found[genre] for genre in self.genres}
+
+    def only(self, indices: Sequence[int]) -> SongSet:
+        """Give some of the songs."""
+        return SongSet(self.kind, tuple(self.songs[i] for i in indices))
+
+    def __len__(self) -> int:
+        return len(self.songs)
+
+    def __iter__(self) -> Iterator[Song]:
+        return iter(self.songs)
+
+
+def open_songs(root: str | Path) -> SongSet:
+    """Open a collection; what kind it is shows in its files.
+
+    - The rendered corpus: ``manifest.csv``.
+    - FMA: ``tracks.csv``, there or in ``fma_metadata``; genre is ``genre_top``.
+    - GTZAN, ``.au`` or ``.wav``: files called ``genre.00000``. The 50 exact repetitions that
+      Sturm (2013, arXiv 1306.1461) lists are left out.
+    - Else the folders in it are genres, whatever their case, hyphens and spaces.
+
+    Raises
+    ------
+    InputError
+        If there are no songs, or of one genre only.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise InputError(
+            f"{root} is not a folder.", hint="Give a folder with one folder for each genre."
+        )
+    tables = [root / "tracks.csv", root / "fma_metadata" / "tracks.csv"]
+    if (root / "manifest.csv").is_file():
+        songs = SongSet("corpus", tuple(_corpus(root)))
+    elif any(table.is_file() for table in tables):
+        songs = SongSet("fma", tuple(_fma(root, next(t for t in tables if t.is_file()))))
+    else:
+        paths = list_files(root, (*Audio.suffixes, "au"))
+        clips = [path for path in paths if _CLIP.fullmatch(path.name)]
+        if len(clips) > len(paths) / 2:
+            songs = SongSet("gtzan", tuple(_gtzan(clips)))
+        else:
+            songs = SongSet("folder", tuple(_folders(root, paths)))
+    if len(songs.genres) < 2:
+        found = f"one genre only, {songs.genres[0]}" if songs.genres else "no song with a genre"
+        raise InputError(
+            f"{root} holds {found}.", hint="Give a folder with one folder for each genre."
+        )
+    return songs
+
+
+def _corpus(root: Path) -> Iterator[Song]:
+    with (root / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            try:
+                groups = {key: row[key] for key in ("library", "soundfont")}
+                groups["groove"] = f"{row['library']}:{row['groove']}"
+                yield Song(root / row["path"], row["genre"], groups)
+            except KeyError as error:
+                raise InputError(
+                    f"{root / 'manifest.csv'} has no column {error}.",
+                    hint="groove run genre-map corpus writes such a table.",
+                ) from error
+
+
+def _lines(name: str) -> list[str]:
+    text = (resources.files("genre_map") / "gtzan" / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _gtzan(paths: Sequence[Path]) -> Iterator[Song]:
+    repeated = {
+        stem for stem, reason, _ in (line.split("\t", 2) for line in _lines("faults.txt"))
+        if reason == "exact-repetition"
+    }  # fmt: skip
+    split = {Path(line).stem: part for part in FILTERED for line in _lines(f"{part}_filtered.txt")}
+    seen: set[str] = set()
+    for path in sorted(paths, key=lambda p: (p.suffix.lower() != ".au", p)):
+        stem = path.stem.lower()
+        if stem in seen:  # the same clip in both formats
+            continue
+        seen.add(stem)
+        if stem not in repeated:
+            yield Song(path, canonical(stem.partition(".")[0]), {}, split.get(stem, ""))
+    if left := len(seen & repeated):
+        note(f"{left} exact repetitions of GTZAN are left out (Sturm 2013)")
+
+
+def _fma(root: Path, table: Path) -> Iterator[Song]:
+    """Read FMA's table: two rows of headings, then one of the index's name."""
+    audio = {path.stem: path for path in list_files(root, ("mp3", *Audio.suffixes))}
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream)
+        try:
+            heads = list(zip(next(rows), next(rows), strict=True))
+            genre, split = heads.index(("track", "genre_top")), heads.index(("set", "split"))
+            artist = heads.index(("artist", "id"))
+        except (StopIteration, ValueError) as error:
+            raise InputError(
+                f"{table} is not FMA's table of tracks.",
+                hint="Give tracks.csv of fma_metadata.zip.",
+            ) from error
+        missing = 0
+        for row in rows:
+            if not row[0].isdigit() or not row[genre]:
+                continue
+            path = audio.get(f"{int(row[0]):06d}")
+            missing += path is None
+            if path is not None:
+                yield Song(path, canonical(row[genre]), {"artist": row[artist]}, row[split])
+    if missing:
+        note(f"{missing} tracks of the table have no sound file here")
+
+
+def _folders(root: Path, paths: Sequence[Path]) -> Iterator[Song]:
+    for path in paths:
+        inner = path.relative_to(root).parts
+        if len(inner) > 1:
+            yield Song(path, canonical(inner[0]))
