@@ -252,9 +252,8 @@ def map(  # noqa: A001 - the product's word
     x: Axis = None,
     y: Axis = None,
     cells: Cells = 16,
-    seed: Annotated[
-        int | None, Opt("another place to cut the plane through; the richest when left out", min=0,
-                        max=2**32 - 1, role="seed")
+    through: Annotated[
+        int | None, Opt("another place to cut the plane through, by number", min=0, max=2**32 - 1)
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -270,7 +269,7 @@ def map(  # noqa: A001 - the product's word
     UsageError
         If x and y are the same, or only one is given.
     """
-    return _mapped(_gan(checkpoint, device), x, y, cells, seed, [])
+    return _mapped(_gan(checkpoint, device), x, y, cells, through, [])
 
 
 @action
@@ -296,7 +295,7 @@ def place(
 
 
 def _mapped(
-    model: GenreGAN, x: int | None, y: int | None, cells: int, seed: int | None,
+    model: GenreGAN, x: int | None, y: int | None, cells: int, through: int | None,
     sounds: Sequence[Audio],
 ) -> GenreMap:  # fmt: skip
     import numpy as np
@@ -310,8 +309,8 @@ def _mapped(
         raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
     axes = (int(model.plane[0]), int(model.plane[1])) if x is None or y is None else (x, y)
     base = model.base.cpu()
-    if seed is not None:
-        base = model.draw(1, torch.Generator().manual_seed(seed))[0]
+    if through is not None:
+        base = model.draw(1, torch.Generator().manual_seed(through))[0]
     base = base.clone()
     base[[FREE + axes[0], FREE + axes[1]]] = 0.0
     looked = plane_of(model, base, axes, cells)

@@ -250,7 +250,7 @@ class Explanation(Value):
             fontsize=10, loc="left",
         )  # fmt: skip
         wide = F.interpolate(
-            torch.from_numpy(self.heat)[None, None], size=self.picture.shape[1:],
+            torch.tensor(self.heat)[None, None], size=self.picture.shape[1:],
             mode="bilinear", align_corners=False,
         )[0, 0].numpy()  # fmt: skip
         edge = float(np.quantile(wide, 1 - MARKED))
@@ -332,7 +332,7 @@ def _marked_part(mono: Audio, heat: Tensor, frames: int, layout: Layout) -> Audi
     mask = F.interpolate(mask, size=(layout.n_mels, frames), mode="bilinear", align_corners=False)
     # Bands to bins: each bin belongs to the bands whose filters hear it.
     filters = layout.feature.filters
-    weights = filters / filters.sum(dim=0, keepdim=True).clamp_min(1e-9)
+    weights = filters.float() / filters.float().sum(dim=0, keepdim=True).clamp_min(1e-9)
     bins = torch.einsum("mb,mt->bt", weights, mask[0, 0])
     kept = torch.zeros(heard.shape[-2:])
     kept[:, :frames] = bins[:, : kept.shape[1]]

@@ -184,15 +184,15 @@ class GenreMap(Value):
         best = self.probabilities.argmax(axis=2)
         ticks = np.linspace(-1, 1, len(best))
         for number, (title, values, colors) in enumerate(views):
-            panel = ax.inset_axes((number * 0.34, 0.08, 0.31, 0.84))
+            panel = ax.inset_axes((number * 0.355, 0.08, 0.27, 0.84))
             drawn = panel.imshow(
                 values, origin="lower", extent=extent, cmap=colors, interpolation="bilinear",
                 aspect="auto",
             )  # fmt: skip
             if colors:
-                ax.figure.colorbar(drawn, ax=panel, fraction=0.05, pad=0.02).ax.tick_params(
-                    labelsize=6
-                )
+                bar = panel.inset_axes((1.02, 0.0, 0.03, 1.0))
+                ax.figure.colorbar(drawn, cax=bar)
+                bar.tick_params(labelsize=6, length=2)
             for some in lines.values():
                 for line in some:
                     panel.plot(

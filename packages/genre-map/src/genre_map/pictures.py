@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from groove_core.dsp import HarmonicPercussive, Mel
+from groove_core.dsp import HarmonicPercussive, Mel, griffin_lim, mel_to_power
 from groove_core.errors import InputError
 from groove_core.values.audio import Audio
 
@@ -130,7 +130,7 @@ class Layout:
             raise InputError("The sound is silent.", hint="Give one in which something is heard.")
 
     def _scaled(self, feature: torch.Tensor) -> torch.Tensor:
-        picture = feature.unflatten(-2, (self.shape[0], self.n_mels))
+        picture: torch.Tensor = feature.unflatten(-2, (self.shape[0], self.n_mels))
         if self.scale == "log":
             return torch.log1p(picture)
         if self.scale == "peak":  # of each window, when it is cut
@@ -142,7 +142,7 @@ class Layout:
         """Give what a checkpoint stores of it."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def invert(self, picture: torch.Tensor, *, iterations: int = 32) -> torch.Tensor:
+    def invert(self, picture: torch.Tensor, *, iterations: int = 24) -> torch.Tensor:
         """Make a sound that looks so; a picture in decibels, with both parts.
 
         Parameters
@@ -159,10 +159,10 @@ class Layout:
         if self.scale == "decibels":
             magnitude = 10 ** ((magnitude - 1) * RANGE_DB / 20)
             magnitude = magnitude * (picture > 0)  # the lowest level stands for nothing
-        sound: torch.Tensor = self.feature.invert(
-            magnitude.flatten(-3, -2), iterations=iterations
-        )
-        return sound
+        bands = self.feature.mel(magnitude.flatten(-3, -2))
+        # Few steps: what a network drew has no exact spectrogram to be found.
+        spectrogram = mel_to_power(bands, self.feature.filters, iterations=12)
+        return griffin_lim(spectrogram, hop_samples=self.hop_samples, iterations=iterations)
 
 
 LAYOUTS: dict[LayoutName, Layout] = {
