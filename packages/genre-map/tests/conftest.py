@@ -22,7 +22,9 @@ def sound(genre: int, seed: int, duration_s: float = 6.0) -> np.ndarray:
     pitch = 110.0 * 2 ** (genre / 2 + rng.uniform(0, 0.2))
     tone = np.sin(2 * np.pi * pitch * time_s) * (0.5 + 0.5 * np.exp(-4 * pulse))
     noise = rng.normal(size=len(time_s)) * np.exp(-(12 + 10 * (genre % 2)) * pulse)
-    return (0.3 * tone + 0.1 * (genre % 3) * noise + 1e-4 * rng.normal(size=len(time_s))).clip(-1, 1)
+    return (0.3 * tone + 0.1 * (genre % 3) * noise + 1e-4 * rng.normal(size=len(time_s))).clip(
+        -1, 1
+    )
 
 
 def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:

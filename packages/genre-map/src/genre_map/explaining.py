@@ -328,7 +328,7 @@ def _marked_part(mono: Audio, heat: Tensor, frames: int, layout: Layout) -> Audi
     """Keep only the hottest fifth of a sound's spectrogram."""
     samples = torch.tensor(mono.samples[0])
     heard = stft(samples, n_fft=layout.n_fft, hop_samples=layout.hop_samples)
-    mask = _marked(heat[None])[None].float()
+    mask = (_marked(heat[None]) & (heat > 0))[None].float()
     mask = F.interpolate(mask, size=(layout.n_mels, frames), mode="bilinear", align_corners=False)
     # Bands to bins: each bin belongs to the bands whose filters hear it.
     filters = layout.feature.filters

@@ -79,7 +79,7 @@ def crossings(first: Floats, second: Floats) -> list[float]:
     """Give where along a path, 0 to 1, two curves of probability cross."""
     difference = np.asarray(first) - np.asarray(second)
     found = []
-    for index in np.nonzero(np.sign(difference[:-1]) * np.sign(difference[1:]) < 0)[0]:
+    for index in np.nonzero(np.diff(difference >= 0))[0]:
         a, b = difference[index], difference[index + 1]
         found.append(float((index + a / (a - b)) / (len(difference) - 1)))
     return found

@@ -137,7 +137,11 @@ class GenreTask:
         draw = shard.rand(len(batch), 16)
         labels = shard(self.labels[batch])
         windows = self._windows(shard(batch).tolist(), draw)
-        with torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"):
+        with (
+            torch.random.fork_rng(devices=[]),  # dropout draws from global state
+            torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"),
+        ):
+            torch.manual_seed(int(torch.randint(2**31, (), generator=shard.generator)))
             logits = classifier(windows.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.smoothing)
         optimizer.zero_grad()

@@ -1,0 +1,73 @@
+"""The classifiers: shapes as in the literature, and what ours does not hear."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from genre_map.augmentation import varied
+from genre_map.genres import GENRES
+from genre_map.model import GenreClassifier
+from genre_map.pictures import LAYOUTS
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_networks_are_small_and_speak_of_all_genres(name):
+    model = GenreClassifier(GENRES, name).eval()
+    windows = torch.rand(2, *model.layout.shape)
+    assert model(windows).shape == (2, 10)
+    assert model.pooled(windows).shape == (2, model.features)
+    assert sum(p.numel() for p in model.parameters()) < 1e6
+    again = GenreClassifier(**model.config)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again.eval()(windows), model(windows))
+
+
+def test_maps_are_those_of_the_papers():
+    shapes = {
+        name: tuple(
+            GenreClassifier(GENRES, name)
+            .eval()
+            .trunk(torch.rand(1, *LAYOUTS[name].shape))
+            .shape[1:]
+        )
+        for name in LAYOUTS
+    }
+    assert shapes["source"] == (128, 1, 118)
+    assert shapes["dong"] == (64, 14, 14)
+    # fine enough to read an explanation
+    assert shapes["ours"][1] >= 10
+    assert shapes["ours"][2] >= 16
+
+
+def test_tone_and_balance_hardly_matter_to_ours():
+    torch.manual_seed(0)
+    model = GenreClassifier(GENRES).eval()
+    windows = 0.3 + 0.3 * torch.rand(2, *model.layout.shape)
+    tone = torch.linspace(-0.2, 0.2, 64)[:, None]
+    with torch.no_grad():
+        torch.testing.assert_close(model(windows + tone), model(windows), atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(model(windows.flip(3)), model(windows), atol=1e-4)
+
+
+def test_the_temperature_makes_probabilities_milder():
+    model = GenreClassifier(("a", "b"))
+    logits = torch.tensor([[2.0, 0.0]])
+    before = model.probabilities(logits)
+    model.temperature.fill_(2.0)
+    assert model.probabilities(logits)[0, 0] < before[0, 0]
+    torch.testing.assert_close(model.probabilities(logits), torch.softmax(logits / 2, dim=1))
+
+
+def test_varied_windows():
+    torch.manual_seed(0)
+    songs = torch.rand(3, 2, 64, 161)
+    start = torch.zeros(3)
+    still = torch.full((3, 16), 0.5)
+    still[:, [10, 11, 12, 13]] = 0.0  # nothing is blotted out
+    same = varied(songs, start, 128, still)
+    torch.testing.assert_close(same, songs[..., :128], atol=1e-4, rtol=0)
+    other = varied(songs, start, 128, torch.rand(3, 16))
+    assert other.shape == (3, 2, 64, 128)
+    assert ((other >= 0) & (other <= 1)).all()
+    assert not torch.allclose(other, same, atol=0.05)

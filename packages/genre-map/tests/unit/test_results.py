@@ -1,0 +1,102 @@
+"""Values: saved and read again, drawn, said."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from genre_map.genremap import Content, GenreMap, Place, spacing_of
+from genre_map.genres import GENRES
+from genre_map.results import Border, Genres, Picture
+from groove_core.errors import UsageError
+from groove_core.values.audio import Audio
+
+RNG = np.random.default_rng(0)
+
+
+def chances(*shape: int) -> np.ndarray:
+    return RNG.dirichlet(np.ones(10), size=shape)
+
+
+SOUND = Audio(RNG.normal(size=22_050) / 9, 22_050)
+VALUES = [
+    Genres("a song.wav", GENRES, chances(19), 1.486, 2.972),
+    Genres("short.wav", GENRES, chances(1), 1.486, 2.972),
+    Picture(RNG.random((2, 64, 128)), GENRES, chances(), 0.5, RNG.random(128), 0.0232, SOUND),
+    Border("blues", "jazz", GENRES, chances(11), RNG.random(11), (0.4,), RNG.random((3, 2, 64, 128)),
+           SOUND),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.kind)
+def test_saved_and_read(value, tmp_path):
+    again = type(value).read(value.save(tmp_path / "a.json"))
+    assert again == value
+    assert again.to_text() == value.to_text()
+    value.save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+    if "wav" in value.default_formats:
+        assert Audio.read(value.save(tmp_path / "a.wav")).duration_s == pytest.approx(1)
+        with pytest.raises(UsageError, match="has no sound"):
+            again.save(tmp_path / "b.wav")
+
+
+def test_a_song_is_what_its_windows_are_on_average():
+    windows = np.zeros((4, 10))
+    windows[:3, 0], windows[:3, 1] = 0.55, 0.45
+    windows[3, 1] = 1.0
+    song = Genres("x", GENRES, windows, 1.5, 3.0)
+    assert (song.genre, song.vote) == ("classical", "blues")
+    assert "most windows: blues" in song.to_text()
+    assert Genres("x", GENRES, np.full((2, 10), 0.1), 1.5, 3).entropy == pytest.approx(1)
+    assert Genres("x", GENRES, np.eye(10)[:1], 1.5, 3).entropy == pytest.approx(0, abs=1e-6)
+
+
+def test_the_largest_jump_of_a_border():
+    p = np.zeros((5, 10))
+    p[:, 0] = [1, 0.9, 0.5, 0.2, 0]
+    p[:, 1] = 1 - p[:, 0]
+    border = Border("blues", "classical", GENRES, p, np.zeros(5), (0.5,), np.zeros((2, 2, 8, 8)))
+    assert border.largest_jump == pytest.approx(0.4)
+
+
+@pytest.fixture
+def genre_map():
+    cells = 4
+    p = np.zeros((cells, cells, 10))
+    p[:, :2, 0], p[:, 2:, 5] = 1.0, 1.0
+    content = Content(
+        RNG.integers(0, 255, (cells * cells, 2, 64, 128)).astype(np.uint8),
+        (RNG.normal(size=(cells * cells, 22_050)) / 9).astype(np.float32),
+        22_050,
+    )
+    places = (Place("a </script> song.wav", -1.0, 1.0, "blues", 0.8, 3.0),)
+    return GenreMap(
+        GENRES, (0, 3), p, RNG.random((cells, cells)), RNG.random(128), 2.0, places, content
+    )
+
+
+def test_a_map(genre_map, tmp_path):
+    assert genre_map.area() == {**dict.fromkeys(GENRES, 0.0), "blues": 0.5, "jazz": 0.5}
+    assert set(genre_map.to_json()["borders"]) == {"blues", "jazz"}
+    assert genre_map.entropy.max() < 1e-6
+    again = GenreMap.read(genre_map.save(tmp_path / "a.json"))
+    assert again == genre_map
+    genre_map.save(tmp_path / "a.png")
+    with pytest.raises(UsageError, match="no sounds for a page"):
+        again.save(tmp_path / "b.html")
+    assert spacing_of(np.arange(9.0).reshape(3, 3, 1)) == 2.0  # six steps of 1, six of 3
+
+
+def test_the_page_needs_nothing_else(genre_map, tmp_path):
+    text = genre_map.save(tmp_path / "a.html").read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", text)
+    assert "http" not in re.sub(r"data:[^\"']*", "", text)
+    assert text.count("</script>") == 1  # the name of the song does not end it
+    [data] = re.findall(r"const data = (\{.*\})", text)
+    document = json.loads(data.replace("<\\/", "</"))
+    assert len(document["sounds"]) == 16
+    assert document["places"][0]["name"] == "a </script> song.wav"
