@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from groove_core import checkpoints, plugins
+from groove_core.files import read_json
 from groove_core.hookspecs import GrooveHooks
 from groove_core.params import markdown_table
 from groove_core.values.drums import DRUMS
@@ -67,6 +68,14 @@ def evaluation(package: str, *names: str) -> str:
     return table.to_markdown() + "\n\n" + "\n".join(f"- {note}" for note in table.notes)
 
 
+def measured(package: str, name: str) -> str:
+    """Give the table of an evaluation that was kept in the folder ``measured`` of a package."""
+    document = read_json(ROOT / "packages" / package / "measured" / f"{name}.json")
+    table = Report.from_json(document.get("result", document))
+    notes = "\n".join(f"- {note}" for note in table.notes)
+    return f"**{table.title[:1].upper()}{table.title[1:]}**\n\n{table.to_markdown()}\n\n{notes}"
+
+
 def genres() -> str:
     """List the genres of the shipped patterns, and how many patterns each has."""
     from collections import Counter
@@ -102,6 +111,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "actions": actions,
     "evaluation": evaluation,
     "genres": genres,
+    "measured": measured,
     "feels": feels,
     "posterior": posterior,
 }

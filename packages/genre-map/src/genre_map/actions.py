@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from genre_map.gan import GenreGAN, Looked
     from genre_map.model import GenreClassifier
+    from genre_map.songs import SongSet
 
 __all__ = [
     "border", "classify", "corpus", "evaluate", "explain", "generate", "map", "place", "train",
@@ -434,7 +435,9 @@ def corpus(
 def evaluate(
     *,
     data: Annotated[Path, Opt("songs to measure on: see train")],
-    model: Annotated[Literal["classifier", "generator"], Opt("what to measure")] = "classifier",
+    model: Annotated[
+        Literal["classifier", "explanation", "generator"], Opt("what to measure")
+    ] = "classifier",
     protocol: Annotated[
         Literal["songs", "grooves", "libraries", "artists", "filtered", "windows"],
         Opt("what is kept apart; windows of the same songs only as a warning"),
@@ -455,7 +458,8 @@ def evaluate(
     """Measure how well genres are told, or what the generator draws.
 
     For classifiers: networks are trained anew on each fold and measured on songs held out,
-    beside a logistic regression on MFCC and chance, with confusion matrices. For the
+    beside a logistic regression on MFCC and chance, with confusion matrices. For explanations:
+    whether a genre's probability hangs on what is marked, in songs held out. For the
     generator: effective genres, mutual information, distance to training pictures, continuity
     of border paths, beside real pictures, copies and noise.
     """
@@ -469,6 +473,8 @@ def evaluate(
         from genre_map.gan_evaluation import measure_gan
 
         return measure_gan(_gan(checkpoint, device), songs, count=count, seed=seed, cache=Cache())
+    if model == "explanation":
+        return _check_explanations(checkpoint, songs, seed)
     from genre_map.evaluation import cross_validate
     from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings
@@ -487,6 +493,24 @@ def evaluate(
         device=resolve(device),
         cache=Cache(),
     )
+
+
+def _check_explanations(checkpoint: str | None, songs: SongSet, seed: int) -> Report:
+    """Explain the middle of songs that a classifier trained with this seed has not learnt from."""
+    import torch
+
+    from genre_map.explaining import faithfulness
+    from genre_map.pictures import to_windows
+    from genre_map.splits import folds_of
+    from genre_map.training import read_pictures
+    from groove_core.cache import Cache
+
+    classifier, _ = _classifier(checkpoint, "cpu")
+    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
+    held, pictures = read_pictures(songs.only(fold.test), classifier.layout, Cache())
+    cut = [to_windows(picture.float(), classifier.layout) for picture in pictures]
+    middle = torch.stack([windows[len(windows) // 2] for windows in cut])
+    return faithfulness(classifier, middle, range(len(held)), seed=seed)
 
 
 @action

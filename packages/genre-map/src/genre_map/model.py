@@ -51,9 +51,10 @@ def _source(parts: int, n_mels: int) -> nn.Sequential:
 
 
 def _dong(parts: int, n_mels: int) -> nn.Sequential:
+    # Maxima are taken before the rectification, which gives the same in less time.
     return nn.Sequential(
-        nn.Conv2d(parts, 64, (3, 3)), nn.ReLU(), nn.MaxPool2d((2, 4)),
-        nn.Conv2d(64, 64, (3, 5)), nn.ReLU(), nn.MaxPool2d((2, 4)),
+        nn.Conv2d(parts, 64, (3, 3)), nn.MaxPool2d((2, 4)), nn.ReLU(),
+        nn.Conv2d(64, 64, (3, 5)), nn.MaxPool2d((2, 4)), nn.ReLU(),
         nn.Dropout(0.2),
     )  # fmt: skip
 

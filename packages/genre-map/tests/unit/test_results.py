@@ -22,12 +22,12 @@ def chances(*shape: int) -> np.ndarray:
 
 
 SOUND = Audio(RNG.normal(size=22_050) / 9, 22_050)
+STOPS = RNG.random((3, 2, 64, 128))
 VALUES = [
     Genres("a song.wav", GENRES, chances(19), 1.486, 2.972),
     Genres("short.wav", GENRES, chances(1), 1.486, 2.972),
     Picture(RNG.random((2, 64, 128)), GENRES, chances(), 0.5, RNG.random(128), 0.0232, SOUND),
-    Border("blues", "jazz", GENRES, chances(11), RNG.random(11), (0.4,), RNG.random((3, 2, 64, 128)),
-           SOUND),
+    Border("blues", "jazz", GENRES, chances(11), RNG.random(11), (0.4,), STOPS, SOUND),
 ]  # fmt: skip
 
 

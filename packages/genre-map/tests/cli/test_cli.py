@@ -1,0 +1,162 @@
+"""genre-map on the command line: the main job, bad input, training."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from genre_map.genremap import GenreMap
+from genre_map.genres import GENRES
+from genre_map.results import Border
+from groove_core.values.audio import Audio
+
+RATE = 22_050
+
+
+def noise(duration_s: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=int(duration_s * RATE)) / 9
+
+
+def test_songs_of_a_folder(groove, tmp_path):
+    (tmp_path / "songs").mkdir()
+    soundfile.write(tmp_path / "songs/a.wav", noise(4), RATE)
+    # another rate, stereo
+    soundfile.write(tmp_path / "songs/b.flac", np.stack([noise(9), noise(9, 1)], axis=1), 44_100)
+    result = groove("classify", "songs", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    assert "a.wav: " in result.stdout
+    assert "b.flac: " in result.stdout
+    assert {path.suffix for path in (tmp_path / "o").iterdir()} == {".json", ".txt", ".png"}
+    document = json.loads((tmp_path / "o/result.json").read_text())
+    assert document["checkpoint"]["name"] == "classifier"
+    for song in document["result"]:
+        assert song["genre"] in GENRES
+        assert sum(song["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    again = groove("classify", "songs", "--json")
+    assert json.loads(again.stdout)["result"] == document["result"]
+
+
+def test_why(groove, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(5), RATE)
+    result = groove("explain", "a.wav", "--genre", "Hip-Hop", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    assert "hiphop" in result.stdout
+    assert Audio.read(tmp_path / "o/explain.wav").duration_s == pytest.approx(5, abs=0.01)
+    assert (tmp_path / "o/explain.png").stat().st_size > 10_000
+
+
+def test_pictures_a_border_and_a_map_with_a_song(groove, tmp_path):
+    result = groove("generate", "--count", "2", "--seed", "3", "--out", "g")
+    assert result.returncode == 0, result.stderr
+    sounds = [Audio.read(path) for path in sorted((tmp_path / "g").glob("*.wav"))]
+    assert len(sounds) == 2
+    assert all(sound.duration_s == pytest.approx(2.95, abs=0.1) for sound in sounds)
+    assert all(0.5 < sound.peak <= 1 for sound in sounds)
+    result = groove("border", "blues", "METAL", "--out", "b")
+    assert result.returncode == 0, result.stderr
+    border = Border.read(tmp_path / "b/border.json")
+    assert border.probabilities.shape == (101, 10)
+    assert border.start == "blues"
+    assert Audio.read(tmp_path / "b/border.wav").duration_s == pytest.approx(7 * 3.1, abs=0.3)
+    soundfile.write(tmp_path / "mine.wav", noise(4), RATE)
+    result = groove("place", "mine.wav", "--cells", "4", "--out", "m")
+    assert result.returncode == 0, result.stderr
+    found = GenreMap.read(tmp_path / "m/place.json")
+    assert [place.name for place in found.places] == ["mine.wav"]
+    assert "mine.wav" in (tmp_path / "m/place.html").read_text()
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """Give things that are no songs."""
+    soundfile.write(tmp_path / "short.wav", noise(2), RATE)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(5 * RATE), RATE)
+    (tmp_path / "text.wav").write_text("this is no sound at all, whatever it is called")
+    (tmp_path / "empty.wav").touch()
+    for folder, files in (
+        ("one", ["rock/a.wav", "rock/b.wav"]),
+        ("single", ["rock/a.wav", "rock/b.wav", "jazz/a.wav"]),
+    ):
+        for file in files:
+            path = tmp_path / folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, noise(4), RATE)
+    for genre in ("rock", "jazz"):
+        (tmp_path / "broken" / genre).mkdir(parents=True)
+        (tmp_path / "broken" / genre / "a.wav").write_text("no sound")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("classify short.wav", 4, "2.00 s of sound are too short"),
+        ("classify silent.wav", 4, "silent"),
+        ("classify text.wav", 4, "text.wav"),
+        ("classify empty.wav", 4, "empty.wav is empty"),
+        ("classify none.wav", 4, "does not exist"),
+        ("explain short.wav", 4, "too short"),
+        ("explain silent.wav --genre polka", 2, "no genre 'polka'"),
+        ("generate --genre polka", 2, "no genre 'polka'"),
+        ("generate --count 0", 2, "at least 1"),
+        ("border blues blues", 2, "no border within a genre"),
+        ("border blues polka", 2, "no genre 'polka'"),
+        ("map --x 3 --y 3", 2, "two different values"),
+        ("map --x 3", 2, "two different values"),
+        ("classify short.wav --checkpoint none", 5, "no checkpoint 'none'"),
+        ("generate --checkpoint classifier", 5, "classifier"),
+        ("train one", 4, "one genre only, rock"),
+        ("train single", 4, "'jazz' has too few songs"),
+        ("train broken", 4, "No song can be read"),
+        ("train none", 4, "not a folder"),
+        ("train-generator single", 4, "the classifier knows"),
+        ("evaluate single --protocol artists", 4, "do not tell their artist"),
+        ("evaluate single --networks ours --networks theirs", 2, "no network 'theirs'"),
+    ],
+)
+def test_two_lines_and_a_code(groove, bad, arguments, code, message):
+    result = groove(*arguments.split())
+    assert result.returncode == code, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith(("error", "hint"))]
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"]
+    assert message in lines[0]
+    assert "Traceback" not in result.stderr
+    assert not (bad / "groove-models").exists()
+
+
+def test_mma_is_not_there(groove, tmp_path):
+    result = groove("corpus", "--into", "songs", PATH=str(tmp_path))
+    assert result.returncode == 4
+    assert "hint: sudo apt install mma" in result.stderr
+    assert not (tmp_path / "songs").exists()
+
+
+def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path):
+    result = groove("train", folder, "--name", "mine", "--epochs", "2", "--windows", "2", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["result"]["data"]["history"][-1]["epoch"] == 2
+    card = json.loads((tmp_path / "groove-models/genre-map/mine/card.json").read_text())
+    assert card["config"]["genres"] == ["blues", "hiphop", "rock"]
+    assert card["data"]["songs"] == {"blues": 10, "hiphop": 10, "rock": 10}
+    shutil.copy(folder / "Rock/3.wav", tmp_path / "song.wav")
+    result = groove("classify", "song.wav", "--checkpoint", "mine", "--json")
+    assert set(json.loads(result.stdout)["result"][0]["probabilities"]) == {
+        "blues",
+        "hiphop",
+        "rock",
+    }
+    again = groove("train", folder, "--name", "mine", "--epochs", "2")
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    made = groove(
+        "train-generator", folder, "--classifier", "mine", "--epochs", "1", "--batches", "2",
+        "--batch-size", "4", "--width", "4", "--name", "draws",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert "effective genres" in made.stdout
+    drawn = groove("generate", "--checkpoint", "draws", "--count", "1", "--seed", "1", "--json")
+    assert json.loads(drawn.stdout)["result"][0]["genres"] == ["blues", "hiphop", "rock"]
