@@ -1,7 +1,9 @@
-"""Draw the pictures of the READMEs: python docs/pictures.py."""
+"""Draw the pictures of the READMEs: python docs/pictures.py [NAME ...]."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -170,10 +172,47 @@ def sample_by_sample() -> None:
     figure.savefig(PACKAGES / "groove-vae/pictures/raw.png", metadata={"Software": None})
 
 
+def genres() -> None:
+    """Draw the map, its page, a border, an explanation ("Vibe Ace", CC BY 3.0), confusions."""
+    from genre_map import border, explain
+    from genre_map import map as draw_map
+    from genre_map.evaluation import Evaluation
+
+    folder = PACKAGES / "genre-map/pictures"
+    found = draw_map()
+    found.save(folder / "map.png")
+    border("blues", "metal").save(folder / "border.png")
+    explain(PACKAGES / "groove-core/tests/data/vibe-ace.ogg").save(folder / "explain.png")
+    Evaluation.read(folder.parent / "measured/libraries.json").save(folder / "confusion.png")
+    with tempfile.TemporaryDirectory() as scratch:
+        _photograph(found.save(Path(scratch, "map.html")), folder / "page.png")
+
+
+def _photograph(page: Path, target: Path) -> None:
+    """Open a page in Chromium, click into the map, and take a picture."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        tab = browser.new_context(offline=True, viewport={"width": 1120, "height": 830}).new_page()
+        tab.goto(page.as_uri())
+        tab.wait_for_function("sheet !== null")
+        box = tab.locator("#map").bounding_box()
+        tab.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+        tab.wait_for_timeout(300)
+        tab.screenshot(path=target)
+        browser.close()
+
+
+PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres)
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    comparison()
-    sample_by_sample()
-    beats()
-    latent_map()
-    sound()
+    wanted = sys.argv[1:]
+    for draw in PICTURES:
+        if not wanted or draw.__name__ in wanted:
+            draw()

@@ -32,8 +32,17 @@ CARRIED = {
     "groove_vae": ["py.typed", "data/performances.npz", "data/LICENSE.md",
                    "weights/symbolic/card.json", "weights/symbolic/model.safetensors",
                    "weights/audio/card.json", "weights/audio/model.safetensors"],
+    "genre_map": ["py.typed", "page.html", "gtzan/faults.txt", "gtzan/SOURCES.md"]
+    + [f"gtzan/{part}_filtered.txt" for part in ("train", "valid", "test")]
+    + [f"weights/{m}/{f}" for m in ("classifier", "generator")
+       for f in ("card.json", "model.safetensors")],
 }  # fmt: skip
-SIZES = {"groove_core": 250_000, "drum_space": 8_000_000, "groove_vae": 3_000_000}
+SIZES = {
+    "genre_map": 5_000_000,
+    "groove_core": 250_000,
+    "drum_space": 8_000_000,
+    "groove_vae": 3_000_000,
+}
 
 
 def test_wheels_carry_data_weights_types_and_licences(wheels):

@@ -439,7 +439,7 @@ def evaluate(
         Literal["classifier", "explanation", "generator"], Opt("what to measure")
     ] = "classifier",
     protocol: Annotated[
-        Literal["songs", "grooves", "libraries", "artists", "filtered", "windows"],
+        Literal["songs", "grooves", "libraries", "artists", "published", "windows"],
         Opt("what is kept apart; windows of the same songs only as a warning"),
     ] = "songs",
     networks: Annotated[list[str] | None, Opt("of ours, source, dong; ours when left out")] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from genre_map.training import (
 from groove_core.cache import Cache
 from groove_core.console import note
 from groove_core.dsp import MFCC
+from groove_core.files import write_text
 from groove_core.values.results import Cell, Estimate, Report
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Evaluation(Report):
     """A report of accuracy, with the confusion matrices of each fold in its data."""
 
     kind: ClassVar[str] = "genre-evaluation"
-    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png")
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "md", "png")
 
     def confusion(self, name: str, fold: int | None = None) -> Floats:
         """Give a confusion matrix [shape=(genres, genres)]: rows are the truth and sum to 1.
@@ -61,6 +63,25 @@ class Evaluation(Report):
         chosen = counts.sum(axis=0) if fold is None else counts[fold]
         share: Floats = chosen / np.maximum(1, chosen.sum(axis=1, keepdims=True))
         return share
+
+    def table(self, name: str, fold: int | None = None) -> Report:
+        """Give a confusion matrix as a table in percent: rows are the truth."""
+        genres = self.data["genres"]
+        shares = 100 * self.confusion(name, fold)
+        rows = [(g, *(round(x) for x in row)) for g, row in zip(genres, shares, strict=True)]
+        which = "mean" if fold is None else f"fold {fold + 1}"
+        return Report(f"{name}, {which}, %", ("truth", *genres), tuple(rows))
+
+    def to_text(self) -> str:
+        return f"{super().to_text()}\n\n{self.table(next(iter(self.data['confusion']))).to_text()}"
+
+    def _save_md(self, path: Path) -> None:
+        parts = [f"## {self.title}", self.to_markdown(), *self.notes]
+        for name, folds in self.data["confusion"].items():
+            for fold in (None, *range(len(folds))):
+                one = self.table(name, fold)
+                parts += [f"### {one.title}", one.to_markdown()]
+        write_text(path, "\n\n".join(parts) + "\n")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the confusion matrix of each row, and of the first one by fold."""

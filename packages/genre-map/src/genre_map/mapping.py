@@ -15,9 +15,9 @@ from groove_core.console import track
 
 __all__ = ["borders", "crossings", "find_anchors", "path_between", "plane_of"]
 
-SAMPLES = 3072
-COARSE = 7
-BASES = 4
+SAMPLES = 2048
+COARSE = 6
+BASES = 2
 
 Floats = npt.NDArray[np.float64]
 

@@ -74,8 +74,9 @@ class _Contrast(nn.Module):
         self.register_buffer("place", torch.linspace(-1, 1, n_mels)[:, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        around = F.pad(x, (AROUND // 2, AROUND // 2, 0, 0), mode="replicate")
-        level = x - F.avg_pool2d(around, (1, AROUND), stride=1)
+        around = F.pad(x.contiguous(), (AROUND // 2 + 1, AROUND // 2, 0, 0), mode="replicate")
+        total = around.cumsum(dim=3)  # faster than pooling
+        level = x - (total[..., AROUND:] - total[..., :-AROUND]) / AROUND
         deviation = (level.square().mean(dim=3, keepdim=True) + 1e-4).sqrt()
         place = self.place.expand(len(x), 1, -1, x.shape[-1])
         return torch.cat([level / (deviation + 0.01), place], dim=1)

@@ -129,10 +129,13 @@ class Genres(Value):
         else:
             shares = self.windows
         ax.stackplot(middle, shares.T, colors=colors_of(self.genres), lw=0)
-        for genre, share in zip(self.genres, shares.T, strict=True):
-            place = int(share.argmax())
+        edge = 0.06 * (middle[-1] - middle[0])
+        inside = (middle >= middle[0] + edge) & (middle <= middle[-1] - edge)
+        inside = inside if inside.any() else np.ones(len(middle), bool)
+        for number, (genre, share) in enumerate(zip(self.genres, shares.T, strict=True)):
+            place = int(np.where(inside, share, -1).argmax())
             if share[place] > 0.12:
-                at = float(np.cumsum(shares[place])[self.genres.index(genre)] - share[place] / 2)
+                at = float(shares[place, :number].sum() + share[place] / 2)
                 ax.annotate(genre, (middle[place], at), fontsize=8, ha="center", va="center")
         ax.set(xlim=(middle[0], middle[-1]), ylim=(0, 1), xlabel="seconds", ylabel="probability")
         ax.set_title(self.to_text(), fontsize=9, loc="left")

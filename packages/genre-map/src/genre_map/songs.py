@@ -16,10 +16,12 @@ from groove_core.errors import InputError
 from groove_core.files import list_files
 from groove_core.values.audio import Audio
 
-__all__ = ["FILTERED", "Song", "SongSet", "open_songs"]
+__all__ = ["PUBLISHED", "Song", "SongSet", "open_songs"]
 
-FILTERED = ("train", "valid", "test")
-"""The parts of the fault-filtered split of GTZAN (Kereliuk, Sturm and Larsen 2015)."""
+PUBLISHED = ("train", "valid", "test")
+"""Parts of a published split: GTZAN without faults (Kereliuk, Sturm and Larsen 2015), FMA."""
+PARTS = {"training": "train", "validation": "valid", "test": "test"}
+"""What FMA calls them."""
 _CLIP = re.compile(r"([a-z\-]+\.\d{5})\.(au|wav)", re.IGNORECASE)
 
 
@@ -143,7 +145,7 @@ def _gtzan(paths: Sequence[Path]) -> Iterator[Song]:
         stem for stem, reason, _ in (line.split("\t", 2) for line in _lines("faults.txt"))
         if reason == "exact-repetition"
     }  # fmt: skip
-    split = {Path(line).stem: part for part in FILTERED for line in _lines(f"{part}_filtered.txt")}
+    split = {Path(line).stem: part for part in PUBLISHED for line in _lines(f"{part}_filtered.txt")}
     seen: set[str] = set()
     for path in sorted(paths, key=lambda p: (p.suffix.lower() != ".au", p)):
         stem = path.stem.lower()
@@ -177,7 +179,9 @@ def _fma(root: Path, table: Path) -> Iterator[Song]:
             path = audio.get(f"{int(row[0]):06d}")
             missing += path is None
             if path is not None:
-                yield Song(path, canonical(row[genre]), {"artist": row[artist]}, row[split])
+                yield Song(
+                    path, canonical(row[genre]), {"artist": row[artist]}, PARTS.get(row[split], "")
+                )
     if missing:
         note(f"{missing} tracks of the table have no sound file here")
 

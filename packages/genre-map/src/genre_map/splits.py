@@ -8,18 +8,18 @@ from typing import Literal
 
 import numpy as np
 
-from genre_map.songs import FILTERED, SongSet
+from genre_map.songs import PUBLISHED, SongSet
 from groove_core.errors import InputError
 
 __all__ = ["PROTOCOLS", "Fold", "Protocol", "folds_of", "stratified"]
 
-Protocol = Literal["songs", "grooves", "libraries", "artists", "filtered", "windows"]
+Protocol = Literal["songs", "grooves", "libraries", "artists", "published", "windows"]
 PROTOCOLS: dict[Protocol, str] = {
     "songs": "other songs",
     "grooves": "other grooves of the same style libraries",
     "libraries": "other style libraries, another soundfont",
     "artists": "other artists",
-    "filtered": "the fault-filtered split of GTZAN",
+    "published": "the published split",
     "windows": "windows of the same songs: A WARNING, NOT A RESULT",
 }
 
@@ -93,7 +93,7 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
         If a genre has too few songs or groups for that.
     """
     labels = songs.labels
-    if protocol == "filtered":
+    if protocol == "published":
         return [_published(songs)]
     key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
     groups = None if key is None else [_group(songs, i, key) for i in range(len(songs))]
@@ -143,9 +143,9 @@ def _with_validation(
 
 
 def _published(songs: SongSet) -> Fold:
-    parts = [tuple(i for i, s in enumerate(songs) if s.split == name) for name in FILTERED]
+    parts = [tuple(i for i, s in enumerate(songs) if s.split == name) for name in PUBLISHED]
     if not all(parts):
         raise InputError(
-            "These songs have no fault-filtered split.", hint="It is one of GTZAN's files."
+            "These songs have no published split.", hint="GTZAN and FMA have; --protocol songs"
         )
     return Fold(*parts)

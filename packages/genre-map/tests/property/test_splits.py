@@ -84,7 +84,7 @@ def test_what_is_not_known_cannot_be_kept_apart(folder):
     songs = open_songs(folder)
     for protocol, message in (
         ("artists", "do not tell their artist"),
-        ("filtered", "no fault-filt"),
+        ("published", "no published"),
     ):
         with pytest.raises(InputError, match=message):
             folds_of(songs, protocol, folds=3, seed=1)

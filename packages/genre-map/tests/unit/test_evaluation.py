@@ -57,6 +57,9 @@ def test_cross_validation_of_a_folder(folder, tmp_path, protocol):
     assert ("WARNING" in found.title) == (protocol == "windows")
     assert Evaluation.read(found.save(tmp_path / "a.json")) == found
     found.save(tmp_path / "a.png")
+    text = found.save(tmp_path / "a.md").read_text()
+    assert text.count("### ours") == 3  # the mean and both folds
+    assert [row[0] for row in found.table("ours").rows] == ["blues", "hiphop", "rock"]
 
 
 def test_a_generator_beside_real_pictures_copies_and_noise(folder):

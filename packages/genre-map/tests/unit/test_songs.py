@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from genre_map.genres import GENRES, canonical
-from genre_map.songs import FILTERED, open_songs
+from genre_map.songs import PUBLISHED as PARTS
+from genre_map.songs import open_songs
 from groove_core.errors import InputError
 
 PUBLISHED = {
@@ -49,8 +50,8 @@ def test_the_fault_filtered_split_is_the_published_one(gtzan):
     parts = Counter(song.split for song in open_songs(gtzan) if song.split)
     # The list drops the first of each group of equal clips, the faults the later ones; a clip
     # that only the former keeps is no longer there.
-    assert set(parts) == set(FILTERED)
-    assert all(parts[name] <= size for name, size in zip(FILTERED, (443, 197, 290), strict=True))
+    assert set(parts) == set(PARTS)
+    assert all(parts[name] <= size for name, size in zip(PARTS, (443, 197, 290), strict=True))
     assert sum(parts.values()) > 880
 
 
@@ -98,7 +99,7 @@ def test_fma(tmp_path, capsys):
     assert songs.kind == "fma"
     assert songs.counts() == {"hiphop": 2, "rock": 1}
     assert [song.groups["artist"] for song in songs] == ["1", "1", "2"]
-    assert [song.split for song in songs] == ["training", "test", "training"]
+    assert [song.split for song in songs] == ["train", "test", "train"]
     assert "1 tracks of the table have no sound file" in capsys.readouterr().err
 
 
