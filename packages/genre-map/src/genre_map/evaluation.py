@@ -24,7 +24,8 @@ from groove_core.cache import Cache
 from groove_core.console import note
 from groove_core.dsp import MFCC
 from groove_core.files import write_text
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.statistics import bootstrap, interval
+from groove_core.values.results import Cell, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "cross_validate", "measure_classifier"]
 
-ROUNDS = 1000
 COLUMNS = (
     "song accuracy, mean probability", "song accuracy, majority vote", "window accuracy",
     "macro recall", "calibration error",
@@ -325,30 +325,17 @@ def _cells(
     recall[np.arange(len(truth)), truth] = found == truth
     present = np.zeros_like(recall)
     present[np.arange(len(truth)), truth] = 1
-    draws = _draws(owner)
-    per_song = draws[:, np.unique(owner, return_inverse=True)[1]]
+    names, number = np.unique(owner, return_inverse=True)
+    per_song = bootstrap(len(names))[:, number]
     cells: list[Cell] = [
-        _estimate(per_song @ (found == truth) / per_song.sum(axis=1)),
-        _estimate(per_song @ (vote == truth) / per_song.sum(axis=1)),
+        interval(per_song @ (found == truth) / per_song.sum(axis=1)),
+        interval(per_song @ (vote == truth) / per_song.sum(axis=1)),
     ]
     with np.errstate(invalid="ignore"):
-        cells.append(_estimate(per_song @ windows / per_song.sum(axis=1)))
-        cells.append(_estimate(np.nanmean((per_song @ recall) / (per_song @ present), axis=1)))
+        cells.append(interval(per_song @ windows / per_song.sum(axis=1)))
+        cells.append(interval(np.nanmean((per_song @ recall) / (per_song @ present), axis=1)))
     cells.append(_calibration_error(mean, truth))
     return cells
-
-
-def _draws(owner: npt.NDArray[np.int64]) -> Floats:
-    n = len(np.unique(owner))
-    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=ROUNDS)
-    return np.concatenate([np.ones((1, n)), drawn])
-
-
-def _estimate(rounds: Floats) -> Cell:
-    if not np.isfinite(rounds).all():
-        return None
-    low, high = np.quantile(rounds[1:], [0.025, 0.975])
-    return Estimate(float(rounds[0]), float(low), float(high))
 
 
 def _calibration_error(mean: Floats, truth: npt.NDArray[np.int64]) -> float:

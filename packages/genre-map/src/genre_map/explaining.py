@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
 from groove_core.dsp import istft, stft
+from groove_core.statistics import bootstrap, interval
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 from groove_core.values.results import Estimate, Report
@@ -134,15 +135,9 @@ def faithfulness(
 
 
 def _share(right: Tensor, owner: Sequence[int]) -> Estimate:
-    values = right.double().numpy()
     names, number = np.unique(np.asarray(owner), return_inverse=True)
-    drawn = np.random.default_rng(0).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=1000
-    )
-    weights = drawn[:, number]
-    rounds = (weights @ values) / np.maximum(1, weights.sum(axis=1))
-    low, high = np.quantile(rounds, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
+    weights = bootstrap(len(names))[:, number]
+    return interval((weights @ right.double().numpy()) / weights.sum(axis=1))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,7 +17,8 @@ from genre_map.splits import folds_of
 from genre_map.training import Pictures, read_pictures
 from groove_core.cache import Cache
 from groove_core.console import track
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.statistics import bootstrap, interval
+from groove_core.values.results import Cell, Report
 
 __all__ = ["measure_gan", "measure_pictures"]
 
@@ -143,15 +144,10 @@ def _genres(probabilities: Tensor) -> list[Cell]:
     shares = np.concatenate([counts[None], drawn]) / len(found)
     safe = shares.clip(1e-12)
     return [
-        _estimate(np.exp(-(safe * np.log(safe)).sum(axis=1))),
-        _estimate(0.5 * np.abs(shares - 1 / genres).sum(axis=1)),
-        _estimate(shares.min(axis=1)),
+        interval(np.exp(-(safe * np.log(safe)).sum(axis=1))),
+        interval(0.5 * np.abs(shares - 1 / genres).sum(axis=1)),
+        interval(shares.min(axis=1)),
     ]
-
-
-def _estimate(rounds: Floats) -> Estimate:
-    low, high = np.quantile(rounds[1:], [0.025, 0.975])
-    return Estimate(float(rounds[0]), float(low), float(high))
 
 
 def _information(model: GenreGAN, z: Tensor, looked: Looked) -> float:
@@ -164,10 +160,8 @@ def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
     """Give the mean distance to the nearest training window, and the share that are copies."""
     nearest = torch.cat([torch.cdist(part, known).amin(dim=1) for part in features.split(256)])
     values = nearest.double().numpy()
-    rng = np.random.default_rng(0)
-    rounds = [values.mean()]
-    rounds += [rng.choice(values, len(values)).mean() for _ in range(ROUNDS)]
-    return [_estimate(np.array(rounds)), float((values < 1e-2).mean())]
+    rounds = bootstrap(len(values), ROUNDS) @ values / len(values)
+    return [interval(rounds), float((values < 1e-2).mean())]
 
 
 def _frechet(a: Tensor, b: Tensor) -> float:

@@ -13,6 +13,7 @@ import torch
 from groove_core import checkpoints
 from groove_core.console import track
 from groove_core.errors import InputError
+from groove_core.statistics import auc, bootstrap, spearman
 from groove_core.values.results import Cell, Estimate, Report
 from groove_vae import kits, pairs
 from groove_vae.frames import bands
@@ -21,7 +22,6 @@ from groove_vae.listening import AROUND, AUDIBLE_DB, around, frames_of, stroke_d
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes
 from groove_vae.performances import Performance, load, long_enough
-from groove_vae.statistics import auc, bootstrap, spearman
 
 __all__ = ["COLUMNS", "evaluate", "evaluate_model"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.statistics import wilson
 from groove_core.values.score import Score, Track
 from groove_vae import fingerprint, quantize, transfer
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of
 from groove_vae.performances import load
-from groove_vae.statistics import wilson
 from groove_vae.symbolic import Part
 from groove_vae.twin_evaluation import drummers_named
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap over performances, in which all their strokes go together."""
+"""How sure a figure is: bootstrap over performances or songs, whose parts go together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def bootstrap(n: int, rounds: int = ROUNDS) -> Floats:
-    """Say how often each of n performances is drawn in each round; first, each once."""
+    """Say how often each of n things is drawn in each round; first, each once.
+
+    Returns
+    -------
+    float array [shape=(1 + rounds, n)]
+    """
     drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=rounds)
     return np.concatenate([np.ones((1, n)), drawn])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_vae.statistics import auc, bootstrap, interval, spearman
+from groove_core.statistics import auc, bootstrap, interval, spearman
 
 
 def test_auc_counts_pairs():
