@@ -61,9 +61,15 @@ class Generator(nn.Module):
     transposed convolutions of the thesis, with kernels that their strides divide.
     """
 
+    gain: Tensor
+
     def __init__(self, shape: tuple[int, int, int], variant: Variant, width: int) -> None:
         super().__init__()
         parts, n_mels, frames = shape
+        # In ours, the few dependent values shall weigh as much as the many free ones.
+        loud = math.sqrt(FREE / DEPENDENT) if variant == "ours" else 1.0
+        gain = torch.cat([torch.ones(FREE), torch.full((DEPENDENT,), loud)])
+        self.register_buffer("gain", gain, persistent=False)
         if variant == "source":
             first = (n_mels // 12, frames // 16)
             self.layers = nn.Sequential(
@@ -89,7 +95,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, parts, 3, padding=1), nn.Sigmoid())
 
     def forward(self, z: Tensor) -> Tensor:
-        picture: Tensor = self.layers(z)
+        picture: Tensor = self.layers(self.gain * z)
         return picture
 
 

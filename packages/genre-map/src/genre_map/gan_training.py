@@ -51,8 +51,8 @@ class GANSettings:
     penalty: float = 10.0
     drift: float = DRIFT
     information: Literal["jensen-shannon", "infonce"] = "jensen-shannon"
-    dependence_weight: float = 1.0
-    balance_weight: float = 0.5
+    dependence_weight: float = 5.0
+    balance_weight: float = 2.0
     average: float = 0.998
     """Of the generator's weights from step to step; 0 keeps the last."""
     precision: Literal["32", "bf16"] = "32"
@@ -61,7 +61,7 @@ class GANSettings:
     def of(cls, variant: Variant, **given: Any) -> GANSettings:
         """Give the settings of a variant; the source's has nothing that came after it."""
         if variant == "source":
-            plain = {"critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
+            plain = {"critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0, "dependence_weight": 1.0,
                      "balance_weight": 0.0, "average": 0.0}  # fmt: skip
             given = {**plain, **given}
         return cls(variant=variant, **given)
