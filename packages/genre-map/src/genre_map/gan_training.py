@@ -61,8 +61,10 @@ class GANSettings:
     def of(cls, variant: Variant, **given: Any) -> GANSettings:
         """Give the settings of a variant; the source's has nothing that came after it."""
         if variant == "source":
-            plain = {"critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0, "dependence_weight": 1.0,
-                     "balance_weight": 0.0, "average": 0.0}  # fmt: skip
+            plain = {
+                "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
+                "dependence_weight": 1.0, "balance_weight": 0.0, "average": 0.0,
+            }  # fmt: skip
             given = {**plain, **given}
         return cls(variant=variant, **given)
 
