@@ -318,9 +318,10 @@ def _mapped(
     places = []
     ticks = torch.linspace(-1, 1, cells)
     for number, sound in enumerate(sounds):
+        windows = _windows(model.classifier, sound)
         with torch.no_grad():
-            features, probabilities = model.seen(_windows(model.classifier, sound))
-        song, chance = features.mean(dim=0).cpu(), probabilities.mean(dim=0).cpu()
+            seen = [model.seen(some) for some in windows.split(AT_ONCE)]
+        song, chance = (torch.cat(one).mean(dim=0).cpu() for one in zip(*seen, strict=True))
         distance = (looked.features - song).norm(dim=1)
         row, column = divmod(int(distance.argmin()), cells)
         genre = int(chance.argmax())

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
 from groove_core.dsp import istft, stft
+from groove_core.errors import InputError, UsageError
 from groove_core.statistics import bootstrap, interval
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
@@ -33,7 +34,9 @@ __all__ = ["MARKED", "Explanation", "explain_sound", "faithfulness", "grad_cam"]
 MARKED = 0.2
 """Share of a picture that is marked: the fifth that speaks most."""
 SHOWN_S = 24.0
+LONGEST_S = 600.0
 SHIFTS = 8
+AT_ONCE = 64
 
 Floats = npt.NDArray[np.float64]
 
@@ -216,8 +219,6 @@ class Explanation(Value):
 
     def _save_wav(self, path: Path) -> None:
         if self.sound is None:
-            from groove_core.errors import UsageError
-
             raise UsageError(
                 "An explanation that was read from JSON has no sound.",
                 hint="Explain the sound file again.",
@@ -288,16 +289,24 @@ def explain_sound(
     Raises
     ------
     InputError
-        If the sound is shorter than a window, or silent.
+        If the sound is shorter than a window, too long, or silent.
     """
     layout = model.layout
+    if sound.duration_s > LONGEST_S:
+        raise InputError(
+            f"{sound.duration_s / 60:.0f} minutes are too long to be explained.",
+            hint=f"Cut out {LONGEST_S / 60:.0f} minutes or less.",
+        )
     mono = sound.to_mono().resampled(layout.sample_rate)
     picture = layout.of(mono)
     windows = to_windows(picture, layout)
     with torch.no_grad():
-        probabilities = model.probabilities(model(windows)).mean(dim=0)
+        logits = torch.cat([model(some) for some in windows.split(AT_ONCE)])
+        probabilities = model.probabilities(logits).mean(dim=0)
     number = int(probabilities.argmax()) if genre is None else model.genres.index(genre)
-    heats = grad_cam(model, windows, torch.full((len(windows),), number))
+    heats = torch.cat(
+        [grad_cam(model, some, torch.full((len(some),), number)) for some in windows.split(AT_ONCE)]
+    )
     columns = heats.shape[2]
     half = columns // 2
     total = torch.zeros(heats.shape[1], half * (len(windows) + 1))

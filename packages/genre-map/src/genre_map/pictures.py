@@ -24,6 +24,10 @@ __all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
 LayoutName = Literal["ours", "source", "dong"]
 RANGE_DB = 80.0
 """From the loudest point of a song down to what is shown as nothing."""
+STRETCH_FRAMES = 16_384
+"""Of a long sound that are looked at together: six minutes."""
+AROUND_FRAMES = 24
+"""More than medians and the ends of a stretch reach."""
 SILENT = 1e-5
 """Samples that never exceed this, -100 dBFS, are silence."""
 
@@ -97,7 +101,21 @@ class Layout:
         samples = self.feature.samples(sound.to_mono() if isinstance(sound, Audio) else sound)
         samples = samples.reshape(-1)
         self._check(samples.numel() / self.sample_rate, float(samples.abs().max()))
-        return self._scaled(self.feature(samples))
+        return self._scaled(self._in_stretches(samples))
+
+    def _in_stretches(self, samples: torch.Tensor) -> torch.Tensor:
+        """Give the feature of a sound of hours in bounded memory, equal to that of the whole."""
+        hop = self.hop_samples
+        frames = 1 + len(samples) // hop
+        if frames <= STRETCH_FRAMES + AROUND_FRAMES:
+            return self.feature(samples)
+        parts = []
+        for start in range(0, frames, STRETCH_FRAMES):
+            end = min(frames, start + STRETCH_FRAMES)
+            before = min(start, AROUND_FRAMES)
+            stretch = samples[(start - before) * hop : (end + AROUND_FRAMES) * hop]
+            parts.append(self.feature(stretch)[..., before : before + end - start])
+        return torch.cat(parts, dim=-1)
 
     def read(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
         """Picture a sound file of any length, from the cache if it is there.

@@ -116,6 +116,11 @@ def test_only_the_marked_part_is_kept():
     assert low > 100 * high
 
 
+def test_too_long():
+    with pytest.raises(InputError, match="11 minutes are too long"):
+        explain_sound(GenreClassifier(("a", "b")), Audio(np.ones(11 * 6000), 100), name="x")
+
+
 def test_too_short():
     with pytest.raises(InputError, match="too short"):
         explain_sound(GenreClassifier(("a", "b")), Audio(np.ones(9000) / 2, 22_050), name="x")

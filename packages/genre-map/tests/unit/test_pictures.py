@@ -63,6 +63,14 @@ def test_a_picture_can_be_heard():
     assert found_hz == pytest.approx(440, rel=0.06)  # a mel band is that wide
 
 
+def test_long_sounds_are_seen_in_stretches(monkeypatch):
+    whole = LAYOUTS["ours"].of(Audio(NOISE, 22_050))
+    monkeypatch.setattr("genre_map.pictures.STRETCH_FRAMES", 300)
+    pieces = LAYOUTS["ours"].of(Audio(NOISE, 22_050))
+    assert pieces.shape == whole.shape
+    torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=0)
+
+
 def test_read_from_a_cache_is_the_same(folder, tmp_path):
     from groove_core.cache import Cache
 
