@@ -10,7 +10,7 @@ from genre_map.explaining import Explanation
 from genre_map.genremap import GenreMap
 from genre_map.results import Border, Genres, Picture
 from groove_core.console import note, track
-from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.errors import UsageError, did_you_mean
 from groove_core.params import (
     Checkpoint,
     Device,
@@ -88,15 +88,6 @@ def _number(genre: str, genres: Sequence[str]) -> int:
     return list(genres).index(name)
 
 
-def _windows(model: GenreClassifier, sound: Audio) -> torch.Tensor:
-    """Picture a sound and cut it into windows on the model's device."""
-    from genre_map.pictures import to_windows
-
-    layout = model.layout
-    picture = layout.of(sound.to_mono().resampled(layout.sample_rate))
-    return to_windows(picture.to(model.temperature.device), layout)
-
-
 @action
 def classify(
     sounds: Annotated[
@@ -137,7 +128,7 @@ def classify(
 
     def found() -> Iterator[Genres]:
         for number, sound in enumerate(sounds):
-            windows = _windows(model, sound)
+            windows = model.windows(sound)
             with torch.no_grad():
                 logits = torch.cat([model(some) for some in windows.split(AT_ONCE)])
                 each = model.probabilities(logits).cpu().numpy()
@@ -296,15 +287,17 @@ def place(
 
 
 def _mapped(
-    model: GenreGAN, x: int | None, y: int | None, cells: int, through: int | None,
+    model: GenreGAN,
+    x: int | None,
+    y: int | None,
+    cells: int,
+    through: int | None,
     sounds: Sequence[Audio],
-) -> GenreMap:  # fmt: skip
-    import numpy as np
+) -> GenreMap:
+    """Choose the plane, then draw it."""
     import torch
 
-    from genre_map.gan import FREE
-    from genre_map.genremap import Content, Place, spacing_of
-    from genre_map.mapping import plane_of
+    from genre_map.mapping import draw_map
 
     if (x is None) != (y is None) or (x is not None and x == y):
         raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
@@ -312,47 +305,8 @@ def _mapped(
     base = model.base.cpu()
     if through is not None:
         base = model.draw(1, torch.Generator().manual_seed(through))[0]
-    base = base.clone()
-    base[[FREE + axes[0], FREE + axes[1]]] = 0.0
-    looked = plane_of(model, base, axes, cells)
-    places = []
-    ticks = torch.linspace(-1, 1, cells)
-    for number, sound in enumerate(sounds):
-        windows = _windows(model.classifier, sound)
-        with torch.no_grad():
-            seen = [model.seen(some) for some in windows.split(AT_ONCE)]
-        song, chance = (torch.cat(one).mean(dim=0).cpu() for one in zip(*seen, strict=True))
-        distance = (looked.features - song).norm(dim=1)
-        row, column = divmod(int(distance.argmin()), cells)
-        genre = int(chance.argmax())
-        places.append(
-            Place(
-                _name(sound, number),
-                round(float(ticks[column]), 4), round(float(ticks[row]), 4),
-                model.genres[genre], round(float(chance[genre]), 4),
-                round(float(distance.min()), 3),
-            )
-        )  # fmt: skip
-    heard = []
-    layout = model.classifier.layout
-    for some in track(looked.pictures.split(16), "listening", total=-(-cells * cells // 16)):
-        sound_of = layout.invert(some, iterations=16)
-        heard.append(0.7 * sound_of / sound_of.abs().amax(dim=1, keepdim=True).clamp_min(1e-6))
-    grid = looked.features.numpy().reshape(cells, cells, -1)
-    return GenreMap(
-        model.genres,
-        axes,
-        looked.probabilities.numpy().reshape(cells, cells, -1),
-        looked.critic.numpy().reshape(cells, cells),
-        base.numpy(),
-        round(spacing_of(grid), 3),
-        tuple(places),
-        Content(
-            (looked.pictures * 255).round().to(torch.uint8).numpy(),
-            torch.cat(heard).numpy().astype(np.float32),
-            layout.sample_rate,
-        ),
-    )
+    named = [(_name(sound, number), sound) for number, sound in enumerate(sounds)]
+    return draw_map(model, base, axes, cells, named)
 
 
 @action
@@ -542,38 +496,24 @@ def train(
     InputError
         If there is one genre only, or a genre has too few songs.
     """
-    from genre_map.cards import classifier_card
-    from genre_map.evaluation import measure_classifier
-    from genre_map.pictures import LAYOUTS
+    from genre_map.making import Run, make_classifier
     from genre_map.songs import open_songs
-    from genre_map.splits import folds_of
-    from genre_map.training import Settings, read_pictures, train_classifier
+    from genre_map.training import Settings
     from groove_core import checkpoints
-    from groove_core.cache import Cache
     from groove_core.devices import resolve
-    from groove_core.training import measured, store
 
-    seed = draw_seed(seed)
     name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
-    device = resolve(device)
-    settings = Settings(network=network, epochs=epochs, windows=windows,
-                        learning_rate=learning_rate, precision=precision)  # fmt: skip
-    songs, pictures = read_pictures(open_songs(data), LAYOUTS[network], Cache())
-    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
-    trained, history = train_classifier(
-        songs, pictures, fold, settings, folder=folder, seed=seed, device=device, devices=devices,
-        strategy=strategy, resume=resume, restart=restart,
-    )  # fmt: skip
-    report = measured(
-        lambda: measure_classifier(
-            trained, songs.only(fold.test), [pictures[i] for i in fold.test], name=name
-        ),
-        name,
-        history,
+    settings = Settings(
+        network=network,
+        epochs=epochs,
+        windows=windows,
+        learning_rate=learning_rate,
+        precision=precision,
     )
-    about = classifier_card(settings, songs, fold, name=name, seed=seed, data=data)
+    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    report = make_classifier(open_songs(data), settings, run)
     note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return store(folder, trained, about, report, history=history)
+    return report
 
 
 @action
@@ -613,50 +553,24 @@ def train_generator(
     InputError
         If the songs have other genres than the classifier.
     """
-    from genre_map.cards import generator_card
-    from genre_map.gan_evaluation import measure_pictures
-    from genre_map.gan_training import GANSettings, train_gan
-    from genre_map.mapping import find_anchors
+    from genre_map.gan_training import GANSettings
+    from genre_map.making import Run, make_generator
     from genre_map.songs import open_songs
-    from genre_map.splits import folds_of
-    from genre_map.training import read_pictures
     from groove_core import checkpoints
-    from groove_core.cache import Cache
     from groove_core.devices import resolve
-    from groove_core.training import measured, store
 
-    seed = draw_seed(seed)
     name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")
-    frozen, about_classifier = _classifier(classifier, "cpu")
-    device = resolve(device)
-    songs = open_songs(data)
-    if songs.genres != frozen.genres:
-        raise InputError(
-            f"The songs are {', '.join(songs.genres)}; the classifier knows "
-            f"{', '.join(frozen.genres)}.",
-            hint="Train a classifier on the same songs first, and give it with --classifier.",
-        )
+    frozen, card = _classifier(classifier, "cpu")
     settings = GANSettings.of(
-        variant, information=information, width=width, epochs=epochs, batches=batches,
-        batch_size=batch_size, precision=precision,
-    )  # fmt: skip
-    songs, pictures = read_pictures(songs, frozen.layout, Cache())
-    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
-    known = [*fold.train, *fold.validation]
-    model, history = train_gan(
-        frozen, [pictures[i] for i in known], [songs.labels[i] for i in known], settings,
-        folder=folder, seed=seed, device=device, devices=devices, strategy=strategy,
-        resume=resume, restart=restart,
-    )  # fmt: skip
-    find_anchors(model, seed=seed)
-    report = measured(
-        lambda: measure_pictures(
-            model, [pictures[i] for i in fold.train], [pictures[i] for i in fold.test],
-            count=2048, seed=1, name=name,
-        ),
-        name,
-        history,
-    )  # fmt: skip
-    about = generator_card(settings, songs, fold, about_classifier, name=name, seed=seed, data=data)
+        variant,
+        information=information,
+        width=width,
+        epochs=epochs,
+        batches=batches,
+        batch_size=batch_size,
+        precision=precision,
+    )
+    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    report = make_generator(open_songs(data), frozen, card, settings, run)
     note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return store(folder, model, about, report, history=history)
+    return report

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,15 +21,16 @@ RENDERED = (
     "Learnt from rendered music only, in which nothing but the groove depends on the genre: what "
     "it says of recordings is a guess by rhythm and texture, and often wrong."
 )
+NAMES = {"gtzan": "GTZAN", "fma": "FMA", "corpus": "rendered corpus"}
 LICENSES = {"gtzan": "unknown: see GTZAN", "fma": "CC, by track: see FMA", "corpus": "MIT"}
 
 
 def classifier_card(
-    settings: Settings, songs: SongSet, fold: Fold, *, name: str, seed: int, data: Path
+    settings: Settings, songs: SongSet, fold: Fold, *, name: str, seed: int
 ) -> dict[str, Any]:
     """Fill what a card says of a classifier; its metrics come from an evaluation."""
     return {
-        **_common(songs, fold, name, seed, data),
+        **_common(songs, fold, name, seed),
         "training": asdict(settings),
         "intended_use": "Telling the genre of songs by windows of three seconds; research.",
         "limits": RENDERED if songs.kind == "corpus" else "Genres as the training songs have them.",
@@ -46,11 +46,10 @@ def generator_card(
     *,
     name: str,
     seed: int,
-    data: Path,
 ) -> dict[str, Any]:
     """Fill what a card says of a generator."""
     return {
-        **_common(songs, fold, name, seed, data),
+        **_common(songs, fold, name, seed),
         "training": asdict(settings),
         "classifier": {key: classifier[key] for key in ("name", "version", "sha256")},
         "intended_use": "Maps of genres; sketches of spectrograms to look at and listen to.",
@@ -60,14 +59,13 @@ def generator_card(
     }
 
 
-def _common(songs: SongSet, fold: Fold, name: str, seed: int, data: Path) -> dict[str, Any]:
+def _common(songs: SongSet, fold: Fold, name: str, seed: int) -> dict[str, Any]:
     return {
         "name": name,
         "version": "1",
         "package": "genre-map",
         "data": {
-            "name": "rendered corpus" if songs.kind == "corpus" else data.name,
-            "kind": songs.kind,
+            "name": NAMES.get(songs.kind, "own songs"),
             "license": LICENSES.get(songs.kind, "unknown: your own data"),
             "split": "by song",
             "songs": songs.counts(),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from genre_map.mapping import borders
 from genre_map.results import colors_of
 from groove_core.errors import UsageError
 from groove_core.files import dump_json, write_text
@@ -22,7 +21,7 @@ from groove_core.values.base import Value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GenreMap", "Place"]
+__all__ = ["Content", "GenreMap", "Place", "borders"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -272,8 +271,26 @@ def _mp3(sound: npt.NDArray[np.float32], sample_rate: int) -> bytes:
     return out.getvalue()
 
 
-def spacing_of(features: Floats) -> float:
-    """Give the median distance of the features of neighbouring cells [shape=(rows, columns, n)]."""
-    steps: Sequence[Floats] = [np.diff(features, axis=axis) for axis in (0, 1)]
-    lengths = np.concatenate([np.linalg.norm(step, axis=2).ravel() for step in steps])
-    return float(np.median(lengths))
+def borders(probabilities: Floats, genres: Sequence[str]) -> dict[str, list[Floats]]:
+    """Give the outlines of each genre's area.
+
+    Parameters
+    ----------
+    probabilities : float array [shape=(rows, columns, genres)]
+
+    Returns
+    -------
+    dict of str to lists of float arrays [shape=(n, 2), -1 to 1 along both axes]
+    """
+    from contourpy import contour_generator
+
+    rows, columns = probabilities.shape[:2]
+    x, y = np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)
+    found = {}
+    for number, genre in enumerate(genres):
+        others = np.delete(probabilities, number, axis=2).max(axis=2)
+        lead = probabilities[..., number] - others
+        lines = contour_generator(x, y, lead).lines(0.0)
+        if lines:
+            found[genre] = [np.asarray(line).round(4) for line in lines]
+    return found

@@ -1,4 +1,4 @@
-"""The map: a plane of the dependent values, its genres, their borders, and paths across them."""
+"""The map: a plane of the dependent values and the songs in it, anchors, and paths."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import torch
 from torch import Tensor
 
 from genre_map.gan import ANCHORS, DEPENDENT, FREE, GenreGAN, Looked
+from genre_map.genremap import Content, GenreMap, Place
 from groove_core.console import track
+from groove_core.values.audio import Audio
 
-__all__ = ["borders", "crossings", "find_anchors", "path_between", "plane_of"]
+__all__ = ["crossings", "draw_map", "find_anchors", "path_between", "plane_of"]
 
 SAMPLES = 2048
 COARSE = 6
 BASES = 2
+AT_ONCE = 64
+PEAK = 0.7
+"""Of what a page plays."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,26 +90,73 @@ def crossings(first: Floats, second: Floats) -> list[float]:
     return found
 
 
-def borders(probabilities: Floats, genres: Sequence[str]) -> dict[str, list[Floats]]:
-    """Give the outlines of each genre's area.
+def draw_map(
+    model: GenreGAN,
+    base: Tensor,
+    axes: tuple[int, int],
+    cells: int,
+    sounds: Sequence[tuple[str, Audio]] = (),
+) -> GenreMap:
+    """Look at a plane, listen to it, and place songs in it.
 
     Parameters
     ----------
-    probabilities : float array [shape=(rows, columns, genres)]
+    base, axes, cells
+        See `plane_of`.
+    sounds : sequence of (name, Audio)
 
-    Returns
-    -------
-    dict of str to lists of float arrays [shape=(n, 2), -1 to 1 along both axes]
+    Raises
+    ------
+    InputError
+        If a sound is shorter than a window, or silent.
     """
-    from contourpy import contour_generator
+    base = base.clone()
+    base[[FREE + axes[0], FREE + axes[1]]] = 0.0
+    looked = plane_of(model, base, axes, cells)
+    places = [_place(model, looked, cells, name, sound) for name, sound in sounds]
+    layout = model.classifier.layout
+    heard = []
+    for some in track(looked.pictures.split(16), "listening", total=-(-cells * cells // 16)):
+        sound = layout.invert(some, iterations=16)
+        heard.append(PEAK * sound / sound.abs().amax(dim=1, keepdim=True).clamp_min(1e-6))
+    return GenreMap(
+        model.genres,
+        axes,
+        looked.probabilities.numpy().reshape(cells, cells, -1),
+        looked.critic.numpy().reshape(cells, cells),
+        base.numpy(),
+        round(_spacing(looked.features.numpy().reshape(cells, cells, -1)), 3),
+        tuple(places),
+        Content(
+            (looked.pictures * 255).round().to(torch.uint8).numpy(),
+            torch.cat(heard).numpy().astype(np.float32),
+            layout.sample_rate,
+        ),
+    )
 
-    rows, columns = probabilities.shape[:2]
-    x, y = np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)
-    found = {}
-    for number, genre in enumerate(genres):
-        others = np.delete(probabilities, number, axis=2).max(axis=2)
-        lead = probabilities[..., number] - others
-        lines = contour_generator(x, y, lead).lines(0.0)
-        if lines:
-            found[genre] = [np.asarray(line).round(4) for line in lines]
-    return found
+
+def _place(model: GenreGAN, looked: Looked, cells: int, name: str, sound: Audio) -> Place:
+    """Find the cell whose features are nearest to the mean of a song's windows."""
+    windows = model.classifier.windows(sound)
+    with torch.no_grad():
+        seen = [model.seen(some) for some in windows.split(AT_ONCE)]
+    song, chance = (torch.cat(one).mean(dim=0).cpu() for one in zip(*seen, strict=True))
+    distance = (looked.features - song).norm(dim=1)
+    row, column = divmod(int(distance.argmin()), cells)
+    x, y, probability, away = (
+        round(float(v), 4)
+        for v in (
+            2 * column / (cells - 1) - 1,
+            2 * row / (cells - 1) - 1,
+            chance.max(),
+            distance.min(),
+        )
+    )
+    return Place(name, x, y, model.genres[int(chance.argmax())], probability, away)
+
+
+def _spacing(features: Floats) -> float:
+    """Give the median distance of the features of neighbouring cells [shape=(rows, columns, n)]."""
+    steps = [np.diff(features, axis=axis) for axis in (0, 1)]
+    lengths = np.concatenate([np.linalg.norm(step, axis=2).ravel() for step in steps])
+    return float(np.median(lengths))

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genre_map.pictures import LAYOUTS, Layout, LayoutName
+from genre_map.pictures import LAYOUTS, Layout, LayoutName, to_windows
+from groove_core.values.audio import Audio
 
 __all__ = ["GenreClassifier"]
 
@@ -130,6 +131,17 @@ class GenreClassifier(nn.Module):
             nn.Linear(hidden, len(self.genres)),
         )  # fmt: skip
         self.register_buffer("temperature", torch.ones(()))
+
+    def windows(self, sound: Audio) -> Tensor:
+        """Picture a sound of any rate and cut it into windows [shape=(n, parts, n_mels, frames)].
+
+        Raises
+        ------
+        InputError
+            If it is shorter than a window, or silent.
+        """
+        picture = self.layout.of(sound.to_mono().resampled(self.layout.sample_rate))
+        return to_windows(picture.to(self.temperature.device), self.layout)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from genre_map.gan import DEPENDENT, FREE, GenreGAN
+from genre_map.genremap import borders
 from genre_map.genres import GENRES
-from genre_map.mapping import borders, crossings, find_anchors, path_between, plane_of
+from genre_map.mapping import _spacing, crossings, find_anchors, path_between, plane_of
 from genre_map.model import GenreClassifier
 
 
@@ -21,6 +22,10 @@ def test_a_border_runs_where_two_genres_are_equal():
         assert np.abs(line[:, 0]).max() < 1e-6
         assert np.ptp(line[:, 1]) == pytest.approx(2)
     assert borders(np.full((5, 5, 2), [1.0, 0.0]), ("a", "b")) == {}
+
+
+def test_spacing_is_the_median_step():
+    assert _spacing(np.arange(9.0).reshape(3, 3, 1)) == 2.0  # six steps of 1, six of 3
 
 
 def test_crossings():

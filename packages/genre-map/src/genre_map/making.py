@@ -1,0 +1,113 @@
+"""Trainings as people start them: songs in, a measured checkpoint out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genre_map.cards import classifier_card, generator_card
+from genre_map.evaluation import measure_classifier
+from genre_map.gan_evaluation import measure_pictures
+from genre_map.gan_training import GANSettings, train_gan
+from genre_map.mapping import find_anchors
+from genre_map.model import GenreClassifier
+from genre_map.pictures import LAYOUTS
+from genre_map.songs import SongSet
+from genre_map.splits import folds_of
+from genre_map.training import Settings, read_pictures, train_classifier
+from groove_core.cache import Cache
+from groove_core.errors import InputError
+from groove_core.training import measured, store
+from groove_core.values.results import Report
+
+__all__ = ["FOLDS", "Run", "make_classifier", "make_generator"]
+
+FOLDS = 10
+"""One part of so many is kept to measure, one of the rest to calibrate."""
+COUNT = 2048
+"""Pictures that a generator is measured by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a training is run: what does not change its outcome, and the seed."""
+
+    name: str
+    folder: Path
+    seed: int
+    device: str
+    devices: int = 1
+    strategy: str = "auto"
+    resume: bool = False
+    restart: bool = False
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """What the loop takes of it."""
+        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
+        return {name: getattr(self, name) for name in names}
+
+
+def make_classifier(songs: SongSet, settings: Settings, run: Run) -> Report:
+    """Train, calibrate, measure and store a classifier.
+
+    Raises
+    ------
+    InputError
+        If a genre has too few songs, or none can be read.
+    """
+    songs, pictures = read_pictures(songs, LAYOUTS[settings.network], Cache())
+    fold = folds_of(songs, "songs", folds=FOLDS, seed=run.seed)[0]
+    model, history = train_classifier(songs, pictures, fold, settings, **run.loop)
+    held = [pictures[i] for i in fold.test]
+    report = measured(
+        lambda: measure_classifier(model, songs.only(fold.test), held, name=run.name),
+        run.name,
+        history,
+    )
+    card = classifier_card(settings, songs, fold, name=run.name, seed=run.seed)
+    return store(run.folder, model, card, report, history=history)
+
+
+def make_generator(
+    songs: SongSet,
+    classifier: GenreClassifier,
+    about: dict[str, Any],
+    settings: GANSettings,
+    run: Run,
+) -> Report:
+    """Train, measure and store a generator that is tied to a classifier.
+
+    Parameters
+    ----------
+    about : dict
+        The card of the classifier.
+
+    Raises
+    ------
+    InputError
+        If the songs have other genres than the classifier.
+    """
+    if songs.genres != classifier.genres:
+        raise InputError(
+            f"The songs are {', '.join(songs.genres)}; the classifier knows "
+            f"{', '.join(classifier.genres)}.",
+            hint="Train a classifier on the same songs first, and give it with --classifier.",
+        )
+    songs, pictures = read_pictures(songs, classifier.layout, Cache())
+    fold = folds_of(songs, "songs", folds=FOLDS, seed=run.seed)[0]
+    known = [*fold.train, *fold.validation]
+    labels = songs.labels
+    model, history = train_gan(
+        classifier, [pictures[i] for i in known], [labels[i] for i in known], settings, **run.loop
+    )
+    find_anchors(model, seed=run.seed)
+    train, test = ([pictures[i] for i in part] for part in (fold.train, fold.test))
+    report = measured(
+        lambda: measure_pictures(model, train, test, count=COUNT, seed=1, name=run.name),
+        run.name,
+        history,
+    )
+    card = generator_card(settings, songs, fold, about, name=run.name, seed=run.seed)
+    return store(run.folder, model, card, report, history=history)
