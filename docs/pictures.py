@@ -188,6 +188,34 @@ def genres() -> None:
         _photograph(found.save(Path(scratch, "map.html")), folder / "page.png")
 
 
+def generator_curves() -> None:
+    """Draw how the generator of genre-map learnt: distance, gradient and information by epoch."""
+    import json
+
+    from matplotlib.figure import Figure
+
+    folder = PACKAGES / "genre-map"
+    figure = Figure(figsize=(11, 3), dpi=100, layout="constrained")
+    titles = ("Wasserstein distance, as the critic has it", "gradient of the generator",
+              "mutual-information loss; 1.386 is independence")  # fmt: skip
+    axes = figure.subplots(1, 3)
+    for variant, color in (("ours", PALETTE[0]), ("source", PALETTE[1])):
+        path = folder / f"measured/generator-{variant}.jsonl"
+        if not path.exists():
+            continue
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for ax, title, key in zip(
+            axes, titles, ("distance", "gradient", "information"), strict=True
+        ):
+            values = [line[key] for line in lines]
+            ax.plot(range(1, len(lines) + 1), values, color=color, lw=1.5, label=variant)
+            ax.set_title(title, fontsize=9)
+            ax.set_xlabel("epoch", fontsize=8)
+            ax.tick_params(labelsize=8)
+    axes[0].legend(fontsize=8, frameon=False)
+    figure.savefig(folder / "pictures/curves.png", metadata={"Software": None})
+
+
 def _photograph(page: Path, target: Path) -> None:
     """Open a page in Chromium, click into the map, and take a picture."""
     import shutil
@@ -208,7 +236,7 @@ def _photograph(page: Path, target: Path) -> None:
         browser.close()
 
 
-PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres)
+PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres, generator_curves)
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -33,10 +33,11 @@ __all__ = [
     "GenreGAN",
     "Looked",
     "Variant",
-    "balance",
     "critic_loss",
     "infonce",
     "jensen_shannon",
+    "uneven",
+    "unsure",
 ]
 
 FREE, DEPENDENT = 118, 10
@@ -185,16 +186,20 @@ def infonce(dependence: nn.Module, c: Tensor, m: Tensor) -> Tensor:
     return F.cross_entropy(pairs.float(), torch.arange(n, device=c.device))
 
 
-def balance(probabilities: Tensor) -> Tensor:
-    """Give minus the mutual information between pictures and genres: E[H(p)] - H(E[p]).
+def entropy(p: Tensor) -> Tensor:
+    """Give the entropy of probabilities [shape=(..., genres)], in nats."""
+    return -(p * p.clamp_min(1e-8).log()).sum(dim=-1)
 
-    Least where every picture is of one genre and all genres are as frequent.
-    """
 
-    def entropy(p: Tensor) -> Tensor:
-        return -(p * p.clamp_min(1e-8).log()).sum(dim=-1)
+def unsure(probabilities: Tensor) -> Tensor:
+    """Give the mean entropy of pictures: 0 where each is of one genre."""
+    return entropy(probabilities).mean()
 
-    return entropy(probabilities).mean() - entropy(probabilities.mean(dim=0))
+
+def uneven(probabilities: Tensor) -> Tensor:
+    """Give how much the genres of a batch lack to be even: log K - H(E[p]), 0 where they are."""
+    genres = probabilities.shape[-1]
+    return math.log(genres) - entropy(probabilities.mean(dim=0))
 
 
 class GenreGAN(nn.Module):

@@ -18,10 +18,11 @@ from genre_map.gan import (
     FREE,
     GenreGAN,
     Variant,
-    balance,
     critic_loss,
     infonce,
     jensen_shannon,
+    uneven,
+    unsure,
 )
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, peaked, to_windows
@@ -52,7 +53,8 @@ class GANSettings:
     drift: float = DRIFT
     information: Literal["jensen-shannon", "infonce"] = "jensen-shannon"
     dependence_weight: float = 5.0
-    balance_weight: float = 2.0
+    uneven_weight: float = 10.0
+    unsure_weight: float = 1.0
     average: float = 0.998
     """Of the generator's weights from step to step; 0 keeps the last."""
     precision: Literal["32", "bf16"] = "32"
@@ -63,7 +65,7 @@ class GANSettings:
         if variant == "source":
             plain = {
                 "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
-                "dependence_weight": 1.0, "balance_weight": 0.0, "average": 0.0,
+                "dependence_weight": 1.0, "uneven_weight": 0.0, "unsure_weight": 0.0, "average": 0.0,
             }  # fmt: skip
             given = {**plain, **given}
         return cls(variant=variant, **given)
@@ -195,9 +197,14 @@ class GANTask:
         m, probabilities = self.model.seen(shown)
         measure = jensen_shannon if settings.information == "jensen-shannon" else infonce
         dependence = measure(self.modules["dependence"], z[:, FREE:], m)
-        even = balance(probabilities)
+        lacking, doubt = uneven(probabilities.float()), unsure(probabilities.float())
         score = self.modules["critic"](picture).float().mean()
-        loss = -score + settings.dependence_weight * dependence + settings.balance_weight * even
+        loss = (
+            -score
+            + settings.dependence_weight * dependence
+            + settings.uneven_weight * lacking
+            + settings.unsure_weight * doubt
+        )
         self.optimizers["generator"].zero_grad()
         fabric.backward(loss)
         gradient = torch.stack([p.grad.norm() for p in self.generator.parameters()]).norm()  # type: ignore[union-attr]
@@ -207,7 +214,9 @@ class GANTask:
                 self.average.parameters(), self.generator.parameters(), strict=True
             ):
                 kept.lerp_(new, 1 - settings.average)
-        return {"information": dependence, "balance": even, "gradient": gradient}
+        return {
+            "information": dependence, "uneven": lacking, "unsure": doubt, "gradient": gradient,
+        }  # fmt: skip
 
 
 def train_gan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Package, hookimpl
 
 
 @hookimpl
@@ -35,6 +35,12 @@ def groove_generators() -> list[Action]:
         Action("border", "genre_map.actions:border", "Walk from one genre to another."),
         Action("corpus", "genre_map.actions:corpus", "Build the rendered corpus of ten genres."),
     ]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Open collections that users have."""
+    return [Dataset(name="songs-by-genre", license="unknown", open="genre_map.songs:open_songs")]
 
 
 @hookimpl

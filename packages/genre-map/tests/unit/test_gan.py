@@ -15,10 +15,11 @@ from genre_map.gan import (
     Critic,
     Generator,
     GenreGAN,
-    balance,
     critic_loss,
     infonce,
     jensen_shannon,
+    uneven,
+    unsure,
 )
 from genre_map.genres import GENRES
 from genre_map.model import GenreClassifier
@@ -44,13 +45,15 @@ def test_information_between_nothing_and_everything():
     assert float(infonce(Fits(40.0), c, c)) < 1e-6
 
 
-def test_balance_is_least_for_sure_and_even_genres():
+def test_even_and_sure_genres():
     even = torch.eye(10)
     one = torch.eye(10)[:1].expand(10, -1)
-    unsure = torch.full((10, 10), 0.1)
-    assert float(balance(even)) == pytest.approx(-math.log(10), abs=1e-4)
-    assert float(balance(one)) == pytest.approx(0, abs=1e-4)
-    assert float(balance(unsure)) == pytest.approx(0, abs=1e-4)
+    unknown = torch.full((10, 10), 0.1)
+    for p, lacking, doubt in (
+        (even, 0.0, 0.0), (one, math.log(10), 0.0), (unknown, 0.0, math.log(10)),
+    ):  # fmt: skip
+        assert float(uneven(p)) == pytest.approx(lacking, abs=1e-4)
+        assert float(unsure(p)) == pytest.approx(doubt, abs=1e-4)
 
 
 class Slope(nn.Module):

@@ -124,7 +124,7 @@ def test_a_generator_trains_and_resumes(pictured, tmp_path, variant):
 
     whole, history = train(tmp_path / "whole")
     assert set(history[0]) == {
-        "epoch", "distance", "critic", "information", "balance", "gradient",
+        "epoch", "distance", "critic", "information", "uneven", "unsure", "gradient",
     }  # fmt: skip
     original, calls = GANTask.batches, []
 
