@@ -65,7 +65,8 @@ class GANSettings:
         if variant == "source":
             plain = {
                 "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
-                "dependence_weight": 1.0, "uneven_weight": 0.0, "unsure_weight": 0.0, "average": 0.0,
+                "dependence_weight": 1.0, "uneven_weight": 0.0, "unsure_weight": 0.0,
+                "average": 0.0,
             }  # fmt: skip
             given = {**plain, **given}
         return cls(variant=variant, **given)
