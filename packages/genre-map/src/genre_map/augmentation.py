@@ -8,11 +8,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genre_map.pictures import LAYOUTS, RANGE_DB
+
 __all__ = ["varied"]
 
 
-def varied(songs: Tensor, starts: Tensor, frames: int, draw: Tensor) -> Tensor:
-    """Cut windows out of pictures in decibels and vary them.
+FRAME_S = LAYOUTS["ours"].hop_samples / LAYOUTS["ours"].sample_rate
+
+
+def _in_a_room(x: Tensor, long: Tensor, near: Tensor) -> Tensor:
+    """Let sounds die away: 60 dB in 0.3 to 2.4 s, from 3 to 18 dB below them.
+
+    In decibels a tail is a straight line, and the loudest of all tails is a running maximum.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(n, parts, n_mels, frames)]
+    long, near : Tensor [shape=(n,), uniform in 0 to 1]
+    """
+    fall = (60 * FRAME_S / (0.3 * 8**long) / RANGE_DB)[:, None, None, None]
+    below = ((3 + 15 * near) / RANGE_DB)[:, None, None, None]
+    line = fall * torch.arange(x.shape[-1], device=x.device)
+    tail = (x + line).cummax(dim=-1).values - line - below
+    return torch.maximum(x, tail)
+
+
+def varied(songs: Tensor, frames: int, draw: Tensor, room: Tensor | None = None) -> Tensor:
+    """Give windows at the start of pictures in decibels, varied.
 
     Each window is played at 0.8 to 1.25 of its tempo, moved up or down by up to 3 bands,
     filtered by +-10 dB, its harmonic part made up to 8 dB louder or softer, a stretch of bands
@@ -22,11 +44,12 @@ def varied(songs: Tensor, starts: Tensor, frames: int, draw: Tensor) -> Tensor:
     ----------
     songs : Tensor [shape=(n, parts, n_mels, longer), 0 to 1 for 80 dB]
         1.25 windows long or longer.
-    starts : Tensor [shape=(n,), int64, frames]
     frames : int
         Of a window.
     draw : Tensor [shape=(n, 16), uniform in 0 to 1]
-        All randomness.
+        All randomness of these.
+    room : Tensor [shape=(n, 4), uniform in 0 to 1], optional
+        That of dynamics, up to a quarter wider or narrower, and of rooms, half of the time.
 
     Returns
     -------
@@ -37,7 +60,7 @@ def varied(songs: Tensor, starts: Tensor, frames: int, draw: Tensor) -> Tensor:
     speed = torch.exp(u[:, 0] * math.log(1.25))
     shift = 3 * u[:, 1]
     # Where in the picture each point of the window comes from, in the units of grid_sample.
-    columns = starts[:, None] + speed[:, None] * torch.arange(frames, device=songs.device)
+    columns = speed[:, None] * torch.arange(frames, device=songs.device)
     rows = torch.arange(n_mels, device=songs.device)[None] + shift[:, None]
     grid = torch.stack(
         [
@@ -56,7 +79,11 @@ def varied(songs: Tensor, starts: Tensor, frames: int, draw: Tensor) -> Tensor:
     if parts == 2:
         balance = 8 * u[:, 3]
         change_db = change_db + torch.stack([balance, -balance], dim=1)[:, :, None, None]
-    x = (x + change_db / 80 * (x > 0)).clamp(0, 1)
+    x = (x + change_db / RANGE_DB * (x > 0)).clamp(0, 1)
+    if room is not None:
+        x = 1 - (1 - x) * torch.exp((2 * room[:, 0] - 1) * math.log(1.25))[:, None, None, None]
+        within = room[:, 1, None, None, None] < 0.5
+        x = torch.where(within, _in_a_room(x.clamp_min(0), room[:, 2], room[:, 3]), x.clamp_min(0))
     band, frame = (torch.arange(k, device=songs.device) for k in (n_mels, frames))
     for axis, size, a, b in ((band, n_mels, 10, 11), (frame, frames, 12, 13)):
         begin, width = draw[:, a, None] * size, draw[:, b, None] * size * 0.2

@@ -51,6 +51,8 @@ class Settings:
     """Of labels."""
     vary: bool = True
     """See `genre_map.augmentation`; for our own network only."""
+    rooms: bool = False
+    """Rooms and dynamics as well; the shipped weights learnt without."""
     precision: Literal["32", "bf16"] = "32"
 
 
@@ -135,8 +137,9 @@ class GenreTask:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * rise * cosine(done)
         draw = shard.rand(len(batch), 16)
+        room = shard.rand(len(batch), 4) if settings.rooms else None
         labels = shard(self.labels[batch])
-        windows = self._windows(shard(batch).tolist(), draw)
+        windows = self._windows(shard(batch).tolist(), draw, room)
         with (
             torch.random.fork_rng(devices=[]),  # dropout draws from global state
             torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"),
@@ -150,7 +153,7 @@ class GenreTask:
         right = (logits.argmax(dim=1) == labels).float().mean()
         return {"cross_entropy": loss, "accuracy": right}
 
-    def _windows(self, songs: list[int], draw: Tensor) -> Tensor:
+    def _windows(self, songs: list[int], draw: Tensor, room: Tensor | None) -> Tensor:
         frames = self.layout.frames
         vary = self.settings.vary and self.layout == LAYOUTS["ours"]
         wide = int(SHORT * frames) + 1 if vary else frames
@@ -162,7 +165,7 @@ class GenreTask:
             cut.append(F.pad(part, (0, wide - part.shape[-1]), mode="replicate"))
         windows = torch.stack(cut).to(draw.device)
         if vary:
-            return varied(windows, torch.zeros(len(cut), device=draw.device), frames, draw)
+            return varied(windows, frames, draw, room)
         return peaked(windows) if self.layout.scale == "peak" else windows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genre_map.augmentation import varied
+from genre_map.augmentation import _in_a_room, varied
 from genre_map.genres import GENRES
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS
@@ -62,12 +62,23 @@ def test_the_temperature_makes_probabilities_milder():
 def test_varied_windows():
     torch.manual_seed(0)
     songs = torch.rand(3, 2, 64, 161)
-    start = torch.zeros(3)
     still = torch.full((3, 16), 0.5)
     still[:, [10, 11, 12, 13]] = 0.0  # nothing is blotted out
-    same = varied(songs, start, 128, still)
+    same = varied(songs, 128, still)
     torch.testing.assert_close(same, songs[..., :128], atol=1e-4, rtol=0)
-    other = varied(songs, start, 128, torch.rand(3, 16))
+    other = varied(songs, 128, torch.rand(3, 16), torch.rand(3, 4))
     assert other.shape == (3, 2, 64, 128)
     assert ((other >= 0) & (other <= 1)).all()
     assert not torch.allclose(other, same, atol=0.05)
+
+
+def test_sounds_die_away_in_a_room():
+    dry = torch.zeros(1, 1, 1, 100)
+    dry[..., 10] = 1.0
+    wet = _in_a_room(dry, torch.tensor([1.0]), torch.tensor([0.0]))[0, 0, 0]
+    assert (wet[:10] == 0).all()
+    assert float(wet[10]) == 1.0
+    # 3 dB below, then 60 dB in 2.4 s
+    assert float(wet[11]) == pytest.approx(1 - (3 + 25 * 512 / 22_050) / 80, abs=1e-4)
+    seconds = 40 * 512 / 22_050
+    assert float(wet[11] - wet[51]) == pytest.approx(25 * seconds / 80, abs=1e-4)
