@@ -74,10 +74,28 @@ def find_anchors(model: GenreGAN, *, seed: int) -> None:
                 model.plane.copy_(torch.tensor(axes))
 
 
-def path_between(model: GenreGAN, start: Tensor, end: Tensor, steps: int) -> Looked:
-    """Look at a straight path through the noise, ends included."""
-    way = torch.linspace(0, 1, steps)[:, None]
-    return model.look(torch.lerp(start.cpu()[None], end.cpu()[None], way))
+def path_between(
+    model: GenreGAN, start: Tensor, end: Tensor, steps: int, *, even: bool = True
+) -> Looked:
+    """Look at a straight path through the noise, ends included.
+
+    Parameters
+    ----------
+    start, end : Tensor [shape=(128,)]
+    steps : int
+    even : bool
+        Walk slowly where the genre changes fast, so that it changes evenly from step to step.
+    """
+    way = torch.linspace(0, 1, steps)
+    looked = model.look(torch.lerp(start.cpu()[None], end.cpu()[None], way[:, None]))
+    if not even:
+        return looked
+    change = looked.probabilities.diff(dim=0).abs().amax(dim=1)
+    # Where nothing changes there are steps, too, of three times the mean length at most.
+    passed = np.append(0.0, np.cumsum(change.double().numpy() + float(change.mean()) / 2 + 1e-6))
+    paced = np.interp(np.linspace(0, passed[-1], steps), passed, way.numpy())
+    there = torch.from_numpy(paced).float()[:, None]
+    return model.look(torch.lerp(start.cpu()[None], end.cpu()[None], there))
 
 
 def crossings(first: Floats, second: Floats) -> list[float]:

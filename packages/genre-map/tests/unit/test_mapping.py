@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genre_map.gan import DEPENDENT, FREE, GenreGAN
+from genre_map.gan import DEPENDENT, FREE, GenreGAN, Looked
 from genre_map.genremap import borders
 from genre_map.genres import GENRES
 from genre_map.mapping import _spacing, crossings, find_anchors, path_between, plane_of
@@ -55,6 +55,26 @@ def test_a_path_begins_and_ends_where_it_should(gan):
     looked = path_between(gan, start, end, 5)
     ends = gan.look(torch.stack([start, end]))
     torch.testing.assert_close(looked.probabilities[[0, -1]], ends.probabilities)
+
+
+class Cliff:
+    """A model whose genre changes at once, where the noise is a half."""
+
+    def look(self, z):
+        p = torch.sigmoid(40 * (z[:, :1] - 0.5))
+        return Looked(z, z, torch.cat([p, 1 - p], dim=1), z[:, 0])
+
+
+def test_paths_are_walked_slowly_where_the_genre_changes():
+    jumps = {
+        even: path_between(Cliff(), torch.zeros(3), torch.ones(3), 101, even=even)
+        .probabilities.diff(dim=0)
+        .abs()
+        .max()
+        for even in (True, False)
+    }
+    assert jumps[False] > 0.09
+    assert jumps[True] < 0.03
 
 
 def test_anchors_are_the_purest_that_were_drawn(gan, monkeypatch):
