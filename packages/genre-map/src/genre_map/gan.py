@@ -101,12 +101,19 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Pictures to unbounded scores [shape=(n,)]; without batch norm, for the penalty's sake."""
+    """Pictures to unbounded scores [shape=(n,)]; without batch norm, for the penalty's sake.
+
+    While ours learns, it sees how much the pictures of a batch differ; afterwards it takes
+    that for `usual`, so that a score does not depend on the others.
+    """
+
+    usual: Tensor
 
     def __init__(self, shape: tuple[int, int, int], variant: Variant, width: int) -> None:
         super().__init__()
         parts, n_mels, frames = shape
         self.deviation = variant == "ours"
+        self.register_buffer("usual", torch.ones(()))
         layers: list[nn.Module] = []
         sizes = [parts, width, 2 * width, 4 * width, 4 * width]
         for of, to in pairwise(sizes):
@@ -121,10 +128,20 @@ class Critic(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         features = self.trunk(pictures)
         if self.deviation:  # a generator that repeats itself shows here
-            spread = features.var(dim=0, correction=0).add(1e-8).sqrt().mean()
+            spread = self.spread(features) if self.training else self.usual
             features = torch.cat([features, spread.expand_as(features[:, :1])], dim=1)
         score: Tensor = self.head(features).squeeze(1)
         return score
+
+    @staticmethod
+    def spread(features: Tensor) -> Tensor:
+        """Give the mean deviation of features within a batch."""
+        return features.var(dim=0, correction=0).add(1e-8).sqrt().mean()
+
+    @torch.no_grad()
+    def settle(self, pictures: Tensor) -> None:
+        """Take for usual how much these pictures differ."""
+        self.usual.copy_(self.spread(self.trunk(pictures)).float())
 
 
 class Dependence(nn.Module):

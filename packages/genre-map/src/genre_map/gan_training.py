@@ -27,7 +27,7 @@ from genre_map.gan import (
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, peaked, to_windows
 from genre_map.training import Pictures
-from groove_core.training import Shard, fit, launch
+from groove_core.training import Shard, epoch_generator, fit, launch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -257,6 +257,7 @@ def train_gan(
     model.generator.load_state_dict(task.average.state_dict())
     model = model.cpu().eval()
     with torch.no_grad():
+        model.critic.settle(model.generator(model.draw(256, epoch_generator(seed, 0))))
         for tensor in (*model.parameters(), *model.buffers()):
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())

@@ -92,9 +92,18 @@ def test_only_ours_sees_that_a_batch_repeats_itself():
     many = torch.cat([one, torch.rand(3, 2, 64, 128)])
     for variant, sees in (("ours", True), ("source", False)):
         critic = Critic((2, 64, 128), variant, 8)
-        with torch.no_grad():
-            alone, among = critic(one.expand(4, -1, -1, -1))[0], critic(many)[0]
+        critic.settle(many)
+
+        def scores(critic):
+            with torch.no_grad():
+                return critic(one.expand(4, -1, -1, -1))[0], critic(many)[0]
+
+        alone, among = scores(critic)
         assert bool((alone - among).abs() > 1e-6) == sees
+        # once it has learnt, a score does not depend on the others
+        alone, same = scores(critic.eval())
+        torch.testing.assert_close(alone, same, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(same, among, atol=1e-6, rtol=1e-5)
 
 
 def test_a_model_is_built_again_from_its_configuration():
