@@ -120,20 +120,14 @@ def classify(
     >>> len(found.genres), len(found.windows)
     (10, 1)
     """
-    import torch
-
     model, _ = _classifier(checkpoint, device)
     layout = model.layout
     step_s = layout.frames // 2 * layout.hop_samples / layout.sample_rate
 
     def found() -> Iterator[Genres]:
         for number, sound in enumerate(sounds):
-            windows = model.windows(sound)
-            with torch.no_grad():
-                logits = torch.cat([model(some) for some in windows.split(AT_ONCE)])
-                each = model.probabilities(logits).cpu().numpy()
-            name = _name(sound, number)
-            yield Genres(name, model.genres, each, step_s, layout.window_s)
+            each = model.probabilities(model.listen(model.windows(sound))).cpu().numpy()
+            yield Genres(_name(sound, number), model.genres, each, step_s, layout.window_s)
 
     return iter(track(found(), "classifying", total=len(sounds)))
 

@@ -308,9 +308,10 @@ def measure_classifier(
 
 
 def _counts(truth: Any, found: Any, genres: int) -> list[list[int]]:
-    counts = np.zeros((genres, genres), int)
-    np.add.at(counts, (truth, found), 1)
-    return counts.tolist()
+    from sklearn.metrics import confusion_matrix
+
+    counts: list[list[int]] = confusion_matrix(truth, found, labels=range(genres)).tolist()
+    return counts
 
 
 def _cells(

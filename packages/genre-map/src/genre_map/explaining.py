@@ -300,9 +300,7 @@ def explain_sound(
     mono = sound.to_mono().resampled(layout.sample_rate)
     picture = layout.of(mono)
     windows = to_windows(picture, layout)
-    with torch.no_grad():
-        logits = torch.cat([model(some) for some in windows.split(AT_ONCE)])
-        probabilities = model.probabilities(logits).mean(dim=0)
+    probabilities = model.probabilities(model.listen(windows)).mean(dim=0)
     number = int(probabilities.argmax()) if genre is None else model.genres.index(genre)
     heats = torch.cat(
         [grad_cam(model, some, torch.full((len(some),), number)) for some in windows.split(AT_ONCE)]

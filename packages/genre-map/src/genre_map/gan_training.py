@@ -25,14 +25,14 @@ from genre_map.gan import (
     unsure,
 )
 from genre_map.model import GenreClassifier
-from genre_map.pictures import Layout, peaked, to_windows
-from genre_map.training import Pictures
-from groove_core.training import Shard, epoch_generator, fit, launch
+from genre_map.pictures import peaked, to_windows
+from genre_map.training import Pictures, cut, digest
+from groove_core.training import Shard, epoch_generator, fit, launch, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["GANSettings", "cut", "train_gan"]
+__all__ = ["GANSettings", "train_gan"]
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,6 @@ class GANSettings:
         return cls(variant=variant, **given)
 
 
-def cut(picture: Tensor, at: float, layout: Layout) -> Tensor:
-    """Cut a window out of a song's picture, `at` 0 from its start to 1 from its end."""
-    start = int(at * (picture.shape[-1] - layout.frames + 1))
-    return picture[..., start : start + layout.frames].float()
-
-
 class GANTask:
     """How generator, critic and dependence learn from a batch of windows."""
 
@@ -112,7 +106,7 @@ class GANTask:
             "generator": torch.optim.Adam(tied, settings.generator_rate, betas),
             "critic": torch.optim.Adam(self.model.critic.parameters(), settings.critic_rate, betas),
         }
-        self.config: dict[str, Any] = {**asdict(settings), "songs": len(labels)}
+        self.config: dict[str, Any] = {**asdict(settings), "pictures": digest(pictures, labels)}
         self.count = 0
         self.last: dict[str, Tensor] = {}
 
@@ -164,7 +158,7 @@ class GANTask:
                 group["lr"] = rate * decay
         songs = shard(batch).tolist()
         windows = [
-            cut(self.pictures[s], u, self.layout)
+            cut(self.pictures[s], u, self.layout.frames)
             for s, u in zip(songs, draw[:, 0].tolist(), strict=True)
         ]
         real = torch.stack(windows).to(draw.device)
@@ -172,7 +166,7 @@ class GANTask:
         real = real.contiguous(memory_format=torch.channels_last)
         with torch.autocast(draw.device.type, torch.bfloat16, settings.precision == "bf16"):
             losses = self._criticize(fabric, real, z, draw[:, 1])
-            if self.count % settings.critic_steps == 0 or not self.last:
+            if self.count % settings.critic_steps == 0:
                 self.last = self._generate(fabric, later)
         self.count += 1
         return {**losses, **self.last}
@@ -258,7 +252,4 @@ def train_gan(
     model = model.cpu().eval()
     with torch.no_grad():
         model.critic.settle(model.generator(model.draw(256, epoch_generator(seed, 0))))
-        for tensor in (*model.parameters(), *model.buffers()):
-            if tensor.is_floating_point():
-                tensor.copy_(tensor.half().float())
-    return model, history
+    return rounded(model), history

@@ -20,6 +20,7 @@ from groove_core.values.audio import Audio
 
 __all__ = ["GenreClassifier"]
 
+AT_ONCE = 64
 AROUND = 31
 """Frames that a level is compared with: 0.7 s."""
 
@@ -168,6 +169,11 @@ class GenreClassifier(nn.Module):
         """
         logits: Tensor = self.head(self.pooled(windows))
         return logits
+
+    @torch.no_grad()
+    def listen(self, windows: Tensor) -> Tensor:
+        """Give the logits of any number of windows [shape=(n, genres)], a few at once."""
+        return torch.cat([self(some) for some in windows.split(AT_ONCE)])
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Give probabilities that mean what they say: softmax(logits / T)."""

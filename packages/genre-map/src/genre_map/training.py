@@ -26,9 +26,10 @@ from groove_core.training import Shard, cosine, fit, launch, rounded
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Pictures", "Settings", "classify_songs", "read_pictures", "train_classifier"]
+__all__ = [
+    "Pictures", "Settings", "classify_songs", "cut", "digest", "read_pictures", "train_classifier",
+]  # fmt: skip
 
-AT_ONCE = 64
 SHORT = 1.25
 """Varied windows are cut from so many times their length: they may be played faster."""
 
@@ -85,6 +86,24 @@ def read_pictures(songs: SongSet, layout: Layout, cache: Cache | None) -> tuple[
     return songs.only(kept), pictures
 
 
+def cut(picture: Tensor, at: float, frames: int) -> Tensor:
+    """Cut frames out of a song's picture, `at` 0 from its start to 1 from its end.
+
+    A picture that is too short is continued by its last frame.
+    """
+    start = int(at * max(1, picture.shape[-1] - frames + 1))
+    part = picture[..., start : start + frames].float()
+    return F.pad(part, (0, frames - part.shape[-1]), mode="replicate")
+
+
+def digest(pictures: Pictures, labels: Tensor) -> str:
+    """Hash what is learnt from: a resumed training must have the same."""
+    content = hashlib.sha256(labels.numpy().tobytes())
+    for picture in pictures:
+        content.update(picture.numpy().tobytes())
+    return content.hexdigest()
+
+
 class GenreTask:
     """How a classifier learns from windows drawn from songs."""
 
@@ -109,10 +128,7 @@ class GenreTask:
                 self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
             )
         }
-        content = hashlib.sha256(labels.numpy().tobytes())
-        for picture in pictures:
-            content.update(picture.numpy().tobytes())
-        self.config: dict[str, Any] = {**asdict(settings), "pictures": content.hexdigest()}
+        self.config: dict[str, Any] = {**asdict(settings), "pictures": digest(pictures, labels)}
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw songs, all genres as often: numbers of songs, batch by batch."""
@@ -157,13 +173,9 @@ class GenreTask:
         frames = self.layout.frames
         vary = self.settings.vary and self.layout == LAYOUTS["ours"]
         wide = int(SHORT * frames) + 1 if vary else frames
-        cut = []
-        for song, at in zip(songs, draw[:, -1].tolist(), strict=True):
-            picture = self.pictures[song]
-            start = int(at * max(1, picture.shape[-1] - wide + 1))
-            part = picture[..., start : start + wide].float()
-            cut.append(F.pad(part, (0, wide - part.shape[-1]), mode="replicate"))
-        windows = torch.stack(cut).to(draw.device)
+        places = zip(songs, draw[:, -1].tolist(), strict=True)
+        windows = torch.stack([cut(self.pictures[song], at, wide) for song, at in places])
+        windows = windows.to(draw.device)
         if vary:
             return varied(windows, frames, draw, room)
         return peaked(windows) if self.layout.scale == "peak" else windows
@@ -179,12 +191,11 @@ def classify_songs(
     list of Tensor [shape=(windows, genres), float32]
     """
     device = model.temperature.device
-    logits = []
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
-        for picture in pictures:
-            windows = to_windows(picture.to(device).float(), model.layout)
-            logits.append(torch.cat([model(chunk) for chunk in windows.split(AT_ONCE)]).float())
-    return [one.cpu() for one in logits]
+    with torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
+        return [
+            model.listen(to_windows(picture.to(device).float(), model.layout)).float().cpu()
+            for picture in pictures
+        ]
 
 
 def calibrate(model: GenreClassifier, logits: Sequence[Tensor], labels: Sequence[int]) -> None:
@@ -239,10 +250,6 @@ def train_classifier(
             resume=resume, restart=restart,
         )  # fmt: skip
     model = rounded(task.model)
-    with torch.no_grad():
-        for buffer in model.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(buffer.half().float())
     logits = classify_songs(model, [pictures[i] for i in fold.validation])
     calibrate(model, logits, [labels[i] for i in fold.validation])
     return model, history

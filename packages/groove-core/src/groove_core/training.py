@@ -288,8 +288,9 @@ def rounded(model: M) -> M:
     """
     model = model.cpu().eval()
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(parameter.half().float())
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half().float())
     return model
 
 
