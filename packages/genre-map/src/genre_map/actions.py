@@ -28,11 +28,8 @@ from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
-    import torch
-
-    from genre_map.gan import GenreGAN, Looked
+    from genre_map.gan import GenreGAN
     from genre_map.model import GenreClassifier
-    from genre_map.songs import SongSet
 
 __all__ = [
     "border", "classify", "corpus", "evaluate", "explain", "generate", "map", "place", "train",
@@ -41,8 +38,6 @@ __all__ = [
 
 PACKAGE = "genre-map"
 CLASSIFIER, GENERATOR = "classifier", "generator"
-AT_ONCE = 64
-GAP_S = 0.15
 
 Songs = Annotated[
     Path, Opt("GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
@@ -186,50 +181,13 @@ def generate(
     """
     import torch
 
+    from genre_map.drawing import draw_pictures
+
     model = _gan(checkpoint, device)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     wanted = None if genre is None else _number(genre, model.genres)
 
-    def drawn() -> Iterator[Picture]:
-        left, tries = count, 0
-        while left:
-            z = model.draw(min(AT_ONCE, max(8, left)) if genre is None else AT_ONCE, generator)
-            looked = model.look(z)
-            chosen = list(range(len(z)))
-            if wanted is not None:
-                fits = looked.probabilities.argmax(dim=1) == wanted
-                chosen = torch.nonzero(fits).flatten().tolist()
-                tries += len(z)
-                if tries >= 2048 and left == count and not chosen:
-                    raise UsageError(
-                        f"None of {tries} pictures is {genre}.",
-                        hint="Another --checkpoint, or genre.",
-                    )
-            for index in chosen[:left]:
-                yield _picture(model, z, looked, index)
-                left -= 1
-
-    return iter(track(drawn(), "drawing", total=count))
-
-
-def _picture(model: GenreGAN, z: torch.Tensor, looked: Looked, index: int) -> Picture:
-    layout = model.classifier.layout
-    return Picture(
-        looked.pictures[index].numpy(),
-        model.genres,
-        looked.probabilities[index].numpy(),
-        round(float(looked.critic[index]), 3),
-        z[index].numpy(),
-        layout.hop_samples / layout.sample_rate,
-        _heard(model, looked.pictures[index : index + 1])[0],
-    )
-
-
-def _heard(model: GenreGAN, pictures: torch.Tensor) -> list[Audio]:
-    """Let pictures [shape=(n, parts, n_mels, frames)] be heard."""
-    layout = model.classifier.layout
-    sounds = layout.invert(pictures)
-    return [Audio(one[None].numpy(), layout.sample_rate).normalized() for one in sounds]
+    return iter(track(draw_pictures(model, count, wanted, generator), "drawing", total=count))
 
 
 @action
@@ -323,34 +281,13 @@ def border(
     UsageError
         If the model does not know a genre, or both are the same.
     """
-    import numpy as np
-    import torch
-
-    from genre_map.gan import ANCHORS
-    from genre_map.mapping import crossings, path_between
+    from genre_map.drawing import walk_border
 
     model = _gan(checkpoint, device)
     first, last = _number(start, model.genres), _number(end, model.genres)
     if first == last:
         raise UsageError("There is no border within a genre.", hint="Give two different genres.")
-    generator = torch.Generator().manual_seed(draw_seed(seed))
-    at = torch.randint(ANCHORS, (2,), generator=generator).tolist()
-    looked = path_between(model, model.anchors[first, at[0]], model.anchors[last, at[1]], steps)
-    probabilities = looked.probabilities.numpy()
-    shown = torch.linspace(0, steps - 1, stops).round().long()
-    sounds = _heard(model, looked.pictures[shown])
-    gap = np.zeros((1, int(GAP_S * sounds[0].sample_rate)), np.float32)
-    joined = np.concatenate([part for one in sounds for part in (one.samples, gap)], axis=1)
-    return Border(
-        model.genres[first],
-        model.genres[last],
-        model.genres,
-        probabilities,
-        looked.critic.numpy(),
-        tuple(crossings(probabilities[:, first], probabilities[:, last])),
-        looked.pictures[shown].numpy(),
-        Audio(joined, sounds[0].sample_rate),
-    )
+    return walk_border(model, first, last, steps=steps, stops=stops, seed=draw_seed(seed))
 
 
 @action
@@ -423,7 +360,9 @@ def evaluate(
 
         return measure_gan(_gan(checkpoint, device), songs, count=count, seed=seed, cache=Cache())
     if model == "explanation":
-        return _check_explanations(checkpoint, songs, seed)
+        from genre_map.making import check_explanations
+
+        return check_explanations(songs, _classifier(checkpoint, "cpu")[0], seed=seed)
     from genre_map.evaluation import cross_validate
     from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings
@@ -442,24 +381,6 @@ def evaluate(
         device=resolve(device),
         cache=Cache(),
     )
-
-
-def _check_explanations(checkpoint: str | None, songs: SongSet, seed: int) -> Report:
-    """Explain the middle of songs that a classifier trained with this seed has not learnt from."""
-    import torch
-
-    from genre_map.explaining import faithfulness
-    from genre_map.pictures import to_windows
-    from genre_map.splits import folds_of
-    from genre_map.training import read_pictures
-    from groove_core.cache import Cache
-
-    classifier, _ = _classifier(checkpoint, "cpu")
-    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
-    held, pictures = read_pictures(songs.only(fold.test), classifier.layout, Cache())
-    cut = [to_windows(picture.float(), classifier.layout) for picture in pictures]
-    middle = torch.stack([windows[len(windows) // 2] for windows in cut])
-    return faithfulness(classifier, middle, range(len(held)), seed=seed)
 
 
 @action

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from genre_map.cards import classifier_card, generator_card
 from genre_map.evaluation import measure_classifier
+from genre_map.explaining import faithfulness
 from genre_map.gan_evaluation import measure_pictures
 from genre_map.gan_training import GANSettings, train_gan
 from genre_map.mapping import find_anchors
 from genre_map.model import GenreClassifier
-from genre_map.pictures import LAYOUTS
+from genre_map.pictures import LAYOUTS, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import folds_of
 from genre_map.training import Settings, read_pictures, train_classifier
@@ -21,7 +24,7 @@ from groove_core.errors import InputError
 from groove_core.training import measured, store
 from groove_core.values.results import Report
 
-__all__ = ["FOLDS", "Run", "make_classifier", "make_generator"]
+__all__ = ["FOLDS", "Run", "check_explanations", "make_classifier", "make_generator"]
 
 FOLDS = 10
 """One part of so many is kept to measure, one of the rest to calibrate."""
@@ -111,3 +114,12 @@ def make_generator(
     )
     card = generator_card(settings, songs, fold, about, name=run.name, seed=run.seed)
     return store(run.folder, model, card, report, history=history)
+
+
+def check_explanations(songs: SongSet, classifier: GenreClassifier, *, seed: int) -> Report:
+    """Explain the middle of songs that a classifier trained with this seed has not learnt from."""
+    fold = folds_of(songs, "songs", folds=FOLDS, seed=seed)[0]
+    held, pictures = read_pictures(songs.only(fold.test), classifier.layout, Cache())
+    cut = [to_windows(picture.float(), classifier.layout) for picture in pictures]
+    middle = torch.stack([windows[len(windows) // 2] for windows in cut])
+    return faithfulness(classifier, middle, range(len(held)), seed=seed)
