@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -20,6 +21,22 @@ from genre_map.training import GenreTask, Settings, calibrate, read_pictures, tr
 def pictured(folder):
     songs = open_songs(folder)
     return read_pictures(songs, LAYOUTS["ours"], None)
+
+
+@contextlib.contextmanager
+def interrupted(task):
+    """Press Ctrl-C when the second epoch of a training begins."""
+    original, calls = task.batches, []
+
+    def once(self, generator):
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return original(self, generator)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(task, "batches", once)
+        yield
 
 
 QUICK = Settings(epochs=4, windows=4, batch_size=16)
@@ -50,18 +67,8 @@ def test_a_resumed_training_is_an_unbroken_one(pictured, tmp_path):
 
     whole, _ = train(tmp_path / "whole")
 
-    original, calls = GenreTask.batches, []
-
-    def once(self, generator):
-        calls.append(1)
-        if len(calls) > 1:
-            raise KeyboardInterrupt
-        return original(self, generator)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GenreTask, "batches", once)
-        with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "broken")
+    with interrupted(GenreTask):
+        train(tmp_path / "broken")
     resumed, history = train(tmp_path / "broken", resume=True)
     assert len(history) == 2
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
@@ -126,18 +133,8 @@ def test_a_generator_trains_and_resumes(pictured, tmp_path, variant):
     assert set(history[0]) == {
         "epoch", "distance", "critic", "information", "uneven", "unsure", "gradient",
     }  # fmt: skip
-    original, calls = GANTask.batches, []
-
-    def once(self, generator):
-        calls.append(1)
-        if len(calls) > 1:
-            raise KeyboardInterrupt
-        return original(self, generator)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GANTask, "batches", once)
-        with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "broken")
+    with interrupted(GANTask):
+        train(tmp_path / "broken")
     resumed, _ = train(tmp_path / "broken", resume=True)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
