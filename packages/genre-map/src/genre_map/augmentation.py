@@ -33,7 +33,7 @@ def _in_a_room(x: Tensor, long: Tensor, near: Tensor) -> Tensor:
     return torch.maximum(x, tail)
 
 
-def varied(songs: Tensor, frames: int, draw: Tensor, room: Tensor | None = None) -> Tensor:
+def varied(songs: Tensor, frames: int, draw: Tensor, room: Tensor) -> Tensor:
     """Give windows at the start of pictures in decibels, varied.
 
     Each window is played at 0.8 to 1.25 of its tempo, moved up or down by up to 3 bands,
@@ -48,7 +48,7 @@ def varied(songs: Tensor, frames: int, draw: Tensor, room: Tensor | None = None)
         Of a window.
     draw : Tensor [shape=(n, 16), uniform in 0 to 1]
         All randomness of these.
-    room : Tensor [shape=(n, 4), uniform in 0 to 1], optional
+    room : Tensor [shape=(n, 4), uniform in 0 to 1]
         That of dynamics, up to a quarter wider or narrower, and of rooms, half of the time.
 
     Returns
@@ -80,10 +80,10 @@ def varied(songs: Tensor, frames: int, draw: Tensor, room: Tensor | None = None)
         balance = 8 * u[:, 3]
         change_db = change_db + torch.stack([balance, -balance], dim=1)[:, :, None, None]
     x = (x + change_db / RANGE_DB * (x > 0)).clamp(0, 1)
-    if room is not None:
-        x = 1 - (1 - x) * torch.exp((2 * room[:, 0] - 1) * math.log(1.25))[:, None, None, None]
-        within = room[:, 1, None, None, None] < 0.5
-        x = torch.where(within, _in_a_room(x.clamp_min(0), room[:, 2], room[:, 3]), x.clamp_min(0))
+    x = 1 - (1 - x) * torch.exp((2 * room[:, 0] - 1) * math.log(1.25))[:, None, None, None]
+    x = x.clamp_min(0)
+    within = room[:, 1, None, None, None] < 0.5
+    x = torch.where(within, _in_a_room(x, room[:, 2], room[:, 3]), x)
     band, frame = (torch.arange(k, device=songs.device) for k in (n_mels, frames))
     for axis, size, a, b in ((band, n_mels, 10, 11), (frame, frames, 12, 13)):
         begin, width = draw[:, a, None] * size, draw[:, b, None] * size * 0.2
