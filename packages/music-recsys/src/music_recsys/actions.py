@@ -1,0 +1,538 @@
+"""The verbs of music-recsys: the command line and the Python API at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from groove_core.console import note, track
+from groove_core.errors import InputError, UsageError
+from groove_core.params import (
+    Checkpoint,
+    Device,
+    Devices,
+    Into,
+    Opt,
+    Restart,
+    Resume,
+    Seed,
+    Strategy,
+    action,
+    draw_seed,
+)
+from groove_core.values.audio import Audio
+from groove_core.values.results import Report
+from music_recsys.inspection import Filters
+from music_recsys.results import Curve, Recommendations
+
+if TYPE_CHECKING:
+    from music_recsys.listening import FrontEnd
+    from music_recsys.profile import Profile
+    from music_recsys.recommending import Candidate, Liked
+    from music_recsys.taste import Pooling, Taste
+
+__all__ = [
+    "evaluate", "filters", "index", "learn", "material", "probe", "rate", "recommend", "score",
+    "train",
+]  # fmt: skip
+
+PACKAGE = "music-recsys"
+LIKED = 3.5
+"""Ratings above this are of liked songs."""
+MEDLEY = 10
+"""Passages that a list plays, at most."""
+
+Who = Annotated[str, Opt("whose ratings: a name, or the path of an .sqlite file")]
+HowPooled = Annotated[
+    Literal["mean", "attention", "length"],
+    Opt("how passages make a song: all alike, one beloved passage counts, or as in the source"),
+]
+
+
+def _learnt(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> tuple[Taste, list[Liked]]:
+    """Learn a taste from all that was rated; it takes a moment, so it is never out of date."""
+    import numpy as np
+
+    from music_recsys.recommending import Liked
+    from music_recsys.taste import learn_taste, liking
+
+    songs, ratings, likes = [], [], []
+    for one in profile.ratings():
+        heard = profile.passages(one, front_end)
+        if heard is None:
+            note(f"left out: {one.path} has moved, and this front end has never heard it")
+            continue
+        songs.append(heard)
+        ratings.append(one.rating)
+        if one.rating > LIKED:
+            likes.append(Liked(one.name, np.asarray(heard, np.float64)))
+    return learn_taste(songs, liking(ratings), pooling), likes
+
+
+@action
+def rate(
+    sound: Annotated[Path, Opt("sound file of eight seconds or more")],
+    rating: Annotated[float, Opt("1 (not at all) to 5 (very much); 0 takes it back", min=0, max=5)],
+    *,
+    profile: Who = "me",
+    checkpoint: Checkpoint = None,
+) -> Report:
+    """Say how well a song is liked.
+
+    A later rating of the same sound replaces an earlier one, wherever the file is. Many processes may
+    rate at once.
+
+    Raises
+    ------
+    InputError
+        If the sound cannot be read, is shorter than eight seconds, or silent.
+    """
+    from music_recsys.profile import Profile, check_rating
+
+    mine = Profile(profile)
+    if rating == 0:
+        mine.forget(sound)
+    else:
+        from music_recsys.listening import FrontEnd
+
+        mine.rate(sound, check_rating(rating), FrontEnd.open(checkpoint))
+    return _listed(profile, mine)
+
+
+def _listed(name: str, profile: Profile) -> Report:
+    rated = profile.ratings()
+    return Report(
+        f"{name}: {len(rated)} rating{'s' if len(rated) != 1 else ''}",
+        ("song", "rating"),
+        tuple((one.name, one.rating) for one in rated[-20:]),
+        notes=("The last 20.",) if len(rated) > 20 else (),
+        data={"profile": str(profile.path), "ratings": len(rated)},
+    )
+
+
+@action
+def learn(
+    *,
+    ratings: Annotated[
+        Path | None, Opt("CSV file with columns path,rating, or a folder with liked/ and disliked/")
+    ] = None,
+    profile: Who = "me",
+    checkpoint: Checkpoint = None,
+) -> Report:
+    """Learn a taste from ratings, and say how well they predict each other.
+
+    Ratings of a table or of folders are added to the profile first. For each way of pooling, the
+    area under the ROC curve in five parts, each predicted from the others, says whether the
+    taste is found; below 0.6, rate more.
+
+    Raises
+    ------
+    InputError
+        If there are no ratings, or a line of the table is none.
+    """
+    from music_recsys.listening import FrontEnd
+    from music_recsys.profile import Profile, read_ratings
+    from music_recsys.taste import POOLINGS
+
+    mine, front_end = Profile(profile), FrontEnd.open(checkpoint)
+    if ratings is not None:
+        new = read_ratings(ratings)
+        first: InputError | None = None
+        for path, value in track(new, "listening", total=len(new)):
+            try:
+                mine.rate(path, value, front_end)
+            except InputError as error:
+                first = first or error
+                note(f"left out: {path}: {error.message}")
+        if first is not None and not mine.ratings():
+            raise first
+    rows = []
+    for pooling, meaning in POOLINGS.items():
+        taste, liked = _learnt(mine, front_end, pooling)
+        rows.append((pooling, meaning, taste.evidence, _held_out(mine, front_end, pooling)))
+    rated = mine.ratings()
+    return Report(
+        f"{profile}: {len(rated)} ratings, {len(liked)} of them above {LIKED:g}",
+        ("pooling", "what counts", "log evidence", "AUC on ratings held out"),
+        tuple(rows),
+        notes=(
+            "- : too few ratings, or all alike: five liked and five others are needed.",
+        ),
+        data={"profile": str(mine.path), "ratings": len(rated)},
+    )  # fmt: skip
+
+
+def _held_out(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> float | None:
+    """Predict each fifth of the ratings from the others."""
+    import numpy as np
+
+    from music_recsys.evaluation import area
+    from music_recsys.taste import learn_taste, liking
+
+    known = [(one, profile.passages(one, front_end)) for one in profile.ratings()]
+    songs = [heard for _, heard in known if heard is not None]
+    ratings = np.array([one.rating for one, heard in known if heard is not None])
+    liked = ratings > LIKED
+    if min(liked.sum(), (~liked).sum()) < 5:
+        return None
+    # Each part has its share of both.
+    part = np.zeros(len(songs), int)
+    for which in (liked, ~liked):
+        part[which] = np.random.default_rng(0).permutation(int(which.sum())) % 5
+    scores = np.zeros(len(songs))
+    for fifth in range(5):
+        others = np.flatnonzero(part != fifth)
+        taste = learn_taste([songs[i] for i in others], liking(ratings[others]), pooling)
+        for i in np.flatnonzero(part == fifth):
+            scores[i] = taste.song(songs[i])[0]
+    return area(scores, liked)
+
+
+@action
+def score(
+    sounds: Annotated[
+        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+    ],
+    *,
+    profile: Who = "me",
+    pooling: HowPooled = "mean",
+    checkpoint: Checkpoint = None,
+) -> Iterator[Curve]:
+    """Tell how well each second of a song will be liked.
+
+    As a curve (PNG, JSON) and with the best passage as a clip.
+
+    Raises
+    ------
+    InputError
+        If nothing is rated yet, or a sound is shorter than eight seconds, or silent.
+    """
+    from music_recsys.listening import FrontEnd
+    from music_recsys.profile import Profile
+    from music_recsys.recommending import candidate
+
+    front_end = FrontEnd.open(checkpoint)
+    taste, _ = _learnt(Profile(profile), front_end, pooling)
+
+    def scored() -> Iterator[Curve]:
+        for number, sound in enumerate(sounds):
+            heard = front_end.net.listen(front_end.net.columns.of(sound)).numpy()
+            one = candidate(taste, sound.name, heard)
+            probability = round(taste.probability(one.score, one.deviation), 4)
+            curve = Curve(_name(sound, number), probability, one.curve, one.spread)
+            yield Curve(
+                curve.name, probability, curve.scores, curve.deviations,
+                _passage(sound, curve.best_s),
+            )  # fmt: skip
+
+    return iter(track(scored(), "listening", total=len(sounds)))
+
+
+def _name(sound: Audio, number: int) -> str:
+    return Path(sound.name).name if sound.name else f"sound {number + 1}"
+
+
+def _passage(sound: Audio, start_s: float) -> Audio:
+    from music_recsys.features import WINDOW_S
+    from music_recsys.inspection import excerpt
+
+    return excerpt(sound, start_s, WINDOW_S)
+
+
+@action
+def recommend(
+    songs: Annotated[Path, Opt("folder of songs, or a catalogue that index made")],
+    *,
+    profile: Who = "me",
+    count: Annotated[int, Opt("songs to recommend", min=1, max=1000)] = 10,
+    diversity: Annotated[float, Opt("0: the best; 1: as unlike as can be", min=0, max=1)] = 0.2,
+    explore: Annotated[float, Opt("how much doubt counts for a song", min=0, max=10)] = 0.0,
+    draw: Annotated[bool, Opt("go by a taste drawn from what it may be (Thompson)")] = False,
+    pooling: HowPooled = "mean",
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+) -> Recommendations:
+    """Rank songs for a listener, and say why each is there.
+
+    Songs that are rated are left out. As a list (JSON, text, a playlist), as a picture of each
+    song's curve, and as the best passages one after the other.
+
+    Raises
+    ------
+    InputError
+        If nothing is rated yet, or there is nothing to recommend.
+    """
+    import numpy as np
+
+    from music_recsys.listening import FrontEnd
+    from music_recsys.profile import Profile
+    from music_recsys.recommending import choose
+
+    front_end = FrontEnd.open(checkpoint)
+    mine = Profile(profile)
+    taste, liked = _learnt(mine, front_end, pooling)
+    if draw:
+        taste = taste.drawn(np.random.default_rng(draw_seed(seed)))
+    rated = {one.sha256 for one in mine.ratings()}
+    candidates, looked_at = _candidates(songs, front_end, taste, rated, count)
+    chosen = choose(taste, candidates, liked, count=count, diversity=diversity, explore=explore)
+    best = [(one.path, one.best_s) for one in chosen if one.best_s >= 0]
+    return Recommendations(profile, tuple(chosen), len(rated), looked_at, _medley(best[:MEDLEY]))
+
+
+def _candidates(
+    songs: Path, front_end: FrontEnd, taste: Taste, rated: set[str], count: int
+) -> tuple[list[Candidate], int]:
+    """Give the songs to choose from, and how many there are in all."""
+    from groove_core.cache import Cache
+    from groove_core.files import file_sha256, list_files
+    from music_recsys.catalogue import Catalogue, is_catalogue
+    from music_recsys.recommending import CANDIDATES, candidate
+
+    found = []
+    if is_catalogue(songs):
+        catalogue = Catalogue.open(songs, front_end)
+        wanted = len(rated) + max(CANDIDATES, 5 * count)
+        for number in catalogue.best(taste.weights[:-1], wanted).tolist():
+            if catalogue.hashes[number] in rated:
+                continue
+            heard = catalogue.passages(number)
+            whole = catalogue.vectors[number][None] if heard is None else heard
+            found.append(candidate(taste, catalogue.paths[number], whole, seconds=heard is not None))
+        return found, len(catalogue)
+    files, cache, seen = list_files(songs, Audio.suffixes), Cache(), set(rated)
+    for path in track(files, "listening", total=len(files)):
+        try:
+            sha256 = file_sha256(path)
+            if sha256 not in seen:  # two files of one sound are one song
+                found.append(candidate(taste, str(path.resolve()), front_end.passages(path, cache)))
+                seen.add(sha256)
+        except InputError as error:
+            note(f"left out: {path}: {error.message}")
+    return found, len(files)
+
+
+def _medley(best: Sequence[tuple[str, int]]) -> Audio | None:
+    """Read the best passages of songs whose files are there."""
+    from music_recsys.features import WINDOW_S
+    from music_recsys.inspection import excerpt, medley
+
+    heard = []
+    for path, start_s in best:
+        if Path(path).is_file():
+            sound = Audio.read(path, start_s=start_s, duration_s=WINDOW_S, mono=True)
+            heard.append(excerpt(sound, 0, WINDOW_S))
+    return medley(heard, 0.5)
+
+
+@action
+def index(
+    songs: Annotated[Path, Opt("folder of songs; subfolders are searched, too")],
+    *,
+    into: Annotated[Path, Opt("folder for the catalogue")] = Path("groove-catalogue"),
+    again: Annotated[bool, Opt("forget what was heard before")] = False,
+    jobs: Annotated[int, Opt("songs heard at once", min=1, max=64)] = 2,
+    checkpoint: Checkpoint = None,
+) -> Report:
+    """Hear all songs of a folder once, to recommend from them in a moment.
+
+    Killed and started again it goes on: no finished song is lost, none is heard twice. Songs
+    that have changed are heard again, new ones are added, those that are gone are left out.
+
+    Raises
+    ------
+    InputError
+        If there are no songs, or none can be read.
+    """
+    from music_recsys.catalogue import build
+
+    return build(songs, into, checkpoint=checkpoint, jobs=jobs, again=again)
+
+
+@action
+def filters(
+    sounds: Annotated[
+        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+    ],
+    *,
+    count: Annotated[int, Opt("filters to show", min=1, max=64)] = 12,
+    checkpoint: Checkpoint = None,
+) -> Filters:
+    """Show what the filters of the last convolution listen for, and let it be heard.
+
+    Raises
+    ------
+    InputError
+        If a sound is shorter than eight seconds, or silent.
+    """
+    from music_recsys.inspection import find_filters
+    from music_recsys.listening import FrontEnd
+
+    front_end = FrontEnd.open(checkpoint)
+    named = [(_name(sound, number), sound) for number, sound in enumerate(sounds)]
+    return find_filters(front_end.net, named, count=count, name=str(front_end.card["name"]))
+
+
+@action
+def probe(
+    *,
+    experiment: Annotated[
+        Literal["order", "filters", "ladder"],
+        Opt("order: A then B, with shorter gaps; filters: envelopes; ladder: all eight data sets"),
+    ] = "order",
+    seeds: Annotated[int, Opt("networks trained of each kind", min=1, max=20)] = 1,
+    kind: Annotated[Literal["mfcc", "log-mel"], Opt("what the networks see")] = "mfcc",
+) -> Report:
+    """Repeat the source's experiments, on sounds made by code and by instruments.
+
+    Small networks are trained on the spot: a few minutes for each seed.
+    """
+    from music_recsys import probing
+
+    experiments = {
+        "order": probing.order_experiment,
+        "filters": probing.filter_experiment,
+        "ladder": probing.climb,
+    }
+    return experiments[experiment](seeds=seeds, kind=kind)
+
+
+@action
+def evaluate(
+    data: Annotated[
+        list[Path],
+        Opt("folders of songs: with a manifest.csv, or with a folder for each taste"),
+    ],
+    *,
+    task: Annotated[
+        Literal["tastes", "change"], Opt("find songs, or the part of songs, that is liked")
+    ] = "tastes",
+    beside: Annotated[
+        list[str] | None, Opt("further front ends to measure, by name or folder")
+    ] = None,
+    pooling: HowPooled = "mean",
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+) -> Report:
+    """Measure how well few ratings find a known taste, in songs that the front end never heard.
+
+    Beside it: the same learning on mean MFCC, an untrained network, and chance.
+
+    Raises
+    ------
+    InputError
+        If there are not songs enough of any taste.
+    """
+    from groove_core.cache import Cache
+    from music_recsys.evaluation import measure_change, measure_tastes
+    from music_recsys.listening import FrontEnd
+    from music_recsys.songs import open_songs
+
+    ends = [FrontEnd.open(name) for name in (checkpoint, *(beside or ()))]
+    shares = {end.card["data"]["share"] for end in ends}
+    kinds = {end.net.kind for end in ends}
+    if len(shares) > 1 or len(kinds) > 1:
+        raise UsageError(
+            "These front ends learnt from other parts of the data, or see other columns.",
+            hint="Train them with the same --share and --kind.",
+        )
+    share = shares.pop()
+    if share >= 1:
+        note("the front end may have heard these songs: its share was all of its data")
+        share = 0.0
+    nets = {str(end.card["name"]): end.net for end in ends}
+    sets = [open_songs(folder) for folder in data]
+    seed = draw_seed(seed)
+    if task == "change":
+        return measure_change(sets, nets, share=share, seed=seed, cache=Cache())
+    return measure_tastes(sets, nets, share=share, pooling=pooling, seed=seed, cache=Cache())
+
+
+@action
+def material(
+    *,
+    into: Annotated[Path, Opt("folder for the clips")] = Path("groove-material"),
+    drums: Annotated[Path | None, Opt("folder of the Groove MIDI Dataset")] = None,
+    songs: Annotated[Path | None, Opt("zip file of POP909")] = None,
+    count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
+    seed: Seed = 1,
+    jobs: Annotated[int, Opt("clips rendered at once", min=1, max=64)] = 2,
+) -> Report:
+    """Render clips with known tastes: drummers, styles, instruments that play the melody.
+
+    Run again after an interruption, it goes on.
+
+    Raises
+    ------
+    InputError
+        If a source is not there.
+    UsageError
+        If none is given.
+    """
+    from music_recsys.rendered import build
+
+    return build(into, drums=drums, songs=songs, count=count, seed=draw_seed(seed), jobs=jobs)
+
+
+@action
+def train(
+    data: Annotated[list[Path], Opt("folders of songs; labels are not used")],
+    *,
+    reader: Annotated[
+        Literal["lstm", "pool"], Opt("what reads a passage: an LSTM, or mean and maximum")
+    ] = "lstm",
+    kind: Annotated[Literal["mfcc", "log-mel"], Opt("what the network sees")] = "mfcc",
+    share: Annotated[float, Opt("of the pieces; evaluate needs the rest", min=0.01, max=1)] = 1.0,
+    about: Annotated[str, Opt("name of the data, for the card")] = "own songs",
+    license: Annotated[str, Opt("of the data, for the card")] = "unknown: your own data",  # noqa: A002
+    name: Annotated[str | None, Opt("what to call it; my-front-end when left out")] = None,
+    into: Into = None,
+    epochs: Annotated[int, Opt("passes over the songs", min=1, max=10_000)] = 60,
+    batch_size: Annotated[int, Opt("songs that are told apart at once", min=2, max=4096)] = 128,
+    learning_rate: Annotated[float, Opt("of AdamW, before its decay", min=1e-6, max=0.1)] = 1e-3,
+    precision: Annotated[
+        Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+    ] = "32",
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a front end on songs without labels: which two passages are of one song?
+
+    Ctrl-C keeps what was learnt so far; --resume goes on.
+
+    Raises
+    ------
+    InputError
+        If there are too few songs, or none can be read.
+    """
+    from groove_core import checkpoints
+    from groove_core.devices import resolve
+    from music_recsys.making import make_front_end
+    from music_recsys.songs import open_songs
+    from music_recsys.training import Settings
+
+    name, folder = checkpoints.place(PACKAGE, name, into, "my-front-end")
+    report = make_front_end(
+        [open_songs(one) for one in data],
+        Settings(
+            kind=kind, reader=reader, epochs=epochs, batch_size=batch_size,
+            learning_rate=learning_rate, precision=precision,
+        ),
+        name=name,
+        folder=folder,
+        share=share,
+        about={"data": about, "license": license},
+        seed=draw_seed(seed),
+        device=resolve(device),
+        devices=devices,
+        strategy=strategy,
+        resume=resume,
+        restart=restart,
+    )  # fmt: skip
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
+    return report

@@ -1,0 +1,285 @@
+"""Many songs, heard once: a folder with a journal, a vector for each song, and its passages.
+
+Of the journal, a vector is the mean of a song's passages. Which of them score highest is a
+search for the largest inner product: exact below `EXACT` songs, from there on by an index of
+neighbours (usearch, an extra), after Bachrach et al., "Speeding Up the Xbox Recommender System
+Using a Euclidean Transformation for Inner-Product Spaces" (RecSys 2014).
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.console import note
+from groove_core.errors import InputError, UsageError
+from groove_core.files import atomic_path, dump_json, file_sha256, list_files, read_json, write_text
+from groove_core.jobs import map_files
+from groove_core.journal import Outcome, read_settings
+from groove_core.values.audio import Audio
+from groove_core.values.results import Report
+from music_recsys.listening import FrontEnd, Passages
+
+__all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]
+
+JOURNAL, SONGS, VECTORS, INDEX = "journal.jsonl", "songs.json", "vectors.npy", "index.usearch"
+EXACT = 50_000
+"""Songs below which every one is looked at."""
+AROUND = 512
+"""Candidates that the index keeps while it searches; more finds more, slower."""
+WHAT = "catalogue of songs"
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Songs to recommend from.
+
+    Parameters
+    ----------
+    folder : Path
+    front_end : str
+        Hash of the front end that heard them.
+    paths : sequence of str
+    hashes : sequence of str
+        Of the files' content.
+    vectors : float16 array [shape=(songs, d)]
+    """
+
+    folder: Path
+    front_end: str
+    paths: Sequence[str]
+    hashes: Sequence[str]
+    vectors: npt.NDArray[np.float16]
+
+    @classmethod
+    def open(cls, folder: Path, front_end: FrontEnd) -> Catalogue:
+        """Open what `build` made.
+
+        Raises
+        ------
+        InputError
+            If there is none, it is not finished, or another front end heard it.
+        """
+        if not (folder / SONGS).is_file():
+            unfinished = (folder / JOURNAL).is_file()
+            raise InputError(
+                f"{folder} is {'an unfinished' if unfinished else 'no'} {WHAT}.",
+                hint=f"groove run music-recsys index SONGS --into {folder}",
+            )
+        about = read_json(folder / SONGS)
+        if about["front_end"] != front_end.identity:
+            raise InputError(
+                f"Another front end heard the songs of {folder}.",
+                hint=f"groove run music-recsys index SONGS --into {folder} --again",
+            )
+        vectors = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        if len(vectors) != len(about["paths"]) or len(vectors) != len(about["hashes"]):
+            raise InputError(
+                f"{folder} is damaged: {len(vectors)} vectors for {len(about['paths'])} songs.",
+                hint="Index the songs again; those that were heard are not heard anew.",
+            )
+        return cls(folder, about["front_end"], about["paths"], about["hashes"], vectors)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def best(self, direction: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
+        """Give the numbers of the songs whose vectors score highest, the best first.
+
+        Parameters
+        ----------
+        direction : float array [shape=(d,)]
+        count : int
+        """
+        wanted = np.asarray(direction, np.float32)
+        count = min(count, len(self))
+        if (self.folder / INDEX).is_file():
+            found = find_neighbours(self.folder / INDEX, wanted, count)
+            if found is not None:
+                return found
+        return exact(self.vectors, wanted, count)
+
+    def passages(self, number: int) -> Passages | None:
+        """Give the passages of a song; None where only its vector is known."""
+        path = passages_path(self.folder, self.hashes[number])
+        return np.load(path, allow_pickle=False) if path.is_file() else None
+
+
+def is_catalogue(folder: Path) -> bool:
+    """Tell whether a folder is a catalogue, finished or not."""
+    return (folder / SONGS).is_file() or (folder / JOURNAL).is_file()
+
+
+def exact(
+    vectors: npt.NDArray[np.float16], direction: Floats, count: int
+) -> npt.NDArray[np.int64]:
+    """Look at every vector, some at a time: 16-bit numbers are widened before they are summed."""
+    parts = [
+        vectors[start : start + EXACT].astype(np.float32) @ direction
+        for start in range(0, len(vectors), EXACT)
+    ]
+    scores = np.concatenate(parts)
+    top = np.argpartition(-scores, count - 1)[:count]
+    return top[np.argsort(-scores[top], kind="stable")]
+
+
+def passages_path(folder: Path, sha256: str) -> Path:
+    """Say where the passages of a song are kept."""
+    return folder / "passages" / sha256[:2] / f"{sha256}.npy"
+
+
+@functools.lru_cache(maxsize=1)
+def _front_end(checkpoint: str | None) -> FrontEnd:
+    return FrontEnd.open(checkpoint)
+
+
+def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
+    """Hear one song, in whatever process: its passages to a file, its vector to the journal."""
+    front_end = _front_end(checkpoint)
+    sha256 = file_sha256(path)
+    target = passages_path(into, sha256)
+    if not target.is_file():
+        heard = front_end.passages(path)
+        with atomic_path(target) as temporary:
+            np.save(temporary, heard, allow_pickle=False)
+    heard = np.load(target, allow_pickle=False)
+    mean = heard.astype(np.float32).mean(axis=0).astype("<f2")
+    return {
+        "sha256": sha256,
+        "passages": len(heard),
+        "float16": base64.b64encode(mean.tobytes()).decode(),
+    }
+
+
+def build(
+    songs: Path, into: Path, *, checkpoint: str | None, jobs: int, again: bool = False
+) -> Report:
+    """Hear all songs of a folder; killed and started again, none is heard twice.
+
+    Raises
+    ------
+    InputError
+        If there are no songs, or none can be read.
+    UsageError
+        If the catalogue was made with another front end, or is in use by another process.
+    """
+    front_end = _front_end(checkpoint)
+    files = list_files(songs, Audio.suffixes)
+    hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
+    settings = {"what": WHAT, "front_end": front_end.identity}
+    before = read_settings(into / JOURNAL)
+    if before is not None and before != settings and not again:
+        raise UsageError(
+            f"Another front end heard the songs of {into}.", hint="--again, or another --into"
+        )
+    if again:
+        _forget(into)
+
+    def current(outcome: Outcome) -> bool:
+        return passages_path(into, (outcome.result or {})["sha256"]).is_file()
+
+    paths, hashes, vectors, left_out = [], [], [], 0
+    outcomes = map_files(
+        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=again,
+        current=current, text="listening",
+    )  # fmt: skip
+    for outcome in outcomes:
+        if outcome.result is None:
+            left_out += 1
+            note(f"left out: {outcome.file}: {(outcome.error or {})['message']}")
+            continue
+        paths.append(str(Path(outcome.file).resolve()))
+        hashes.append(outcome.result["sha256"])
+        vectors.append(np.frombuffer(base64.b64decode(outcome.result["float16"]), "<f2"))
+    if not paths:
+        raise InputError(f"No song of {songs} can be read.", hint="See what was left out, above.")
+    write(into, front_end.identity, paths, hashes, np.stack(vectors))
+    return Report(
+        f"{len(paths)} songs in {into}",
+        ("", "songs"),
+        (("heard", len(paths)), ("left out", left_out)),
+        data={"folder": str(into), "front_end": front_end.identity},
+    )
+
+
+def _forget(into: Path) -> None:
+    import shutil
+
+    (into / SONGS).unlink(missing_ok=True)
+    shutil.rmtree(into / "passages", ignore_errors=True)
+
+
+def write(
+    into: Path,
+    front_end: str,
+    paths: Sequence[str],
+    hashes: Sequence[str],
+    vectors: npt.NDArray[np.float16],
+) -> None:
+    """Write a catalogue of vectors; with an index, where there are many."""
+    (into / SONGS).unlink(missing_ok=True)  # until all of it is there
+    (into / INDEX).unlink(missing_ok=True)
+    with atomic_path(into / VECTORS) as temporary:
+        np.save(temporary, vectors, allow_pickle=False)
+    if len(vectors) >= EXACT:
+        make_index(into / INDEX, vectors)
+    about = {"front_end": front_end, "paths": list(paths), "hashes": list(hashes)}
+    write_text(into / SONGS, dump_json(about, indent=None))
+
+
+def _usearch() -> Any:
+    try:
+        from usearch.index import Index
+    except ModuleNotFoundError:
+        note('exact search; pip install "music-recsys[index]" makes many songs faster')
+        return None
+    return Index
+
+
+def _lifted(vectors: npt.NDArray[Any]) -> Floats:
+    """Add a coordinate that makes all vectors equally long: then the nearest scores highest."""
+    wide = vectors.astype(np.float32)
+    squared = np.einsum("nd,nd->n", wide, wide)
+    rest = np.sqrt(np.maximum(squared.max() - squared, 0))
+    lifted: Floats = np.concatenate([wide, rest[:, None]], axis=1)
+    return lifted
+
+
+def make_index(path: Path, vectors: npt.NDArray[np.float16]) -> None:
+    """Build the index of neighbours, if usearch is installed."""
+    kind = _usearch()
+    if kind is None:
+        return
+    index = kind(
+        ndim=vectors.shape[1] + 1, metric="cos", dtype="f16", connectivity=32, expansion_add=128
+    )
+    index.add(np.arange(len(vectors)), _lifted(vectors))
+    with atomic_path(path) as temporary:
+        index.save(str(temporary))
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path, changed_ns: int) -> Any:
+    kind = _usearch()
+    return None if kind is None else kind.restore(str(path), view=True)
+
+
+def find_neighbours(
+    path: Path, direction: Floats, count: int
+) -> npt.NDArray[np.int64] | None:
+    """Ask the index for the highest inner products; None if usearch is not installed."""
+    index = _opened(path, path.stat().st_mtime_ns)
+    if index is None:
+        return None
+    index.expansion_search = max(AROUND, 2 * count)
+    found = index.search(np.append(direction, np.float32(0)), count)
+    return np.asarray(found.keys, np.int64)

@@ -1,0 +1,219 @@
+"""What filters listen for: the excerpts that move them most, and their shape in time.
+
+The source looked at the weights of filters and found envelopes in them. A filter three columns
+wide shows little by itself; here each is shown by the gradient of its response (Simonyan,
+Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2014), by the excerpts that move it most,
+and by how closely its response follows the envelope of the sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from groove_core.errors import UsageError
+from groove_core.values.audio import Audio
+from groove_core.values.base import Value
+from music_recsys.features import PER_SECOND
+from music_recsys.model import FIELDS, LAYERS, STRIDES, PassageNet
+from music_recsys.results import clock
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Filters", "Unit", "find_filters", "following"]
+
+Floats = npt.NDArray[np.float64]
+EXCERPT_S = 1.2
+PAUSE_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A filter of the last convolution.
+
+    Parameters
+    ----------
+    number : int
+    shape : list of list of float [rows x columns]
+        How its response depends on what it hears.
+    song : str
+        The sound that moves it most.
+    second : float
+        Where in it.
+    """
+
+    number: int
+    shape: list[list[float]]
+    song: str
+    second: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Filters(Value):
+    """Filters of the last convolution: their shapes, and what moves them most."""
+
+    kind: ClassVar[str] = "filters"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
+
+    model: str
+    rows: str
+    """What the rows of shapes are."""
+    units: tuple[Unit, ...]
+    sound: Audio | None = field(default=None, compare=False)
+    """The excerpts, one after the other; not in the JSON."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", tuple(self.units))
+
+    def to_json(self) -> dict[str, Any]:
+        units = [
+            {"number": u.number, "song": u.song, "second": u.second, "shape": u.shape}
+            for u in self.units
+        ]
+        return {"kind": self.kind, "model": self.model, "rows": self.rows, "units": units}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        units = tuple(Unit(**unit) for unit in document["units"])
+        return cls(document["model"], document["rows"], units)
+
+    def to_text(self) -> str:
+        lines = [f"filter {u.number:3d}  {clock(u.second)}  {u.song}" for u in self.units]
+        return "\n".join([f"{self.model}: what moves its filters most", *lines])
+
+    def __repr__(self) -> str:
+        return f"Filters({len(self.units)} of {self.model!r})"
+
+    def _save_wav(self, path: Path) -> None:
+        if self.sound is None:
+            raise UsageError(
+                "Filters that were read from JSON have no sound.", hint="Look for them again."
+            )
+        self.sound.save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shape of each filter: red raises its response, blue lowers it."""
+        from groove_core.plots import new_axes
+
+        across = min(6, max(1, len(self.units)))
+        down = -(-len(self.units) // across)
+        ax = ax or new_axes(1.7 * across, 0.5 + 1.7 * down)
+        ax.set_axis_off()
+        ax.set_title(f"{self.model}: {self.rows} over {FIELDS[-1] / PER_SECOND:.2f} s", fontsize=9,
+                     loc="left", pad=16)  # fmt: skip
+        for index, unit in enumerate(self.units):
+            line, place = divmod(index, across)
+            panel = ax.inset_axes((place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down))
+            shape = np.array(unit.shape)
+            most = float(np.abs(shape).max()) or 1.0
+            panel.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
+            panel.set_title(f"{unit.number}: {unit.song[:14]} {clock(unit.second)}", fontsize=6, pad=2)
+            panel.set_xticks([])
+            panel.set_yticks([])
+        return ax
+
+
+def shape_of(net: PassageNet, columns: Tensor, layer: int, channel: int, step: int) -> Tensor:
+    """Give how a step of a filter depends on the columns it hears [shape=(rows, field)].
+
+    In units of the rows' deviations; over all rows of its map together.
+    """
+    start = step * STRIDES[layer - 1]
+    heard = columns[:, start : start + FIELDS[layer - 1]].float().clone().requires_grad_()
+    response = net.maps(heard[None], layer)[0, channel].sum()
+    (gradient,) = torch.autograd.grad(response, heard)
+    return gradient * net.deviation[:, None]
+
+
+def find_filters(
+    net: PassageNet, sounds: Sequence[tuple[str, Audio]], *, count: int, name: str
+) -> Filters:
+    """Find what moves filters most: those whose responses differ most from second to second.
+
+    Parameters
+    ----------
+    sounds : sequence of (name, Audio)
+    count : int
+        Filters to show.
+    name : str
+        Of the model.
+    """
+    columns = [net.columns.of(sound) for _, sound in sounds]
+    with torch.no_grad():
+        responses = [net.maps(one[None])[0].mean(dim=1) for one in columns]  # (channels, steps)
+    spread = torch.cat(responses, dim=1).std(dim=1)
+    units, heard = [], []
+    for channel in spread.argsort(descending=True, stable=True)[:count].tolist():
+        peaks = [float(one[channel].max()) for one in responses]
+        song = int(np.argmax(peaks))
+        step = int(responses[song][channel].argmax())
+        middle_s = (step * STRIDES[-1] + FIELDS[-1] / 2) / PER_SECOND
+        shape = shape_of(net, columns[song], LAYERS, channel, step)
+        units.append(
+            Unit(channel, shape.double().numpy().round(5).tolist(), sounds[song][0], round(middle_s, 2))
+        )
+        heard.append(excerpt(sounds[song][1], middle_s - EXCERPT_S / 2, EXCERPT_S))
+    rows = "cepstral coefficients" if net.kind == "mfcc" else "mel bands"
+    return Filters(name, rows, tuple(units), medley(heard, PAUSE_S))
+
+
+def excerpt(sound: Audio, start_s: float, duration_s: float) -> Audio:
+    """Cut out a passage of a sound in mono, with soft ends, however near to an end it is."""
+    length = min(duration_s, sound.duration_s)
+    start_s = min(max(0.0, start_s), sound.duration_s - length)
+    cut = sound.to_mono().excerpt(start_s, length)
+    samples = cut.samples[0].copy()
+    fade = min(len(samples) // 2, int(0.02 * cut.sample_rate))
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    samples[:fade] *= ramp
+    samples[len(samples) - fade :] *= ramp[::-1]
+    return Audio(samples, cut.sample_rate)
+
+
+def medley(sounds: Sequence[Audio], pause_s: float, sample_rate: int = 44_100) -> Audio | None:
+    """Play sounds one after the other, all equally loud at their peaks; None of none."""
+    if not sounds:
+        return None
+    pause = np.zeros((1, int(pause_s * sample_rate)), np.float32)
+    parts = [
+        part
+        for sound in sounds
+        for part in (sound.resampled(sample_rate).normalized(-3.0).samples, pause)
+    ]
+    return Audio(np.concatenate(parts[:-1], axis=1), sample_rate)
+
+
+def following(net: PassageNet, sound: Audio, layer: int) -> Floats:
+    """Tell how closely filters follow the envelope of a sound.
+
+    Returns
+    -------
+    float array [shape=(channels,)]
+        Absolute correlation, over time, of each filter's mean response with the level (root mean
+        square) of the sound in the columns that it hears.
+    """
+    columns = net.columns.of(sound)
+    with torch.no_grad():
+        response = net.maps(columns[None], layer)[0].mean(dim=1).double().numpy()
+    samples = sound.to_mono().resampled(net.columns.feature.sample_rate).samples[0].astype(float)
+    hop = net.columns.feature.hop_samples
+    frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    power = np.square(frames).mean(axis=1)
+    stride, width = STRIDES[layer - 1], FIELDS[layer - 1]
+    starts = np.arange(response.shape[1]) * stride
+    starts = starts[starts + width <= len(power)]
+    envelope = np.sqrt([power[s : s + width].mean() for s in starts])
+    kept = response[:, : len(starts)]
+    moved = kept.std(axis=1) > 1e-9
+    correlation = np.zeros(len(kept))
+    for channel in np.flatnonzero(moved):
+        correlation[channel] = abs(np.corrcoef(kept[channel], envelope)[0, 1])
+    return correlation

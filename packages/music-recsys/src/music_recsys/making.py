@@ -1,0 +1,97 @@
+"""Training a front end as people start it: songs in, a checkpoint out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groove_core.cache import Cache
+from groove_core.errors import InputError
+from groove_core.training import store
+from groove_core.values.results import Report
+from music_recsys.__about__ import __version__
+from music_recsys.features import Columns
+from music_recsys.songs import SongSet, is_learnt_from, read_columns
+from music_recsys.training import Settings, train_front_end
+
+__all__ = ["make_front_end"]
+
+FEWEST = 4
+
+
+def make_front_end(
+    sets: Sequence[SongSet],
+    settings: Settings,
+    *,
+    name: str,
+    folder: Path,
+    share: float,
+    about: dict[str, str],
+    **run: Any,
+) -> Report:
+    """Train on a share of the pieces and store.
+
+    Parameters
+    ----------
+    about : dict
+        ``data`` and ``license``, for the card.
+    **run
+        See `train_front_end`.
+
+    Raises
+    ------
+    InputError
+        If there are too few songs.
+    """
+    chosen = [song for songs in sets for song in songs.songs if is_learnt_from(song, share)]
+    if len(chosen) < FEWEST:
+        raise InputError(
+            f"{len(chosen)} songs are too few to learn from.", hint=f"Give {FEWEST} or more."
+        )
+    chosen, columns = read_columns(chosen, Columns(settings.kind), Cache())
+    if len(chosen) < FEWEST:
+        raise InputError(
+            f"{len(chosen)} songs are too few to learn from.", hint=f"Give {FEWEST} or more."
+        )
+    net, history = train_front_end(columns, settings, folder=folder, **run)
+    last = history[-1]
+    report = Report(
+        f"{name}: which two of {2 * min(settings.batch_size, len(chosen))} passages are of one song?",
+        ("", "contrast", "told right"),
+        (("last epoch of training", last["contrast"], last["right"]),),
+        notes=("How well tastes are found with it: groove run music-recsys evaluate.",),
+    )
+    hours = sum(x.shape[1] for x in columns) / 50 / 3600
+    card = {
+        "name": name,
+        "version": "1",
+        "package": "music-recsys",
+        "data": {
+            "name": about["data"],
+            "license": about["license"],
+            "split": "by piece, from a hash of its name",
+            "share": share,
+            "songs": len(chosen),
+            "hours": round(hours, 2),
+        },
+        "training": asdict(settings),
+        "seed": run["seed"],
+        "made_with": {
+            "music-recsys": __version__,
+            "groove-core": metadata.version("groove-core"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "license": "MIT",
+        "intended_use": "Places of passages of music, among which few ratings show a taste.",
+        "limits": "It knows what it heard. Trained without labels: what nobody hears in eight "
+        "seconds (words, fame, memories) is not in it.",
+        "paper": "arXiv:2002.05709; arXiv:2103.09410",
+    }
+    return store(folder, net, card, report, history=history)

@@ -1,0 +1,185 @@
+"""The network of the source: it convolves along time only, and an LSTM reads what it heard.
+
+From slides of the Shibaura Institute of Technology ("learning the acoustic features a user
+values"), which build on van den Oord, Dieleman and Schrauwen, "Deep content-based music
+recommendation" (NIPS 2013). Rows (coefficients, bands) are never convolved nor pooled, so that
+where in the spectrum something happens is kept.
+
+Nothing is padded: what is computed of a window depends on that window alone, so that a song is
+convolved once and the windows are cut out of the result, exactly equal to computing each.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from music_recsys.features import STEP, WINDOW, Columns, Kind, windows_of
+
+__all__ = ["FIELDS", "LAYERS", "STRIDES", "PassageNet", "Reader"]
+
+Reader = Literal["lstm", "flatten", "pool"]
+POOLS = (2, 5)
+"""Together 10 columns, 0.2 s: a second is a whole number of steps."""
+LAYERS, ENDS = 3, (4, 8, 11)
+"""Convolutions, and where in the trunk each ends."""
+STRIDES, FIELDS = (2, 10, 10), (4, 16, 36)
+"""Columns from one step of a layer to the next, and columns that a step hears."""
+AT_ONCE = 256
+"""Windows that are read together."""
+
+
+class PassageNet(nn.Module):
+    """Windows of eight seconds to features, and to a score or a place.
+
+    Parameters
+    ----------
+    kind : {"mfcc", "log-mel"}
+        What it sees: see `Columns`.
+    reader : {"lstm", "flatten", "pool"}
+        What reads the steps of a window: an LSTM (its last state and its mean state); nothing,
+        as in the source's CNN without LSTM, whose weights know the place of every step; or mean
+        and maximum, which know no order at all.
+    channels : sequence of int
+        Feature maps of the three convolutions.
+    width : int
+        Of a step, and of the LSTM.
+    outputs : int
+        1 for a score; more for a front end, in whose space tastes are directions.
+    summary : bool
+        Whether the outputs see mean and deviation of each row, too: what lasts, beside what
+        happens in time.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        kind: Kind = "mfcc",
+        reader: Reader = "lstm",
+        channels: tuple[int, int, int] = (16, 32, 32),
+        width: int = 64,
+        outputs: int = 1,
+        summary: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kind, self.reader, self.outputs, self.summary = kind, reader, outputs, summary
+        self.channels, self.width = tuple(channels), width
+        self.columns = Columns(kind)
+        rows = self.columns.rows
+        first, second, third = channels
+        self.trunk = nn.Sequential(
+            # Maxima are taken first, which leaves less to normalise and rectify.
+            nn.Conv2d(1, first, (1, 3)), nn.MaxPool2d((1, POOLS[0])),
+            nn.BatchNorm2d(first), nn.ReLU(),
+            nn.Conv2d(first, second, (1, 3)), nn.MaxPool2d((1, POOLS[1])),
+            nn.BatchNorm2d(second), nn.ReLU(),
+            nn.Conv2d(second, third, (1, 3)), nn.BatchNorm2d(third), nn.ReLU(),
+        ).to(memory_format=torch.channels_last)  # twice as fast  # fmt: skip
+        self.rows = nn.Sequential(nn.Conv1d(third * rows, width, 1), nn.ReLU())
+        self.lstm = nn.LSTM(width, width, batch_first=True) if reader == "lstm" else None
+        self.steps = _steps(WINDOW)
+        self.features = width * (self.steps if reader == "flatten" else 2)
+        self.head = nn.Linear(self.features + 2 * rows * summary, outputs)
+        self.register_buffer("mean", torch.zeros(rows))
+        self.register_buffer("deviation", torch.ones(rows))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What a checkpoint stores to build it again."""
+        return {
+            "kind": self.kind, "reader": self.reader,
+            "channels": list(self.channels), "width": self.width, "outputs": self.outputs,
+            "summary": self.summary,
+        }  # fmt: skip
+
+    def standardise(self, columns: Tensor) -> None:
+        """Learn mean and deviation of each row [shape=(rows, frames)], of all that is learnt from.
+
+        Stored in 16 bits, as the rest.
+        """
+        self.mean.copy_(columns.mean(dim=1).half())
+        self.deviation.copy_(columns.std(dim=1).clamp_min(1e-3).half())
+
+    def maps(self, columns: Tensor, layer: int = LAYERS) -> Tensor:
+        """Give the feature maps of a convolution [shape=(n, channels, rows, steps)].
+
+        Parameters
+        ----------
+        columns : Tensor [shape=(n, rows, frames)]
+        layer : int, 1 to 3
+        """
+        x = (columns - self.mean[:, None]) / self.deviation[:, None]
+        found: Tensor = self.trunk[: ENDS[layer - 1]](x[:, None])
+        return found
+
+    def convolve(self, columns: Tensor) -> Tensor:
+        """Give steps of 0.2 s [shape=(n, width, steps)] of columns [shape=(n, rows, frames)]."""
+        steps: Tensor = self.rows(self.maps(columns).flatten(1, 2))
+        return steps
+
+    def read(self, steps: Tensor) -> Tensor:
+        """Give features of windows [shape=(n, features)], of steps [shape=(n, width, steps)]."""
+        if self.reader == "flatten":
+            return steps.flatten(1)
+        if self.lstm is None:
+            return torch.cat([steps.mean(dim=2), steps.amax(dim=2)], dim=1)
+        states, (last, _) = self.lstm(steps.mT)
+        return torch.cat([last[0], states.mean(dim=1)], dim=1)
+
+    def _seen(self, features: Tensor, windows: Tensor) -> Tensor:
+        """Give all that the outputs see [shape=(n, ...)]."""
+        if not self.summary:
+            return features
+        return torch.cat([features, windows.mean(dim=2), windows.std(dim=2)], dim=1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Give the outputs of windows [shape=(n, outputs)], a score before its sigmoid.
+
+        Parameters
+        ----------
+        windows : Tensor [shape=(n, rows, WINDOW)]
+        """
+        outputs: Tensor = self.head(self._seen(self.read(self.convolve(windows)), windows))
+        return outputs
+
+    @torch.no_grad()
+    def seen(self, columns: Tensor) -> Tensor:
+        """Give all that the outputs see of a song's windows; it is convolved once.
+
+        Parameters
+        ----------
+        columns : Tensor [shape=(rows, frames)]
+
+        Returns
+        -------
+        Tensor [shape=(windows, ...)]
+        """
+        columns = columns.to(self.mean)
+        windows = windows_of(columns)
+        cut = self.convolve(columns[None])[0].unfold(-1, self.steps, STEP // STRIDES[-1])
+        # Maxima leave out what does not fill them: one more window may have all its steps.
+        steps = cut.movedim(1, 0)[: len(windows)]
+        parts = zip(steps.split(AT_ONCE), windows.split(AT_ONCE), strict=True)
+        return torch.cat([self._seen(self.read(steps), windows) for steps, windows in parts])
+
+    @torch.no_grad()
+    def listen(self, columns: Tensor) -> Tensor:
+        """Give the outputs of all windows of a song, one a second [shape=(windows, outputs)].
+
+        Exactly those of `forward`, up to float rounding.
+
+        Parameters
+        ----------
+        columns : Tensor [shape=(rows, frames)]
+        """
+        outputs: Tensor = self.head(self.seen(columns))
+        return outputs
+
+
+def _steps(frames: int) -> int:
+    """Count the steps of so many columns: each convolution takes two off, each maximum divides."""
+    return ((frames - 2) // POOLS[0] - 2) // POOLS[1] - 2

@@ -1,0 +1,263 @@
+"""What one listener said: ratings, and what the rated songs sound like, in one SQLite file.
+
+Many processes may write at once. The passages of rated songs are kept beside the ratings, so
+that a taste can be learnt again in a moment, even where the songs have moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_file, file_sha256, list_files, printable
+from groove_core.values.audio import Audio
+from music_recsys.listening import FrontEnd, Passages
+from music_recsys.taste import HIGHEST, LOWEST
+
+__all__ = ["Profile", "Rated", "check_rating", "read_ratings"]
+
+WAIT_S = 60.0
+"""For another process that is writing."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS ratings (
+    sha256 TEXT PRIMARY KEY, path TEXT NOT NULL, rating REAL NOT NULL,
+    rated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));
+CREATE TABLE IF NOT EXISTS passages (
+    sha256 TEXT NOT NULL, front_end TEXT NOT NULL, count INTEGER NOT NULL, float16 BLOB NOT NULL,
+    PRIMARY KEY (sha256, front_end));
+"""
+LIKED, DISLIKED = ("liked", "like", "loved"), ("disliked", "dislike", "hated")
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A song and what was said of it."""
+
+    sha256: str
+    path: str
+    rating: float
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return Path(self.path).name
+
+
+class Profile:
+    """A listener's ratings.
+
+    Parameters
+    ----------
+    name : str
+        A name, kept in ``GROOVE_HOME/profiles`` or where the system keeps such data, or the
+        path of a file that ends in ``.sqlite``.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be called so.
+    """
+
+    def __init__(self, name: str) -> None:
+        if Path(name).suffix == ".sqlite":
+            self.path = Path(name)
+        elif re.fullmatch(r"\w[\w.-]*", name):
+            self.path = _folder() / f"{name}.sqlite"
+        else:
+            raise UsageError(
+                f"A profile cannot be called {name!r}.", hint="--profile anna, or PATH.sqlite"
+            )
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one transaction: all of it is written, or nothing."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT_S)) as file:
+                file.executescript(SCHEMA)
+                with file:
+                    yield file
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self.path} cannot be used as a profile: {error}.",
+                hint="Give another --profile, or move that file away.",
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write to {self.path.parent}: {error.strerror}.",
+                hint="--profile PATH.sqlite in a folder you may write to",
+            ) from error
+
+    def rate(self, path: Path, rating: float, front_end: FrontEnd) -> Rated:
+        """Take down what is said of a song; a later rating replaces an earlier one.
+
+        Raises
+        ------
+        InputError
+            If it is no sound, too short or silent.
+        """
+        one = Rated(file_sha256(check_file(path)), printable(path.resolve()), check_rating(rating))
+        # Before anything is written: what cannot be heard is not rated either.
+        heard = self._stored(one.sha256, front_end)
+        heard = front_end.passages(path) if heard is None else heard
+        with self._open() as file:
+            file.execute(
+                "INSERT INTO ratings (sha256, path, rating) VALUES (?, ?, ?) ON CONFLICT (sha256) "
+                "DO UPDATE SET path = excluded.path, rating = excluded.rating, "
+                "rated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                (one.sha256, one.path, one.rating),
+            )
+            _keep(file, one.sha256, front_end, heard)
+        return one
+
+    def forget(self, path: Path) -> None:
+        """Take a rating back.
+
+        Raises
+        ------
+        InputError
+            If the song was not rated.
+        """
+        with self._open() as file:
+            gone = file.execute(
+                "DELETE FROM ratings WHERE sha256 = ?", (file_sha256(check_file(path)),)
+            ).rowcount
+        if not gone:
+            raise InputError(f"{path} is not rated.", hint="groove run music-recsys learn lists")
+
+    def ratings(self) -> list[Rated]:
+        """Give all ratings, the oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as file:
+            rows = file.execute(
+                "SELECT sha256, path, rating FROM ratings ORDER BY rated_at, sha256"
+            ).fetchall()
+        return [Rated(*row) for row in rows]
+
+    def passages(self, one: Rated, front_end: FrontEnd) -> Passages | None:
+        """Give what a rated song sounds like; None if this front end never heard it and cannot."""
+        stored = self._stored(one.sha256, front_end)
+        if stored is not None:
+            return stored
+        path = Path(one.path)
+        if not path.is_file() or file_sha256(path) != one.sha256:
+            return None
+        heard = front_end.passages(path)
+        with self._open() as file:
+            _keep(file, one.sha256, front_end, heard)
+        return heard
+
+    def _stored(self, sha256: str, front_end: FrontEnd) -> Passages | None:
+        if not self.path.exists():
+            return None
+        with self._open() as file:
+            row = file.execute(
+                "SELECT count, float16 FROM passages WHERE sha256 = ? AND front_end = ?",
+                (sha256, front_end.identity),
+            ).fetchone()
+        return None if row is None else np.frombuffer(row[1], "<f2").reshape(row[0], -1)
+
+
+def _keep(file: sqlite3.Connection, sha256: str, front_end: FrontEnd, heard: Passages) -> None:
+    file.execute(
+        "INSERT OR REPLACE INTO passages VALUES (?, ?, ?, ?)",
+        (sha256, front_end.identity, len(heard), heard.astype("<f2").tobytes()),
+    )
+
+
+def _folder() -> Path:
+    home = os.environ.get("GROOVE_HOME")
+    if home:
+        return Path(home, "profiles")
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("groove"), "profiles")
+
+
+def check_rating(rating: float) -> float:
+    """Give a rating that is one.
+
+    Raises
+    ------
+    UsageError
+        If it is not between 1 and 5.
+    """
+    if not LOWEST <= rating <= HIGHEST:
+        raise UsageError(
+            f"A rating is from {LOWEST} (not at all) to {HIGHEST} (very much), not {rating:g}.",
+            hint="groove run music-recsys rate SONG 5",
+        )
+    return float(rating)
+
+
+def read_ratings(source: Path) -> list[tuple[Path, float]]:
+    """Read ratings from a table or from folders.
+
+    Parameters
+    ----------
+    source : Path
+        A CSV file with the columns ``path`` (from its folder on) and ``rating``, or a folder
+        with folders ``liked`` and ``disliked``.
+
+    Raises
+    ------
+    InputError
+        If there are none, or a line holds no rating.
+    """
+    if source.is_dir():
+        return _of_folders(source)
+    check_file(source, what="a table of ratings, or a folder")
+    found = []
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
+            table = csv.DictReader(stream)
+            names = [(name or "").strip().lower() for name in table.fieldnames or ()]
+            if not {"path", "rating"} <= set(names):
+                raise InputError(
+                    f"{source} has no columns path and rating.",
+                    hint="Its first line must be: path,rating",
+                )
+            table.fieldnames = names
+            for row in table:
+                found.append(_of_row(source, table.line_num, row))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{source} is no CSV file: {error}.", hint="Save it as UTF-8.") from error
+    if not found:
+        raise InputError(f"{source} holds no ratings.", hint="A line each: song.mp3,5")
+    return found
+
+
+def _of_row(source: Path, line: int, row: dict[str, str | None]) -> tuple[Path, float]:
+    try:
+        rating = check_rating(float(row["rating"] or "nothing"))
+    except (ValueError, UsageError) as error:
+        raise InputError(
+            f"{source}, line {line}: {row['rating']!r} is no rating of {LOWEST} to {HIGHEST}.",
+            hint="A line each: song.mp3,5",
+        ) from error
+    return source.parent / (row["path"] or ""), rating
+
+
+def _of_folders(source: Path) -> list[tuple[Path, float]]:
+    found = []
+    for folder in sorted(path for path in source.iterdir() if path.is_dir()):
+        name = folder.name.lower()
+        if name in LIKED or name in DISLIKED:
+            rating = float(HIGHEST if name in LIKED else LOWEST)
+            found += [(path, rating) for path in list_files(folder, Audio.suffixes)]
+    if not found:
+        raise InputError(
+            f"{source} has no folder called liked or disliked.",
+            hint="Put songs into liked/ and disliked/, or give a CSV file.",
+        )
+    return found

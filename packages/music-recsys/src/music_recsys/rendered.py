@@ -1,0 +1,215 @@
+"""Material with known tastes: performances and songs, rendered so that one thing tells them apart.
+
+A made-up listener likes one drummer, or one instrument. Kits, soundfonts and accompaniment are
+drawn alike for all, so that the taste cannot be guessed from them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from groove_core.console import note, track
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_file, check_writable, write_text
+from groove_core.render import find_soundfont, render
+from groove_core.values.audio import Audio
+from groove_core.values.results import Report
+from groove_core.values.score import Score, Track
+
+__all__ = ["LEADS", "MANIFEST", "build"]
+
+MANIFEST = "manifest.csv"
+SAMPLE_RATE = 22_050
+EXCERPT_S = 24.0
+EXCERPTS = 3
+"""Of one performance, at most."""
+KITS = (0, 8, 16, 24, 25, 32, 40)
+"""Drum kits of General MIDI Level 2: standard, room, power, electronic, TR-808, jazz, brush."""
+LEADS = {
+    "vibraphone": 11, "organ": 19, "guitar": 24, "violin": 40,
+    "trumpet": 56, "saxophone": 65, "clarinet": 71, "flute": 73,
+}  # fmt: skip
+"""Instruments that play the melody, with their General MIDI programs."""
+OTHER_SOUNDFONTS = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip that is to be rendered, and what is known of it."""
+
+    path: str
+    piece: str
+    """Clips of one piece stand on one side of every split."""
+    drummer: str
+    style: str
+    instrument: str
+    soundfont: str
+    score: Score
+    start_s: float
+
+
+def _excerpt(score: Score, start_s: float) -> Score:
+    """Cut `EXCERPT_S` seconds out of a score; what sounds at the start is left out."""
+    start, end = (
+        np.searchsorted(score.seconds(np.arange(score.end_tick + 1)), at)
+        for at in (start_s, start_s + EXCERPT_S)
+    )
+
+    def cut(one: Track) -> Track:
+        notes = one.notes[(one.notes[:, 0] >= start) & (one.notes[:, 0] < end)] - [start, 0, 0, 0]
+        controls = one.controls[(one.controls[:, 0] >= start) & (one.controls[:, 0] < end)]
+        return replace(one, notes=notes, controls=controls - [start, 0, 0], pitch_bends=())
+
+    tempo = int(60e6 / float(score.tempo_at(start)))
+    tempos = score.tempos[(score.tempos[:, 0] > start) & (score.tempos[:, 0] < end)] - [start, 0]
+    return Score(
+        tuple(cut(one) for one in score.tracks),
+        score.ticks_per_quarter,
+        tempos=np.concatenate([[[0, tempo]], tempos]),
+    )
+
+
+def _performances(folder: Path, fonts: Sequence[Path], seed: int) -> Iterator[Clip]:
+    """Give drum performances of the Groove MIDI Dataset, each on a kit of its own."""
+    table = check_file(folder / "info.csv", what="the table of the Groove MIDI Dataset")
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["beat_type"] == "beat"]
+    for index, row in enumerate(rows):
+        excerpts = min(EXCERPTS, int(float(row["duration"]) // EXCERPT_S))
+        if not excerpts:
+            continue
+        rng = np.random.default_rng((seed, 0, index))
+        score = Score.read(folder / row["midi_filename"])
+        kit, font = int(rng.choice(KITS)), fonts[int(rng.integers(len(fonts)))]
+        score = replace(score, tracks=tuple(replace(t, program=kit) for t in score.tracks))
+        for number in range(excerpts):
+            yield Clip(
+                path=f"drums/{row['id'].replace('/', '-')}-{number}.flac",
+                piece=row["id"],
+                drummer=row["drummer"],
+                style=row["style"].partition("/")[0],
+                instrument="",
+                soundfont=font.name,
+                score=score,
+                start_s=number * EXCERPT_S,
+            )
+
+
+def _songs(archive: Path, fonts: Sequence[Path], count: int, seed: int) -> Iterator[Clip]:
+    """Give songs of POP909, the melody of each played by an instrument that is drawn."""
+    try:
+        with zipfile.ZipFile(check_file(archive, what="a zip file of MIDI songs")) as stored:
+            names = sorted(name for name in stored.namelist() if name.endswith(".mid"))[:count]
+            contents = [stored.read(name) for name in names]
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{archive} is not a zip file.", hint="Give pop909.zip.") from error
+    for index, (name, content) in enumerate(zip(names, contents, strict=True)):
+        rng = np.random.default_rng((seed, 1, index))
+        score = Score.from_midi(content, name=name)
+        melodies = [one for one in score.tracks if one.name.upper() == "MELODY"]
+        if not melodies or not len(melodies[0].notes):
+            note(f"left out: {name} has no track called MELODY")
+            continue
+        lead = str(rng.choice(list(LEADS)))
+        first_s = float(score.seconds(melodies[0].notes[0, 0]))
+        yield Clip(
+            path=f"songs/{Path(name).stem}-{lead}.flac",
+            piece=Path(name).stem,
+            drummer="",
+            style="",
+            instrument=lead,
+            soundfont=fonts[int(rng.integers(len(fonts)))].name,
+            score=replace(score, tracks=tuple(_led(one, LEADS[lead]) for one in score.tracks)),
+            start_s=max(0.0, min(first_s, score.duration_s - EXCERPT_S)),
+        )
+
+
+def _led(one: Track, program: int) -> Track:
+    """Give the melody to an instrument, and play the rest on a softer piano."""
+    if one.name.upper() == "MELODY":
+        return replace(one, program=program)
+    notes = one.notes.copy()
+    notes[:, 3] = np.clip(notes[:, 3] * 0.6, 1, 127)
+    return replace(one, notes=notes, program=0)
+
+
+def _render(clip: Clip, font: Path, target: Path) -> None:
+    sound = render(_excerpt(clip.score, clip.start_s), soundfont=font, sample_rate=SAMPLE_RATE)
+    samples = np.zeros((1, int(EXCERPT_S * SAMPLE_RATE)), np.float32)
+    heard = sound.to_mono().samples[:, : samples.shape[1]]
+    samples[:, : heard.shape[1]] = heard
+    Audio(samples, SAMPLE_RATE).normalized().save(target)
+
+
+def build(
+    into: Path,
+    *,
+    drums: Path | None,
+    songs: Path | None,
+    count: int,
+    seed: int,
+    jobs: int = 1,
+) -> Report:
+    """Render performances and songs into a folder; what an interrupted run has finished is kept.
+
+    Parameters
+    ----------
+    drums : path of the Groove MIDI Dataset's folder, optional
+    songs : path of a zip file of MIDI songs with tracks called MELODY, as POP909, optional
+    count : int
+        Songs of the zip file, at most.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to render, or it cannot be read.
+    """
+    if drums is None and songs is None:
+        raise UsageError("There is nothing to render.", hint="--drums FOLDER or --songs ZIP")
+    fonts = [find_soundfont(), *(font for font in OTHER_SOUNDFONTS if font.is_file())]
+    clips = [
+        *(_performances(drums, fonts, seed) if drums else ()),
+        *(_songs(songs, fonts, count, seed) if songs else ()),
+    ]
+    if not clips:
+        raise InputError(
+            "Nothing is long enough to render.", hint=f"Give pieces of {EXCERPT_S:g} s or more."
+        )
+    check_writable(into)
+    files = {font.name: font for font in fonts}
+
+    def make(clip: Clip) -> None:
+        if not (into / clip.path).exists():
+            _render(clip, files[clip.soundfont], into / clip.path)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for _ in track(pool.map(make, clips), "rendering", total=len(clips)):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    columns = ("path", "piece", "drummer", "style", "instrument", "soundfont")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([getattr(clip, name) for name in columns] for clip in clips)
+    write_text(into / MANIFEST, out.getvalue())
+    rows = tuple(
+        (what, len({getattr(c, what) for c in clips} - {""}), sum(bool(getattr(c, what)) for c in clips))
+        for what in ("drummer", "style", "instrument")
+    )
+    return Report(
+        f"{len(clips)} clips of {EXCERPT_S:g} s in {into}",
+        ("taste", "kinds", "clips"),
+        rows,
+        data={"folder": str(into)},
+    )

@@ -1,0 +1,276 @@
+"""What the actions give: curves over a song, recommendations with their reasons, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from groove_core.errors import UsageError
+from groove_core.files import write_text
+from groove_core.values.audio import Audio
+from groove_core.values.base import Value
+from music_recsys.features import STEP_S, WINDOW_S
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Curve", "Recommendation", "Recommendations"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def clock(second: float) -> str:
+    """Write seconds as minutes and seconds.
+
+    >>> clock(125)
+    '2:05'
+    """
+    return f"{int(second) // 60}:{int(second) % 60:02d}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Curve(Value):
+    """How well each second of a song is liked.
+
+    Parameters
+    ----------
+    name : str
+        Of the song.
+    probability : float
+        That the song is liked.
+    scores, deviations : float array [shape=(passages,), before the logistic function]
+        Of the eight seconds that begin at each second, and how sure that is.
+    """
+
+    kind: ClassVar[str] = "liking-curve"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
+
+    name: str
+    probability: float
+    scores: Floats
+    deviations: Floats
+    sound: Audio | None = field(default=None, compare=False)
+    """The best passage; not in the JSON."""
+
+    def __post_init__(self) -> None:
+        for name in ("scores", "deviations"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float64).round(4))
+
+    @property
+    def best_s(self) -> int:
+        """Second at which the best passage begins."""
+        return int(self.scores.argmax()) * STEP_S
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "probability": self.probability,
+            "best_s": self.best_s,
+            "step_s": STEP_S,
+            "window_s": WINDOW_S,
+            "scores": self.scores.tolist(),
+            "deviations": self.deviations.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(**{key: document[key] for key in ("name", "probability", "scores", "deviations")})
+
+    def to_text(self) -> str:
+        return (
+            f"{self.name}: {self.probability:.0%} likely to be liked, most from "
+            f"{clock(self.best_s)} to {clock(self.best_s + WINDOW_S)}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Curve({self.name!r}, {self.probability:.0%}, best at {clock(self.best_s)})"
+
+    def _save_wav(self, path: Path) -> None:
+        if self.sound is None:
+            raise UsageError(
+                "A curve that was read from JSON has no sound.", hint="Score the song again."
+            )
+        self.sound.save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve with its doubt, and mark the best passage."""
+        from groove_core.plots import new_axes
+
+        ax = ax or new_axes(9, 2.8)
+        draw_curve(ax, self.scores, self.deviations)
+        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        ax.set_ylabel("score")
+        ax.set_xlabel("seconds")
+        return ax
+
+
+def draw_curve(ax: Axes, scores: Floats, deviations: Floats) -> None:
+    """Draw scores of passages over the seconds of their middles."""
+    from groove_core.plots import INK, PALETTE
+
+    middle = np.arange(len(scores)) * STEP_S + WINDOW_S / 2
+    best = int(scores.argmax()) * STEP_S
+    ax.axvspan(best, best + WINDOW_S, color=PALETTE[1], alpha=0.25, lw=0)
+    ax.fill_between(middle, scores - deviations, scores + deviations, color=PALETTE[0], alpha=0.2)
+    ax.plot(middle, scores, color=INK, lw=1.2, marker="." if len(scores) < 3 else "")
+    ax.axhline(0, color="0.6", lw=0.6)
+    ax.set_xlim(0, (len(scores) - 1) * STEP_S + WINDOW_S)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One song of a list, and why it is there.
+
+    Parameters
+    ----------
+    path : str
+    probability : float
+        That it is liked, doubt included.
+    score, deviation : float
+        Before the logistic function.
+    best_s : int
+        Second at which its best passage begins; -1 where only the song as a whole is known.
+    like : str
+        The liked song whose passage sounds most like it; empty where nothing is liked.
+    like_s : int
+    similarity : float
+        Cosine.
+    curve, deviations : sequence of float
+        Of its seconds.
+    """
+
+    path: str
+    probability: float
+    score: float
+    deviation: float
+    best_s: int = -1
+    like: str = ""
+    like_s: int = 0
+    similarity: float = 0.0
+    curve: Sequence[float] = ()
+    deviations: Sequence[float] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return Path(self.path).name
+
+    @property
+    def why(self) -> str:
+        """Say why it is there."""
+        if self.best_s < 0:
+            return "as a whole"
+        passage = f"best from {clock(self.best_s)}"
+        if not self.like:
+            return passage
+        return f"{passage}, which sounds like {self.like} at {clock(self.like_s)}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recommendations(Value):
+    """Songs to listen to, the first first.
+
+    Parameters
+    ----------
+    listener : str
+        Name of the profile.
+    songs : sequence of Recommendation
+    ratings : int
+        That the taste was learnt from.
+    looked_at : int
+        Songs that were chosen from.
+    """
+
+    kind: ClassVar[str] = "recommendations"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "m3u8", "png", "wav")
+
+    listener: str
+    songs: tuple[Recommendation, ...]
+    ratings: int
+    looked_at: int
+    sound: Audio | None = field(default=None, compare=False)
+    """The best passage of each, one after the other; not in the JSON."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "songs", tuple(self.songs))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "listener": self.listener,
+            "ratings": self.ratings,
+            "looked_at": self.looked_at,
+            "songs": [
+                {"why": song.why, **asdict(song), "curve": [*song.curve], "deviations": [*song.deviations]}
+                for song in self.songs
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        songs = [{k: v for k, v in song.items() if k != "why"} for song in document["songs"]]
+        about = {key: document[key] for key in ("listener", "ratings", "looked_at")}
+        return cls(songs=tuple(Recommendation(**song) for song in songs), **about)
+
+    def to_text(self) -> str:
+        width = max((len(song.name) for song in self.songs), default=0)
+        lines = [
+            f"{number:3d}  {song.name.ljust(width)}  {song.probability:4.0%}  {song.why}"
+            for number, song in enumerate(self.songs, 1)
+        ]
+        learnt = f"{self.ratings} rating{'s' if self.ratings != 1 else ''}"
+        return "\n".join([f"for {self.listener}, from {learnt} and {self.looked_at} songs:", *lines])
+
+    def __repr__(self) -> str:
+        return f"Recommendations({len(self.songs)} songs for {self.listener!r})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(s.name)}</td><td>{s.probability:.0%}</td><td>{escape(s.why)}</td></tr>"
+            for s in self.songs
+        )
+        return f"<table>{rows}</table>"
+
+    def _save_m3u8(self, path: Path) -> None:
+        lines = ["#EXTM3U"]
+        for song in self.songs:
+            # Players read one line a song.
+            lines += [f"#EXTINF:-1,{' '.join(song.name.split())}", song.path]
+        write_text(path, "\n".join(lines) + "\n")
+
+    def _save_wav(self, path: Path) -> None:
+        if self.sound is None:
+            raise UsageError(
+                "There is no sound: the songs' files are not there, or this was read from JSON.",
+                hint="Recommend again, where the songs are.",
+            )
+        self.sound.save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve of each song, with its best passage."""
+        from groove_core.plots import new_axes
+
+        shown = self.songs[:12]
+        ax = ax or new_axes(9, 0.6 + 1.1 * len(shown))
+        ax.set_axis_off()
+        for number, song in enumerate(shown):
+            height = 1 / len(shown)
+            panel = ax.inset_axes((0.03, 1 - (number + 0.85) * height, 0.96, height * 0.55))
+            title = f"{number + 1}  {song.name}  {song.probability:.0%}  {song.why}"
+            panel.set_title(title, fontsize=7, loc="left", pad=2)
+            panel.tick_params(labelsize=6, length=2)
+            if song.curve:
+                draw_curve(panel, np.array(song.curve), np.array(song.deviations))
+            else:
+                panel.set_axis_off()
+        return ax

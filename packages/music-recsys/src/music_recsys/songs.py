@@ -1,0 +1,125 @@
+"""Folders of songs, and what is known of them: pieces that stay together, and reasons to like."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from groove_core.cache import Cache
+from groove_core.console import note, track
+from groove_core.errors import InputError
+from groove_core.files import check_file, list_files
+from groove_core.values.audio import Audio
+
+if TYPE_CHECKING:
+    from music_recsys.features import Columns
+
+__all__ = ["Song", "SongSet", "is_learnt_from", "open_songs", "read_columns"]
+
+MANIFEST = "manifest.csv"
+TASTES = ("genre", "library", "drummer", "style", "instrument", "composer", "artist")
+"""Columns of a manifest that a listener may go by."""
+PARTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A file, the piece it plays, and what may be liked about it."""
+
+    path: Path
+    piece: str
+    tastes: dict[str, str]
+
+    @property
+    def part(self) -> float:
+        """Where its piece falls between 0 and 1, whatever else is in the folder."""
+        digest = hashlib.sha256(self.piece.encode("utf-8", "backslashreplace")).digest()
+        return int.from_bytes(digest[:8], "big") % PARTS / PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class SongSet:
+    """Songs of one folder."""
+
+    name: str
+    songs: tuple[Song, ...]
+
+    def kinds(self) -> list[str]:
+        """Give what songs may be liked for."""
+        return sorted({kind for song in self.songs for kind in song.tastes})
+
+
+def is_learnt_from(song: Song, share: float) -> bool:
+    """Tell whether a front end that learns from a share of all pieces learns from this one."""
+    return song.part < share
+
+
+def open_songs(folder: Path) -> SongSet:
+    """Open a folder of songs, with a ``manifest.csv`` or with a folder for each taste.
+
+    A manifest has a column ``path``; ``piece`` where several files play one piece; and any of
+    ``genre``, ``library``, ``drummer``, ``style``, ``instrument``, ``composer``, ``artist``. Without one,
+    the name of the folder that holds a song is its taste.
+
+    Raises
+    ------
+    InputError
+        If it holds no songs, or the manifest no paths.
+    """
+    table = folder / MANIFEST
+    if not table.is_file():
+        files = list_files(folder, Audio.suffixes)
+        songs = [
+            Song(
+                path,
+                path.relative_to(folder).as_posix() if path != folder else path.name,
+                {"folder": path.parent.name} if path.parent != folder and path != folder else {},
+            )
+            for path in files
+        ]
+        return SongSet(folder.name, tuple(songs))
+    with check_file(table).open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or not all(row.get("path") for row in rows):
+        raise InputError(f"{table} has no paths.", hint="Its first line must name a column path.")
+    found = [
+        Song(
+            folder / row["path"],
+            row.get("piece") or row["path"],
+            {name: row[name] for name in TASTES if row.get(name)},
+        )
+        for row in rows
+    ]
+    return SongSet(folder.name, tuple(found))
+
+
+def read_columns(
+    songs: Sequence[Song], columns: Columns, cache: Cache | None
+) -> tuple[list[Song], list[Tensor]]:
+    """Read all songs; what cannot be read is told and left out.
+
+    Raises
+    ------
+    InputError
+        If none can be read.
+    """
+    kept, found, first = [], [], None
+    for song in track(songs, "reading songs", total=len(songs)):
+        try:
+            found.append(columns.read(song.path, cache=cache))
+            kept.append(song)
+        except InputError as error:
+            first = first or error
+            note(f"left out: {song.path}: {error.message}")
+    if not kept:
+        reason = first.message if first else "there are none"
+        raise InputError(
+            f"No song can be read: {reason}", hint=first.hint if first else "Give a folder of songs."
+        )
+    return kept, found

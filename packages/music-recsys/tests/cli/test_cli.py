@@ -1,0 +1,151 @@
+"""music-recsys on the command line: rate, learn, score, recommend; bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+
+import numpy as np
+import pytest
+import soundfile
+
+from groove_core.values.audio import Audio
+from music_recsys.results import Curve, Recommendations
+
+RATE = 22_050
+
+
+def test_the_main_job(groove, folder, tmp_path):
+    result = groove("rate", folder / "bright0.wav", "5", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["result"]["data"]["ratings"] == 1
+    lines = [f"{folder}/bright{i}.wav,5\n{folder}/dark{i}.wav,1\n" for i in range(1, 3)]
+    (tmp_path / "r.csv").write_text("path,rating\n" + "".join(lines))
+    result = groove("learn", "--ratings", "r.csv")
+    assert result.returncode == 0, result.stderr
+    assert "5 ratings, 3 of them above" in result.stdout
+    result = groove("recommend", folder, "--count", "3", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    found = Recommendations.read(tmp_path / "o/recommend.json")
+    assert all("bright" in song.name for song in found.songs)
+    assert not {"bright0.wav", "bright1.wav"} & {song.name for song in found.songs}
+    assert found.looked_at == 12
+    assert all(song.like.startswith("bright") for song in found.songs)
+    clip = Audio.read(tmp_path / "o/recommend.wav")
+    assert clip.duration_s == pytest.approx(3 * 8 + 2 * 0.5, abs=0.1)
+    assert 0.5 < clip.peak <= 1
+    assert (tmp_path / "o/recommend.m3u8").read_text().count("#EXTINF") == 3
+    assert (tmp_path / "o/recommend.png").stat().st_size > 10_000
+    # The same from a catalogue, heard once.
+    assert groove("index", folder, "--into", "c", "--jobs", "1").returncode == 0
+    again = groove("recommend", "c", "--count", "3", "--json")
+    assert again.returncode == 0, again.stderr
+    document = json.loads(again.stdout)["result"]
+    assert [s["path"] for s in document["songs"]] == [s.path for s in found.songs]
+
+
+def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
+    for i in range(3):
+        groove("rate", folder / f"bright{i}.wav", "5")
+        groove("rate", folder / f"dark{i}.wav", "1")
+    both = np.concatenate([sound(0, 7, 14.0), sound(1, 7, 14.0)])
+    write(tmp_path / "change.wav", np.stack([both, both], axis=1), RATE)
+    soundfile.write(tmp_path / "other.flac", sound(1, 8, 9.0), 44_100)
+    result = groove("score", "change.wav", "other.flac", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    first, second = sorted((tmp_path / "o").glob("score-*.json"))
+    curve = Curve.read(first)
+    assert len(curve.scores) == 28 - 7
+    # Half of it is bright: from there on it is liked.
+    assert curve.best_s >= 10
+    assert curve.scores[14:].mean() > curve.scores[:7].mean()
+    clip = Audio.read(first.with_suffix(".wav"))
+    assert clip.duration_s == pytest.approx(8, abs=0.01)
+    assert len(Curve.read(second).scores) >= 1
+
+
+@pytest.fixture
+def bad(tmp_path, folder, sound, write):
+    write(tmp_path / "short.wav", sound(0, 0, 3.0))
+    write(tmp_path / "silent.wav", np.zeros(10 * RATE))
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "r.csv").write_text("path,rating\nx.wav,many\n")
+    (tmp_path / "nothing").mkdir()
+    shutil.copy(folder / "dark0.wav", tmp_path / "one.wav")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["rate", "short.wav", "5"], 4, "too short"),
+        (["rate", "silent.wav", "5"], 4, "silent"),
+        (["rate", "empty.wav", "5"], 4, "empty"),
+        (["rate", "text.wav", "5"], 4, "sound"),
+        (["rate", "missing.wav", "5"], 4, "does not exist"),
+        (["rate", "one.wav", "6"], 2, "at most 5"),
+        (["rate", "one.wav", "0.5"], 2, "from 1"),
+        (["rate", "one.wav", "0"], 4, "is not rated"),
+        (["rate", "one.wav", "5", "--profile", "a/b"], 2, "cannot be called"),
+        (["rate", "one.wav", "5", "--checkpoint", "nobody"], 5, "no checkpoint"),
+        (["learn"], 4, "no ratings"),
+        (["learn", "--ratings", "r.csv"], 4, "line 2"),
+        (["learn", "--ratings", "nothing"], 4, "liked or disliked"),
+        (["learn", "--ratings", "missing.csv"], 4, "does not exist"),
+        (["score", "one.wav"], 4, "no ratings"),
+        (["recommend", "nothing"], 4, "no ratings"),
+        (["index", "nothing"], 4, "holds no"),
+        (["index", "missing"], 4, "does not exist"),
+        (["filters", "short.wav"], 4, "too short"),
+        (["evaluate", "nothing"], 4, "holds no"),
+        (["train", "nothing"], 4, "holds no"),
+        (["material"], 2, "nothing to render"),
+        (["material", "--drums", "nothing"], 4, "info.csv"),
+        (["material", "--songs", "text.wav"], 4, "not a zip file"),
+        (["recommend", "."], 4, "no ratings"),
+    ],
+)
+def test_bad_input(groove, bad, arguments, code, says):
+    result = groove(*arguments)
+    assert result.returncode == code, result.stderr
+    error, hint = result.stderr.strip().splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert says in error
+    assert hint.startswith("hint: ")
+    assert not (bad / "groove-out").exists()
+
+
+def test_everything_is_rated(groove, tmp_path, folder):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    shutil.copy(folder / "dark0.wav", songs)
+    groove("rate", songs / "dark0.wav", "4")
+    result = groove("recommend", "songs")
+    assert result.returncode == 4
+    assert "every song is rated" in result.stderr
+
+
+def test_training_on_own_songs_and_using_it(groove, folder, tmp_path):
+    result = groove(
+        "train", folder, "--epochs", "2", "--batch-size", "6", "--name", "mine", "--seed", "3"
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "groove-models/music-recsys/mine/card.json").is_file()
+    assert groove("rate", folder / "dark0.wav", "5", "--checkpoint", "mine").returncode == 0
+    # Heard by another front end, and now by the packaged one, too.
+    result = groove("score", folder / "dark1.wav", "--json")
+    assert result.returncode == 0, result.stderr
+    with sqlite3.connect(tmp_path / "home/profiles/me.sqlite") as file:
+        assert file.execute("SELECT count(*) FROM passages").fetchone() == (2,)
+    again = groove("train", folder, "--name", "mine")
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+
+
+def test_filters_and_a_probe_are_results(groove, folder, tmp_path):
+    result = groove("filters", folder / "bright0.wav", "--count", "4", "--out", "f")
+    assert result.returncode == 0, result.stderr
+    names = {path.suffix for path in (tmp_path / "f").iterdir()}
+    assert names >= {".json", ".png", ".wav", ".txt"}

@@ -1,0 +1,134 @@
+"""Catalogues: heard once, whatever happens; searched exactly, or by neighbours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove_core.errors import InputError, UsageError
+from music_recsys import catalogue
+from music_recsys.catalogue import Catalogue, build, exact
+from music_recsys.listening import FrontEnd
+
+
+@pytest.fixture(scope="module")
+def front_end() -> FrontEnd:
+    return FrontEnd.open()
+
+
+def test_every_song_is_heard_as_it_is_alone(folder, tmp_path, front_end):
+    report = build(folder, tmp_path / "c", checkpoint=None, jobs=1)
+    assert report.cell("heard", "songs") == 12
+    found = Catalogue.open(tmp_path / "c", front_end)
+    number = [Path(path).name for path in found.paths].index("dark3.wav")
+    alone = front_end.passages(folder / "dark3.wav")
+    assert np.array_equal(found.passages(number), alone)
+    assert np.allclose(found.vectors[number], alone.astype(np.float32).mean(axis=0), atol=2e-3)
+
+
+def test_killed_half_way_it_loses_nothing_and_repeats_nothing(folder, tmp_path):
+    into, journal = tmp_path / "c", tmp_path / "c" / "journal.jsonl"
+    command = [
+        sys.executable, "-c",
+        # Slowed down, so that there is a half-way.
+        "import time\nfrom pathlib import Path\nfrom music_recsys import catalogue as c\n"
+        "hear = c._hear\n"
+        "def slow(path, **more):\n    time.sleep(0.3)\n    return hear(path, **more)\n"
+        f"c._hear = slow\nc.build(Path({str(folder)!r}), Path({str(into)!r}), checkpoint=None, jobs=1)",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not journal.exists() or len(journal.read_bytes().splitlines()) < 5:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = journal.read_bytes().splitlines()[1:5]
+    stamps = {path: path.stat().st_mtime_ns for path in (into / "passages").rglob("*.npy")}
+    heard = []
+    original = catalogue._hear
+
+    def counting(path, **more):
+        heard.append(path.name)
+        return original(path, **more)
+
+    catalogue._hear = counting
+    try:
+        build(folder, into, checkpoint=None, jobs=1)
+    finally:
+        catalogue._hear = original
+    finished = {Path(json.loads(line)["file"]).name for line in before}
+    assert not finished & set(heard)  # none is repeated
+    assert len(finished | set(heard)) == 12  # none is lost
+    assert journal.read_bytes().splitlines()[1:5] == before
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+def test_new_changed_and_gone_songs(folder, tmp_path, front_end):
+    songs = tmp_path / "songs"
+    shutil.copytree(folder, songs)
+    build(songs, tmp_path / "c", checkpoint=None, jobs=1)
+    (songs / "dark0.wav").unlink()
+    shutil.copy(folder / "bright1.wav", songs / "dark1.wav")
+    (songs / "broken.wav").write_bytes(b"nothing")
+    report = build(songs, tmp_path / "c", checkpoint=None, jobs=1)
+    assert (report.cell("heard", "songs"), report.cell("left out", "songs")) == (11, 1)
+    found = Catalogue.open(tmp_path / "c", front_end)
+    names = [Path(path).name for path in found.paths]
+    one, two = names.index("dark1.wav"), names.index("bright1.wav")
+    assert np.array_equal(found.vectors[one], found.vectors[two])
+
+
+def test_a_catalogue_that_is_not_there_unfinished_or_of_another_front_end(tmp_path, front_end):
+    with pytest.raises(InputError, match="is no catalogue"):
+        Catalogue.open(tmp_path, front_end)
+    (tmp_path / "journal.jsonl").write_text("{}")
+    with pytest.raises(InputError, match="unfinished"):
+        Catalogue.open(tmp_path, front_end)
+    catalogue.write(tmp_path, "another", ["a"], ["b"], np.zeros((1, 3), np.float16))
+    with pytest.raises(InputError, match="Another front end"):
+        Catalogue.open(tmp_path, front_end)
+
+
+def test_in_use_by_another_process(folder, tmp_path):
+    from groove_core.journal import open_journal
+
+    settings = {"what": "catalogue of songs", "front_end": FrontEnd.open().identity}
+    with (
+        open_journal(tmp_path / "c/journal.jsonl", settings, False, None),
+        pytest.raises(UsageError, match="in use"),
+    ):
+        build(folder, tmp_path / "c", checkpoint=None, jobs=1)
+
+
+def test_exact_search_is_a_sorted_product():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(1000, 16)).astype(np.float16)
+    direction = rng.normal(size=16).astype(np.float32)
+    scores = vectors.astype(np.float32) @ direction
+    assert exact(vectors, direction, 10).tolist() == np.argsort(-scores)[:10].tolist()
+
+
+def test_the_index_finds_the_largest_products_not_the_smallest_angles(tmp_path):
+    pytest.importorskip("usearch")
+    rng = np.random.default_rng(0)
+    # Of very different lengths: cosines would mislead.
+    vectors = (rng.normal(size=(5000, 16)) * rng.uniform(0.1, 3, (5000, 1))).astype(np.float16)
+    catalogue.make_index(tmp_path / "i", vectors)
+    recall = []
+    for _ in range(20):
+        direction = rng.normal(size=16).astype(np.float32)
+        found = catalogue.find_neighbours(tmp_path / "i", direction, 50)
+        recall.append(len(set(found.tolist()) & set(exact(vectors, direction, 50).tolist())) / 50)
+    assert np.mean(recall) > 0.95
+    assert os.path.getsize(tmp_path / "i") > 0

@@ -1,0 +1,112 @@
+"""Ratings: from tables, folders and one by one, by many processes, of songs that move."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from groove_core.errors import InputError, UsageError
+from music_recsys.listening import FrontEnd
+from music_recsys.profile import Profile, read_ratings
+
+
+@pytest.fixture(scope="module")
+def front_end() -> FrontEnd:
+    return FrontEnd.open()
+
+
+def test_a_later_rating_replaces_an_earlier_one_wherever_the_file_is(folder, tmp_path, front_end):
+    mine = Profile("anna")
+    mine.rate(folder / "dark0.wav", 2, front_end)
+    moved = shutil.copy(folder / "dark0.wav", tmp_path / "renamed.wav")
+    mine.rate(Path(moved), 5, front_end)
+    [one] = mine.ratings()
+    assert (one.name, one.rating) == ("renamed.wav", 5)
+    Path(moved).unlink()
+    # What it sounds like is kept with the rating.
+    heard = mine.passages(one, front_end)
+    assert heard is not None
+    assert np.array_equal(heard, front_end.passages(folder / "dark0.wav"))
+
+
+def test_taking_a_rating_back(folder, front_end):
+    mine = Profile("anna")
+    mine.rate(folder / "dark0.wav", 2, front_end)
+    mine.forget(folder / "dark0.wav")
+    assert mine.ratings() == []
+    with pytest.raises(InputError, match="is not rated"):
+        mine.forget(folder / "dark0.wav")
+
+
+def _rate_all(profile: str, folder: str, first: int) -> None:
+    front_end = FrontEnd.open()
+    for number in range(first, 12, 2):
+        mine = sorted(Path(folder).glob("*.wav"))[number]
+        Profile(profile).rate(mine, 1 + number % 5, front_end)
+
+
+def test_two_processes_rating_at_once_lose_nothing(folder, tmp_path):
+    path = tmp_path / "both.sqlite"
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=_rate_all, args=(str(path), str(folder), k)) for k in (0, 1)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(240)
+        assert process.exitcode == 0
+    rated = {one.name: one.rating for one in Profile(str(path)).ratings()}
+    names = sorted(song.name for song in folder.glob("*.wav"))
+    assert rated == {name: 1 + number % 5 for number, name in enumerate(names)}
+
+
+def test_what_cannot_be_heard_is_not_rated(tmp_path, front_end):
+    (tmp_path / "no.wav").write_bytes(b"nothing")
+    mine = Profile("anna")
+    with pytest.raises(InputError):
+        mine.rate(tmp_path / "no.wav", 5, front_end)
+    assert mine.ratings() == []
+
+
+def test_a_file_that_is_no_profile(tmp_path):
+    (tmp_path / "mine.sqlite").write_bytes(b"x" * 4096)
+    with pytest.raises(InputError, match="cannot be used as a profile"):
+        Profile(str(tmp_path / "mine.sqlite")).ratings()
+    with pytest.raises(UsageError):
+        Profile("../anna")
+
+
+def test_a_table(tmp_path):
+    table = tmp_path / "r.csv"
+    table.write_text("\ufeffPath,Rating\na.wav,5\nsub/b c.wav,2.5\n", encoding="utf-8")
+    assert read_ratings(table) == [(tmp_path / "a.wav", 5), (tmp_path / "sub/b c.wav", 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path,rating\na.wav,six\n", "line 2: 'six' is no rating"),
+        ("path,rating\na.wav,9\n", "line 2: '9' is no rating"),
+        ("path,rating\na.wav\n", "no rating"),
+        ("a.wav,5\n", "no columns path and rating"),
+        ("path,rating\n", "holds no ratings"),
+    ],
+)
+def test_tables_that_are_none(tmp_path, text, says):
+    table = tmp_path / "r.csv"
+    table.write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_ratings(table)
+
+
+def test_folders(tmp_path, folder):
+    for name, song in (("Liked", "dark0.wav"), ("disliked", "bright0.wav"), ("other", "dark1.wav")):
+        (tmp_path / name).mkdir()
+        shutil.copy(folder / song, tmp_path / name / song)
+    found = {path.name: rating for path, rating in read_ratings(tmp_path)}
+    assert found == {"dark0.wav": 5, "bright0.wav": 1}
+    with pytest.raises(InputError, match="liked or disliked"):
+        read_ratings(tmp_path / "other")

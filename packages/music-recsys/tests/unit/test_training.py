@@ -1,0 +1,170 @@
+"""Training front ends: pairs, variations, interruption, whitening; and measuring them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from groove_core.errors import InputError
+from groove_core.values.results import Estimate
+from music_recsys import evaluation
+from music_recsys.evaluation import measure_change, measure_tastes
+from music_recsys.songs import is_learnt_from, open_songs
+from music_recsys.training import (
+    ContrastTask,
+    Settings,
+    contrast,
+    front_end,
+    train_front_end,
+    varied,
+    whitened,
+)
+
+SMALL = Settings(epochs=3, batch_size=8, windows=1)
+
+
+def pieces(count: int, seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    made = []
+    for _ in range(count):
+        rate = 2 + 20 * torch.rand((), generator=generator)
+        beat = torch.sin(torch.arange(900) / rate)
+        rows = torch.randn(20, 1, generator=generator)
+        made.append([rows * beat + 0.3 * torch.randn(20, 900, generator=generator)])
+    return made
+
+
+def test_contrast_is_the_equation():
+    first, second = torch.randn(5, 3), torch.randn(5, 3)
+    z = torch.nn.functional.normalize(torch.cat([first, second]), dim=1)
+    total = 0.0
+    for i in range(10):
+        j = (i + 5) % 10
+        top = math.exp(float(z[i] @ z[j]) / 0.2)
+        total -= math.log(top / sum(math.exp(float(z[i] @ z[k]) / 0.2) for k in range(10) if k != i))
+    assert float(contrast(first, second, 0.2)[0]) == pytest.approx(total / 10, rel=1e-4)
+    assert float(contrast(first, first, 0.2)[1]) == 1
+
+
+def test_variation_moves_rows_and_keeps_what_happens_in_time():
+    windows = torch.randn(4, 20, 400)
+    still = varied(windows, torch.ones(20), torch.randn(4, 20), torch.zeros(4, 20, 400))
+    moved = still - windows
+    assert torch.allclose(moved, moved[..., :1].expand_as(moved), atol=1e-5)
+    assert moved.abs().max() > 0.1
+
+
+def test_a_batch_is_of_one_set():
+    task = ContrastTask(SMALL, [pieces(10), pieces(20, 1)], 1)
+    batches = task.batches(torch.Generator().manual_seed(0))
+    assert len(batches) == 1 + 2
+    assert all((batch < 10).all() or (batch >= 10).all() for batch in batches)
+
+
+def test_it_learns_and_resumes_to_the_same_weights(tmp_path):
+    sets = [pieces(16)]
+    settings = Settings(epochs=4, batch_size=8, windows=2)
+    whole, history = train_front_end(sets, settings, seed=1, device="cpu")
+    assert history[-1]["contrast"] < history[0]["contrast"]
+    calls = []
+
+    class Stop(ContrastTask):
+        def step(self, *given):
+            calls.append(1)
+            if len(calls) == 10:
+                raise KeyboardInterrupt
+            return super().step(*given)
+
+    import music_recsys.training as training
+
+    original = training.ContrastTask
+    training.ContrastTask = Stop
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_front_end(sets, settings, folder=tmp_path, seed=1, device="cpu")
+    finally:
+        training.ContrastTask = original
+    resumed, _ = train_front_end(
+        sets, settings, folder=tmp_path, seed=1, device="cpu", resume=True
+    )
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_whitening():
+    torch.manual_seed(0)
+    net = front_end("mfcc", "lstm").eval()
+    songs = [piece[0] for piece in pieces(30)]
+    whitened(net, songs)
+    out = torch.cat([net.listen(song)[::4] for song in songs])
+    assert out.shape[1] == 64 + 40
+    assert out.mean(dim=0).abs().max() < 1e-2
+    together = torch.corrcoef(out[:, :10].T)
+    assert (together - torch.eye(10)).abs().max() < 1e-2
+    assert (out[:, 64:].std(dim=0) - 1).abs().max() < 1e-2
+
+
+@pytest.fixture
+def known(tmp_path, sound, write):
+    """Give 60 songs of three kinds, of which columns are made up."""
+    for kind in (0, 1):
+        for seed in range(24):
+            write(tmp_path / "songs" / f"k{kind}" / f"{seed}.wav", sound(kind, seed, 9.0))
+    return open_songs(tmp_path / "songs")
+
+
+def test_tastes_that_are_plain_are_found(known, monkeypatch):
+    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
+    net = front_end("mfcc", "lstm").eval()
+    report = measure_tastes(
+        [known], {"ours": net}, share=0.2, pooling="mean", seed=1, cache=None
+    )
+    for name in ("ours", evaluation.BASELINE):
+        cell = report.cell(name, "AUC after 20")
+        assert isinstance(cell, Estimate)
+        assert cell.value > 0.95
+    by_chance = report.cell("random", "AUC after 20")
+    assert isinstance(by_chance, Estimate)
+    assert by_chance.value == pytest.approx(0.5, abs=0.1)
+
+
+def test_no_song_is_on_two_sides(known):
+    learnt = {s.piece for s in known.songs if is_learnt_from(s, 0.5)}
+    for one in evaluation.listeners(known.songs, 0.5):
+        rated = {known.songs[i].piece for i in one.pool}
+        ranked = {known.songs[i].piece for i in one.ranked}
+        assert not learnt & rated
+        assert not learnt & ranked
+        assert not rated & ranked
+
+
+def test_the_part_after_the_change_is_found(known, monkeypatch):
+    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
+    monkeypatch.setattr(evaluation, "HALF_S", 8)
+    monkeypatch.setattr(evaluation, "CHANGED_TESTS", 4)
+    net = front_end("mfcc", "lstm").eval()
+    report = measure_change([known], {"ours": net}, share=0.2, seed=1, cache=None)
+    best = max(cell.value for row in report.rows[:-1] for cell in row[1:])
+    assert best > 0.9
+
+
+def test_nobody_to_measure(tmp_path, sound, write):
+    write(tmp_path / "a" / "x.wav", sound(0, 0))
+    net = front_end("mfcc", "lstm").eval()
+    with pytest.raises(InputError, match="No listener"):
+        measure_tastes(
+            [open_songs(tmp_path)], {"ours": net}, share=0, pooling="mean", seed=1, cache=None
+        )
+
+
+def test_ratings_are_balanced_where_they_can_be(known, monkeypatch):
+    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
+    [one, *_] = evaluation.listeners(known.songs, 0.2)
+    chosen, liked = evaluation._chosen(known.songs, one, 5, 1)
+    assert len(set(chosen)) == 5
+    assert liked.sum() == 3
+    assert not set(chosen) & set(one.ranked)
+    assert np.isin(chosen, one.pool).all()
