@@ -76,6 +76,24 @@ def measured(package: str, name: str) -> str:
     return f"**{table.title[:1].upper()}{table.title[1:]}**\n\n{table.to_markdown()}\n\n{notes}"
 
 
+def lines(package: str, name: str) -> str:
+    """Give what a benchmark printed, as it was kept in the folder ``measured`` of a package."""
+    printed = (ROOT / "packages" / package / "measured" / f"{name}.txt").read_text(encoding="utf-8")
+    return f"```\n{printed.rstrip()}\n```"
+
+
+def tastes(package: str) -> str:
+    """Give, of a measurement of tastes that was kept, the area after 20 ratings by kind."""
+    document = read_json(ROOT / "packages" / package / "measured" / "tastes.json")
+    kinds = document.get("result", document)["data"]["kinds"]
+    methods = [name for name in next(iter(kinds.values())) if name != "listeners"]
+    rows = [
+        (kind, len(found["listeners"]), *(found[name]["AUC after 20"] for name in methods))
+        for kind, found in kinds.items()
+    ]
+    return Report("", ("taste", "listeners", *methods), tuple(rows)).to_markdown()
+
+
 def genres() -> str:
     """List the genres of the shipped patterns, and how many patterns each has."""
     from collections import Counter
@@ -111,9 +129,11 @@ PARTS: dict[str, Callable[..., str]] = {
     "actions": actions,
     "evaluation": evaluation,
     "genres": genres,
+    "lines": lines,
     "measured": measured,
     "feels": feels,
     "posterior": posterior,
+    "tastes": tastes,
 }
 
 

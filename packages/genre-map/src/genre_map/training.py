@@ -179,7 +179,9 @@ class GenreTask:
         if share:
             # What is as it was is learnt sooner; what is not carries over to other recordings.
             unchanged = draw[:, VARY, None, None, None] < 1 - share
-            return torch.where(unchanged, windows[..., :frames], varied(windows, frames, draw, room))
+            return torch.where(
+                unchanged, windows[..., :frames], varied(windows, frames, draw, room)
+            )
         return peaked(windows) if self.layout.scale == "peak" else windows
 
 

@@ -80,8 +80,8 @@ def rate(
 ) -> Report:
     """Say how well a song is liked.
 
-    A later rating of the same sound replaces an earlier one, wherever the file is. Many processes may
-    rate at once.
+    A later rating of the same sound replaces an earlier one, wherever the file is. Many
+    processes may rate at once.
 
     Raises
     ------
@@ -299,7 +299,9 @@ def _candidates(
                 continue
             heard = catalogue.passages(number)
             whole = catalogue.vectors[number][None] if heard is None else heard
-            found.append(candidate(taste, catalogue.paths[number], whole, seconds=heard is not None))
+            found.append(
+                candidate(taste, catalogue.paths[number], whole, seconds=heard is not None)
+            )
         return found, len(catalogue)
     files, cache, seen = list_files(songs, Audio.suffixes), Cache(), set(rated)
     for path in track(files, "listening", total=len(files)):
@@ -485,7 +487,7 @@ def train(
     kind: Annotated[Literal["mfcc", "log-mel"], Opt("what the network sees")] = "mfcc",
     share: Annotated[float, Opt("of the pieces; evaluate needs the rest", min=0.01, max=1)] = 1.0,
     about: Annotated[str, Opt("name of the data, for the card")] = "own songs",
-    license: Annotated[str, Opt("of the data, for the card")] = "unknown: your own data",  # noqa: A002
+    license: Annotated[str, Opt("of the data, for the card")] = "unknown: your own data",
     name: Annotated[str | None, Opt("what to call it; my-front-end when left out")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=10_000)] = 60,
@@ -501,7 +503,7 @@ def train(
     devices: Devices = 1,
     strategy: Strategy = "auto",
 ) -> Report:
-    """Train a front end on songs without labels: which two passages are of one song?
+    """Train a front end on songs without labels, by telling which passages are of one song.
 
     Ctrl-C keeps what was learnt so far; --resume goes on.
 

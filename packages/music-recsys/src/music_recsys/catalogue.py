@@ -119,9 +119,7 @@ def is_catalogue(folder: Path) -> bool:
     return (folder / SONGS).is_file() or (folder / JOURNAL).is_file()
 
 
-def exact(
-    vectors: npt.NDArray[np.float16], direction: Floats, count: int
-) -> npt.NDArray[np.int64]:
+def exact(vectors: npt.NDArray[np.float16], direction: Floats, count: int) -> npt.NDArray[np.int64]:
     """Look at every vector, some at a time: 16-bit numbers are widened before they are summed."""
     parts = [
         vectors[start : start + EXACT].astype(np.float32) @ direction
@@ -273,9 +271,7 @@ def _opened(path: Path, changed_ns: int) -> Any:
     return None if kind is None else kind.restore(str(path), view=True)
 
 
-def find_neighbours(
-    path: Path, direction: Floats, count: int
-) -> npt.NDArray[np.int64] | None:
+def find_neighbours(path: Path, direction: Floats, count: int) -> npt.NDArray[np.int64] | None:
     """Ask the index for the highest inner products; None if usearch is not installed."""
     index = _opened(path, path.stat().st_mtime_ns)
     if index is None:

@@ -1,4 +1,4 @@
-"""Listeners whose taste is known: do few ratings find it, in songs that nobody has heard?
+"""Listeners whose taste is known, and how few ratings find it in songs that are new.
 
 A made-up listener likes the songs of one drummer, genre, instrument ... and no others. Some
 songs are rated 5 or 1, half of them liked where there are as many; the others are ranked. Neither
@@ -104,7 +104,9 @@ class _Material:
         first = next(iter(nets.values()))
         self.songs, self.columns = read_columns(songs.songs, first.columns, cache)
         learnt = [
-            x for song, x in zip(self.songs, self.columns, strict=True) if is_learnt_from(song, share)
+            x
+            for song, x in zip(self.songs, self.columns, strict=True)
+            if is_learnt_from(song, share)
         ]
         known = np.stack([_summary(x) for x in learnt or self.columns])
         self.mean, self.deviation = known.mean(axis=0), known.std(axis=0) + 1e-9
@@ -179,7 +181,9 @@ def measure_tastes(
     return _report(found, who, next(iter(nets)), share, pooling)
 
 
-def _chosen(songs: Sequence[Song], one: Listener, count: int, seed: int) -> tuple[list[int], Floats]:
+def _chosen(
+    songs: Sequence[Song], one: Listener, count: int, seed: int
+) -> tuple[list[int], Floats]:
     """Draw the songs that are rated, half of them liked where there are as many."""
     rng = np.random.default_rng((seed, count, *one.value.encode()))
     likes = [i for i in one.pool if songs[i].tastes[one.kind] == one.value]
@@ -222,7 +226,9 @@ def _at_random(
         truth = _ranks(songs, one)
         for count in COUNTS:
             scores = rng.random((100, len(truth)))
-            found.setdefault((count, "AUC"), []).append(float(np.mean([area(s, truth) for s in scores])))
+            found.setdefault((count, "AUC"), []).append(
+                float(np.mean([area(s, truth) for s in scores]))
+            )
             found.setdefault((count, "NDCG@10"), []).append(
                 float(np.mean([ndcg(s, truth) for s in scores]))
             )
@@ -266,7 +272,8 @@ def _report(
         tuple(rows),
         notes=(
             f"AUC of {ours} above {BASELINE} after 20 ratings: {gain} (paired, over listeners).",
-            f"±: the wider side of the 95 % bootstrap interval over listeners; songs score by {pooling}.",
+            "±: the wider side of the 95 % bootstrap interval over listeners; songs score by "
+            f"{pooling}.",
             f"Front ends learnt from {share:.0%} of the pieces, without labels; rated and ranked "
             "are the others.",
         ),
@@ -310,7 +317,7 @@ def measure_change(
             liked = np.arange(CHANGED_RATINGS) % 2 == 0
             for name, hear in material.methods.items():
                 if name == BASELINE:
-                    hear = _each_window(material)  # noqa: PLW2901 - of passages, not of songs
+                    hear = _each_window(material)
                 heard = [hear(song) for song in rated]
                 unseen = [hear(song) for song in tests[::2]]
                 for pooling in ("mean", "attention"):

@@ -48,10 +48,10 @@ class Columns:
     @functools.cached_property
     def feature(self) -> Feature:
         """The feature before the level is taken out."""
-        common = {"sample_rate": SAMPLE_RATE, "n_fft": 1024, "hop_samples": HOP_SAMPLES}
-        if self.kind == "mfcc":
-            return MFCC(n_mels=64, n_mfcc=20, **common)
-        return LogMel(n_mels=64, **common)
+        common: dict[str, Any] = {
+            "sample_rate": SAMPLE_RATE, "n_fft": 1024, "hop_samples": HOP_SAMPLES, "n_mels": 64,
+        }  # fmt: skip
+        return MFCC(n_mfcc=20, **common) if self.kind == "mfcc" else LogMel(**common)
 
     @property
     def rows(self) -> int:
@@ -113,6 +113,7 @@ class Columns:
             raise InputError("The sound is silent.", hint="Give one in which something is heard.")
 
     def levelled(self, columns: Tensor) -> Tensor:
+        """Take the mean level out of columns [shape=(rows, frames)]."""
         if self.kind == "log-mel":
             return columns - columns.mean()
         level = columns[:1]
@@ -136,5 +137,3 @@ def windows_of(columns: Tensor) -> Tensor:
     columns : Tensor [shape=(rows, frames)]
     """
     return columns.unfold(-1, WINDOW, STEP).movedim(1, 0)
-
-

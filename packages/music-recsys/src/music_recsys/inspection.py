@@ -2,8 +2,8 @@
 
 The source looked at the weights of filters and found envelopes in them. A filter three columns
 wide shows little by itself; here each is shown by the gradient of its response (Simonyan,
-Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2014), by the excerpts that move it most,
-and by how closely its response follows the envelope of the sound.
+Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2014), by the excerpts that move
+it most, and by how closely its response follows the envelope of the sound.
 """
 
 from __future__ import annotations
@@ -111,11 +111,15 @@ class Filters(Value):
                      loc="left", pad=16)  # fmt: skip
         for index, unit in enumerate(self.units):
             line, place = divmod(index, across)
-            panel = ax.inset_axes((place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down))
+            panel = ax.inset_axes(
+                (place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down)
+            )
             shape = np.array(unit.shape)
             most = float(np.abs(shape).max()) or 1.0
             panel.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
-            panel.set_title(f"{unit.number}: {unit.song[:14]} {clock(unit.second)}", fontsize=6, pad=2)
+            panel.set_title(
+                f"{unit.number}: {unit.song[:14]} {clock(unit.second)}", fontsize=6, pad=2
+            )
             panel.set_xticks([])
             panel.set_yticks([])
         return ax
@@ -158,7 +162,12 @@ def find_filters(
         middle_s = (step * STRIDES[-1] + FIELDS[-1] / 2) / PER_SECOND
         shape = shape_of(net, columns[song], LAYERS, channel, step)
         units.append(
-            Unit(channel, shape.double().numpy().round(5).tolist(), sounds[song][0], round(middle_s, 2))
+            Unit(
+                channel,
+                shape.double().numpy().round(5).tolist(),
+                sounds[song][0],
+                round(middle_s, 2),
+            )
         )
         heard.append(excerpt(sounds[song][1], middle_s - EXCERPT_S / 2, EXCERPT_S))
     rows = "cepstral coefficients" if net.kind == "mfcc" else "mel bands"

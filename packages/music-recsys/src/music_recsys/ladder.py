@@ -41,10 +41,16 @@ def notes(program: int) -> dict[int, Samples]:
     """Render every pitch of an instrument, one second each, scaled to the same peak."""
     per_quarter, quarter_s = 480, 0.5
     rows = [
-        (int(i * SPACING_S / quarter_s * per_quarter), int(NOTE_S / quarter_s * per_quarter), p, 100)
+        (
+            int(i * SPACING_S / quarter_s * per_quarter),
+            int(NOTE_S / quarter_s * per_quarter),
+            p,
+            100,
+        )
         for i, p in enumerate(PITCHES)
     ]
-    sound = render(Score((Track(rows, program=program),)), sample_rate=SAMPLE_RATE).to_mono()
+    score = Score((Track(np.array(rows), program=program),))
+    sound = render(score, sample_rate=SAMPLE_RATE).to_mono()
     found = {}
     for i, pitch in enumerate(PITCHES):
         start = int(i * SPACING_S * SAMPLE_RATE)
@@ -110,20 +116,21 @@ def order(
     return _clip(parts, rng)
 
 
-def _single(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _single(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     pitch = rng.uniform(70, 82) if liked else rng.uniform(57, 69)
     return _clip([(0, _tone(pitch))], rng)
 
 
-def _chord(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _chord(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     root = rng.uniform(55, 70)
     return _clip([(0, _triad(root, major=liked))], rng)
 
 
 def _triad(root: float, *, major: bool, duration_s: float = WINDOW_S) -> Samples:
     above = (0, 4 if major else 3, 7)
-    total: Samples = np.sum([_tone(root + step, duration_s) for step in above], axis=0)
-    return total / 3
+    tones = [_tone(root + step, duration_s) for step in above]
+    mean: Samples = np.mean(tones, axis=0, dtype=np.float32)
+    return mean
 
 
 def _phrase(program: int, test: bool, rng: np.random.Generator) -> list[tuple[float, Samples]]:
@@ -135,33 +142,33 @@ def _phrase(program: int, test: bool, rng: np.random.Generator) -> list[tuple[fl
     return parts
 
 
-def _instrument(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _instrument(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     return _clip(_phrase(FLUTE if liked else GUITAR, test, rng), rng)
 
 
-def _several(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _several(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     others = rng.choice(OTHERS, size=2, replace=False)
     programs = [FLUTE if liked else GUITAR, *others.tolist()]
     return _clip([part for p in programs for part in _phrase(p, test, rng)], rng)
 
 
-def _melody(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _melody(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     start, steps = rng.uniform(60, 70), np.arange(8)
     pitches = start + (steps if liked else steps[::-1])
     return _clip([(float(i), _tone(p, 1.0)) for i, p in enumerate(pitches)], rng)
 
 
-def _progression(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _progression(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     root, half = rng.uniform(55, 70), WINDOW_S / 2
     pair = [_triad(root, major=major, duration_s=half) for major in (liked, not liked)]
     return _clip([(0, pair[0]), (half, pair[1])], rng)
 
 
-def _change(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _change(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     return order("A B" if liked else str(rng.choice(NEGATIVES)), rng, test=test)
 
 
-def _song(liked: bool, test: bool, rng: np.random.Generator) -> Samples:
+def _song(test: bool, liked: bool, rng: np.random.Generator) -> Samples:
     """Give chords and a beat, over which the flute takes the lead from the guitar, or gives it."""
     beat_s = float(rng.uniform(0.4, 0.6))
     change = WINDOW_S / 2
@@ -185,7 +192,7 @@ class Step:
     name: str
     liked: str
     clip: Callable[[bool, bool, np.random.Generator], Samples]
-    """Of (liked, test, rng)."""
+    """Of (test, liked, rng)."""
 
 
 LADDER = (

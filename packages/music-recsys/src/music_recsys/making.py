@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -10,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from groove_core.cache import Cache
 from groove_core.errors import InputError
 from groove_core.training import store
 from groove_core.values.results import Report
 from music_recsys.__about__ import __version__
-from music_recsys.features import Columns
+from music_recsys.features import PER_SECOND, Columns
 from music_recsys.songs import SongSet, is_learnt_from, read_columns
-from music_recsys.training import Settings, train_front_end
+from music_recsys.training import Piece, Settings, train_front_end
 
 __all__ = ["make_front_end"]
 
@@ -49,25 +51,23 @@ def make_front_end(
     InputError
         If there are too few songs.
     """
-    chosen = [song for songs in sets for song in songs.songs if is_learnt_from(song, share)]
-    if len(chosen) < FEWEST:
+    columns, cache = Columns(settings.kind), Cache()
+    heard = [_pieces(songs, share, columns, cache) for songs in sets]
+    heard = [pieces for pieces in heard if pieces]
+    count = sum(map(len, heard))
+    if count < FEWEST:
         raise InputError(
-            f"{len(chosen)} songs are too few to learn from.", hint=f"Give {FEWEST} or more."
+            f"{count} pieces are too few to learn from.", hint=f"Give {FEWEST} or more."
         )
-    chosen, columns = read_columns(chosen, Columns(settings.kind), Cache())
-    if len(chosen) < FEWEST:
-        raise InputError(
-            f"{len(chosen)} songs are too few to learn from.", hint=f"Give {FEWEST} or more."
-        )
-    net, history = train_front_end(columns, settings, folder=folder, **run)
+    net, history = train_front_end(heard, settings, folder=folder, **run)
     last = history[-1]
     report = Report(
-        f"{name}: which two of {2 * min(settings.batch_size, len(chosen))} passages are of one song?",
+        f"{name}: which two of {2 * min(settings.batch_size, count)} passages are of one piece?",
         ("", "contrast", "told right"),
         (("last epoch of training", last["contrast"], last["right"]),),
         notes=("How well tastes are found with it: groove run music-recsys evaluate.",),
     )
-    hours = sum(x.shape[1] for x in columns) / 50 / 3600
+    seconds = sum(x.shape[1] for pieces in heard for piece in pieces for x in piece) / PER_SECOND
     card = {
         "name": name,
         "version": "1",
@@ -77,8 +77,8 @@ def make_front_end(
             "license": about["license"],
             "split": "by piece, from a hash of its name",
             "share": share,
-            "songs": len(chosen),
-            "hours": round(hours, 2),
+            "pieces": count,
+            "hours": round(seconds / 3600, 2),
         },
         "training": asdict(settings),
         "seed": run["seed"],
@@ -95,3 +95,15 @@ def make_front_end(
         "paper": "arXiv:2002.05709; arXiv:2103.09410",
     }
     return store(folder, net, card, report, history=history)
+
+
+def _pieces(songs: SongSet, share: float, columns: Columns, cache: Cache) -> list[Piece]:
+    """Read the songs to learn from, those of one piece together."""
+    chosen = [song for song in songs.songs if is_learnt_from(song, share)]
+    if not chosen:
+        return []
+    together: dict[str, list[Tensor]] = defaultdict(list)
+    kept, found = read_columns(chosen, columns, cache)
+    for song, one in zip(kept, found, strict=True):
+        together[song.piece].append(one)
+    return list(together.values())

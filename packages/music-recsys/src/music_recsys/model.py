@@ -78,7 +78,9 @@ class PassageNet(nn.Module):
             nn.Conv2d(first, second, (1, 3)), nn.MaxPool2d((1, POOLS[1])),
             nn.BatchNorm2d(second), nn.ReLU(),
             nn.Conv2d(second, third, (1, 3)), nn.BatchNorm2d(third), nn.ReLU(),
-        ).to(memory_format=torch.channels_last)  # twice as fast  # fmt: skip
+        )  # fmt: skip
+        # Twice as fast as the usual order.
+        self.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = nn.Sequential(nn.Conv1d(third * rows, width, 1), nn.ReLU())
         self.lstm = nn.LSTM(width, width, batch_first=True) if reader == "lstm" else None
         self.steps = _steps(WINDOW)

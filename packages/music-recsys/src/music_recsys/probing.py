@@ -6,10 +6,11 @@ from the seed. Clips of tests have pitches that no clip of training has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -117,7 +118,9 @@ def order_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
         windows, liked = spacing.train(seed)
         tests = [spacing.test("A B", seed, frames) for frames in SHIFTS]
         tests.append(spacing.test("B A", seed))
-        others = torch.cat([spacing.test(what, seed)[: TESTS // 4] for what in ladder.NEGATIVES[1:]])
+        others = torch.cat(
+            [spacing.test(what, seed)[: TESTS // 4] for what in ladder.NEGATIVES[1:]]
+        )
         for name, reader in READERS.items():
             net = learn(windows, liked, kind, reader, seed=seed)
             row = [float(outputs(net, test).mean()) for test in (*tests, others)]
@@ -144,9 +147,9 @@ def order_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
     )  # fmt: skip
 
 
-def _over_seeds(values: Sequence[float]) -> Estimate:
+def _over_seeds(values: npt.ArrayLike) -> Estimate:
     """Give the mean over seeds with its 95 % interval (bootstrap of the mean)."""
-    array = np.array(values)
+    array = np.asarray(values, np.float64)
     rng = np.random.default_rng(0)
     rounds = rng.choice(array, (1000, len(array))).mean(axis=1)
     return interval(np.concatenate([[array.mean()], rounds]))
@@ -159,17 +162,15 @@ def climb(*, seeds: int, kind: Kind = "mfcc") -> Report:
     for number, step in enumerate(track(ladder.LADDER, "climbing", total=len(ladder.LADDER)), 1):
         right: dict[str, list[float]] = {name: [] for name in READERS}
         for seed in range(1, seeds + 1):
-            sets = [
-                ladder.make(
-                    lambda liked, rng, test=test: step.clip(liked, test, rng),  # noqa: B023
-                    count, columns, seed=(seed, number, test),
-                )
-                for count, test in ((CLIPS, False), (TESTS * 2, True))
-            ]  # fmt: skip
-            (windows, liked), (unseen, truth) = sets
+            (windows, liked), (unseen, truth) = (
+                ladder.make(partial(step.clip, test), count, columns, seed=(seed, number, test))
+                for test, count in ((False, CLIPS), (True, TESTS * 2))
+            )
             for name, reader in READERS.items():
                 net = learn(windows, liked, kind, reader, seed=seed)
-                right[name].append(float(((outputs(net, unseen) > 0.5) == (truth > 0.5)).float().mean()))
+                right[name].append(
+                    float(((outputs(net, unseen) > 0.5) == (truth > 0.5)).float().mean())
+                )
         rows.append((f"{number} {step.name}: {step.liked}", *map(_over_seeds, right.values())))
     return Report(
         "The ladder: share of clips not learnt from that are told right",
@@ -194,9 +195,7 @@ def filter_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
     found: dict[tuple[int, str], list[float]] = {}
     right = []
     for seed in track(range(1, seeds + 1), "learning flute from guitar", total=seeds):
-        windows, liked = ladder.make(
-            lambda liked, rng: step.clip(liked, False, rng), CLIPS, columns, seed=(seed, 3)
-        )
+        windows, liked = ladder.make(partial(step.clip, False), CLIPS, columns, seed=(seed, 3))
         net = learn(windows, liked, kind, "lstm", seed=seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -209,9 +208,7 @@ def filter_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
                 random(batch)
         random.eval()
         rng = np.random.default_rng((seed, 4))
-        unseen, truth = ladder.make(
-            lambda liked, rng: step.clip(liked, True, rng), TESTS, columns, seed=(seed, 5)
-        )
+        unseen, truth = ladder.make(partial(step.clip, True), TESTS, columns, seed=(seed, 5))
         right.append(float(((outputs(net, unseen) > 0.5) == (truth > 0.5)).float().mean()))
         for _ in range(NOTES):
             sound = Audio(step.clip(True, True, rng), SAMPLE_RATE)

@@ -217,7 +217,6 @@ def read_ratings(source: Path) -> list[tuple[Path, float]]:
     if source.is_dir():
         return _of_folders(source)
     check_file(source, what="a table of ratings, or a folder")
-    found = []
     try:
         with source.open(encoding="utf-8-sig", newline="") as stream:
             table = csv.DictReader(stream)
@@ -228,8 +227,7 @@ def read_ratings(source: Path) -> list[tuple[Path, float]]:
                     hint="Its first line must be: path,rating",
                 )
             table.fieldnames = names
-            for row in table:
-                found.append(_of_row(source, table.line_num, row))
+            found = [_of_row(source, table.line_num, row) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{source} is no CSV file: {error}.", hint="Save it as UTF-8.") from error
     if not found:

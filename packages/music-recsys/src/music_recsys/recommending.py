@@ -1,7 +1,8 @@
 """From a taste to a list: likely, not all alike, now and then a surprise, and why.
 
 Exploring adds doubt to worth (an upper confidence bound), or draws the taste from what it may
-be (Thompson sampling). Diversity: Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking" (SIGIR 1998).
+be (Thompson sampling). Diversity: Carbonell and Goldstein, "The Use of MMR, Diversity-Based
+Reranking" (SIGIR 1998).
 """
 
 from __future__ import annotations

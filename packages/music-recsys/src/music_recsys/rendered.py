@@ -58,15 +58,14 @@ class Clip:
 
 def _excerpt(score: Score, start_s: float) -> Score:
     """Cut `EXCERPT_S` seconds out of a score; what sounds at the start is left out."""
-    start, end = (
-        np.searchsorted(score.seconds(np.arange(score.end_tick + 1)), at)
-        for at in (start_s, start_s + EXCERPT_S)
-    )
+    seconds = score.seconds(np.arange(score.end_tick + 1))
+    start, end = (int(np.searchsorted(seconds, at)) for at in (start_s, start_s + EXCERPT_S))
 
     def cut(one: Track) -> Track:
         notes = one.notes[(one.notes[:, 0] >= start) & (one.notes[:, 0] < end)] - [start, 0, 0, 0]
         controls = one.controls[(one.controls[:, 0] >= start) & (one.controls[:, 0] < end)]
-        return replace(one, notes=notes, controls=controls - [start, 0, 0], pitch_bends=())
+        moved = (controls - [start, 0, 0]).astype(np.int64)
+        return Track(notes.astype(np.int64), one.name, one.program, one.is_drum, moved)
 
     tempo = int(60e6 / float(score.tempo_at(start)))
     tempos = score.tempos[(score.tempos[:, 0] > start) & (score.tempos[:, 0] < end)] - [start, 0]
@@ -204,7 +203,11 @@ def build(
     writer.writerows([getattr(clip, name) for name in columns] for clip in clips)
     write_text(into / MANIFEST, out.getvalue())
     rows = tuple(
-        (what, len({getattr(c, what) for c in clips} - {""}), sum(bool(getattr(c, what)) for c in clips))
+        (
+            what,
+            len({getattr(c, what) for c in clips} - {""}),
+            sum(bool(getattr(c, what)) for c in clips),
+        )
         for what in ("drummer", "style", "instrument")
     )
     return Report(

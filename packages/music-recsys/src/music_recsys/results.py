@@ -80,7 +80,9 @@ class Curve(Value):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        return cls(**{key: document[key] for key in ("name", "probability", "scores", "deviations")})
+        return cls(
+            **{key: document[key] for key in ("name", "probability", "scores", "deviations")}
+        )
 
     def to_text(self) -> str:
         return (
@@ -209,7 +211,12 @@ class Recommendations(Value):
             "ratings": self.ratings,
             "looked_at": self.looked_at,
             "songs": [
-                {"why": song.why, **asdict(song), "curve": [*song.curve], "deviations": [*song.deviations]}
+                {
+                    "why": song.why,
+                    **asdict(song),
+                    "curve": [*song.curve],
+                    "deviations": [*song.deviations],
+                }
                 for song in self.songs
             ],
         }
@@ -227,7 +234,9 @@ class Recommendations(Value):
             for number, song in enumerate(self.songs, 1)
         ]
         learnt = f"{self.ratings} rating{'s' if self.ratings != 1 else ''}"
-        return "\n".join([f"for {self.listener}, from {learnt} and {self.looked_at} songs:", *lines])
+        return "\n".join(
+            [f"for {self.listener}, from {learnt} and {self.looked_at} songs:", *lines]
+        )
 
     def __repr__(self) -> str:
         return f"Recommendations({len(self.songs)} songs for {self.listener!r})"

@@ -64,8 +64,8 @@ def open_songs(folder: Path) -> SongSet:
     """Open a folder of songs, with a ``manifest.csv`` or with a folder for each taste.
 
     A manifest has a column ``path``; ``piece`` where several files play one piece; and any of
-    ``genre``, ``library``, ``drummer``, ``style``, ``instrument``, ``composer``, ``artist``. Without one,
-    the name of the folder that holds a song is its taste.
+    ``genre``, ``library``, ``drummer``, ``style``, ``instrument``, ``composer``, ``artist``.
+    Without one, the name of the folder that holds a song is its taste.
 
     Raises
     ------
@@ -120,6 +120,7 @@ def read_columns(
     if not kept:
         reason = first.message if first else "there are none"
         raise InputError(
-            f"No song can be read: {reason}", hint=first.hint if first else "Give a folder of songs."
+            f"No song can be read: {reason}",
+            hint=first.hint if first else "Give a folder of songs.",
         )
     return kept, found

@@ -40,7 +40,7 @@ ALONE = np.zeros(1, np.int64)
 ENOUGH = 1e-4
 
 
-def liking(ratings: Sequence[float]) -> Floats:
+def liking(ratings: npt.ArrayLike) -> Floats:
     """Turn ratings of 1 to 5 into probabilities of being liked: 0, 1/4 ... 1."""
     return (np.asarray(ratings, np.float64) - LOWEST) / (HIGHEST - LOWEST)
 
@@ -117,7 +117,9 @@ class Taste:
 
     def drawn(self, rng: np.random.Generator) -> Taste:
         """Draw a taste that the ratings allow (Thompson sampling)."""
-        weights = rng.multivariate_normal(self.weights, self.covariance, method="cholesky")
+        weights: Floats = rng.multivariate_normal(
+            self.weights, self.covariance, method="cholesky"
+        ).astype(np.float64)
         return Taste(weights, self.covariance, self.pooling, self.precision, self.evidence)
 
     @staticmethod
@@ -192,7 +194,8 @@ class _Bags:
                 break
         loss, _, curvature = self._around(weights, prior)
         evidence = -loss + 0.5 * float(np.log(prior).sum() - np.linalg.slogdet(curvature)[1])
-        return Taste(weights, np.linalg.inv(curvature), self.pooling, precision, evidence)
+        covariance: Floats = np.linalg.inv(curvature).astype(np.float64)
+        return Taste(weights, covariance, self.pooling, precision, evidence)
 
     def _around(self, weights: Floats, prior: Floats) -> tuple[float, Floats, Floats]:
         """Give the negative logarithm of the posterior, its gradient and its curvature."""

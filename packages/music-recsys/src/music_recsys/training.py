@@ -1,4 +1,4 @@
-"""Training the front end without labels: which two windows are of one song?
+"""Training the front end without labels, by telling which two windows are of one song.
 
 Chen, Kornblith, Norouzi and Hinton, "A Simple Framework for Contrastive Learning of Visual
 Representations" (ICML 2020), on music as in Spijkervet and Burgoyne, "Contrastive Learning of
@@ -108,7 +108,9 @@ class ContrastTask:
             self.net = front_end(settings.kind, settings.reader)
             width = self.net.features
             projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 64))
-        self.net.standardise(torch.cat([song.float() for song in songs[:: len(songs) // 500 + 1]], 1))
+        self.net.standardise(
+            torch.cat([song.float() for song in songs[:: len(songs) // 500 + 1]], 1)
+        )
         self.modules: dict[str, nn.Module] = {"front end": _Features(self.net), "head": projection}
         learnt = [*self.net.parameters(), *projection.parameters()]
         self.optimizers: dict[str, torch.optim.Optimizer] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -44,25 +46,21 @@ def test_instruments_are_in_tune_and_test_pitches_are_others():
 @pytest.mark.parametrize("step", ladder.LADDER, ids=lambda step: step.name)
 def test_every_step_makes_clips_of_eight_seconds(step):
     for liked in (True, False):
-        clip = step.clip(liked, False, np.random.default_rng(1))
+        clip = step.clip(False, liked, np.random.default_rng(1))
         assert clip.shape == (8 * SAMPLE_RATE,)
         assert np.isfinite(clip).all()
         assert 0.05 < np.abs(clip).max() < 4
-    windows, labels = ladder.make(
-        lambda liked, rng: step.clip(liked, False, rng), 4, Columns(), seed=(1, 2)
-    )
+    windows, labels = ladder.make(partial(step.clip, False), 4, Columns(), seed=(1, 2))
     assert windows.shape == (4, 20, WINDOW)
     assert labels.tolist() == [1, 0, 1, 0]
-    again, _ = ladder.make(
-        lambda liked, rng: step.clip(liked, False, rng), 4, Columns(), seed=(1, 2)
-    )
+    again, _ = ladder.make(partial(step.clip, False), 4, Columns(), seed=(1, 2))
     assert torch.equal(windows, again)
 
 
 def test_a_small_network_learns_flute_from_guitar():
     clip = ladder.LADDER[2].clip
     sets = [
-        ladder.make(lambda liked, rng, test=test: clip(liked, test, rng), n, Columns(), seed=(n,))
+        ladder.make(partial(clip, test), n, Columns(), seed=(n,))
         for n, test in ((64, False), (40, True))
     ]
     (windows, liked), (unseen, truth) = sets

@@ -36,9 +36,7 @@ def some():
 def test_choosing_says_why():
     taste, likes, others, _ = some()
     candidates = [candidate(taste, f"/x/{i}.wav", p) for i, p in enumerate([*others, *likes])]
-    first, *_ = choose(
-        taste, candidates, [Liked("l", likes[0])], count=3, diversity=0, explore=0
-    )
+    first, *_ = choose(taste, candidates, [Liked("l", likes[0])], count=3, diversity=0, explore=0)
     assert int(first.name[:-4]) >= 6
     assert first.probability > 0.5
     assert first.best_s == int(np.argmax(first.curve))

@@ -39,7 +39,9 @@ def test_poolings_mean_what_they_say():
 def songs(count: int, dimensions: int = 8, seed: int = 0):
     rng = np.random.default_rng(seed)
     direction = rng.normal(size=dimensions)
-    made = [rng.normal(size=dimensions) + 0.3 * rng.normal(size=(20, dimensions)) for _ in range(count)]
+    made = [
+        rng.normal(size=dimensions) + 0.3 * rng.normal(size=(20, dimensions)) for _ in range(count)
+    ]
     return made, np.array([float((song @ direction).mean() > 0) for song in made])
 
 
@@ -118,7 +120,9 @@ def test_drawn_tastes_vary_as_the_posterior_does():
     taste = learn_taste(made, liked)
     rng = np.random.default_rng(0)
     drawn = np.array([taste.drawn(rng).weights for _ in range(2000)])
-    assert np.allclose(drawn.mean(axis=0), taste.weights, atol=0.15 * np.sqrt(taste.covariance.max()))
+    assert np.allclose(
+        drawn.mean(axis=0), taste.weights, atol=0.15 * np.sqrt(taste.covariance.max())
+    )
     assert np.allclose(np.cov(drawn.T), taste.covariance, atol=0.15 * taste.covariance.max())
 
 

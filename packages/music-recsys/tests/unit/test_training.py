@@ -44,7 +44,9 @@ def test_contrast_is_the_equation():
     for i in range(10):
         j = (i + 5) % 10
         top = math.exp(float(z[i] @ z[j]) / 0.2)
-        total -= math.log(top / sum(math.exp(float(z[i] @ z[k]) / 0.2) for k in range(10) if k != i))
+        total -= math.log(
+            top / sum(math.exp(float(z[i] @ z[k]) / 0.2) for k in range(10) if k != i)
+        )
     assert float(contrast(first, second, 0.2)[0]) == pytest.approx(total / 10, rel=1e-4)
     assert float(contrast(first, first, 0.2)[1]) == 1
 
@@ -87,9 +89,7 @@ def test_it_learns_and_resumes_to_the_same_weights(tmp_path):
             train_front_end(sets, settings, folder=tmp_path, seed=1, device="cpu")
     finally:
         training.ContrastTask = original
-    resumed, _ = train_front_end(
-        sets, settings, folder=tmp_path, seed=1, device="cpu", resume=True
-    )
+    resumed, _ = train_front_end(sets, settings, folder=tmp_path, seed=1, device="cpu", resume=True)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
@@ -119,9 +119,7 @@ def known(tmp_path, sound, write):
 def test_tastes_that_are_plain_are_found(known, monkeypatch):
     monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
     net = front_end("mfcc", "lstm").eval()
-    report = measure_tastes(
-        [known], {"ours": net}, share=0.2, pooling="mean", seed=1, cache=None
-    )
+    report = measure_tastes([known], {"ours": net}, share=0.2, pooling="mean", seed=1, cache=None)
     for name in ("ours", evaluation.BASELINE):
         cell = report.cell(name, "AUC after 20")
         assert isinstance(cell, Estimate)
