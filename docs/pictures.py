@@ -216,6 +216,41 @@ def generator_curves() -> None:
     figure.savefig(folder / "pictures/curves.png", metadata={"Software": None})
 
 
+def listener() -> None:
+    """Draw what music-recsys finds for one who likes flutes; MATERIAL is what `material` made."""
+    import csv
+    import os
+
+    import numpy as np
+
+    from groove_core.values.audio import Audio
+    from music_recsys import filters, rate, recommend, score
+
+    folder = PACKAGES / "music-recsys/pictures"
+    material = Path(os.environ["MATERIAL"])
+    with (material / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["instrument"]]
+    flutes = [material / row["path"] for row in rows if row["instrument"] == "flute"]
+    others = [material / row["path"] for row in rows if row["instrument"] != "flute"]
+    with tempfile.TemporaryDirectory() as scratch:
+        mine = str(Path(scratch, "listener.sqlite"))
+        for path in flutes[:10]:
+            rate(path, 5, profile=mine)
+        for path in others[:10]:
+            rate(path, 1, profile=mine)
+        songs = Path(scratch, "songs")
+        songs.mkdir()
+        for path in (*flutes[10:20], *others[10:60]):
+            (songs / path.name).symlink_to(path)
+        recommend(songs, count=6, profile=mine).save(folder / "recommend.png")
+        parts = [Audio.read(path, mono=True) for path in (others[70], flutes[30], others[71])]
+        song = np.concatenate([part.samples[0] for part in parts])
+        Audio(song, parts[0].sample_rate, "guitar, flute, guitar").save(Path(scratch, "a song.wav"))
+        [curve] = score(Path(scratch, "a song.wav"), profile=mine)
+        curve.save(folder / "curve.png")
+        filters([*flutes[:3], *others[:9]], count=12).save(folder / "filters.png")
+
+
 def _photograph(page: Path, target: Path) -> None:
     """Open a page in Chromium, click into the map, and take a picture."""
     import shutil
@@ -236,7 +271,8 @@ def _photograph(page: Path, target: Path) -> None:
         browser.close()
 
 
-PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres, generator_curves)
+PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres, generator_curves,
+            listener)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -132,7 +132,9 @@ class Profile:
                 "DELETE FROM ratings WHERE sha256 = ?", (file_sha256(check_file(path)),)
             ).rowcount
         if not gone:
-            raise InputError(f"{path} is not rated.", hint="groove run music-recsys learn lists")
+            raise InputError(
+                f"{path} is not rated.", hint="Rate it first: groove run music-recsys rate SONG 5"
+            )
 
     def ratings(self) -> list[Rated]:
         """Give all ratings, the oldest first."""

@@ -51,7 +51,7 @@ def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
         groove("rate", folder / f"dark{i}.wav", "1")
     both = np.concatenate([sound(0, 7, 14.0), sound(1, 7, 14.0)])
     write(tmp_path / "change.wav", np.stack([both, both], axis=1), RATE)
-    soundfile.write(tmp_path / "other.flac", sound(1, 8, 9.0), 44_100)
+    soundfile.write(tmp_path / "other.flac", sound(1, 8, 18.0), 44_100)
     result = groove("score", "change.wav", "other.flac", "--out", "o")
     assert result.returncode == 0, result.stderr
     first, second = sorted((tmp_path / "o").glob("score-*.json"))
@@ -83,7 +83,7 @@ def bad(tmp_path, folder, sound, write):
         (["rate", "short.wav", "5"], 4, "too short"),
         (["rate", "silent.wav", "5"], 4, "silent"),
         (["rate", "empty.wav", "5"], 4, "empty"),
-        (["rate", "text.wav", "5"], 4, "sound"),
+        (["rate", "text.wav", "5"], 4, "not an audio file"),
         (["rate", "missing.wav", "5"], 4, "does not exist"),
         (["rate", "one.wav", "6"], 2, "at most 5"),
         (["rate", "one.wav", "0.5"], 2, "from 1"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,22 +43,26 @@ def test_taking_a_rating_back(folder, front_end):
         mine.forget(folder / "dark0.wav")
 
 
-def _rate_all(profile: str, folder: str, first: int) -> None:
-    front_end = FrontEnd.open()
-    for number in range(first, 12, 2):
-        mine = sorted(Path(folder).glob("*.wav"))[number]
-        Profile(profile).rate(mine, 1 + number % 5, front_end)
+RATE_ALL = """
+import sys
+from pathlib import Path
+from music_recsys.listening import FrontEnd
+from music_recsys.profile import Profile
+profile, folder, first = sys.argv[1:]
+front_end = FrontEnd.open()
+for number in range(int(first), 12, 2):
+    song = sorted(Path(folder).glob("*.wav"))[number]
+    Profile(profile).rate(song, 1 + number % 5, front_end)
+"""
 
 
 def test_two_processes_rating_at_once_lose_nothing(folder, tmp_path):
     path = tmp_path / "both.sqlite"
-    context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_rate_all, args=(str(path), str(folder), k)) for k in (0, 1)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(240)
-        assert process.exitcode == 0
+    both = [
+        subprocess.Popen([sys.executable, "-c", RATE_ALL, path, folder, first])
+        for first in ("0", "1")
+    ]
+    assert [process.wait(240) for process in both] == [0, 0]
     rated = {one.name: one.rating for one in Profile(str(path)).ratings()}
     names = sorted(song.name for song in folder.glob("*.wav"))
     assert rated == {name: 1 + number % 5 for number, name in enumerate(names)}
