@@ -64,7 +64,8 @@ def test_varied_windows():
     songs = torch.rand(3, 2, 64, 161)
     still = torch.full((3, 16), 0.5)
     still[:, [10, 11, 12, 13]] = 0.0  # nothing is blotted out
-    same = varied(songs, 128, still)
+    dry = torch.full((3, 4), 0.5)  # no room, no other dynamics
+    same = varied(songs, 128, still, dry)
     torch.testing.assert_close(same, songs[..., :128], atol=1e-4, rtol=0)
     other = varied(songs, 128, torch.rand(3, 16), torch.rand(3, 4))
     assert other.shape == (3, 2, 64, 128)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,10 +27,7 @@ from music_recsys.inspection import Filters
 from music_recsys.results import Curve, Recommendations
 
 if TYPE_CHECKING:
-    from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
-    from music_recsys.recommending import Candidate, Liked
-    from music_recsys.taste import Pooling, Taste
 
 __all__ = [
     "evaluate", "filters", "index", "learn", "material", "probe", "rate", "recommend", "score",
@@ -38,8 +35,6 @@ __all__ = [
 ]  # fmt: skip
 
 PACKAGE = "music-recsys"
-LIKED = 3.5
-"""Ratings above this are of liked songs."""
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
@@ -48,26 +43,6 @@ HowPooled = Annotated[
     Literal["mean", "attention", "length"],
     Opt("how passages make a song: all alike, one beloved passage counts, or as in the source"),
 ]
-
-
-def _learnt(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> tuple[Taste, list[Liked]]:
-    """Learn a taste from all that was rated; it takes a moment, so it is never out of date."""
-    import numpy as np
-
-    from music_recsys.recommending import Liked
-    from music_recsys.taste import learn_taste, liking
-
-    songs, ratings, likes = [], [], []
-    for one in profile.ratings():
-        heard = profile.passages(one, front_end)
-        if heard is None:
-            note(f"left out: {one.path} has moved, and this front end has never heard it")
-            continue
-        songs.append(heard)
-        ratings.append(one.rating)
-        if one.rating > LIKED:
-            likes.append(Liked(one.name, np.asarray(heard, np.float64)))
-    return learn_taste(songs, liking(ratings), pooling), likes
 
 
 @action
@@ -133,6 +108,7 @@ def learn(
     """
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile, read_ratings
+    from music_recsys.serving import LIKED, held_out, learnt
     from music_recsys.taste import POOLINGS
 
     mine, front_end = Profile(profile), FrontEnd.open(checkpoint)
@@ -149,8 +125,8 @@ def learn(
             raise first
     rows = []
     for pooling, meaning in POOLINGS.items():
-        taste, liked = _learnt(mine, front_end, pooling)
-        rows.append((pooling, meaning, taste.evidence, _held_out(mine, front_end, pooling)))
+        taste, liked = learnt(mine, front_end, pooling)
+        rows.append((pooling, meaning, taste.evidence, held_out(mine, front_end, pooling)))
     rated = mine.ratings()
     return Report(
         f"{profile}: {len(rated)} ratings, {len(liked)} of them above {LIKED:g}",
@@ -161,32 +137,6 @@ def learn(
         ),
         data={"profile": str(mine.path), "ratings": len(rated)},
     )  # fmt: skip
-
-
-def _held_out(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> float | None:
-    """Predict each fifth of the ratings from the others."""
-    import numpy as np
-
-    from music_recsys.evaluation import area
-    from music_recsys.taste import learn_taste, liking
-
-    known = [(one, profile.passages(one, front_end)) for one in profile.ratings()]
-    songs = [heard for _, heard in known if heard is not None]
-    ratings = np.array([one.rating for one, heard in known if heard is not None])
-    liked = ratings > LIKED
-    if min(liked.sum(), (~liked).sum()) < 5:
-        return None
-    # Each part has its share of both.
-    part = np.zeros(len(songs), int)
-    for which in (liked, ~liked):
-        part[which] = np.random.default_rng(0).permutation(int(which.sum())) % 5
-    scores = np.zeros(len(songs))
-    for fifth in range(5):
-        others = np.flatnonzero(part != fifth)
-        taste = learn_taste([songs[i] for i in others], liking(ratings[others]), pooling)
-        for i in np.flatnonzero(part == fifth):
-            scores[i] = taste.song(songs[i])[0]
-    return area(scores, liked)
 
 
 @action
@@ -211,9 +161,10 @@ def score(
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import candidate
+    from music_recsys.serving import learnt
 
     front_end = FrontEnd.open(checkpoint)
-    taste, _ = _learnt(Profile(profile), front_end, pooling)
+    taste, _ = learnt(Profile(profile), front_end, pooling)
 
     def scored() -> Iterator[Curve]:
         for number, sound in enumerate(sounds):
@@ -268,64 +219,20 @@ def recommend(
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import choose
+    from music_recsys.serving import best_passages, candidates_of, learnt
 
     front_end = FrontEnd.open(checkpoint)
     mine = Profile(profile)
-    taste, liked = _learnt(mine, front_end, pooling)
+    taste, liked = learnt(mine, front_end, pooling)
     if draw:
         taste = taste.drawn(np.random.default_rng(draw_seed(seed)))
     rated = {one.sha256 for one in mine.ratings()}
-    candidates, looked_at = _candidates(songs, front_end, taste, rated, count)
+    candidates, looked_at = candidates_of(songs, front_end, taste, rated, count)
     chosen = choose(taste, candidates, liked, count=count, diversity=diversity, explore=explore)
     best = [(one.path, one.best_s) for one in chosen if one.best_s >= 0]
-    return Recommendations(profile, tuple(chosen), len(rated), looked_at, _medley(best[:MEDLEY]))
-
-
-def _candidates(
-    songs: Path, front_end: FrontEnd, taste: Taste, rated: set[str], count: int
-) -> tuple[list[Candidate], int]:
-    """Give the songs to choose from, and how many there are in all."""
-    from groove_core.cache import Cache
-    from groove_core.files import file_sha256, list_files
-    from music_recsys.catalogue import Catalogue, is_catalogue
-    from music_recsys.recommending import CANDIDATES, candidate
-
-    found = []
-    if is_catalogue(songs):
-        catalogue = Catalogue.open(songs, front_end)
-        wanted = len(rated) + max(CANDIDATES, 5 * count)
-        for number in catalogue.best(taste.weights[:-1], wanted).tolist():
-            if catalogue.hashes[number] in rated:
-                continue
-            heard = catalogue.passages(number)
-            whole = catalogue.vectors[number][None] if heard is None else heard
-            found.append(
-                candidate(taste, catalogue.paths[number], whole, seconds=heard is not None)
-            )
-        return found, len(catalogue)
-    files, cache, seen = list_files(songs, Audio.suffixes), Cache(), set(rated)
-    for path in track(files, "listening", total=len(files)):
-        try:
-            sha256 = file_sha256(path)
-            if sha256 not in seen:  # two files of one sound are one song
-                found.append(candidate(taste, str(path.resolve()), front_end.passages(path, cache)))
-                seen.add(sha256)
-        except InputError as error:
-            note(f"left out: {path}: {error.message}")
-    return found, len(files)
-
-
-def _medley(best: Sequence[tuple[str, int]]) -> Audio | None:
-    """Read the best passages of songs whose files are there."""
-    from music_recsys.features import WINDOW_S
-    from music_recsys.inspection import excerpt, medley
-
-    heard = []
-    for path, start_s in best:
-        if Path(path).is_file():
-            sound = Audio.read(path, start_s=start_s, duration_s=WINDOW_S, mono=True)
-            heard.append(excerpt(sound, 0, WINDOW_S))
-    return medley(heard, 0.5)
+    return Recommendations(
+        profile, tuple(chosen), len(rated), looked_at, best_passages(best[:MEDLEY])
+    )
 
 
 @action

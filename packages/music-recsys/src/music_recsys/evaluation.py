@@ -33,6 +33,9 @@ __all__ = ["COUNTS", "area", "measure_change", "measure_tastes", "ndcg"]
 Floats = npt.NDArray[np.float64]
 COUNTS = (5, 20, 100)
 """Ratings."""
+DRAWS = 5
+"""Of songs that are rated, for each listener."""
+MEASURES = ("AUC", "NDCG@10")
 RATED = 0.6
 """Share of what is left that may be rated; the rest is ranked."""
 FEWEST_RATED, FEWEST_RANKED = 8, 3
@@ -182,10 +185,10 @@ def measure_tastes(
 
 
 def _chosen(
-    songs: Sequence[Song], one: Listener, count: int, seed: int
+    songs: Sequence[Song], one: Listener, count: int, seed: tuple[int, ...]
 ) -> tuple[list[int], Floats]:
     """Draw the songs that are rated, half of them liked where there are as many."""
-    rng = np.random.default_rng((seed, count, *one.value.encode()))
+    rng = np.random.default_rng((*seed, count, *one.value.encode()))
     likes = [i for i in one.pool if songs[i].tastes[one.kind] == one.value]
     others = [i for i in one.pool if songs[i].tastes[one.kind] != one.value]
     liked = rng.permutation(likes)[: (count + 1) // 2].tolist()
@@ -208,11 +211,14 @@ def _one_method(
     for one in track(here, "listeners", total=len(here)):
         truth = _ranks(songs, one)
         for count in COUNTS:
-            chosen, liked = _chosen(songs, one, count, seed)
-            taste = learn_taste([heard[i] for i in chosen], liked, pooling)
-            scores = [taste.song(heard[i])[0] for i in one.ranked]
-            found.setdefault((count, "AUC"), []).append(area(scores, truth))
-            found.setdefault((count, "NDCG@10"), []).append(ndcg(scores, truth))
+            drawn = []
+            for draw in range(DRAWS):
+                chosen, liked = _chosen(songs, one, count, (seed, draw))
+                taste = learn_taste([heard[i] for i in chosen], liked, pooling)
+                scores = [taste.song(heard[i])[0] for i in one.ranked]
+                drawn.append((area(scores, truth), ndcg(scores, truth)))
+            for what, value in zip(MEASURES, np.mean(drawn, axis=0).tolist(), strict=True):
+                found.setdefault((count, what), []).append(value)
 
 
 def _at_random(
@@ -243,7 +249,7 @@ def _report(
 ) -> Report:
     draws = bootstrap(len(who))
     draws = draws / draws.sum(axis=1, keepdims=True)
-    keys = [(count, what) for what in ("AUC", "NDCG@10") for count in COUNTS]
+    keys = [(count, what) for what in MEASURES for count in COUNTS]
     rows: list[tuple[Cell, ...]] = [
         (name, *(interval(draws @ np.array(values[key])) for key in keys))
         for name, values in found.items()

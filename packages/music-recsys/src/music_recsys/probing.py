@@ -40,6 +40,8 @@ SOURCE = {
 """Mean outputs of the slides, whatever they call them."""
 CLIPS, TESTS, EPOCHS, BATCH = 600, 100, 40, 32
 NOTES = 10
+CLIMBING = 15
+"""Epochs for a step of the ladder."""
 LEARNING_RATE = 4e-3
 CHANNELS, WIDTH = (8, 16, 16), 32
 GAPS_S = (0.1, 3.0)
@@ -83,6 +85,11 @@ def learn(
 def outputs(net: PassageNet, windows: Tensor) -> Tensor:
     """Give the probabilities of being liked [shape=(n,)]."""
     return torch.cat([torch.sigmoid(net(some)[:, 0]) for some in windows.split(100)])
+
+
+def told_right(net: PassageNet, windows: Tensor, liked: Tensor) -> float:
+    """Give the share of clips that are told right."""
+    return float(((outputs(net, windows) > 0.5) == (liked > 0.5)).float().mean())
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def order_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
          "B, then A", "other negatives"),
         tuple(rows),
         notes=(
-            f"{seeds} seeds, {TESTS} clips each, of pitches not learnt from; ± as over seeds. "
+            f"{_count(seeds)}, {TESTS} clips each, of pitches not learnt from; ± as over seeds. "
             f"The gap is {ladder.GAP_S:g} s in training; "
             f"'any gap': {GAPS_S[0]:g} to {GAPS_S[1]:g} s, anywhere in the window.",
             "Learnt is 'A, then B': with a gap that is much shorter, too, 1 is right. The source "
@@ -158,6 +165,10 @@ def order_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
         ),
         data={"seeds": seeds, "kind": kind},
     )  # fmt: skip
+
+
+def _count(seeds: int) -> str:
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def _over_seeds(values: npt.ArrayLike) -> Estimate:
@@ -180,16 +191,14 @@ def climb(*, seeds: int, kind: Kind = "mfcc") -> Report:
                 for test, count in ((False, CLIPS), (True, TESTS * 2))
             )
             for name, reader in READERS.items():
-                net = learn(windows, liked, kind, reader, seed=seed)
-                right[name].append(
-                    float(((outputs(net, unseen) > 0.5) == (truth > 0.5)).float().mean())
-                )
+                net = learn(windows, liked, kind, reader, seed=seed, epochs=CLIMBING)
+                right[name].append(told_right(net, unseen, truth))
         rows.append((f"{number} {step.name}: {step.liked}", *map(_over_seeds, right.values())))
     return Report(
         "The ladder: share of clips not learnt from that are told right",
         ("liked", *READERS),
         tuple(rows),
-        notes=(f"{seeds} seeds; {CLIPS} clips to learn from, {2 * TESTS} to test.",),
+        notes=(f"{_count(seeds)}; {CLIPS} clips to learn from, {2 * TESTS} to test.",),
         data={"seeds": seeds, "kind": kind},
     )
 
@@ -222,7 +231,7 @@ def filter_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
         random.eval()
         rng = np.random.default_rng((seed, 4))
         unseen, truth = ladder.make(partial(step.clip, True), TESTS, columns, seed=(seed, 5))
-        right.append(float(((outputs(net, unseen) > 0.5) == (truth > 0.5)).float().mean()))
+        right.append(told_right(net, unseen, truth))
         for _ in range(NOTES):
             sound = Audio(step.clip(True, True, rng), SAMPLE_RATE)
             for layer in range(1, LAYERS + 1):
@@ -242,7 +251,7 @@ def filter_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
         ("", "learnt", "untrained", "difference"),
         tuple(rows),
         notes=(
-            f"Mean absolute correlation over filters; {seeds} seeds, {NOTES} phrases each, of "
+            f"Mean absolute correlation over filters; {_count(seeds)}, {NOTES} phrases each, of "
             "pitches not learnt from.",
             f"Told right: {np.mean(right):.3f} of unseen clips.",
         ),

@@ -161,7 +161,7 @@ def test_nobody_to_measure(tmp_path, sound, write):
 def test_ratings_are_balanced_where_they_can_be(known, monkeypatch):
     monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
     [one, *_] = evaluation.listeners(known.songs, 0.2)
-    chosen, liked = evaluation._chosen(known.songs, one, 5, 1)
+    chosen, liked = evaluation._chosen(known.songs, one, 5, (1, 0))
     assert len(set(chosen)) == 5
     assert liked.sum() == 3
     assert not set(chosen) & set(one.ranked)
