@@ -197,7 +197,7 @@ def recommend(
     *,
     profile: Who = "me",
     count: Annotated[int, Opt("songs to recommend", min=1, max=1000)] = 10,
-    diversity: Annotated[float, Opt("0: the best; 1: as unlike as can be", min=0, max=1)] = 0.2,
+    diversity: Annotated[float, Opt("0: the best; 1: as unlike as can be", min=0, max=1)] = 0.1,
     explore: Annotated[float, Opt("how much doubt counts for a song", min=0, max=10)] = 0.0,
     draw: Annotated[bool, Opt("go by a taste drawn from what it may be (Thompson)")] = False,
     pooling: HowPooled = "mean",
@@ -240,7 +240,7 @@ def index(
     songs: Annotated[Path, Opt("folder of songs; subfolders are searched, too")],
     *,
     into: Annotated[Path, Opt("folder for the catalogue")] = Path("groove-catalogue"),
-    again: Annotated[bool, Opt("forget what was heard before")] = False,
+    again: Annotated[bool, Opt("begin anew, with this front end")] = False,
     jobs: Annotated[int, Opt("songs heard at once", min=1, max=64)] = 2,
     checkpoint: Checkpoint = None,
 ) -> Report:

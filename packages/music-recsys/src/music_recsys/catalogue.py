@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from music_recsys.listening import FrontEnd, Passages
 __all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]
 
 JOURNAL, SONGS, VECTORS, INDEX = "journal.jsonl", "songs.json", "vectors.npy", "index.usearch"
+PASSAGES = "passages"
 EXACT = 50_000
 """Songs below which every one is looked at."""
 AROUND = 512
@@ -110,7 +112,7 @@ class Catalogue:
 
     def passages(self, number: int) -> Passages | None:
         """Give the passages of a song; None where only its vector is known."""
-        path = passages_path(self.folder, self.hashes[number])
+        path = passages_path(self.folder, self.front_end, self.hashes[number])
         return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
@@ -130,9 +132,9 @@ def exact(vectors: npt.NDArray[np.float16], direction: Floats, count: int) -> np
     return top[np.argsort(-scores[top], kind="stable")]
 
 
-def passages_path(folder: Path, sha256: str) -> Path:
-    """Say where the passages of a song are kept."""
-    return folder / "passages" / sha256[:2] / f"{sha256}.npy"
+def passages_path(folder: Path, front_end: str, sha256: str) -> Path:
+    """Say where the passages of a song are kept, as a front end heard them."""
+    return folder / PASSAGES / front_end[:16] / sha256[:2] / f"{sha256}.npy"
 
 
 @functools.lru_cache(maxsize=1)
@@ -144,7 +146,7 @@ def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
     """Hear one song, in whatever process: its passages to a file, its vector to the journal."""
     front_end = _front_end(checkpoint)
     sha256 = file_sha256(path)
-    target = passages_path(into, sha256)
+    target = passages_path(into, front_end.identity, sha256)
     if not target.is_file():
         heard = front_end.passages(path)
         with atomic_path(target) as temporary:
@@ -179,11 +181,10 @@ def build(
         raise UsageError(
             f"Another front end heard the songs of {into}.", hint="--again, or another --into"
         )
-    if again:
-        _forget(into)
 
     def current(outcome: Outcome) -> bool:
-        return passages_path(into, (outcome.result or {})["sha256"]).is_file()
+        sha256 = (outcome.result or {})["sha256"]
+        return passages_path(into, front_end.identity, sha256).is_file()
 
     paths, hashes, vectors, left_out = [], [], [], 0
     outcomes = map_files(
@@ -201,19 +202,15 @@ def build(
     if not paths:
         raise InputError(f"No song of {songs} can be read.", hint="See what was left out, above.")
     write(into, front_end.identity, paths, hashes, np.stack(vectors))
+    for heard in (into / PASSAGES).iterdir():  # by other front ends: nobody can use them now
+        if heard.name != front_end.identity[:16]:
+            shutil.rmtree(heard, ignore_errors=True)
     return Report(
         f"{len(paths)} songs in {into}",
         ("", "songs"),
         (("heard", len(paths)), ("left out", left_out)),
         data={"folder": str(into), "front_end": front_end.identity},
     )
-
-
-def _forget(into: Path) -> None:
-    import shutil
-
-    (into / SONGS).unlink(missing_ok=True)
-    shutil.rmtree(into / "passages", ignore_errors=True)
 
 
 def write(
