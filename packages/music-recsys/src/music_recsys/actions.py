@@ -201,7 +201,7 @@ def recommend(
     explore: Annotated[float, Opt("how much doubt counts for a song", min=0, max=10)] = 0.0,
     draw: Annotated[bool, Opt("go by a taste drawn from what it may be (Thompson)")] = False,
     pooling: HowPooled = "mean",
-    seed: Seed = 1,
+    seed: Seed = None,
     checkpoint: Checkpoint = None,
 ) -> Recommendations:
     """Rank songs for a listener, and say why each is there.
@@ -224,11 +224,15 @@ def recommend(
     front_end = FrontEnd.open(checkpoint)
     mine = Profile(profile)
     taste, liked = learnt(mine, front_end, pooling)
-    if draw:
-        taste = taste.drawn(np.random.default_rng(draw_seed(seed)))
+    drawn = taste.drawn(np.random.default_rng(draw_seed(seed))) if draw else None
     rated = {one.sha256 for one in mine.ratings()}
-    candidates, looked_at = candidates_of(songs, front_end, taste, rated, count)
-    chosen = choose(taste, candidates, liked, count=count, diversity=diversity, explore=explore)
+    candidates, looked_at = candidates_of(
+        songs, front_end, taste, rated, count=count,
+        thorough=draw or explore > 0 or pooling != "mean",
+    )  # fmt: skip
+    chosen = choose(
+        taste, candidates, liked, count=count, diversity=diversity, explore=explore, drawn=drawn
+    )
     best = [(one.path, one.best_s) for one in chosen if one.best_s >= 0]
     return Recommendations(
         profile, tuple(chosen), len(rated), looked_at, best_passages(best[:MEDLEY])
@@ -351,6 +355,8 @@ def evaluate(
         note("the front end may have heard these songs: its share was all of its data")
         share = 0.0
     nets = {str(end.card["name"]): end.net for end in ends}
+    if len(nets) < len(ends):
+        raise UsageError("Two front ends have one name.", hint="Train one with another --name.")
     sets = [open_songs(folder) for folder in data]
     seed = draw_seed(seed)
     if task == "change":

@@ -9,7 +9,9 @@ Using a Euclidean Transformation for Inner-Product Spaces" (RecSys 2014).
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,8 +32,7 @@ from music_recsys.listening import FrontEnd, Passages
 
 __all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]
 
-JOURNAL, SONGS, VECTORS, INDEX = "journal.jsonl", "songs.json", "vectors.npy", "index.usearch"
-PASSAGES = "passages"
+JOURNAL, SONGS, PASSAGES = "journal.jsonl", "songs.json", "passages"
 EXACT = 50_000
 """Songs below which every one is looked at."""
 AROUND = 512
@@ -54,6 +55,8 @@ class Catalogue:
     hashes : sequence of str
         Of the files' content.
     vectors : float16 array [shape=(songs, d)]
+    index : Path, optional
+        Of neighbours, where there are many songs.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Catalogue:
     paths: Sequence[str]
     hashes: Sequence[str]
     vectors: npt.NDArray[np.float16]
+    index: Path | None = None
 
     @classmethod
     def open(cls, folder: Path, front_end: FrontEnd) -> Catalogue:
@@ -83,13 +87,20 @@ class Catalogue:
                 f"Another front end heard the songs of {folder}.",
                 hint=f"groove run music-recsys index SONGS --into {folder} --again",
             )
-        vectors = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
-        if len(vectors) != len(about["paths"]) or len(vectors) != len(about["hashes"]):
+        try:
+            vectors = np.load(folder / about["vectors"], mmap_mode="r", allow_pickle=False)
+            if not len(vectors) == len(about["paths"]) == len(about["hashes"]):
+                raise ValueError(f"{len(vectors)} vectors for {len(about['paths'])} songs")
+        except (OSError, ValueError, EOFError) as error:
             raise InputError(
-                f"{folder} is damaged: {len(vectors)} vectors for {len(about['paths'])} songs.",
+                f"{folder} is damaged: {error}.",
                 hint="Index the songs again; those that were heard are not heard anew.",
-            )
-        return cls(folder, about["front_end"], about["paths"], about["hashes"], vectors)
+            ) from error
+        index = folder / about["index"]
+        return cls(
+            folder, about["front_end"], about["paths"], about["hashes"], vectors,
+            index if index.is_file() else None,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -104,21 +115,25 @@ class Catalogue:
         """
         wanted = np.asarray(direction, np.float32)
         count = min(count, len(self))
-        if (self.folder / INDEX).is_file():
-            found = find_neighbours(self.folder / INDEX, wanted, count)
+        if self.index is not None:
+            found = find_neighbours(self.index, wanted, count)
             if found is not None:
                 return found
         return exact(self.vectors, wanted, count)
 
     def passages(self, number: int) -> Passages | None:
         """Give the passages of a song; None where only its vector is known."""
-        path = passages_path(self.folder, self.front_end, self.hashes[number])
-        return np.load(path, allow_pickle=False) if path.is_file() else None
+        return _stored(passages_path(self.folder, self.front_end, self.hashes[number]))
 
 
 def is_catalogue(folder: Path) -> bool:
     """Tell whether a folder is a catalogue, finished or not."""
-    return (folder / SONGS).is_file() or (folder / JOURNAL).is_file()
+    about = read_settings(folder / JOURNAL) or {}
+    if about.get("what") != WHAT and (folder / SONGS).is_file():  # made of vectors, not of songs
+        with contextlib.suppress(InputError):
+            listed = read_json(folder / SONGS)
+            about = listed if isinstance(listed, dict) else {}
+    return bool(about.get("what") == WHAT)
 
 
 def exact(vectors: npt.NDArray[np.float16], direction: Floats, count: int) -> npt.NDArray[np.int64]:
@@ -137,6 +152,15 @@ def passages_path(folder: Path, front_end: str, sha256: str) -> Path:
     return folder / PASSAGES / front_end[:16] / sha256[:2] / f"{sha256}.npy"
 
 
+def _stored(path: Path) -> Passages | None:
+    """Read passages; None where there are none, or the file is damaged."""
+    try:
+        found: Passages = np.load(path, allow_pickle=False)
+        return found
+    except (OSError, ValueError, EOFError):
+        return None
+
+
 @functools.lru_cache(maxsize=1)
 def _front_end(checkpoint: str | None) -> FrontEnd:
     return FrontEnd.open(checkpoint)
@@ -147,11 +171,11 @@ def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
     front_end = _front_end(checkpoint)
     sha256 = file_sha256(path)
     target = passages_path(into, front_end.identity, sha256)
-    if not target.is_file():
+    heard = _stored(target)
+    if heard is None:
         heard = front_end.passages(path)
         with atomic_path(target) as temporary:
             np.save(temporary, heard, allow_pickle=False)
-    heard = np.load(target, allow_pickle=False)
     mean = heard.astype(np.float32).mean(axis=0).astype("<f2")
     return {
         "sha256": sha256,
@@ -184,7 +208,7 @@ def build(
 
     def current(outcome: Outcome) -> bool:
         sha256 = (outcome.result or {})["sha256"]
-        return passages_path(into, front_end.identity, sha256).is_file()
+        return _stored(passages_path(into, front_end.identity, sha256)) is not None
 
     paths, hashes, vectors, left_out = [], [], [], 0
     outcomes = map_files(
@@ -220,15 +244,24 @@ def write(
     hashes: Sequence[str],
     vectors: npt.NDArray[np.float16],
 ) -> None:
-    """Write a catalogue of vectors; with an index, where there are many."""
-    (into / SONGS).unlink(missing_ok=True)  # until all of it is there
-    (into / INDEX).unlink(missing_ok=True)
-    with atomic_path(into / VECTORS) as temporary:
+    """Write a catalogue of vectors; with an index, where there are many.
+
+    The list names the files that belong to it and is replaced last: whoever reads meanwhile has
+    the old one or the new one, whole.
+    """
+    content = hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()[:16]
+    files = {"vectors": f"vectors-{content}.npy", "index": f"index-{content}.usearch"}
+    with atomic_path(into / files["vectors"]) as temporary:
         np.save(temporary, vectors, allow_pickle=False)
     if len(vectors) >= EXACT:
-        make_index(into / INDEX, vectors)
-    about = {"front_end": front_end, "paths": list(paths), "hashes": list(hashes)}
+        make_index(into / files["index"], vectors)
+    about = {
+        "what": WHAT, "front_end": front_end, **files, "paths": [*paths], "hashes": [*hashes],
+    }  # fmt: skip
     write_text(into / SONGS, dump_json(about, indent=None))
+    for old in (*into.glob("vectors-*.npy"), *into.glob("index-*.usearch")):
+        if old.name not in files.values():
+            old.unlink(missing_ok=True)
 
 
 def _usearch() -> Any:

@@ -150,7 +150,7 @@ class PassageNet(nn.Module):
 
     @torch.no_grad()
     def seen(self, columns: Tensor) -> Tensor:
-        """Give all that the outputs see of a song's windows; it is convolved once.
+        """Give all that the outputs see of a song's windows, which share one convolution.
 
         Parameters
         ----------
@@ -161,12 +161,14 @@ class PassageNet(nn.Module):
         Tensor [shape=(windows, ...)]
         """
         columns = columns.to(self.mean)
-        windows = windows_of(columns)
-        cut = self.convolve(columns[None])[0].unfold(-1, self.steps, STEP // STRIDES[-1])
-        # Maxima leave out what does not fill them: one more window may have all its steps.
-        steps = cut.movedim(1, 0)[: len(windows)]
-        parts = zip(steps.split(AT_ONCE), windows.split(AT_ONCE), strict=True)
-        return torch.cat([self._seen(self.read(steps), windows) for steps, windows in parts])
+        windows, found = windows_of(columns), []
+        for start in range(0, len(windows), AT_ONCE):  # bounds the memory of a song of hours
+            some = windows[start : start + AT_ONCE]
+            stretch = columns[:, start * STEP : (start + len(some) - 1) * STEP + WINDOW]
+            shared = self.convolve(stretch[None])[0]
+            cut = shared.unfold(-1, self.steps, STEP // STRIDES[-1]).movedim(1, 0)
+            found.append(self._seen(self.read(cut), some))
+        return torch.cat(found)
 
     @torch.no_grad()
     def listen(self, columns: Tensor) -> Tensor:

@@ -127,10 +127,17 @@ class Profile:
         InputError
             If the song was not rated.
         """
+        known = file_sha256(path) if path.is_file() else ""
         with self._open() as file:
-            gone = file.execute(
-                "DELETE FROM ratings WHERE sha256 = ?", (file_sha256(check_file(path)),)
-            ).rowcount
+            # A file that is gone or has changed is known by its name.
+            gone = [
+                row[0]
+                for row in file.execute(
+                    "DELETE FROM ratings WHERE sha256 = ? OR path = ? RETURNING sha256",
+                    (known, printable(path.resolve())),
+                ).fetchall()
+            ]
+            file.executemany("DELETE FROM passages WHERE sha256 = ?", [(one,) for one in gone])
         if not gone:
             raise InputError(
                 f"{path} is not rated.", hint="Rate it first: groove run music-recsys rate SONG 5"

@@ -45,7 +45,7 @@ class Candidate:
         Of the song, before the logistic function.
     curve, spread : float array [shape=(passages,)]
         Of each second, and its standard deviation.
-    passages : float array [shape=(passages, d)]
+    passages : float16 or float64 array [shape=(passages, d)]
     seconds : bool
         Whether they are seconds of the song; else the one is the mean of all.
     """
@@ -55,7 +55,7 @@ class Candidate:
     deviation: float
     curve: Floats
     spread: Floats
-    passages: Floats
+    passages: Passages | Floats
     seconds: bool = True
 
     @property
@@ -68,10 +68,9 @@ def candidate(
     taste: Taste, path: str, passages: Passages | Floats, *, seconds: bool = True
 ) -> Candidate:
     """Score a song and each of its seconds."""
-    heard = np.asarray(passages, np.float64)
-    curve, spread = taste.curve(heard)
-    score, deviation = taste.song(heard)
-    return Candidate(path, score, deviation, curve, spread, heard, seconds)
+    curve, spread = taste.curve(passages)
+    score, deviation = taste.song(passages)
+    return Candidate(path, score, deviation, curve, spread, passages, seconds)
 
 
 def diverse(
@@ -100,9 +99,8 @@ def diverse(
     free = np.ones(len(value), bool)
     for _ in range(min(count, len(value))):
         # What is chosen first is simply the best.
-        penalty = diversity * alike if chosen else 0.0
-        marginal = np.where(free, (1 - diversity) * relevance - penalty, -np.inf)
-        one = int(marginal.argmax())
+        marginal = (1 - diversity) * relevance - diversity * alike if chosen else relevance
+        one = int(np.where(free, marginal, -np.inf).argmax())
         chosen.append(one)
         free[one] = False
         alike = np.maximum(alike, unit @ unit[one])
@@ -135,6 +133,7 @@ def choose(
     count: int,
     diversity: float,
     explore: float,
+    drawn: Taste | None = None,
 ) -> list[Recommendation]:
     """Choose songs, and say why.
 
@@ -142,6 +141,8 @@ def choose(
     ----------
     explore : float
         Standard deviations that are added to scores.
+    drawn : Taste, optional
+        To choose by instead; probabilities and reasons are those of the taste itself.
 
     Raises
     ------
@@ -153,14 +154,19 @@ def choose(
             "There is nothing to recommend: every song is rated, or none can be read.",
             hint="Give a folder with other songs.",
         )
-    worth = [one.score + explore * one.deviation for one in candidates]
-    vectors = np.stack([one.passages.mean(axis=0) for one in candidates])
+    by = [one.score if drawn is None else drawn.song(one.passages)[0] for one in candidates]
+    worth = [score + explore * one.deviation for score, one in zip(by, candidates, strict=True)]
+    vectors = np.stack([one.passages.mean(axis=0, dtype=np.float64) for one in candidates])
     chosen = diverse(worth, vectors, count, diversity)
     return [_reason(taste, candidates[number], liked) for number in chosen]
 
 
 def _reason(taste: Taste, one: Candidate, liked: Sequence[Liked]) -> Recommendation:
-    like, like_s, similarity = nearest(one.passages[one.best], liked) or ("", 0, 0.0)
+    like, like_s, similarity = nearest(one.passages[one.best].astype(np.float64), liked) or (
+        "",
+        0,
+        0.0,
+    )
     known = one.seconds
     return Recommendation(
         one.path,

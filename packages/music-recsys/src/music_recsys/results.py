@@ -186,9 +186,9 @@ class Recommendations(Value):
         Name of the profile.
     songs : sequence of Recommendation
     ratings : int
-        That the taste was learnt from.
+        That the listener gave.
     looked_at : int
-        Songs that were chosen from.
+        Songs that there were.
     """
 
     kind: ClassVar[str] = "recommendations"

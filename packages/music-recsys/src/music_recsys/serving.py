@@ -10,9 +10,9 @@ import numpy as np
 from groove_core.cache import Cache
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.files import file_sha256, list_files
+from groove_core.files import check_file, file_sha256, list_files, printable
 from groove_core.values.audio import Audio
-from music_recsys.catalogue import Catalogue, is_catalogue
+from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area
 from music_recsys.features import WINDOW_S
 from music_recsys.inspection import excerpt, medley
@@ -51,9 +51,10 @@ def learnt(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> tuple[Tas
 
 
 def held_out(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> float | None:
-    """Predict each fifth of the ratings from the others, and give the area under the ROC curve.
+    """Predict each fifth of the ratings from the others; give the mean area under the ROC curve.
 
-    None where there are too few that are liked, or too few that are not.
+    Scores of different fifths come from different tastes and are never compared. None where too
+    few are liked, or too few are not.
     """
     known = [(one, profile.passages(one, front_end)) for one in profile.ratings()]
     songs = [heard for _, heard in known if heard is not None]
@@ -65,17 +66,22 @@ def held_out(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> float |
     part = np.zeros(len(songs), int)
     for which in (liked, ~liked):
         part[which] = np.random.default_rng(0).permutation(int(which.sum())) % PARTS
-    scores = np.zeros(len(songs))
+    areas = []
     for number in range(PARTS):
-        others = np.flatnonzero(part != number)
+        others, mine = np.flatnonzero(part != number), np.flatnonzero(part == number)
         taste = learn_taste([songs[i] for i in others], liking(ratings[others]), pooling)
-        for i in np.flatnonzero(part == number):
-            scores[i] = taste.song(songs[i])[0]
-    return area(scores, liked)
+        areas.append(area([taste.song(songs[i])[0] for i in mine], liked[mine]))
+    return float(np.mean(areas))
 
 
 def candidates_of(
-    songs: Path, front_end: FrontEnd, taste: Taste, rated: set[str], count: int
+    songs: Path,
+    front_end: FrontEnd,
+    taste: Taste,
+    rated: set[str],
+    *,
+    count: int,
+    thorough: bool,
 ) -> tuple[list[Candidate], int]:
     """Give the songs to choose from, and how many there are in all.
 
@@ -88,36 +94,46 @@ def candidates_of(
         Hashes of songs that are left out.
     count : int
         Songs that will be chosen.
+    thorough : bool
+        Whether the best cannot be told by their means; then all songs of a catalogue are looked
+        at, if they are not too many.
     """
-    found = []
+    found, known = [], set(rated)  # two files of one sound are one song
     if is_catalogue(songs):
         catalogue = Catalogue.open(songs, front_end)
         wanted = len(rated) + max(CANDIDATES, 5 * count)
+        if thorough and len(catalogue) < EXACT:
+            wanted = len(catalogue)
+        elif thorough:
+            note(f"of {len(catalogue)} songs, the {wanted} best by their means are looked at")
         for number in catalogue.best(taste.weights[:-1], wanted).tolist():
-            if catalogue.hashes[number] in rated:
+            if catalogue.hashes[number] in known:
                 continue
+            known.add(catalogue.hashes[number])
             heard = catalogue.passages(number)
             seen = catalogue.vectors[number][None] if heard is None else heard
             found.append(candidate(taste, catalogue.paths[number], seen, seconds=heard is not None))
         return found, len(catalogue)
-    files, cache, known = list_files(songs, Audio.suffixes), Cache(), set(rated)
+    files, cache = list_files(songs, Audio.suffixes), Cache()
     for path in track(files, "listening", total=len(files)):
         try:
-            sha256 = file_sha256(path)
-            if sha256 not in known:  # two files of one sound are one song
+            sha256 = file_sha256(check_file(path))
+            if sha256 not in known:
                 known.add(sha256)
                 heard = front_end.passages(path, cache)
-                found.append(candidate(taste, str(path.resolve()), heard))
+                found.append(candidate(taste, printable(path.resolve()), heard))
         except InputError as error:
             note(f"left out: {path}: {error.message}")
     return found, len(files)
 
 
 def best_passages(best: Sequence[tuple[str, int]]) -> Audio | None:
-    """Play the passages of songs (path, second) whose files are there, one after the other."""
+    """Play passages of songs (path, second) one after the other, of those that can be read."""
     heard = []
     for path, start_s in best:
-        if Path(path).is_file():
+        try:
             sound = Audio.read(path, start_s=start_s, duration_s=WINDOW_S, mono=True)
             heard.append(excerpt(sound, 0, WINDOW_S))
+        except InputError as error:
+            note(f"not played: {error.message}")
     return medley(heard, PAUSE_S)

@@ -35,12 +35,23 @@ class Song:
     path: Path
     piece: str
     tastes: dict[str, str]
+    family: str
+    """Pieces that share an accompaniment, which must not be rated here and ranked there."""
 
     @property
     def part(self) -> float:
         """Where its piece falls between 0 and 1, whatever else is in the folder."""
-        digest = hashlib.sha256(self.piece.encode("utf-8", "backslashreplace")).digest()
-        return int.from_bytes(digest[:8], "big") % PARTS / PARTS
+        return _part(self.piece)
+
+    @property
+    def family_part(self) -> float:
+        """Where its family falls between 0 and 1."""
+        return _part("family " + self.family)
+
+
+def _part(name: str) -> float:
+    digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).digest()
+    return int.from_bytes(digest[:8], "big") % PARTS / PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ def is_learnt_from(song: Song, share: float) -> bool:
 def open_songs(folder: Path) -> SongSet:
     """Open a folder of songs, with a ``manifest.csv`` or with a folder for each taste.
 
-    A manifest has a column ``path``; ``piece`` where several files play one piece; and any of
+    A manifest has a column ``path``; ``piece`` where several files play one piece; ``groove``
+    where several pieces have one accompaniment; and any of
     ``genre``, ``library``, ``drummer``, ``style``, ``instrument``, ``composer``, ``artist``.
     Without one, the name of the folder that holds a song is its taste.
 
@@ -75,27 +87,22 @@ def open_songs(folder: Path) -> SongSet:
     table = folder / MANIFEST
     if not table.is_file():
         files = list_files(folder, Audio.suffixes)
-        songs = [
-            Song(
-                path,
-                path.relative_to(folder).as_posix() if path != folder else path.name,
-                {"folder": path.parent.name} if path.parent != folder and path != folder else {},
-            )
-            for path in files
-        ]
+        songs = []
+        for path in files:
+            name = path.relative_to(folder).as_posix() if path != folder else path.name
+            tastes = {"folder": path.parent.name} if path.parent != folder != path else {}
+            songs.append(Song(path, name, tastes, name))
         return SongSet(folder.name, tuple(songs))
     with check_file(table).open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not all(row.get("path") for row in rows):
         raise InputError(f"{table} has no paths.", hint="Its first line must name a column path.")
-    found = [
-        Song(
-            folder / row["path"],
-            row.get("piece") or row["path"],
-            {name: row[name] for name in TASTES if row.get(name)},
-        )
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        piece = row.get("piece") or row["path"]
+        family = f"{row.get('library')}:{row['groove']}" if row.get("groove") else piece
+        tastes = {name: row[name] for name in TASTES if row.get(name)}
+        found.append(Song(folder / row["path"], piece, tastes, family))
     return SongSet(folder.name, tuple(found))
 
 

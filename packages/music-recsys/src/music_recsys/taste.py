@@ -93,7 +93,7 @@ class Taste:
     precision : float
         Of the prior, as the evidence chose it.
     evidence : float
-        Logarithm of the probability of the ratings.
+        Logarithm of the probability of the ratings (of cross-entropies, where they are graded).
     """
 
     weights: Floats
@@ -176,7 +176,10 @@ class _Bags:
     pooling: Pooling
 
     def laplace(self, precision: float, weights: Floats) -> Taste:
-        """Find the most probable weights (Gauss-Newton with halved steps), and their posterior."""
+        """Find the most probable weights (Gauss-Newton with halved steps), and their posterior.
+
+        The curvature of the pooling itself is left out: exact for means.
+        """
         prior = np.full(len(weights), precision)
         prior[-1] = BIAS_PRECISION
         loss, gradient, curvature = self._around(weights, prior)

@@ -112,7 +112,10 @@ class ContrastTask:
             torch.cat([song.float() for song in songs[:: len(songs) // 500 + 1]], 1)
         )
         self.modules: dict[str, nn.Module] = {"front end": _Features(self.net), "head": projection}
-        learnt = [*self.net.parameters(), *projection.parameters()]
+        self.net.head.requires_grad_(False)  # found after the training
+        learnt = [
+            p for part in (self.net, projection) for p in part.parameters() if p.requires_grad
+        ]
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "both": torch.optim.AdamW(
                 learnt, settings.learning_rate, weight_decay=settings.weight_decay
@@ -142,19 +145,21 @@ class ContrastTask:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, 50 * done) * cosine(done)
         pieces = shard(batch).tolist()
-        views = [self._view(pieces, shard) for _ in range(2)]
+        views = [self._view(pieces, len(batch), shard) for _ in range(2)]
         with torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"):
             features = self.modules["front end"](torch.cat(views))
             first, second = self.modules["head"](features).chunk(2)
+        if fabric.world_size > 1:  # what is told apart is the whole batch
+            first, second = (_gathered(fabric, one) for one in (first, second))
         loss, right = contrast(first, second, settings.temperature)
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
         return {"contrast": loss, "right": right}
 
-    def _view(self, pieces: list[int], shard: Shard) -> Tensor:
-        """Cut a window out of each piece, and vary it."""
-        draws = zip(pieces, *shard.rand(len(pieces), 2).T.tolist(), strict=True)
+    def _view(self, pieces: list[int], batch: int, shard: Shard) -> Tensor:
+        """Cut a window out of each piece of this process's part of a batch, and vary it."""
+        draws = zip(pieces, *shard.rand(batch, 2).T.tolist(), strict=True)
         cut = []
         for number, which, at in draws:
             piece = self.pieces[number]
@@ -162,8 +167,16 @@ class ContrastTask:
             start = int(at * (song.shape[1] - WINDOW + 1))
             cut.append(song[:, start : start + WINDOW].float())
         windows = torch.stack(cut).to(shard.fabric.device)
-        draw = shard.randn(*windows.shape[:2])
-        return varied(windows, self.spread, draw, shard.randn(*windows.shape))
+        rows = windows.shape[1]
+        draw, noise = shard.randn(batch, rows), shard.randn(batch, rows, WINDOW)
+        return varied(windows, self.spread.to(windows.device), draw, noise)
+
+
+def _gathered(fabric: Fabric, part: Tensor) -> Tensor:
+    """Put the parts of all processes together."""
+    whole = fabric.all_gather(part, sync_grads=True)
+    assert isinstance(whole, Tensor)
+    return whole.flatten(0, 1)
 
 
 class _Features(nn.Module):

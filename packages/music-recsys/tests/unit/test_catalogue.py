@@ -111,6 +111,24 @@ def test_another_front_end_begins_anew_when_asked(folder, tmp_path, front_end):
     assert len(list((tmp_path / "c/passages").iterdir())) == 1
 
 
+def test_damaged_passages_are_heard_again(folder, tmp_path, front_end):
+    build(folder, tmp_path / "c", checkpoint=None, jobs=1)
+    one = next((tmp_path / "c/passages").rglob("*.npy"))
+    whole = one.read_bytes()
+    one.write_bytes(whole[:40])
+    build(folder, tmp_path / "c", checkpoint=None, jobs=1)
+    assert one.read_bytes() == whole
+    vectors = next((tmp_path / "c").glob("vectors-*.npy"))
+    vectors.write_bytes(vectors.read_bytes()[:50])
+    with pytest.raises(InputError, match="is damaged"):
+        Catalogue.open(tmp_path / "c", front_end)
+
+
+def test_a_folder_with_another_list_is_no_catalogue(tmp_path):
+    (tmp_path / "songs.json").write_text("[1]")
+    assert not catalogue.is_catalogue(tmp_path)
+
+
 def test_in_use_by_another_process(folder, tmp_path):
     from groove_core.journal import open_journal
 

@@ -96,3 +96,20 @@ def test_following_an_envelope():
     found = following(net, Audio(swelling, SAMPLE_RATE), 3)
     assert found.shape == (32,)
     assert 0.3 < found.max() <= 1
+
+
+def test_the_experiments_report(monkeypatch):
+    for name, value in {"CLIPS": 64, "TESTS": 8, "CLIMBING": 2, "NOTES": 1}.items():
+        monkeypatch.setattr(probing, name, value)
+    monkeypatch.setattr(probing._Spacing, "settings", property(lambda self: {"epochs": 2}))
+    order = probing.order_experiment(seeds=1)
+    assert [row[0] for row in order.rows] == [
+        *probing.READERS, "CNN+LSTM, any gap", "CNN, pooled, any gap", *probing.SOURCE,
+    ]  # fmt: skip
+    assert all(0 <= x <= 1 for row in order.rows for x in row[1:] if x is not None)
+    monkeypatch.setattr(ladder, "LADDER", ladder.LADDER[:3])
+    climbed = probing.climb(seeds=1)
+    assert len(climbed.rows) == 3
+    filters = probing.filter_experiment(seeds=2)
+    assert len(filters.rows) == 3
+    assert all(0 <= row[1].value <= 1 for row in filters.rows)
