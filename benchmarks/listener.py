@@ -61,7 +61,7 @@ def refitting() -> None:
         print(f"learn: 100 ratings, {pooling}: {seconds(learning):.2f} s")
 
 
-def recommending() -> None:
+def recommending(front_end: FrontEnd) -> None:
     """Find the best of a million made-up tracks, by the index and exactly."""
     rng = np.random.default_rng(0)
     # Tracks come in kinds, as music does.
@@ -71,18 +71,21 @@ def recommending() -> None:
         some = rng.integers(len(kinds), size=100_000)
         vectors[start : start + 100_000] = 0.7 * kinds[some] + 0.5 * rng.normal(size=(100_000, 104))
     directions = rng.normal(size=(QUERIES, 104)).astype(np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "index")
-        built = seconds(functools.partial(catalogue.make_index, path, vectors))
-        print(f"index: {TRACKS:,} tracks in {built:.0f} s, {path.stat().st_size / 2**20:.0f} MiB")
-        found = [catalogue.find_neighbours(path, d, WANTED) for d in directions]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        names = [str(i) for i in range(TRACKS)]
+        built = seconds(
+            functools.partial(catalogue.write, folder, front_end.identity, names, names, vectors)
+        )
+        songs = catalogue.Catalogue.open(folder, front_end)
+        size = songs.index.stat().st_size / 2**20 if songs.index else 0
+        print(f"index: {TRACKS:,} tracks in {built:.0f} s, {size:.0f} MiB")
+        songs.best(directions[0], WANTED)  # opens it
+        found = [songs.best(d, WANTED) for d in directions]
         best = [catalogue.exact(vectors, d, WANTED) for d in directions]
         recall = np.mean([len(set(a.tolist()) & set(b.tolist())) / WANTED
                           for a, b in zip(found, best, strict=True)])  # fmt: skip
-        asked = [
-            seconds(functools.partial(catalogue.find_neighbours, path, d, WANTED))
-            for d in directions
-        ]
+        asked = [seconds(functools.partial(songs.best, d, WANTED)) for d in directions]
         some = directions[:5]
         whole = [seconds(functools.partial(catalogue.exact, vectors, d, WANTED)) for d in some]
         middle, worst = np.median(asked), np.max(asked)
@@ -94,4 +97,4 @@ if __name__ == "__main__":
     end = FrontEnd.open()
     scoring(end)
     refitting()
-    recommending()
+    recommending(end)

@@ -1,9 +1,8 @@
 """Many songs, heard once: a folder with a journal, a vector for each song, and its passages.
 
-Of the journal, a vector is the mean of a song's passages. Which of them score highest is a
-search for the largest inner product: exact below `EXACT` songs, from there on by an index of
-neighbours (usearch, an extra), after Bachrach et al., "Speeding Up the Xbox Recommender System
-Using a Euclidean Transformation for Inner-Product Spaces" (RecSys 2014).
+A vector is the mean of a song's passages. Which of them score highest is a search for the
+largest inner product: exact below `EXACT` songs, from there on by an index that looks at the
+nearest of some hundred clusters (faiss, an extra; Douze et al., "The Faiss Library", 2024).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import base64
 import contextlib
 import functools
 import hashlib
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,8 +35,10 @@ __all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "ma
 JOURNAL, SONGS, PASSAGES = "journal.jsonl", "songs.json", "passages"
 EXACT = 50_000
 """Songs below which every one is looked at."""
-AROUND = 512
-"""Candidates that the index keeps while it searches; more finds more, slower."""
+CHECKED = 4
+"""Times as many as are wanted are asked of the index, and scored exactly."""
+PROBED, TAUGHT, ROUNDS = 0.2, 60, 8
+"""Share of the clusters that a search looks at, vectors that teach each, rounds of k-means."""
 WHAT = "catalogue of songs"
 
 Floats = npt.NDArray[np.float32]
@@ -116,9 +118,9 @@ class Catalogue:
         wanted = np.asarray(direction, np.float32)
         count = min(count, len(self))
         if self.index is not None:
-            found = find_neighbours(self.index, wanted, count)
+            found = find_neighbours(self.index, wanted, CHECKED * count)
             if found is not None:
-                return found
+                return found[exact(self.vectors[found], wanted, min(count, len(found)))]
         return exact(self.vectors, wanted, count)
 
     def passages(self, number: int) -> Passages | None:
@@ -250,7 +252,7 @@ def write(
     the old one or the new one, whole.
     """
     content = hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()[:16]
-    files = {"vectors": f"vectors-{content}.npy", "index": f"index-{content}.usearch"}
+    files = {"vectors": f"vectors-{content}.npy", "index": f"index-{content}.faiss"}
     with atomic_path(into / files["vectors"]) as temporary:
         np.save(temporary, vectors, allow_pickle=False)
     if len(vectors) >= EXACT:
@@ -259,53 +261,48 @@ def write(
         "what": WHAT, "front_end": front_end, **files, "paths": [*paths], "hashes": [*hashes],
     }  # fmt: skip
     write_text(into / SONGS, dump_json(about, indent=None))
-    for old in (*into.glob("vectors-*.npy"), *into.glob("index-*.usearch")):
+    for old in (*into.glob("vectors-*.npy"), *into.glob("index-*.faiss")):
         if old.name not in files.values():
             old.unlink(missing_ok=True)
 
 
-def _usearch() -> Any:
+def _faiss() -> Any:
     try:
-        from usearch.index import Index
+        import faiss
     except ModuleNotFoundError:
         note('exact search; pip install "music-recsys[index]" makes many songs faster')
         return None
-    return Index
-
-
-def _lifted(vectors: npt.NDArray[Any]) -> Floats:
-    """Add a coordinate that makes all vectors equally long: then the nearest scores highest."""
-    wide = vectors.astype(np.float32)
-    squared = np.einsum("nd,nd->n", wide, wide)
-    rest = np.sqrt(np.maximum(squared.max() - squared, 0))
-    lifted: Floats = np.concatenate([wide, rest[:, None]], axis=1)
-    return lifted
+    return faiss
 
 
 def make_index(path: Path, vectors: npt.NDArray[np.float16]) -> None:
-    """Build the index of neighbours, if usearch is installed."""
-    kind = _usearch()
-    if kind is None:
+    """Build the index, if faiss is installed: clusters of vectors of 8 bits a number."""
+    faiss = _faiss()
+    if faiss is None:
         return
-    index = kind(
-        ndim=vectors.shape[1] + 1, metric="cos", dtype="f16", connectivity=32, expansion_add=128
-    )
-    index.add(np.arange(len(vectors)), _lifted(vectors))
+    clusters = 2 ** round(math.log2(len(vectors)) / 2)
+    index = faiss.index_factory(vectors.shape[1], f"IVF{clusters},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = ROUNDS
+    index.nprobe = max(1, int(PROBED * clusters))
+    some = np.random.default_rng(0).permutation(len(vectors))[: TAUGHT * clusters]
+    index.train(vectors[np.sort(some)].astype(np.float32))
+    for start in range(0, len(vectors), EXACT):
+        index.add(vectors[start : start + EXACT].astype(np.float32))
     with atomic_path(path) as temporary:
-        index.save(str(temporary))
+        faiss.write_index(index, str(temporary))
 
 
 @functools.lru_cache(maxsize=1)
 def _opened(path: Path, changed_ns: int) -> Any:
-    kind = _usearch()
-    return None if kind is None else kind.restore(str(path), view=True)
+    faiss = _faiss()
+    return None if faiss is None else faiss.read_index(str(path))
 
 
 def find_neighbours(path: Path, direction: Floats, count: int) -> npt.NDArray[np.int64] | None:
-    """Ask the index for the highest inner products; None if usearch is not installed."""
+    """Ask the index for the highest inner products; None if faiss is not installed."""
     index = _opened(path, path.stat().st_mtime_ns)
     if index is None:
         return None
-    index.expansion_search = max(AROUND, 2 * count)
-    found = index.search(np.append(direction, np.float32(0)), count)
-    return np.asarray(found.keys, np.int64)
+    _, found = index.search(direction[None], count)
+    numbers: npt.NDArray[np.int64] = found[0][found[0] >= 0]
+    return numbers
