@@ -212,6 +212,7 @@ def generator_curves() -> None:
             ax.set_title(title, fontsize=9)
             ax.set_xlabel("epoch", fontsize=8)
             ax.tick_params(labelsize=8)
+    axes[0].set_yscale("log")  # the source's critic begins far away
     axes[0].legend(fontsize=8, frameon=False)
     figure.savefig(folder / "pictures/curves.png", metadata={"Software": None})
 
