@@ -178,10 +178,10 @@ class GenreTask:
         windows = windows.to(draw.device)
         if share:
             # What is as it was is learnt sooner; what is not carries over to other recordings.
-            unchanged = draw[:, VARY, None, None, None] < 1 - share
-            return torch.where(
-                unchanged, windows[..., :frames], varied(windows, frames, draw, room)
-            )
+            chosen = draw[:, VARY] >= 1 - share
+            windows, long = windows[..., :frames].clone(), windows[chosen]
+            windows[chosen] = varied(long, frames, draw[chosen], room[chosen])
+            return windows
         return peaked(windows) if self.layout.scale == "peak" else windows
 
 

@@ -34,7 +34,6 @@ __all__ = [
     "train",
 ]  # fmt: skip
 
-PACKAGE = "music-recsys"
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
@@ -108,7 +107,7 @@ def learn(
     """
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile, read_ratings
-    from music_recsys.serving import LIKED, held_out, learnt
+    from music_recsys.serving import LIKED, Known
     from music_recsys.taste import POOLINGS
 
     mine, front_end = Profile(profile), FrontEnd.open(checkpoint)
@@ -124,18 +123,18 @@ def learn(
         if first is not None and not mine.ratings():
             raise first
     rows = []
+    known = Known.of(mine, front_end)
     for pooling, meaning in POOLINGS.items():
-        taste, liked = learnt(mine, front_end, pooling)
-        rows.append((pooling, meaning, taste.evidence, held_out(mine, front_end, pooling)))
-    rated = mine.ratings()
+        rows.append((pooling, meaning, known.taste(pooling).evidence, known.held_out(pooling)))
+    rated = len(known.rated)
     return Report(
-        f"{profile}: {len(rated)} ratings, {len(liked)} of them above {LIKED:g}",
+        f"{profile}: {rated} ratings, {len(known.liked())} of them above {LIKED:g}",
         ("pooling", "what counts", "log evidence", "AUC on ratings held out"),
         tuple(rows),
         notes=(
             "- : too few ratings, or all alike: five liked and five others are needed.",
         ),
-        data={"profile": str(mine.path), "ratings": len(rated)},
+        data={"profile": str(mine.path), "ratings": rated},
     )  # fmt: skip
 
 
@@ -161,10 +160,10 @@ def score(
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import candidate
-    from music_recsys.serving import learnt
+    from music_recsys.serving import Known
 
     front_end = FrontEnd.open(checkpoint)
-    taste, _ = learnt(Profile(profile), front_end, pooling)
+    taste = Known.of(Profile(profile), front_end).taste(pooling)
 
     def scored() -> Iterator[Curve]:
         for number, sound in enumerate(sounds):
@@ -219,11 +218,12 @@ def recommend(
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import choose
-    from music_recsys.serving import best_passages, candidates_of, learnt
+    from music_recsys.serving import Known, best_passages, candidates_of
 
     front_end = FrontEnd.open(checkpoint)
     mine = Profile(profile)
-    taste, liked = learnt(mine, front_end, pooling)
+    known = Known.of(mine, front_end)
+    taste = known.taste(pooling)
     drawn = taste.drawn(np.random.default_rng(draw_seed(seed))) if draw else None
     rated = {one.sha256 for one in mine.ratings()}
     candidates, looked_at = candidates_of(
@@ -231,7 +231,13 @@ def recommend(
         thorough=draw or explore > 0 or pooling != "mean",
     )  # fmt: skip
     chosen = choose(
-        taste, candidates, liked, count=count, diversity=diversity, explore=explore, drawn=drawn
+        taste,
+        candidates,
+        known.liked(),
+        count=count,
+        diversity=diversity,
+        explore=explore,
+        drawn=drawn,
     )
     best = [(one.path, one.best_s) for one in chosen if one.best_s >= 0]
     return Recommendations(
@@ -427,6 +433,7 @@ def train(
     """
     from groove_core import checkpoints
     from groove_core.devices import resolve
+    from music_recsys.listening import PACKAGE
     from music_recsys.making import make_front_end
     from music_recsys.songs import open_songs
     from music_recsys.training import Settings

@@ -21,7 +21,7 @@ from torch import Tensor
 from groove_core.cache import Cache
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.statistics import bootstrap, interval
+from groove_core.statistics import auc, bootstrap, interval
 from groove_core.values.results import Cell, Report
 from music_recsys.features import PER_SECOND, WINDOW_S, windows_of
 from music_recsys.model import PassageNet
@@ -49,8 +49,7 @@ BASELINE, RANDOM, UNTRAINED = "mean MFCC + logistic regression", "random", "untr
 def area(scores: npt.ArrayLike, liked: npt.ArrayLike) -> float:
     """Give the area under the ROC curve; ties count half."""
     s, y = np.asarray(scores, np.float64), np.asarray(liked, bool)
-    won = (s[y][:, None] > s[~y]).mean() + 0.5 * (s[y][:, None] == s[~y]).mean()
-    return float(won)
+    return auc([s[y]], [s[~y]], np.ones((1, 1))).value
 
 
 def ndcg(scores: npt.ArrayLike, liked: npt.ArrayLike, k: int = 10) -> float:
@@ -110,10 +109,19 @@ class _Scale:
 
 
 class _Material:
-    """Songs as every method hears them, from the columns that all of them see."""
+    """Songs as every method hears them, from the columns that all of them see.
+
+    The baseline hears a song as a whole, or, with `by_window`, each of its passages.
+    """
 
     def __init__(
-        self, songs: SongSet, nets: dict[str, PassageNet], share: float, cache: Cache | None
+        self,
+        songs: SongSet,
+        nets: dict[str, PassageNet],
+        share: float,
+        cache: Cache | None,
+        *,
+        by_window: bool,
     ) -> None:
         first = next(iter(nets.values()))
         self.songs, self.columns = read_columns(songs.songs, first.columns, cache)
@@ -122,26 +130,23 @@ class _Material:
             for song, x in zip(self.songs, self.columns, strict=True)
             if is_learnt_from(song, share)
         ]
-        self.of_songs = _Scale([_summary(x) for x in learnt or self.columns])
-        self.of_windows = _Scale([_summary(windows_of(x)[0]) for x in learnt or self.columns])
-        self.nets = dict(nets)
+        known = learnt or self.columns
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             untrained = front_end(first.kind, first.reader).eval()
-        some = (learnt or self.columns)[:300]
+        some = known[:300]
         untrained.standardise(torch.cat([x.float() for x in some], dim=1))
-        # Its statistics of batches, too, so that only the weights are not learnt.
-        untrained.train()
-        with torch.no_grad():
-            for x in some:
-                untrained(windows_of(x.float()))
-        untrained.eval()
+        untrained.settle(windows_of(x.float()) for x in some)
         whitened(untrained, some)
-        self.nets[UNTRAINED] = untrained
         self.methods: dict[str, Callable[[Tensor], Floats]] = {
-            name: self._by(net) for name, net in self.nets.items()
+            name: self._by(net) for name, net in {**nets, UNTRAINED: untrained}.items()
         }
-        self.methods[BASELINE] = lambda x: self.of_songs(_summary(x))[None]
+        if by_window:
+            scale = _Scale([_summary(windows_of(x)[0]) for x in known])
+            self.methods[BASELINE] = lambda x: np.stack([scale(_summary(w)) for w in windows_of(x)])
+        else:
+            scale = _Scale([_summary(x) for x in known])
+            self.methods[BASELINE] = lambda x: scale(_summary(x))[None]
 
     @staticmethod
     def _by(net: PassageNet) -> Callable[[Tensor], Floats]:
@@ -179,7 +184,7 @@ def measure_tastes(
     found: dict[str, dict[tuple[int, str], list[float]]] = {}
     who: list[tuple[str, str]] = []
     for songs in sets:
-        material = _Material(songs, nets, share, cache)
+        material = _Material(songs, nets, share, cache, by_window=False)
         here = listeners(material.songs, share)
         needed = sorted({i for one in here for i in (*one.pool, *one.ranked)})
         for name, hear in material.methods.items():
@@ -331,7 +336,7 @@ def measure_change(
     found: dict[str, list[float]] = {}
     who: list[str] = []
     for songs in sets:
-        material = _Material(songs, nets, share, cache)
+        material = _Material(songs, nets, share, cache, by_window=True)
         here = listeners(material.songs, share)
         who += [f"{songs.name}: {one.kind} {one.value}" for one in here]
         for number, one in enumerate(track(here, "listeners", total=len(here))):
@@ -340,8 +345,6 @@ def measure_change(
             tests = _changed(material, one, one.ranked, 2 * CHANGED_TESTS, rng)
             liked = np.arange(CHANGED_RATINGS) % 2 == 0
             for name, hear in material.methods.items():
-                if name == BASELINE:
-                    hear = _each_window(material)
                 heard = [hear(song) for song in rated]
                 unseen = [hear(song) for song in tests[::2]]
                 for pooling in ("mean", "attention"):
@@ -378,10 +381,6 @@ def _changed(
         after = material.columns[int(rng.choice(likes if number % 2 == 0 else others))]
         made.append(torch.cat([before[:, :half], after[:, -half:]], dim=1))
     return made
-
-
-def _each_window(material: _Material) -> Callable[[Tensor], Floats]:
-    return lambda x: np.stack([material.of_windows(_summary(w)) for w in windows_of(x)])
 
 
 def _found_after(curve: Floats) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ from groove_core.values.audio import Audio
 if TYPE_CHECKING:
     from groove_core.cache import Cache
 
-__all__ = ["STEP_S", "WINDOW_S", "Columns", "Kind", "window_count", "windows_of"]
+__all__ = ["STEP_S", "WINDOW_S", "Columns", "Kind", "windows_of"]
 
 Kind = Literal["mfcc", "log-mel"]
 SAMPLE_RATE, HOP_SAMPLES = 22_050, 441
@@ -118,15 +118,6 @@ class Columns:
             return columns - columns.mean()
         level = columns[:1]
         return torch.cat([level - level.mean(), columns[1:]])
-
-    def settings(self) -> dict[str, Any]:
-        """Give what a checkpoint stores of it."""
-        return asdict(self)
-
-
-def window_count(frames: int) -> int:
-    """Count the windows of a song, one a second; the last that fits is the last."""
-    return max(0, (frames - WINDOW) // STEP + 1)
 
 
 def windows_of(columns: Tensor) -> Tensor:

@@ -39,15 +39,10 @@ NEGATIVES = ("B A", "A A", "B B", "A", "B")
 @functools.cache
 def notes(program: int) -> dict[int, Samples]:
     """Render every pitch of an instrument, one second each, scaled to the same peak."""
-    per_quarter, quarter_s = 480, 0.5
+    per_second = 960  # ticks, at 120 bpm
     rows = [
-        (
-            int(i * SPACING_S / quarter_s * per_quarter),
-            int(NOTE_S / quarter_s * per_quarter),
-            p,
-            100,
-        )
-        for i, p in enumerate(PITCHES)
+        [int(i * SPACING_S * per_second), int(NOTE_S * per_second), pitch, 100]
+        for i, pitch in enumerate(PITCHES)
     ]
     score = Score((Track(np.array(rows), program=program),))
     sound = render(score, sample_rate=SAMPLE_RATE).to_mono()

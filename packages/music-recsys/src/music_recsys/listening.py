@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core import checkpoints, devices
+from groove_core import checkpoints
 from groove_core.cache import Cache
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class FrontEnd:
     card: dict[str, Any]
 
     @classmethod
-    def open(cls, checkpoint: str | None = None, device: str = "cpu") -> FrontEnd:
+    def open(cls, checkpoint: str | None = None) -> FrontEnd:
         """Load one by name or folder; the packaged one when left out.
 
         Raises
@@ -41,9 +41,7 @@ class FrontEnd:
         """
         from music_recsys.model import PassageNet
 
-        wanted = checkpoint or FRONT_END
-        net, card = checkpoints.load(PACKAGE, wanted, PassageNet, device=devices.resolve(device))
-        return cls(net, card)
+        return cls(*checkpoints.load(PACKAGE, checkpoint or FRONT_END, PassageNet))
 
     @property
     def identity(self) -> str:
@@ -67,7 +65,7 @@ class FrontEnd:
 
         def make() -> Passages:
             heard = self.net.listen(columns.read(path).float())
-            return heard.cpu().numpy().astype(np.float16)
+            return heard.numpy().astype(np.float16)
 
         if cache is None:
             return make()

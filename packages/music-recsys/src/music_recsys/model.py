@@ -11,6 +11,7 @@ convolved once and the windows are cut out of the result, exactly equal to compu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
@@ -105,6 +106,14 @@ class PassageNet(nn.Module):
         """
         self.mean.copy_(columns.mean(dim=1).half())
         self.deviation.copy_(columns.std(dim=1).clamp_min(1e-3).half())
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Learn the statistics of batches of windows and nothing else: a fair untrained net."""
+        self.train()
+        for windows in batches:
+            self(windows)
+        self.eval()
 
     def maps(self, columns: Tensor, layer: int = LAYERS) -> Tensor:
         """Give the feature maps of a convolution [shape=(n, channels, rows, steps)].

@@ -235,19 +235,11 @@ def filter_experiment(*, seeds: int, kind: Kind = "mfcc") -> Report:
             torch.manual_seed(seed)
             random = PassageNet(kind, "lstm", CHANNELS, WIDTH).eval()
         random.standardise(windows.transpose(0, 1).flatten(1))
-        # Batch statistics too, so that only the weights differ.
-        random.train()
-        with torch.no_grad():
-            for batch in windows.split(100):
-                random(batch)
-        random.eval()
+        random.settle(windows.split(100))  # so that only the weights differ
         rng = np.random.default_rng((seed, 4))
         unseen, truth = ladder.make(partial(step.clip, True), TESTS, columns, seed=(seed, 5))
         right.append(told_right(net, unseen, truth))
-        phrases = []
-        for _ in range(NOTES):
-            sound = Audio(step.clip(True, True, rng), SAMPLE_RATE)
-            phrases.append(sound)
+        phrases = [Audio(step.clip(True, True, rng), SAMPLE_RATE) for _ in range(NOTES)]
         for layer in range(1, LAYERS + 1):
             for name, one in (("learnt", net), ("untrained", random)):
                 each = [following(one, sound, layer).mean() for sound in phrases]

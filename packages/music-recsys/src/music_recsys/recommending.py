@@ -162,11 +162,8 @@ def choose(
 
 
 def _reason(taste: Taste, one: Candidate, liked: Sequence[Liked]) -> Recommendation:
-    like, like_s, similarity = nearest(one.passages[one.best].astype(np.float64), liked) or (
-        "",
-        0,
-        0.0,
-    )
+    best = one.passages[one.best].astype(np.float64)
+    like, like_s, similarity = nearest(best, liked) or ("", 0, 0.0)
     known = one.seconds
     return Recommendation(
         one.path,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from groove_core.cache import Cache
 from groove_core.console import note, track
@@ -16,12 +18,12 @@ from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area
 from music_recsys.features import WINDOW_S
 from music_recsys.inspection import excerpt, medley
-from music_recsys.listening import FrontEnd
-from music_recsys.profile import Profile
+from music_recsys.listening import FrontEnd, Passages
+from music_recsys.profile import Profile, Rated
 from music_recsys.recommending import CANDIDATES, Candidate, Liked, candidate
 from music_recsys.taste import Pooling, Taste, learn_taste, liking
 
-__all__ = ["LIKED", "best_passages", "candidates_of", "held_out", "learnt"]
+__all__ = ["LIKED", "Known", "best_passages", "candidates_of"]
 
 LIKED = 3.5
 """Ratings above this are of liked songs."""
@@ -29,49 +31,66 @@ PARTS, FEWEST = 5, 5
 PAUSE_S = 0.5
 
 
-def learnt(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> tuple[Taste, list[Liked]]:
-    """Learn a taste from all that was rated; it takes a moment, so it is never out of date.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The songs that a listener rated and that can be heard."""
 
-    Raises
-    ------
-    InputError
-        If nothing is rated, or no rated song can be heard.
-    """
-    songs, ratings, likes = [], [], []
-    for one in profile.ratings():
-        heard = profile.passages(one, front_end)
-        if heard is None:
-            note(f"left out: {one.path} has moved, and this front end has never heard it")
-            continue
-        songs.append(heard)
-        ratings.append(one.rating)
-        if one.rating > LIKED:
-            likes.append(Liked(one.name, np.asarray(heard, np.float64)))
-    return learn_taste(songs, liking(ratings), pooling), likes
+    rated: Sequence[Rated]
+    songs: Sequence[Passages]
 
+    @classmethod
+    def of(cls, profile: Profile, front_end: FrontEnd) -> Known:
+        """Read them from a profile; what has moved and was never heard is told and left out."""
+        rated, songs = [], []
+        for one in profile.ratings():
+            heard = profile.passages(one, front_end)
+            if heard is None:
+                note(f"left out: {one.path} has moved, and this front end has never heard it")
+                continue
+            rated.append(one)
+            songs.append(heard)
+        return cls(rated, songs)
 
-def held_out(profile: Profile, front_end: FrontEnd, pooling: Pooling) -> float | None:
-    """Predict each fifth of the ratings from the others; give the mean area under the ROC curve.
+    @property
+    def ratings(self) -> npt.NDArray[np.float64]:
+        """Give the ratings, 1 to 5 [shape=(songs,)]."""
+        return np.array([one.rating for one in self.rated])
 
-    Scores of different fifths come from different tastes and are never compared. None where too
-    few are liked, or too few are not.
-    """
-    known = [(one, profile.passages(one, front_end)) for one in profile.ratings()]
-    songs = [heard for _, heard in known if heard is not None]
-    ratings = np.array([one.rating for one, heard in known if heard is not None])
-    liked = ratings > LIKED
-    if min(liked.sum(), (~liked).sum()) < FEWEST:
-        return None
-    # Each part has its share of both.
-    part = np.zeros(len(songs), int)
-    for which in (liked, ~liked):
-        part[which] = np.random.default_rng(0).permutation(int(which.sum())) % PARTS
-    areas = []
-    for number in range(PARTS):
-        others, mine = np.flatnonzero(part != number), np.flatnonzero(part == number)
-        taste = learn_taste([songs[i] for i in others], liking(ratings[others]), pooling)
-        areas.append(area([taste.song(songs[i])[0] for i in mine], liked[mine]))
-    return float(np.mean(areas))
+    def liked(self) -> list[Liked]:
+        """Give the songs that are liked."""
+        pairs = zip(self.rated, self.songs, strict=True)
+        return [Liked(r.name, np.asarray(s, np.float64)) for r, s in pairs if r.rating > LIKED]
+
+    def taste(self, pooling: Pooling) -> Taste:
+        """Learn the taste; it takes a moment, so it is never out of date.
+
+        Raises
+        ------
+        InputError
+            If nothing is rated, or no rated song can be heard.
+        """
+        return learn_taste(self.songs, liking(self.ratings), pooling)
+
+    def held_out(self, pooling: Pooling) -> float | None:
+        """Predict each fifth from the others; give the mean area under the ROC curve.
+
+        Scores of different fifths come from different tastes and are never compared. None where
+        too few are liked, or too few are not.
+        """
+        liked = self.ratings > LIKED
+        if min(liked.sum(), (~liked).sum()) < FEWEST:
+            return None
+        # Each part has its share of both.
+        part = np.zeros(len(liked), int)
+        for which in (liked, ~liked):
+            part[which] = np.random.default_rng(0).permutation(int(which.sum())) % PARTS
+        areas = []
+        for number in range(PARTS):
+            others, mine = (np.flatnonzero(x).tolist() for x in (part != number, part == number))
+            rest = Known([self.rated[i] for i in others], [self.songs[i] for i in others])
+            taste = rest.taste(pooling)
+            areas.append(area([taste.song(self.songs[i])[0] for i in mine], liked[mine]))
+        return float(np.mean(areas))
 
 
 def candidates_of(

@@ -61,10 +61,6 @@ class SongSet:
     name: str
     songs: tuple[Song, ...]
 
-    def kinds(self) -> list[str]:
-        """Give what songs may be liked for."""
-        return sorted({kind for song in self.songs for kind in song.tastes})
-
 
 def is_learnt_from(song: Song, share: float) -> bool:
     """Tell whether a front end that learns from a share of all pieces learns from this one."""
