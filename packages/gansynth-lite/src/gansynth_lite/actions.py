@@ -1,0 +1,453 @@
+"""The verbs of gansynth-lite: the command line and the Python API at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from gansynth_lite.kits import Kit
+from groove_core.console import note as say
+from groove_core.console import track
+from groove_core.errors import UsageError
+from groove_core.params import (
+    Checkpoint,
+    Device,
+    Devices,
+    Into,
+    Opt,
+    Restart,
+    Resume,
+    Seed,
+    Strategy,
+    action,
+    draw_seed,
+)
+from groove_core.values.audio import Audio
+from groove_core.values.results import Codes, Report
+from groove_core.values.score import Score
+
+if TYPE_CHECKING:
+    from gansynth_lite.classifier import NoteClassifier
+    from gansynth_lite.notes import Notes
+
+__all__ = [
+    "encode", "evaluate", "kit", "morph", "note", "render", "train", "train_classifier",
+]  # fmt: skip
+
+PACKAGE = "gansynth-lite"
+CLASSIFIER = "classifier"
+
+Instrument = Annotated[
+    Audio | Codes | None,
+    Opt("sound of one note, or codes of an instrument (.json, .csv); drawn when left out"),
+]
+Family = Annotated[
+    str | None, Opt("bass, brass, flute, guitar, keyboard, mallet, organ, reed, string ...")
+]
+Pitch = Annotated[str, Opt("name such as C4 or F#3, or MIDI number such as 60.5")]
+Refine = Annotated[int, Opt("rounds of Griffin-Lim that mend phases of each note", min=0, max=128)]
+NotesPath = Annotated[
+    Path, Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names")
+]
+Subset = Annotated[
+    Literal["acoustic", "electronic", "synthetic", "all"], Opt("of NSynth's instruments")
+]
+Precision = Annotated[
+    Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+]
+
+
+def _notes(path: Path, samples: int, subset: str) -> Notes:
+    from gansynth_lite.notes import open_notes
+    from groove_core.cache import Cache
+
+    return open_notes(path, samples=samples, subset=subset, cache=Cache())
+
+
+def _classifier(wanted: str | None) -> NoteClassifier:
+    from gansynth_lite.classifier import NoteClassifier
+    from groove_core import checkpoints
+
+    judge: NoteClassifier = checkpoints.load(PACKAGE, wanted or CLASSIFIER, NoteClassifier)[0]
+    return judge
+
+
+@action
+def note(
+    *,
+    pitch: Pitch = "C4",
+    family: Family = None,
+    instrument: Instrument = None,
+    count: Annotated[int, Opt("instruments to draw", min=1, max=256)] = 4,
+    refine: Refine = 0,
+    seed: Seed = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Iterator[Audio]:
+    """Play a note, of instruments that are drawn or of a given one.
+
+    Returns
+    -------
+    iterator of Audio
+        Mono, of the length and rate that the model has learnt.
+
+    Raises
+    ------
+    UsageError
+        If the pitch is out of the model's range or there is no such family.
+
+    Examples
+    --------
+    >>> [tone] = note(pitch="A3", count=1, seed=1)
+    >>> tone.sample_rate
+    16000
+    """
+    from gansynth_lite.sound import Voice, parse_pitch
+
+    voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
+    at = voice.in_range(parse_pitch(pitch))
+    if instrument is None:
+        w = voice.drawn(count, [family] * count)
+    else:
+        w = voice.instrument(instrument)
+    return iter(track(voice.notes(w, [at] * len(w)), "playing", total=len(w)))
+
+
+@action
+def render(
+    score: Annotated[Score, Opt("MIDI file")],
+    *,
+    instrument: Instrument = None,
+    families: Annotated[
+        str | None,
+        Opt("of the tracks in turn, such as flute,string; by their programs if left out"),
+    ] = None,
+    motion: Annotated[
+        Literal["still", "wander"], Opt("one instrument a track, or on to another and another")
+    ] = "still",
+    every_s: Annotated[
+        float, Opt("from one instrument to the next, when wandering", "seconds", 0.5, 600)
+    ] = 8.0,
+    refine: Refine = 0,
+    sample_rate: Annotated[int, Opt("of the result", "Hz", 8000, 192_000)] = 44_100,
+    seed: Seed = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Audio:
+    """Play a MIDI file.
+
+    Each track has an instrument that is drawn from the family of its program. Pedal, bends,
+    volume, expression and pan are heard; drums are left to the soundfont; notes beyond the model's
+    range are transposed by octaves.
+
+    Returns
+    -------
+    Audio
+        Stereo, its loudest sample at -1 dBFS.
+
+    Raises
+    ------
+    InputError
+        If there are no notes in it.
+    """
+    from gansynth_lite.playing import Path as Way
+    from gansynth_lite.sound import Voice, family_of
+
+    voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
+    tracks = len(score.tracks)
+    if instrument is not None:
+        keys = voice.instrument(instrument)[None]
+        return voice.render(score, Way(keys, every_s), sample_rate)
+    asked = families.split(",") if families else []
+    wanted = [
+        asked[i % len(asked)].strip() if asked else family_of(one, voice.model.families)
+        for i, one in enumerate(score.tracks)
+    ]
+    keys_each = 1 if motion == "still" else 2 + int(score.duration_s / every_s)
+    keys = voice.drawn(tracks * keys_each, [f for f in wanted for _ in range(keys_each)])
+    return voice.render(score, Way(keys.unflatten(0, (tracks, keys_each)), every_s), sample_rate)
+
+
+@action
+def morph(
+    start: Instrument = None,
+    end: Instrument = None,
+    *,
+    score: Annotated[Score | None, Opt("MIDI file along which to go from one to the other")] = None,
+    families: Annotated[
+        str | None, Opt("of instruments that are drawn, such as brass,flute; any if left out")
+    ] = None,
+    pitch: Pitch = "C4",
+    steps: Annotated[int, Opt("notes, both ends among them", min=2, max=256)] = 8,
+    refine: Refine = 0,
+    seed: Seed = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Iterator[Audio]:
+    """Go from one instrument to another, note by note or along a MIDI file.
+
+    Instruments are sounds of your own, codes of `encode`, or drawn. The way is the shortest on
+    the sphere on which instruments lie.
+
+    Returns
+    -------
+    iterator of Audio
+        One for each step; with a score, one whole.
+
+    Raises
+    ------
+    InputError
+        If no pitch is heard in a sound.
+    """
+    import torch
+
+    from gansynth_lite.playing import Path as Way
+    from gansynth_lite.playing import slerp
+    from gansynth_lite.sound import Voice, parse_pitch
+
+    voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
+    names = [name.strip() for name in families.split(",")] if families else [None]
+    drawn = voice.drawn(2, [names[0], names[-1]])
+    ends = [
+        drawn[i : i + 1] if one is None else voice.instrument(one)[:1]
+        for i, one in enumerate((start, end))
+    ]
+    if score is not None:
+        way = Way(torch.stack(ends, dim=1), max(score.duration_s, 0.1), steps=64)
+        return iter([voice.render(score, way, 44_100)])
+    at = voice.in_range(parse_pitch(pitch))
+    t = torch.linspace(0, 1, steps, device=ends[0].device)
+    w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t)
+    return iter(track(voice.notes(w, [at] * steps), "morphing", total=steps))
+
+
+@action
+def encode(
+    sounds: Annotated[list[Audio], Opt("sounds of single notes, or a folder of them")],
+    *,
+    pitch: Annotated[
+        str | None, Opt("of all of them, such as C4 or 60; measured when left out")
+    ] = None,
+    steps: Annotated[
+        int, Opt("of a search for nearer codes; 0 takes the first", min=0, max=2000)
+    ] = 0,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Codes:
+    """Find the instruments of sounds, to play, morph or make kits of.
+
+    Returns
+    -------
+    Codes
+        One row for each sound.
+
+    Raises
+    ------
+    InputError
+        If a sound is silent, or no pitch is heard in it.
+    """
+    from gansynth_lite.sound import Voice
+
+    voice = Voice.load(checkpoint, device, draw_seed(seed), 0)
+    w, labels = voice.encoded(sounds, pitch, steps)
+    return Codes(w.cpu().double().numpy(), tuple(labels), voice.name)
+
+
+@action
+def kit(
+    *,
+    instrument: Instrument = None,
+    family: Family = None,
+    low: Annotated[str, Opt("lowest note, such as C2")] = "C2",
+    high: Annotated[str, Opt("highest note")] = "C6",
+    every: Annotated[int, Opt("from one recorded note to the next", "semitones", 1, 12)] = 3,
+    refine: Refine = 0,
+    seed: Seed = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Kit:
+    """Make an instrument for a sampler: notes as WAV, and an SFZ that maps them to keys.
+
+    Returns
+    -------
+    Kit
+
+    Raises
+    ------
+    UsageError
+        If there is no note between the lowest and the highest.
+    """
+    from gansynth_lite.sound import Voice, parse_pitch
+
+    voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
+    first, last = (voice.in_range(parse_pitch(one)) for one in (low, high))
+    pitches = list(range(round(first), round(last) + 1, every))
+    if not pitches:
+        raise UsageError(f"There is no note from {low} to {high}.", hint="--low C2 --high C6")
+    w = voice.drawn(1, [family]) if instrument is None else voice.instrument(instrument)[:1]
+    sounds = voice.notes(w.expand(len(pitches), -1), [float(p) for p in pitches])
+    made = [one.samples[0] for one in track(sounds, "playing", total=len(pitches))]
+    return Kit(tuple(zip(pitches, made, strict=True)), voice.model.layout.sample_rate, voice.name)
+
+
+@action
+def evaluate(
+    notes: NotesPath,
+    *,
+    about: Annotated[
+        Literal["notes", "instruments", "representation"],
+        Opt("how real notes are; whether codes are instruments; what pictures keep of sound"),
+    ] = "notes",
+    count: Annotated[int, Opt("notes or instruments", min=2, max=100_000)] = 1000,
+    classifier: Annotated[
+        str | None, Opt("checkpoint of what judges; the packaged one if left out")
+    ] = None,
+    subset: Subset = "acoustic",
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> Report:
+    """Measure a model beside real notes that it has not heard, copies and noise.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    from gansynth_lite.evaluation import measure, measure_instruments, round_trip
+    from gansynth_lite.making import SPLIT_SEED
+    from gansynth_lite.notes import split
+    from gansynth_lite.sound import Voice
+
+    seed = draw_seed(seed)
+    voice = Voice.load(checkpoint, device, seed, 0)
+    found = _notes(notes, voice.model.layout.samples, subset)
+    if about == "representation":
+        return round_trip(found, voice.model.layout, count=count, seed=seed)
+    parts = split(found, seed=SPLIT_SEED)
+    if about == "instruments":
+        return measure_instruments(
+            voice.model, found, parts, count=count, seed=seed, name=voice.name,
+            device=voice.device,
+        )  # fmt: skip
+    judge = _classifier(classifier)
+    return measure(
+        voice.model, found, parts, judge, count=count, seed=seed, name=voice.name,
+        device=voice.device,
+    )  # fmt: skip
+
+
+@action
+def train(
+    notes: NotesPath,
+    *,
+    size: Annotated[
+        Literal["small", "full"], Opt("notes of 1 s, for a CPU; or of 4 s, for a GPU")
+    ] = "small",
+    network: Annotated[
+        Literal["ours", "paper"], Opt("ours, or the progressive one of the GANSynth paper")
+    ] = "ours",
+    scale: Annotated[Literal["linear", "mel"], Opt("of the pictures of notes")] = "linear",
+    name: Annotated[str | None, Opt("what to call it; my-notes when left out")] = None,
+    into: Into = None,
+    epochs: Annotated[int, Opt("of 128 batches each", min=1, max=100_000)] = 60,
+    batch_size: Annotated[int, Opt("notes in a batch", min=4, max=4096)] = 16,
+    width: Annotated[
+        int | None, Opt("maps at the finest level; 8 small, 16 full when left out", min=2, max=256)
+    ] = None,
+    learning_rate: Annotated[float, Opt("of Adam", min=1e-6, max=0.1)] = 2e-3,
+    subset: Subset = "acoustic",
+    classifier: Annotated[str | None, Opt("checkpoint of what measures it")] = None,
+    precision: Precision = "32",
+    compile: Annotated[
+        bool, Opt("let torch compile the networks: minutes first, faster then")
+    ] = False,
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a model on your own notes.
+
+    A tenth of the notes is kept to measure it. Ctrl-C keeps what was learnt so far; --resume
+    goes on.
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    from dataclasses import replace
+
+    from gansynth_lite.layout import LAYOUTS
+    from gansynth_lite.making import Run, make_generator
+    from gansynth_lite.progressive_training import ProgressiveSettings
+    from gansynth_lite.training import Settings
+    from groove_core import checkpoints
+    from groove_core.devices import resolve
+
+    where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
+    layout = replace(LAYOUTS[size], scale=scale)
+    found = _notes(notes, layout.samples, subset)
+    run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    maps = width or {"small": 8, "full": 16}[size]
+    settings: Settings | ProgressiveSettings
+    if network == "paper":
+        settings = ProgressiveSettings(
+            layout, most=16 * maps, epochs=epochs, batch_size=batch_size, rate=learning_rate,
+            precision=precision,
+        )  # fmt: skip
+    else:
+        settings = Settings(
+            layout, width=maps, most=12 * maps, epochs=epochs, batch_size=batch_size,
+            rate=learning_rate, precision=precision, compile=compile,
+        )  # fmt: skip
+    report = make_generator(found, settings, run, _classifier(classifier))
+    say(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
+    return report
+
+
+@action
+def train_classifier(
+    notes: NotesPath,
+    *,
+    name: Annotated[str | None, Opt("what to call it; my-classifier when left out")] = None,
+    into: Into = None,
+    epochs: Annotated[int, Opt("passes over the notes", min=1, max=1000)] = 20,
+    size: Annotated[Literal["small", "full"], Opt("length of the notes: 1 s or 4 s")] = "full",
+    subset: Subset = "acoustic",
+    precision: Precision = "32",
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a classifier of pitches and families, which judges models of the same notes.
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    from gansynth_lite.classifier import ClassifierSettings
+    from gansynth_lite.layout import LAYOUTS
+    from gansynth_lite.making import Run, make_classifier
+    from groove_core import checkpoints
+    from groove_core.devices import resolve
+
+    where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
+    found = _notes(notes, LAYOUTS[size].samples, subset)
+    run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    report = make_classifier(found, ClassifierSettings(epochs=epochs, precision=precision), run)
+    say(f"checkpoint in {folder}; use it with --classifier {into or where}")
+    return report

@@ -1,0 +1,128 @@
+"""From sounds to instruments: by the encoder, and by descent from there.
+
+Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold" (1609.03552), section 3.2:
+a network guesses the code, an optimiser improves it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gansynth_lite.layout import Layout
+from gansynth_lite.model import GANSynth, normalized
+from gansynth_lite.notes import fitted
+from gansynth_lite.pitch import cents, detect_f0
+from gansynth_lite.progressive import ProgressiveGAN
+from groove_core.console import track
+from groove_core.errors import InputError
+from groove_core.values.audio import Audio
+
+__all__ = ["find_instruments", "to_note"]
+
+RATE = 0.05
+STARTS = 8
+"""Random codes among which to begin where there is no encoder."""
+
+
+def to_note(sound: Audio, layout: Layout, pitch: float | None, name: str) -> tuple[Tensor, float]:
+    """Cut a sound to the length of a note, and find its pitch unless it is known.
+
+    Parameters
+    ----------
+    sound : Audio
+        A single note, at any sample rate; it begins where it becomes louder than -40 dB of its
+        peak.
+    layout : Layout
+    pitch : float, optional [MIDI]
+    name : str
+        For messages.
+
+    Returns
+    -------
+    samples : Tensor [shape=(samples,), peak 1]
+    pitch : float
+
+    Raises
+    ------
+    InputError
+        If the sound is silent, or no pitch is heard in it.
+    """
+    mono = sound.to_mono().resampled(layout.sample_rate).samples[0]
+    peak = float(abs(mono).max(initial=0.0))
+    if peak < 1e-4:
+        raise InputError(f"{name} is silent.", hint="Give the sound of one note.")
+    begin = int((abs(mono) > 0.01 * peak).argmax())
+    whole = fitted(mono[begin:], layout.samples, layout.sample_rate)
+    assert whole is not None  # only silence is none
+    samples = torch.from_numpy(whole).float() / 32_767
+    if pitch is None:
+        f0 = detect_f0(samples[None], layout.sample_rate)
+        if not f0.isfinite().all():
+            raise InputError(
+                f"No pitch is heard in {name}.", hint="Say which it is with --pitch, such as C4."
+            )
+        pitch = 69 + float(cents(f0, torch.tensor([69.0]))) / 100
+    return samples, pitch
+
+
+def find_instruments(
+    model: GANSynth | ProgressiveGAN,
+    samples: Tensor,
+    pitches: Tensor,
+    *,
+    steps: int = 0,
+    seed: int = 0,
+) -> Tensor:
+    """Find the instruments whose notes are nearest to given ones.
+
+    Parameters
+    ----------
+    samples : Tensor [shape=(n, samples), peak 1]
+    pitches : Tensor [shape=(n,), MIDI]
+    steps : int
+        Of descent on the mean difference of log magnitudes.
+    seed : int
+        Where there is no encoder, of the codes among which the search begins.
+
+    Returns
+    -------
+    Tensor [shape=(n, code)]
+    """
+    pictures = model.layout.to_pictures(samples)
+    if isinstance(model, GANSynth):
+        with torch.inference_mode():
+            begin = model.encode(pictures, pitches)
+    else:
+        begin = _guess(model, pictures, pitches, seed)
+    if not steps:
+        return begin
+    w = begin.clone().requires_grad_()
+    optimizer = torch.optim.Adam([w], RATE, (0.9, 0.99))
+    best, least = begin, torch.full((len(w),), torch.inf, device=w.device)
+    for _ in track(range(steps), "searching", total=steps):
+        now = normalized(w)
+        away = _away(model, now, pitches, pictures)
+        nearer = (away < least).detach()
+        least = torch.where(nearer, away.detach(), least)
+        best = torch.where(nearer[:, None], now.detach(), best)
+        optimizer.zero_grad()
+        away.sum().backward()
+        optimizer.step()
+    return best
+
+
+def _away(model: GANSynth | ProgressiveGAN, w: Tensor, pitches: Tensor, pictures: Tensor) -> Tensor:
+    """Give the mean difference of log magnitudes [shape=(n,)]."""
+    return (model(w, pitches)[:, 0] - pictures[:, 0]).abs().mean(dim=(1, 2))
+
+
+@torch.inference_mode()
+def _guess(model: ProgressiveGAN, pictures: Tensor, pitches: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    tried = normalized(torch.randn(STARTS, model.code, generator=generator)).to(pictures)
+    found = []
+    for picture, pitch in zip(pictures, pitches, strict=True):
+        away = _away(model, tried, pitch.expand(STARTS), picture.expand(STARTS, -1, -1, -1))
+        found.append(tried[away.argmin()])
+    return torch.stack(found)

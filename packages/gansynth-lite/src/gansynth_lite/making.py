@@ -1,0 +1,103 @@
+"""Trainings as people start them: notes in, a measured checkpoint out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gansynth_lite.cards import classifier_card, generator_card
+from gansynth_lite.classifier import ClassifierSettings, NoteClassifier, train_classifier
+from gansynth_lite.evaluation import measure, measure_classifier
+from gansynth_lite.notes import Notes, split
+from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
+from gansynth_lite.training import Settings, train
+from groove_core.training import measured, store
+from groove_core.values.results import Report
+
+__all__ = ["SPLIT_SEED", "Run", "make_classifier", "make_generator"]
+
+SPLIT_SEED = 0
+"""Of all splits, so that what one model has not heard, no other has."""
+COUNT = 1000
+"""Notes that a generator is measured by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a training is run: what does not change its outcome, and the seed."""
+
+    name: str
+    folder: Path
+    seed: int
+    device: str
+    devices: int = 1
+    strategy: str = "auto"
+    resume: bool = False
+    restart: bool = False
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """What the loop takes of it."""
+        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the card takes of it."""
+        return {name: getattr(self, name) for name in ("name", "seed", "device")}
+
+
+def make_generator(
+    notes: Notes,
+    settings: Settings | ProgressiveSettings,
+    run: Run,
+    classifier: NoteClassifier | None,
+) -> Report:
+    """Train, measure and store a generator.
+
+    Parameters
+    ----------
+    classifier : NoteClassifier, optional
+        What measures it; without, its last losses are all that is reported.
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    parts = split(notes, seed=SPLIT_SEED)
+    known = notes.only(parts["train"])
+    model, history = (
+        train_progressive(known, settings, **run.loop)
+        if isinstance(settings, ProgressiveSettings)
+        else train(known, settings, **run.loop)
+    )
+    report = measured(
+        lambda: measure(
+            model, notes, parts, classifier, count=COUNT, seed=1, name=run.name, device=run.device
+        ),
+        run.name,
+        history,
+    )
+    card = generator_card(settings, notes, parts, **run.card)
+    return store(run.folder, model, card, report, history=history)
+
+
+def make_classifier(notes: Notes, settings: ClassifierSettings, run: Run) -> Report:
+    """Train, measure and store a classifier of notes.
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    parts = split(notes, seed=SPLIT_SEED)
+    model, history = train_classifier(notes, parts, settings, **run.loop)
+    report = measured(
+        lambda: measure_classifier(model, notes, parts, name=run.name, device=run.device),
+        run.name,
+        history,
+    )
+    card = classifier_card(settings, notes, parts, **run.card)
+    return store(run.folder, model, card, report, history=history)

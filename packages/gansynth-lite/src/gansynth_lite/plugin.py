@@ -1,0 +1,54 @@
+"""What gansynth-lite tells Groove about itself."""
+
+from __future__ import annotations
+
+from groove_core.hookspecs import Action, Dataset, Package, hookimpl
+
+
+@hookimpl
+def groove_package() -> Package:
+    """Introduce the package."""
+    return Package(
+        name="gansynth-lite",
+        api=(1, 0),
+        summary="Play and morph instruments that a GAN of single notes has learnt.",
+    )
+
+
+@hookimpl
+def groove_analyzers() -> list[Action]:
+    """Look at sounds and models."""
+    return [
+        Action("encode", "gansynth_lite.actions:encode", "Find the instruments of sounds."),
+        Action("evaluate", "gansynth_lite.actions:evaluate", "Measure a model."),
+    ]
+
+
+@hookimpl
+def groove_generators() -> list[Action]:
+    """Play."""
+    return [
+        Action("note", "gansynth_lite.actions:note", "Play a note of instruments."),
+        Action("render", "gansynth_lite.actions:render", "Play a MIDI file."),
+        Action("morph", "gansynth_lite.actions:morph", "Go from one instrument to another."),
+        Action("kit", "gansynth_lite.actions:kit", "Make an instrument for a sampler."),
+    ]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Open collections that users have."""
+    return [Dataset(name="single-notes", license="unknown", open="gansynth_lite.notes:open_notes")]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train models."""
+    return [
+        Action("train", "gansynth_lite.actions:train", "Train a model on your own notes."),
+        Action(
+            "train-classifier",
+            "gansynth_lite.actions:train_classifier",
+            "Train a classifier of notes, which judges models.",
+        ),
+    ]

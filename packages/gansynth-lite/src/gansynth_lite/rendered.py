@@ -1,0 +1,331 @@
+"""Notes of a soundfont, as NSynth was made: every pitch of a program at several velocities."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gansynth_lite.families import FAMILIES, family_of_program
+from gansynth_lite.notes import VELOCITIES, Notes, fitted, room, stored
+from gansynth_lite.pitch import aperiodicity, cents, detect_f0, hz
+from groove_core.cache import Cache
+from groove_core.console import note, track
+from groove_core.errors import InputError, UsageError
+from groove_core.files import check_file, file_sha256
+from groove_core.values.audio import Audio
+from groove_core.values.score import Score, Track
+
+__all__ = ["render_notes"]
+
+VERSION = 3
+"""Part of the key of the cache: another way to render is another number."""
+RATE = 48_000
+"""What midirenderer gives."""
+BLOCK = 64
+"""Samples it renders at a time: notes start at the next block, so a tick is one block."""
+TICKS_PER_S = RATE // BLOCK
+SOUNDING = 3 / 4
+"""Of a note's length, as in NSynth; the rest is release."""
+GAP_TICKS = 75
+"""Silence between notes, after the sound was switched off."""
+TOLERANCE_CENTS = 50.0
+REPEATING = 0.1
+"""Aperiodicity up to which a note has the written period, though a multiple of it was measured."""
+VOLUME, PAN, EXPRESSION, REVERB, CHORUS, UNDEFINED, SOUND_OFF = 7, 10, 11, 91, 93, 102, 120
+"""Controllers of MIDI."""
+
+
+def render_notes(
+    soundfont: str | Path,
+    *,
+    sample_rate: int = 16_000,
+    samples: int = 64_000,
+    low: int = 24,
+    high: int = 84,
+    velocities: Sequence[int] = VELOCITIES,
+    programs: Sequence[int] | None = None,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+) -> Notes:
+    """Render every pitch of the melodic programs of a soundfont.
+
+    Always by midirenderer, so that everyone gets the same numbers; without reverb and chorus.
+    A program that sounds octaves away from what is written (organs with a 16-foot stop, guitar
+    harmonics) is transposed, so that pitches are what is heard. Left out are silent notes, notes
+    whose measured pitch is another, and programs most of whose notes are so (bells).
+
+    Parameters
+    ----------
+    soundfont : path of an .sf2 file
+    sample_rate : int [Hz]
+    samples : int
+        Length of each note: it is held for `SOUNDING` of it, and what rings on afterwards is
+        faded out.
+    low, high : int [MIDI]
+    velocities : sequence of int
+    programs : sequence of int, optional
+        General MIDI, from 0; those with a family when left out.
+    jobs : int, optional
+        Processes that render; one for each processor when left out.
+    cache : Cache, optional
+
+    Returns
+    -------
+    notes : Notes
+        By program, velocity and pitch.
+
+    Raises
+    ------
+    InputError
+        If the soundfont is missing or broken, or no note is left.
+    """
+    soundfont = check_file(soundfont, what="a soundfont (.sf2)")
+    chosen = [p for p in (range(128) if programs is None else programs) if family_of_program(p)]
+    job = _Job(str(soundfont), sample_rate, samples, low, high, tuple(velocities))
+    settings = {
+        "rendered": VERSION, "sample_rate": sample_rate, "samples": samples, "low": low,
+        "high": high, "velocities": list(velocities), "programs": chosen,
+    }  # fmt: skip
+    content = b"" if cache is None else file_sha256(soundfont).encode()
+    return stored(
+        cache, settings, content, lambda: _rendered(job, chosen, jobs or os.cpu_count() or 1, cache)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is rendered of each program."""
+
+    soundfont: str
+    sample_rate: int
+    samples: int
+    low: int
+    high: int
+    velocities: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What came of a program."""
+
+    samples: npt.NDArray[np.int16]
+    pitches: list[int]
+    velocities: list[int]
+    dropped: dict[str, int]
+    transposed: int
+
+
+def _rendered(job: _Job, programs: Sequence[int], jobs: int, cache: Cache | None) -> Notes:
+    count = len(programs) * len(job.velocities) * (job.high - job.low + 1)
+    array = room(count, job.samples, cache)
+    pitches: list[int] = []
+    velocities: list[int] = []
+    families: list[int] = []
+    names: list[str] = []
+    instruments: list[int] = []
+    dropped: Counter[str] = Counter()
+    gone = []
+    transposed = []
+    parts = _parts(job, programs, jobs)
+    for program, part in zip(
+        programs, track(parts, "rendering programs", total=len(programs)), strict=True
+    ):
+        name = _program_name(program)
+        dropped.update(part.dropped)
+        if not part.pitches:
+            gone.append(name)
+            continue
+        if part.transposed:
+            transposed.append(f"{name} by {part.transposed:+d}")
+        array[len(pitches) : len(pitches) + len(part.pitches)] = part.samples
+        family = FAMILIES.index(family_of_program(program) or "")
+        families += [family] * len(part.pitches)
+        layers = sorted(set(part.velocities))
+        instruments += [len(names) + layers.index(velocity) for velocity in part.velocities]
+        names += [f"{name} v{velocity}" for velocity in layers]
+        pitches += part.pitches
+        velocities += part.velocities
+    reasons = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
+    if reasons:
+        note(f"of {count} notes of {Path(job.soundfont).name}, left out are: {reasons}")
+    if gone:
+        note(f"programs left out, since most of their notes are: {', '.join(gone)}")
+    if transposed:
+        note(f"programs that sound octaves away, transposed: {', '.join(transposed)}")
+    if not pitches:
+        raise InputError(
+            f"{job.soundfont} holds no melodic program that is in tune.",
+            hint="Give a General MIDI soundfont.",
+        )
+    return Notes(
+        samples=array[: len(pitches)],
+        pitches=np.array(pitches, dtype=np.int64),
+        families=np.array(families, dtype=np.int64),
+        instruments=np.array(instruments, dtype=np.int64),
+        velocities=np.array(velocities, dtype=np.int64),
+        family_names=FAMILIES,
+        instrument_names=tuple(names),
+        sample_rate=job.sample_rate,
+        source="soundfont",
+        name=Path(job.soundfont).name,
+        license=_rights(Path(job.soundfont)) or "that of the soundfont",
+        dropped={reason: n for reason, n in dropped.items() if n},
+    )
+
+
+def _rights(soundfont: Path) -> str:
+    """Read what a soundfont says of its rights: ICOP and ICMT (SoundFont 2.04, section 5)."""
+    said = {}
+    with soundfont.open("rb") as stream:
+        stream.seek(16)  # RIFF, size, sfbk, LIST
+        left = min(int.from_bytes(stream.read(4), "little"), 2**16) - 4
+        stream.seek(4, os.SEEK_CUR)  # INFO
+        while left >= 8:
+            name, size = stream.read(4), int.from_bytes(stream.read(4), "little")
+            text = stream.read(min(size, 2**16)).split(b"\0")[0]
+            said[name] = " ".join(text.decode("utf-8", "replace").split())[:200]
+            left -= 8 + size
+    return "; ".join(filter(None, (said.get(b"ICOP"), said.get(b"ICMT"))))
+
+
+def _program_name(program: int) -> str:
+    import pretty_midi
+
+    return f"{program:03d}-{pretty_midi.program_to_instrument_name(program)}"
+
+
+def _parts(job: _Job, programs: Sequence[int], jobs: int) -> Iterator[_Part]:
+    jobs = min(jobs, len(programs))
+    if jobs <= 1:
+        yield from (_program(job, program) for program in programs)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork beside threads may hang
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        try:
+            yield from pool.map(functools.partial(_program, job), programs)
+        except BrokenProcessPool as error:
+            raise UsageError(
+                "The processes that render could not start, or were killed.",
+                hint="In a script, call it below if __name__ == '__main__': or use jobs=1.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _program(job: _Job, program: int, shift: int = 0) -> _Part:
+    """Render a program, a number of semitones away from what is written, and keep what is right."""
+    rows: list[npt.NDArray[np.int16]] = []
+    places: list[tuple[int, int]] = []
+    dropped: Counter[str] = Counter()
+    for velocity in job.velocities:  # one after the other, which bounds the memory
+        for pitch, made in _sounds(job, program, velocity, shift):
+            if made is None:
+                dropped["silent"] += 1
+            else:
+                rows.append(made)
+                places.append((velocity, pitch))
+    array = np.stack(rows) if rows else np.zeros((0, job.samples), np.int16)
+    off, repeats = _measured(array, [pitch for _, pitch in places], job.sample_rate)
+    octaves = np.round(np.nan_to_num(off) / 1200)
+    pure = np.abs(off - 1200 * octaves) <= TOLERANCE_CENTS
+    common, count = Counter(octaves[pure].tolist()).most_common(1)[0] if pure.any() else (0.0, 0)
+    wrong = 2 * count <= len(off)  # then the instrument is, not the measurement
+    if common and not wrong and not shift:
+        return _program(job, program, -12 * int(common))
+    exact = pure & (octaves == 0)
+    # A detector may take a multiple of the period for it, where notes are noisy.
+    missed = repeats & ~(off > -6 * TOLERANCE_CENTS)
+    kept = np.flatnonzero((exact | missed) & (not wrong))
+    reason = "of programs out of tune" if wrong else "out of tune"
+    dropped[reason] += len(array) - len(kept)
+    return _Part(
+        array[kept],
+        [places[i][1] for i in kept],
+        [places[i][0] for i in kept],
+        dict(dropped),
+        shift,
+    )
+
+
+def _measured(
+    array: npt.NDArray[np.int16], pitches: Sequence[int], sample_rate: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Give by how many cents notes are off, and whether they repeat at the written period."""
+    sounds, written = torch.from_numpy(array), torch.tensor(pitches)
+    f0 = detect_f0(sounds, sample_rate, high_hz=min(4_400.0, sample_rate / 4))
+    off = cents(f0, written)
+    repeats = torch.zeros(len(array), dtype=torch.bool)
+    doubtful = torch.nonzero(~(off.abs() <= TOLERANCE_CENTS))[:, 0]
+    repeats[doubtful] = (
+        aperiodicity(sounds[doubtful], sample_rate, hz(written[doubtful].float())) <= REPEATING
+    )
+    return off.numpy(), repeats.numpy()
+
+
+def _sounds(
+    job: _Job, program: int, velocity: int, shift: int = 0
+) -> Iterator[tuple[int, npt.NDArray[np.int16] | None]]:
+    """Render all pitches at one velocity in one go; None for silence."""
+    import soundfile
+
+    length = -(-job.samples * TICKS_PER_S // job.sample_rate)
+    held = round(length * SOUNDING)
+    step = length + 2 * GAP_TICKS  # the sound is switched off in the middle
+    pitches = [p for p in range(job.low, job.high + 1) if 0 <= p + shift <= 127]
+    starts = [GAP_TICKS + i * step for i in range(len(pitches))]
+    notes = [[s, held, p + shift, velocity] for s, p in zip(starts, pitches, strict=True)]
+    first = [(VOLUME, 127), (EXPRESSION, 127), (PAN, 64), (REVERB, 0), (CHORUS, 0)]
+    controls = [[0, control, value] for control, value in first]
+    controls += [[start + length + GAP_TICKS, SOUND_OFF, 0] for start in starts]
+    # An event without effect after the end: renderers stop at the last one.
+    controls.append([starts[-1] + 2 * step, UNDEFINED, 0])
+    score = Score(
+        tracks=(Track(np.array(notes), program=program, controls=np.array(controls)),),
+        ticks_per_quarter=TICKS_PER_S,
+        tempos=np.array([[0, 1_000_000]]),
+    )
+    with _reporting(job.soundfont):
+        wav = _midirenderer(score.to_midi(), job.soundfont)
+        sound, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
+    frames = length * BLOCK + GAP_TICKS * BLOCK // 2  # more than the note, so that it is cut
+    for start, pitch in zip(starts, pitches, strict=True):
+        place = (start + 1) * BLOCK
+        cut = Audio(sound[place : place + frames].mean(axis=1), rate).resampled(job.sample_rate)
+        yield pitch, fitted(cut.samples[0], job.samples, job.sample_rate)
+
+
+@contextlib.contextmanager
+def _reporting(soundfont: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, OSError, ValueError) as error:
+        raise InputError(
+            f"midirenderer cannot render with {soundfont}: {error}.", hint="groove doctor"
+        ) from error
+
+
+def _midirenderer(midi: bytes, soundfont: str) -> bytes:
+    from midirenderer import render_wave_from
+
+    wav: bytes = render_wave_from(_bytes_of(soundfont), midi)
+    return wav
+
+
+@functools.lru_cache(maxsize=1)
+def _bytes_of(soundfont: str) -> bytes:
+    return Path(soundfont).read_bytes()

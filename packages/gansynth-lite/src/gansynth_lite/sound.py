@@ -1,0 +1,184 @@
+"""A loaded model that plays: what the actions share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gansynth_lite.encoding import find_instruments, to_note
+from gansynth_lite.families import family_of_program
+from gansynth_lite.model import GANSynth, normalized
+from gansynth_lite.pitch import note_name, parse_note_name
+from gansynth_lite.playing import BATCH, Instruments, render
+from gansynth_lite.progressive import ProgressiveGAN
+from groove_core import checkpoints, devices
+from groove_core.errors import UsageError, did_you_mean
+from groove_core.values.audio import Audio
+from groove_core.values.results import Codes
+from groove_core.values.score import Score, Track
+
+__all__ = ["GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_generator", "parse_pitch"]
+
+PACKAGE, GENERATOR = "gansynth-lite", "notes"
+LOW, HIGH = 24, 84
+"""MIDI pitches that models learn, as in the source."""
+
+
+def parse_pitch(text: str) -> float:
+    """Read a pitch: a name such as F#3, or a MIDI number, which need not be whole.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    try:
+        pitch = float(text)
+    except ValueError:
+        named = parse_note_name(text)
+        pitch = math.nan if named is None else float(named)
+    if not math.isfinite(pitch):
+        raise UsageError(f"There is no pitch {text!r}.", hint="--pitch C4, F#3 or 60")
+    return pitch
+
+
+def family_of(track: Track, families: Sequence[str]) -> str | None:
+    """Give the family of a track's program, if the model knows it."""
+    family = family_of_program(track.program)
+    return family if family in families else None
+
+
+def load_generator(wanted: str | None, device: str) -> tuple[GANSynth | ProgressiveGAN, str]:
+    """Load a generator of either kind, and give its name.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    stored = checkpoints.find(PACKAGE, wanted or GENERATOR)
+    address = checkpoints.read_card(stored.path)["model"]
+    kind = ProgressiveGAN if address.endswith(":ProgressiveGAN") else GANSynth
+    model, card = checkpoints.load(PACKAGE, wanted or GENERATOR, kind, device=device)
+    return model, card["name"]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A model, and how it is to play."""
+
+    model: GANSynth | ProgressiveGAN
+    name: str
+    device: str
+    seed: int
+    refine: int = 0
+
+    @classmethod
+    def load(cls, checkpoint: str | None, device: str, seed: int, refine: int) -> Voice:
+        """Load the model of a checkpoint, the packaged one if it is None."""
+        where = devices.resolve(device)
+        model, name = load_generator(checkpoint, where)
+        return cls(model, name, where, seed, refine)
+
+    def in_range(self, pitch: float) -> float:
+        """Give the pitch back if the model plays it.
+
+        Raises
+        ------
+        UsageError
+            If it does not.
+        """
+        if not LOW <= pitch <= HIGH:
+            raise UsageError(
+                f"The pitch {pitch:g} is out of the model's range.",
+                hint=f"{note_name(LOW)} to {note_name(HIGH)}, MIDI {LOW} to {HIGH}.",
+            )
+        return pitch
+
+    def drawn(self, count: int, families: Sequence[str | None]) -> Tensor:
+        """Draw instruments [shape=(count, code)]; of a family that is drawn, too, where it is None.
+
+        Raises
+        ------
+        UsageError
+            If the model knows no such family.
+        """
+        generator = torch.Generator().manual_seed(self.seed)
+        known = self.model.families
+        z = torch.randn(count, self.model.code, generator=generator)
+        chosen = torch.randint(max(1, len(known)), (count,), generator=generator)
+        for i, family in enumerate(families):
+            if family is None:
+                continue
+            if family not in known:
+                raise UsageError(
+                    f"The model knows no family {family!r}.",
+                    hint=did_you_mean(family, list(known))
+                    or (f"Families: {', '.join(known)}." if known else "Leave the family out."),
+                )
+            chosen[i] = known.index(family)
+        one_hot = torch.nn.functional.one_hot(chosen, max(1, len(known)))[:, : len(known)]
+        with torch.inference_mode():
+            return self.model.instruments(z.to(self.device), one_hot.float().to(self.device))
+
+    def instrument(self, given: Audio | Codes) -> Tensor:
+        """Give the instruments [shape=(n, code)] of codes, or the one of a sound.
+
+        Raises
+        ------
+        UsageError
+            If codes are of another model.
+        InputError
+            If no pitch is heard in the sound.
+        """
+        if isinstance(given, Audio):
+            return self.encoded([given], None, 0)[0]
+        if given.points.shape[1] != self.model.code:
+            raise UsageError(
+                f"These codes have {given.points.shape[1]} numbers, the model's {self.model.code}.",
+                hint="Codes that `groove run gansynth-lite encode` made with the same checkpoint.",
+            )
+        return normalized(torch.from_numpy(given.points).float().to(self.device))
+
+    def encoded(
+        self, sounds: Sequence[Audio], pitch: str | None, steps: int
+    ) -> tuple[Tensor, list[str]]:
+        """Find the instruments of sounds, and give them names."""
+        known = None if pitch is None else self.in_range(parse_pitch(pitch))
+        names = [Path(one.name).name if one.name else f"sound {i + 1}"
+                 for i, one in enumerate(sounds)]  # fmt: skip
+        heard = [
+            to_note(one, self.model.layout, known, name)
+            for one, name in zip(sounds, names, strict=True)
+        ]
+        samples = torch.stack([one for one, _ in heard]).to(self.device)
+        pitches = torch.tensor([found for _, found in heard], device=self.device)
+        w = [
+            find_instruments(self.model, some, at, steps=steps, seed=self.seed)
+            for some, at in zip(samples.split(8), pitches.split(8), strict=True)
+        ]
+        return torch.cat(w), names
+
+    def notes(self, w: Tensor, pitches: Sequence[float]) -> Iterator[Audio]:
+        """Play one note of each instrument, with a peak of -1 dBFS."""
+        layout = self.model.layout
+        generator = torch.Generator().manual_seed(self.seed)
+        at = torch.tensor(pitches, dtype=torch.float32, device=self.device)
+        for some, pitch in zip(w.split(BATCH), at.split(BATCH), strict=True):
+            with torch.inference_mode():
+                pictures = self.model(some, pitch, generator)
+                samples = layout.to_samples(pictures, refine=self.refine).cpu().numpy()
+            for one in samples:
+                yield Audio(one, layout.sample_rate).normalized()
+
+    def render(self, score: Score, instruments: Instruments, sample_rate: int) -> Audio:
+        """Play a score."""
+        return render(
+            score, self.model, instruments, seed=self.seed, low=LOW, high=HIGH,
+            refine=self.refine, sample_rate=sample_rate,
+        )  # fmt: skip
