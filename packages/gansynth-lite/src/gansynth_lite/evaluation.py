@@ -129,7 +129,7 @@ def measure(
         return made / made.abs().amax(dim=1, keepdim=True)
 
     with _on(device, model, classifier):
-        known = _Known.of(notes, train, classifier, generator, device)
+        known = _Known.of(notes, train, classifier, generator, count, device)
         makings: dict[str, tuple[Making, Tensor]] = {
             name: (drawn, wanted),
             "held-out notes": (lambda at: sounds(notes, held[at], device), held),
@@ -142,7 +142,12 @@ def measure(
         }
     real = diversity(seen["held-out notes"].log_mels, pitches[held]).value
     told = bool(classifier.families) and classifier.families == notes.family_names
-    rows = [(row, *_cells(one, known, real, seed, told)) for row, one in seen.items()]
+    # The network of the source cannot be asked for a family.
+    asked = told and isinstance(model, GANSynth) and bool(model.families)
+    rows = [
+        (row, *_cells(one, known, real, seed, asked if row == name else told))
+        for row, one in seen.items()
+    ]
     return Report(
         f"{name}: {count} notes",
         ("", *COLUMNS),
@@ -172,6 +177,7 @@ class _Known:
     features: Tensor
     some: Tensor
     """Which of the log-mel spectrograms those are."""
+    bins: int
 
     @classmethod
     def of(
@@ -180,16 +186,14 @@ class _Known:
         train: Tensor,
         classifier: NoteClassifier,
         generator: torch.Generator,
+        count: int,
         device: str,
     ) -> _Known:
         some = torch.randperm(len(train), generator=generator)[:KNOWN]
         heard = hear(classifier, (sounds(notes, one, device) for one in _batches(train[some])))
-        return cls(_log_mels(notes, train, device), heard.features, some)
-
-    @property
-    def bins(self) -> int:
-        # A bin with few notes cannot be told from another.
-        return max(2, min(BINS, len(self.features) // 10))
+        # A share of few notes cannot be told from another, not even from none.
+        bins = max(2, min(BINS, len(some) // 10, count // 5))
+        return cls(_log_mels(notes, train, device), heard.features, some, bins)
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,9 @@ class Layout:
         k = torch.arange(1, self.bins + 1, device=pitch.device, dtype=f0.dtype)[:, None]
         number = (k * width / f0).round().clamp_min(1)
         away = (number * f0 - k * width) / width  # in bins
-        lobe = torch.exp(-(away / 1.2).square())
+        # The spectrum of the Hann window, in ln, from 0 (70 dB down) to 1.
+        window = torch.sinc(away) + (torch.sinc(away - 1) + torch.sinc(away + 1)) / 2
+        lobe = 1 + (window.abs() + math.exp(-8)).log() / 8
         ramp = torch.where(away.abs() < 2, away / 2, torch.zeros_like(away))
         sign = 1 - 2 * (number % 2)
         above = torch.log2(k * width / f0) / 4

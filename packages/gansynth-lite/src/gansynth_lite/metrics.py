@@ -204,7 +204,8 @@ def ndb(train: Tensor, fake: Tensor, *, bins: int = 50, seed: int = 0) -> int:
     Richardson and Weiss, "On GANs and GMMs" (1805.12462, section 2): `train` is divided by
     k-means; a bin is different if the two-proportion z-test at .05 says that as many of `fake`
     do not fall there by chance. Data of the same kind have 5 % of them. The more notes there are
-    the finer it tells: only sets of one size compare.
+    the finer it tells, so that only sets of one size compare: that a bin with a share p of
+    `train` stays empty is no chance from about 4 / p notes on.
 
     Parameters
     ----------

@@ -32,8 +32,8 @@ __all__ = ["Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "normalized",
 
 HIGH_RESOLUTION = 3
 """Levels, from the finest, that see where harmonics lie."""
-MARGIN = 4
-"""Frames beyond those wanted; two convolutions a level reach as far."""
+MARGIN = 6
+"""Frames beyond those wanted; doubling and convolutions of a level reach as far."""
 
 
 class Linear(nn.Module):
@@ -131,7 +131,8 @@ class _Synthesis(nn.Module):
             maps = MAPS if level >= levels - HIGH_RESOLUTION else 0
             self.first.append(_Modulated(of, to, code))
             self.second.append(_Modulated(to + maps, to, code))
-            self.to_picture.append(Conv(to + maps, 2, 1, gain=0.5))
+            # Frequency is drawn at the finest level only: coarser, it has no meaning.
+            self.to_picture.append(Conv(to + maps, 1 + (level == levels - 1), 1, gain=0.5))
 
     def forward(
         self,
@@ -144,23 +145,22 @@ class _Synthesis(nn.Module):
         style = self.style(torch.cat([w, pitch_features(pitch)], dim=1))
         levels = len(self.first)
         maps = _pyramid(self.layout.harmonics(pitch), self.layout.frames, HIGH_RESOLUTION)
-        picture = torch.zeros(1, 2, *self.shape, device=w.device)
+        magnitude = drawn = torch.zeros(1, 1, *self.shape, device=w.device)
         for level in range(levels):
             # The first convolution works on the coarser picture: a fourth of the work.
             x = self.first[level](x, style, _noise(x, generator))
             if level:
-                x, picture = _doubled(x), _doubled(picture)
+                x, magnitude = _doubled(x), _doubled(magnitude)
             # A short note needs the beginning only, and a few frames more to be as in the whole.
             kept = MARGIN + -(-(frames or self.layout.frames) >> (levels - 1 - level))
-            x, picture = x[..., :kept], picture[..., :kept]
+            x, magnitude = x[..., :kept], magnitude[..., :kept]
             fine = level - (levels - HIGH_RESOLUTION)
             with_maps = [maps[fine][..., :kept].to(x.dtype)] if fine >= 0 else []
             x = self.second[level](torch.cat([x, *with_maps], dim=1), style, _noise(x, generator))
             drawn = self.to_picture[level](torch.cat([x, *with_maps], dim=1)).float()
-            picture = picture + drawn
-        picture = picture[..., :frames]
-        magnitude, frequency = picture[:, :1].tanh(), picture[:, 1:]
-        return self.layout.heard(torch.cat([magnitude, frequency], dim=1))
+            magnitude = magnitude + drawn[:, :1]
+        picture = torch.cat([magnitude.tanh(), drawn[:, 1:]], dim=1)
+        return self.layout.heard(picture[..., :frames])
 
 
 PITCH_FEATURES = 7
@@ -174,7 +174,7 @@ def pitch_features(pitch: Tensor) -> Tensor:
 
 
 def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:

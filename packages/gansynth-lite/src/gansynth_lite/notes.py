@@ -39,7 +39,9 @@ SILENT = 10 ** (-50 / 20)
 FULL_SCALE = 32_767
 IN_MEMORY_BYTES = 2**30
 """From this size on, notes are kept in a file that is mapped."""
-VERSION = 1
+RUMBLE_HZ = (12.0, 20.0)
+"""Below the first nothing is kept, from the second on everything."""
+VERSION = 2
 """Part of every key of the cache: another way to make notes is another number."""
 
 Int = npt.NDArray[np.int64]
@@ -331,7 +333,7 @@ def stored(
 def fitted(
     sound: npt.NDArray[np.float32], samples: int, sample_rate: int
 ) -> npt.NDArray[np.int16] | None:
-    """Cut with a short fade-out, or pad, to one length, and scale by the peak.
+    """Cut with a short fade-out, or pad, to one length, take out rumble, and scale by the peak.
 
     Parameters
     ----------
@@ -345,9 +347,10 @@ def fitted(
         None for silence.
     """
     heard = sound[:samples].astype(np.float64)
-    peak = np.abs(heard).max(initial=0.0)
-    if not peak > SILENT:
+    if not np.abs(heard).max(initial=0.0) > SILENT:
         return None
+    heard = _without_rumble(heard, sample_rate)
+    peak = np.abs(heard).max()
     if len(sound) > samples:
         fade = min(samples, int(FADE_S * sample_rate))
         heard[samples - fade :] *= np.linspace(1, 0, fade)
@@ -355,6 +358,15 @@ def fitted(
     made = np.zeros(samples, np.int16)
     made[: len(heard)] = np.round(heard * (FULL_SCALE / peak))
     return made
+
+
+def _without_rumble(sound: npt.NDArray[np.float64], sample_rate: int) -> npt.NDArray[np.float64]:
+    """Take out what lies below the lowest notes: pictures do not hold what is near 0 Hz."""
+    size = len(sound) + sample_rate // 4  # silence behind, so that the end does not reach the start
+    low, high = RUMBLE_HZ
+    weights = (np.fft.rfftfreq(size, 1 / sample_rate) - low) / (high - low)
+    whole = np.fft.irfft(np.fft.rfft(sound, size) * weights.clip(0, 1), size)
+    return np.asarray(whole[: len(sound)])
 
 
 def _from_onset(sound: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ from groove_core.render import TAIL_S
 from groove_core.render import render as render_with_soundfont
 from groove_core.values.audio import Audio
 from groove_core.values.score import Score, Track
+from groove_core.values.soundfiles import check_resampling
 
 __all__ = ["Instruments", "Path", "Player", "render", "slerp"]
 
@@ -38,8 +40,8 @@ DRUMS_DB = -3.0
 """Peak of the drums relative to that of the rest."""
 BLOCK_S = 0.01
 """How often controllers and bends are looked at."""
-BATCH = 4
-"""Notes drawn together; with more, pictures leave the cache of the processor."""
+BATCH, MAX_THREADS = 2, 8
+"""Notes drawn together, and how often at once; with more, pictures leave the processor's cache."""
 BEND_SEMITONES = 2
 """Of a full bend, unless the track says otherwise (registered parameter 0)."""
 DATA, VOLUME, PAN, EXPRESSION, PEDAL, PARAMETER_LOW, PARAMETER_HIGH = 6, 7, 10, 11, 64, 100, 101
@@ -184,28 +186,33 @@ def render(
     UsageError
         If `low` to `high` is less than an octave.
     """
+    import soxr
+
     _check(score, low, high)
+    check_resampling(sample_rate)
     length = round((score.duration_s + TAIL_S) * sample_rate)
     samples = np.zeros((2, length), np.float32)
     if any(len(one.notes) and not one.is_drum for one in score.tracks):
         jobs = _jobs(score, model, instruments, low, high)
         mix = np.zeros((2, _frames(score, model.layout.sample_rate)), np.float32)
         _play(jobs, model, mix, [_gains(score, one) for one in score.tracks], seed, refine)
-        made = Audio(mix, model.layout.sample_rate).resampled(sample_rate).samples
-        samples[:, : made.shape[1]] = made[:, :length]
+        for channel, mixed in zip(samples, mix, strict=True):  # one by one: half the memory
+            made = soxr.resample(mixed, model.layout.sample_rate, sample_rate)
+            channel[: len(made)] = made[:length]
     else:
         note("There are only drums, which the soundfont plays.")
     drums = tuple(one for one in score.tracks if len(one.notes) and one.is_drum)
     if drums:
         peak = max(samples.max(), -samples.min()) or 1.0
         beat = render_with_soundfont(
-            replace(score, tracks=drums),
-            peak_dbfs=0,
-            sample_rate=sample_rate,
+            replace(score, tracks=drums), peak_dbfs=0, sample_rate=sample_rate
         ).samples[:, :length]
         samples[:, : beat.shape[1]] += np.float32(peak * 10 ** (DRUMS_DB / 20)) * beat
-    samples.flags.writeable = False
-    return Audio(samples, sample_rate).normalized(peak_dbfs)
+    peak = max(samples.max(), -samples.min())
+    if peak > 0:
+        samples *= np.float32(10 ** (peak_dbfs / 20) / peak)
+    samples.flags.writeable = False  # so that it is not copied
+    return Audio(samples, sample_rate)
 
 
 def _check(score: Score, low: int, high: int) -> None:
@@ -299,14 +306,13 @@ def _sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Float
     start_s, end_s = score.seconds(rows[:, 0]), score.seconds(ends)
     following: Floats = np.r_[np.where(rows[1:, 2] == rows[:-1, 2], start_s[1:], np.inf), np.inf]
     end_s = np.minimum(np.minimum(end_s, following), start_s + LONGEST_S)
-    release_s: Floats = np.clip(following + DAMPED_S - end_s, DAMPED_S, RELEASE_S)
-    return rows[:, 2:], start_s, end_s, release_s
+    return rows[:, 2:], start_s, end_s, np.minimum(following + DAMPED_S - end_s, RELEASE_S)
 
 
 def _blocks(start_s: float, end_s: float) -> Floats:
     """Give when the blocks of a stretch of time begin; there are two at least."""
-    blocks: Floats = start_s + BLOCK_S * np.arange(max(2, math.ceil((end_s - start_s) / BLOCK_S)))
-    return blocks
+    count = max(2, math.ceil((end_s - start_s) / BLOCK_S))
+    return start_s + BLOCK_S * np.arange(count, dtype=np.float64)
 
 
 def _steps(score: Score, events: Integers, before: int) -> Curve:
@@ -347,33 +353,50 @@ def _gains(score: Score, one: Track) -> Curve:
 # sound -------------------------------------------------------------------------------
 
 
-@torch.inference_mode()
 def _play(
     jobs: list[_Job], model: Player, mix: Samples, gains: list[Curve], seed: int, refine: int
 ) -> None:
     """Generate notes and add them to the mix [shape=(2, samples)]."""
-    layout = model.layout
-    generator = torch.Generator().manual_seed(seed)
     batches = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
-    for batch in track(batches, "Playing", len(batches)):
-        drawn = model(
-            torch.stack([job.w for job in batch]),
-            torch.tensor([job.pitch for job in batch], device=batch[0].w.device),
-            generator,
-            min(frames_of(batch[0].needed, layout), layout.frames),
-        )
-        for job, picture in zip(batch, drawn, strict=True):
-            frames = frames_of(job.needed, layout)
-            longest = max(one.length for one in job.notes)
-            if frames > layout.frames or longest > layout.held_s * layout.sample_rate:
-                whole = held(picture[None], frames, layout)
-            else:
-                whole = picture[None, ..., :frames]
-            sound = layout.to_samples(whole, refine=refine)[0].float().cpu().numpy()
-            peak = max(sound.max(), -sound.min())
-            sound = sound / peak if peak > 0 else sound
-            for one in job.notes:
-                _add(mix, sound, one, gains[one.track], layout.sample_rate)
+    generator = torch.Generator().manual_seed(seed)
+    seeds = torch.randint(2**62, (len(batches),), generator=generator).tolist()
+    # One thread a batch: several for one would wait for each other after every small layer.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(min(threads, MAX_THREADS))
+    try:
+        made = pool.map(lambda batch, seed: _generated(batch, model, seed, refine), batches, seeds)
+        for batch, sounds in zip(batches, track(made, "Playing", len(batches)), strict=True):
+            for job, sound in zip(batch, sounds, strict=True):
+                for one in job.notes:
+                    _add(mix, sound, one, gains[one.track], model.layout.sample_rate)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+@torch.inference_mode()
+def _generated(batch: list[_Job], model: Player, seed: int, refine: int) -> list[Samples]:
+    """Generate notes, each as long as it is needed and with a peak of 1."""
+    layout = model.layout
+    frames = [frames_of(job.needed, layout) for job in batch]
+    drawn = model(
+        torch.stack([job.w for job in batch]),
+        torch.tensor([job.pitch for job in batch], device=batch[0].w.device),
+        torch.Generator().manual_seed(seed),
+        min(max(frames), layout.frames),
+    )
+    sounds = []
+    for job, picture, wanted in zip(batch, drawn.split(1), frames, strict=True):
+        longest = max(one.length for one in job.notes)
+        if wanted > layout.frames or longest > layout.held_s * layout.sample_rate:
+            whole = held(picture, wanted, layout)
+        else:
+            whole = picture[..., :wanted]
+        sound: Samples = layout.to_samples(whole, refine=refine)[0].float().cpu().numpy()
+        peak = max(sound.max(), -sound.min())
+        sounds.append(sound / peak if peak > 0 else sound)
+    return sounds
 
 
 def _add(mix: Samples, sound: Samples, one: _Note, gains: Curve, rate: int) -> None:

@@ -30,7 +30,7 @@ from groove_core.values.score import Score, Track
 
 __all__ = ["render_notes"]
 
-VERSION = 3
+VERSION = 4
 """Part of the key of the cache: another way to render is another number."""
 RATE = 48_000
 """What midirenderer gives."""

@@ -235,7 +235,8 @@ class GANTask:
     @torch.no_grad()
     def _average(self, done: float) -> None:
         # At first the average follows closely: what is averaged is still worth little.
-        weight = max(1 - self.settings.average, 0.02 * (1 - 20 * done))
+        steps = done * self.settings.epochs * self.settings.batches
+        weight = max(1 - self.settings.average, 9 / (10 + steps))
         for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             kept.lerp_(new, weight)
 

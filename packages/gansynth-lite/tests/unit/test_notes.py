@@ -293,7 +293,10 @@ def test_fitting_scales_cuts_and_pads():
     assert fitted(np.full(100, 1e-4, np.float32), 50, RATE) is None
     assert fitted(np.zeros(0, np.float32), 50, RATE) is None
     made = fitted(np.array([0.1, -0.2], np.float32), 4, RATE)
-    assert made.tolist() == [16_384, -32_767, 0, 0]
-    long = fitted(np.ones(1_000, np.float32), 500, RATE)
-    assert (long[:340] == FULL_SCALE).all()
+    assert made.tolist() == pytest.approx([16_384, -32_767, 0, 0], rel=0.01)
+    square = np.resize(np.repeat(np.array([1, -1], np.float32), 4), 1_000)
+    long = fitted(square, 500, RATE)
+    assert (np.abs(long[:340]) > 0.95 * FULL_SCALE).all()
+    rumble = fitted(np.ones(RATE, np.float32) + 0.1 * np.resize(square, RATE), RATE, RATE)
+    assert abs(rumble[RATE // 2 : -RATE // 4].mean()) < 0.01 * FULL_SCALE
     assert long[-1] == 0

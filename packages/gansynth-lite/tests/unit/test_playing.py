@@ -12,7 +12,7 @@ import torch
 from gansynth_lite import playing
 from gansynth_lite.families import FAMILIES
 from gansynth_lite.holding import held
-from gansynth_lite.layout import LAYOUTS, hz
+from gansynth_lite.layout import LAYOUTS, Layout, hz
 from gansynth_lite.model import GANSynth
 from gansynth_lite.playing import Path, render, slerp
 from groove_core.errors import InputError, UsageError
@@ -195,6 +195,21 @@ def test_bins_of_a_lobe_do_not_drift_apart():
     picture[:, 1] += 0.03 * torch.randn(1, LAYOUT.bins, 1)  # as a network might draw it
     sound = LAYOUT.to_samples(held(picture, 500, LAYOUT))[0].numpy()
     assert np.ptp(levels(sound, 1.0, 7.5, 0.1)) < 1.5
+
+
+def test_held_in_the_smallest_picture():
+    layout = Layout(n_fft=64, frames=8)
+    longer = held(torch.rand(1, 2, layout.bins, 8) - 0.5, 50, layout)
+    assert longer.shape == (1, 2, layout.bins, 50)
+    assert longer.isfinite().all()
+
+
+def test_held_in_mels():
+    layout = Layout(n_fft=512, frames=64, scale="mel")
+    t = torch.arange(layout.samples) / RATE
+    picture = layout.to_pictures(0.5 * (2 * math.pi * 440 * t).sin()[None])
+    sound = layout.to_samples(held(picture, 500, layout))[0].numpy()
+    assert frequency(sound, 1.0, 3.5) == pytest.approx(440, rel=0.01)
 
 
 def test_held_keeps_the_beginning():

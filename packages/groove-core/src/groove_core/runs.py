@@ -23,7 +23,7 @@ __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
 MANY = 64
 """From this value on, sound is only written when it was asked for by --format."""
 _EXPENSIVE = ("wav", "png")
-_ENDINGS = ("mid", "midi", "wav", "flac", "ogg", "png", "txt", "json", "csv", "md", "npz")
+_ENDINGS = ("mid", "midi", "wav", "flac", "ogg", "png", "txt", "json", "csv", "md", "npz", "sfz")
 
 _current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
 

@@ -1,0 +1,138 @@
+"""Kits: saved for samplers and read again, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from gansynth_lite import kits
+from gansynth_lite.kits import Kit
+from groove_core.errors import InputError, UsageError
+
+RATE = 16_000
+T = np.arange(RATE) / RATE
+PITCHES = (36, 40, 45, 60)
+
+
+def tone(pitch):
+    return 0.9 * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * T) * np.exp(-3 * T)
+
+
+KIT = Kit(tuple((p, tone(p)) for p in PITCHES), RATE, "glass, number 3")
+
+
+def everything(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("ending", ["sfz", "json"])
+def test_saved_and_read(ending, tmp_path):
+    path = KIT.save(tmp_path / f"a kit.{ending}")
+    again = Kit.read(path)
+    assert again == KIT
+    assert again.name == KIT.name
+    for (pitch, samples), (known, expected) in zip(again.notes, KIT.notes, strict=True):
+        assert pitch == known
+        assert np.array_equal(samples, expected)
+
+
+def test_rounded_to_16_bits():
+    kept = KIT.notes[2][1] / 32767
+    assert np.abs(kept - tone(45)).max() <= 0.5 / 32767 + 1e-9
+    assert Kit(((60, np.array([-3.0, 3.0])),), RATE).notes[0][1].tolist() == [-32767, 32767]
+
+
+def test_what_a_sampler_finds(tmp_path):
+    text = KIT.save(tmp_path / "deep" / "my.kit.sfz").read_text(encoding="utf-8")
+    [settings] = re.findall(r"<global> (.*)", text)
+    opcodes = dict(pair.split("=") for pair in settings.split())
+    assert opcodes == {"loop_mode": "no_loop", "ampeg_release": "0.3", "amp_veltrack": "100"}
+    regions = re.findall(
+        r"<region> sample=(.*) lokey=(\d+) hikey=(\d+) pitch_keycenter=(\d+)", text
+    )
+    assert [int(centre) for *_, centre in regions] == list(PITCHES)
+    keys = [range(int(low), int(high) + 1) for _, low, high, _ in regions]
+    assert [key for some in keys for key in some] == list(range(128))
+    for some, pitch in zip(keys, PITCHES, strict=True):
+        assert pitch in some
+        assert all(abs(key - pitch) == min(abs(key - p) for p in PITCHES) for key in some)
+    for file, *_ in regions:
+        info = soundfile.info(tmp_path / "deep" / file)
+        assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
+    assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == ["my.kit samples", "my.kit.sfz"]
+
+
+def test_saved_again_leaves_nothing_of_before(tmp_path):
+    KIT.save(tmp_path / "a.sfz")
+    smaller = Kit(KIT.notes[:1], RATE)
+    smaller.save(tmp_path / "a.sfz")
+    assert sorted(everything(tmp_path)) == ["a samples/036.wav", "a.sfz"]
+    assert Kit.read(tmp_path / "a.sfz") == smaller
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("broken", ["_write", "write_text"])
+def test_interrupted(before, broken, tmp_path, monkeypatch):
+    if before:
+        Kit(KIT.notes[1:], RATE).save(tmp_path / "a.sfz")
+    found = everything(tmp_path)
+    whole, calls = getattr(kits, broken), []
+
+    def breaks(*args):
+        calls.append(args)
+        if len(calls) == (2 if broken == "_write" else 1):
+            raise KeyboardInterrupt
+        whole(*args)
+
+    monkeypatch.setattr(kits, broken, breaks)
+    with pytest.raises(KeyboardInterrupt):
+        KIT.save(tmp_path / "a.sfz")
+    assert everything(tmp_path) == found
+    assert len(list(tmp_path.iterdir())) == 2 * before
+
+
+def test_files_of_others_stay(tmp_path):
+    (tmp_path / "a samples").mkdir()
+    (tmp_path / "a samples" / "mine.wav").write_bytes(b"dear to me")
+    with pytest.raises(UsageError, match="holds more than"):
+        KIT.save(tmp_path / "a.sfz")
+    assert sorted(everything(tmp_path)) == ["a samples/mine.wav"]
+
+
+def test_what_is_no_kit(tmp_path):
+    other = tmp_path / "other.sfz"
+    other.write_text("<region> sample=a.wav key=60\n")
+    with pytest.raises(InputError, match="is not a kit"):
+        Kit.read(other)
+    path = KIT.save(tmp_path / "a.sfz")
+    (tmp_path / "a samples" / "040.wav").unlink()
+    with pytest.raises(InputError, match=r"040\.wav does not exist"):
+        Kit.read(path)
+    KIT.save(path)
+    (tmp_path / "a samples" / "040.wav").write_bytes(b"no sound")
+    with pytest.raises(InputError, match="is not a kit"):
+        Kit.read(path)
+    with pytest.raises(InputError, match="not a file that holds a kit"):
+        Kit.read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    "notes", [(), ((60, T), (60, T)), ((128, T),), ((60, []),), ((60, [np.nan]),), ((60, [[0.1]]),)]
+)
+def test_what_cannot_be_a_kit(notes):
+    with pytest.raises(UsageError):
+        Kit(notes, RATE)
+
+
+def test_shown(tmp_path):
+    assert KIT.to_text() == "glass, number 3: 4 notes at 16000 Hz: C2 E2 A2 C4"
+    assert repr(KIT) == "Kit('glass, number 3', 4 notes, 16000 Hz)"
+    assert "<audio" in KIT._repr_html_()
+    assert KIT.save(tmp_path / "a.png").stat().st_size > 5000
+    sound, rate = soundfile.read(KIT.save(tmp_path / "a.wav"), dtype="int16")
+    assert rate == RATE
+    assert np.abs(sound - np.concatenate([samples for _, samples in KIT.notes])).max() <= 1
+    assert {"sfz", "wav", "json", "png", "txt"} <= set(KIT.formats())
