@@ -356,7 +356,10 @@ def train(
     scale: Annotated[Literal["linear", "mel"], Opt("of the pictures of notes")] = "linear",
     name: Annotated[str | None, Opt("what to call it; my-notes when left out")] = None,
     into: Into = None,
-    epochs: Annotated[int, Opt("of 128 batches each", min=1, max=100_000)] = 60,
+    epochs: Annotated[
+        int, Opt("how often what was learnt is kept and shown", min=1, max=100_000)
+    ] = 60,
+    batches: Annotated[int, Opt("in an epoch", min=1, max=100_000)] = 128,
     batch_size: Annotated[int, Opt("notes in a batch", min=4, max=4096)] = 16,
     width: Annotated[
         int | None, Opt("maps at the finest level; 8 small, 16 full when left out", min=2, max=256)
@@ -402,13 +405,13 @@ def train(
     settings: Settings | ProgressiveSettings
     if network == "paper":
         settings = ProgressiveSettings(
-            layout, most=16 * maps, epochs=epochs, batch_size=batch_size, rate=learning_rate,
-            precision=precision,
+            layout, most=16 * maps, epochs=epochs, batches=batches, batch_size=batch_size,
+            rate=learning_rate, precision=precision,
         )  # fmt: skip
     else:
         settings = Settings(
-            layout, width=maps, most=12 * maps, epochs=epochs, batch_size=batch_size,
-            rate=learning_rate, precision=precision, compile=compile,
+            layout, width=maps, most=12 * maps, epochs=epochs, batches=batches,
+            batch_size=batch_size, rate=learning_rate, precision=precision, compile=compile,
         )  # fmt: skip
     report = make_generator(found, settings, run, _classifier(classifier))
     say(f"checkpoint in {folder}; use it with --checkpoint {into or where}")

@@ -1,7 +1,7 @@
 """From sounds to instruments: by the encoder, and by descent from there.
 
-Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold" (1609.03552), section 3.2:
-a network guesses the code, an optimiser improves it.
+Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold" (1609.03552), 3.2: a
+network guesses the code, an optimiser improves it.
 """
 
 from __future__ import annotations
@@ -50,14 +50,15 @@ def to_note(sound: Audio, layout: Layout, pitch: float | None, name: str) -> tup
     """
     mono = sound.to_mono().resampled(layout.sample_rate).samples[0]
     peak = float(abs(mono).max(initial=0.0))
-    if peak < 1e-4:
+    whole = None
+    if peak:
+        begin = int((abs(mono) > 0.01 * peak).argmax())
+        whole = fitted(mono[begin:] / peak, layout.samples, layout.sample_rate)
+    if whole is None:
         raise InputError(f"{name} is silent.", hint="Give the sound of one note.")
-    begin = int((abs(mono) > 0.01 * peak).argmax())
-    whole = fitted(mono[begin:], layout.samples, layout.sample_rate)
-    assert whole is not None  # only silence is none
     samples = torch.from_numpy(whole).float() / 32_767
     if pitch is None:
-        f0 = detect_f0(samples[None], layout.sample_rate)
+        f0 = detect_f0(samples[None], layout.sample_rate, high_hz=layout.sample_rate / 4)
         if not f0.isfinite().all():
             raise InputError(
                 f"No pitch is heard in {name}.", hint="Say which it is with --pitch, such as C4."
@@ -114,7 +115,8 @@ def find_instruments(
 
 def _away(model: GANSynth | ProgressiveGAN, w: Tensor, pitches: Tensor, pictures: Tensor) -> Tensor:
     """Give the mean difference of log magnitudes [shape=(n,)]."""
-    return (model(w, pitches)[:, 0] - pictures[:, 0]).abs().mean(dim=(1, 2))
+    away: Tensor = (model(w, pitches)[:, 0] - pictures[:, 0]).abs().mean(dim=(1, 2))
+    return away
 
 
 @torch.inference_mode()

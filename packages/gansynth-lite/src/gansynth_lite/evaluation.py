@@ -41,7 +41,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.statistics import bootstrap, interval, wilson
 from groove_core.values.results import Cell, Estimate, Report
 
-__all__ = ["measure", "measure_instruments", "round_trip"]
+__all__ = ["measure", "measure_classifier", "measure_instruments", "round_trip"]
 
 AT_ONCE = 16
 KNOWN = 4096
@@ -425,6 +425,50 @@ def _encoded(
         "nearest training note of its pitch": _mean(known.nan_to_num(torch.inf).amin(dim=1)),
         "any training note of its pitch": _mean(known.nanmean(dim=1)),
     }
+
+
+@torch.no_grad()
+def measure_classifier(
+    classifier: NoteClassifier, notes: Notes, parts: Mapping[str, Int], *, name: str, device: str
+) -> Report:
+    """Measure how often a classifier tells pitch and family of notes, beside guesses.
+
+    Parameters
+    ----------
+    notes, parts
+        See `measure`; `parts` as in its training.
+    name : str
+        Of the row.
+    device : str
+
+    Raises
+    ------
+    InputError
+        If no note is held out.
+    """
+    if not len(parts["test"]):
+        raise InputError("No note is held out to measure by.", hint="Give more notes.")
+    rows: list[tuple[Cell, ...]] = []
+    for part in ("test", "train"):
+        which = torch.from_numpy(parts[part])[:: max(1, len(parts[part]) // KNOWN)]
+        pitches, families = (torch.from_numpy(o)[which] for o in (notes.pitches, notes.families))
+        with _on(device, classifier):
+            heard = hear(classifier, (sounds(notes, at, device) for at in _batches(which)))
+        known = families >= 0
+        guess = heard.families.argmax(dim=1) if classifier.families else families
+        right = int((guess == families)[known].sum())
+        rows.append((
+            f"{name}, {'held-out' if part == 'test' else 'training'} notes", len(which),
+            wilson(int((heard.pitch == pitches).sum()), len(which)),
+            wilson(right, int(known.sum())) if known.any() else None,
+        ))  # fmt: skip
+    counts = torch.bincount(torch.from_numpy(notes.families) + 1)[1:]
+    rows.append((
+        "most frequent", None,
+        float(np.bincount(notes.pitches).max() / len(notes)),
+        float(counts.max() / counts.sum()) if counts.any() else None,
+    ))  # fmt: skip
+    return Report(name, ("", "notes", "pitch", "family"), tuple(rows))
 
 
 @torch.no_grad()

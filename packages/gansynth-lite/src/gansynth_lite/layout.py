@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gansynth_lite.pitch import hz
 from groove_core.dsp import (
     from_mel_instantaneous_frequency,
     griffin_lim,
@@ -27,7 +28,7 @@ from groove_core.dsp import (
 from groove_core.dsp.mel import hz_to_mel, mel_to_hz
 from groove_core.errors import UsageError
 
-__all__ = ["LAYOUTS", "MAPS", "Layout", "hz"]
+__all__ = ["LAYOUTS", "MAPS", "Layout"]
 
 QUIETEST = 1e-2
 """Added to magnitudes before their logarithm: 94 dB below a sine at full scale, not the source's
@@ -36,11 +37,6 @@ HEARD = 0.1
 """Magnitude, 74 dB below a sine at full scale, from which on there is a phase to be known."""
 MAPS = 5
 """Maps that tell a network where the harmonics of a pitch lie; see `Layout.harmonics`."""
-
-
-def hz(pitch: Tensor) -> Tensor:
-    """Give the frequency of MIDI pitches, which need not be whole."""
-    return 440.0 * torch.exp2((pitch - 69.0) / 12.0)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,17 @@ from typing import Any
 from gansynth_lite.cards import classifier_card, generator_card
 from gansynth_lite.classifier import ClassifierSettings, NoteClassifier, train_classifier
 from gansynth_lite.evaluation import measure, measure_classifier
-from gansynth_lite.notes import Notes, split
+from gansynth_lite.notes import Int, Notes, split
 from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
 from gansynth_lite.training import Settings, train
+from groove_core.errors import InputError
 from groove_core.training import measured, store
 from groove_core.values.results import Report
 
 __all__ = ["SPLIT_SEED", "Run", "make_classifier", "make_generator"]
 
+FEWEST = 16
+"""Notes to learn from; fewer are no instrument."""
 SPLIT_SEED = 0
 """Of all splits, so that what one model has not heard, no other has."""
 COUNT = 1000
@@ -48,25 +51,35 @@ class Run:
         return {name: getattr(self, name) for name in ("name", "seed", "device")}
 
 
+def _parts(notes: Notes) -> dict[str, Int]:
+    parts = split(notes, seed=SPLIT_SEED)
+    if len(parts["train"]) < FEWEST:
+        raise InputError(
+            f"{notes.name} has {len(notes)} notes, {len(parts['train'])} of them to learn from.",
+            hint=f"Give at least {2 * FEWEST} notes at various pitches.",
+        )
+    return parts
+
+
 def make_generator(
     notes: Notes,
     settings: Settings | ProgressiveSettings,
     run: Run,
-    classifier: NoteClassifier | None,
+    classifier: NoteClassifier,
 ) -> Report:
     """Train, measure and store a generator.
 
     Parameters
     ----------
-    classifier : NoteClassifier, optional
-        What measures it; without, its last losses are all that is reported.
+    classifier : NoteClassifier
+        What measures it.
 
     Raises
     ------
     InputError
         If there are too few notes.
     """
-    parts = split(notes, seed=SPLIT_SEED)
+    parts = _parts(notes)
     known = notes.only(parts["train"])
     model, history = (
         train_progressive(known, settings, **run.loop)
@@ -92,7 +105,7 @@ def make_classifier(notes: Notes, settings: ClassifierSettings, run: Run) -> Rep
     InputError
         If there are too few notes.
     """
-    parts = split(notes, seed=SPLIT_SEED)
+    parts = _parts(notes)
     model, history = train_classifier(notes, parts, settings, **run.loop)
     report = measured(
         lambda: measure_classifier(model, notes, parts, name=run.name, device=run.device),

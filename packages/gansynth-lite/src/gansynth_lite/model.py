@@ -82,7 +82,7 @@ def unlike(w: Tensor, other: Tensor) -> Tensor:
 
 
 class _Modulated(nn.Module):
-    """A convolution whose input maps are weighted by a style, and whose output is as loud as before.
+    """A convolution whose input maps a style weighs, and whose output is as loud as before.
 
     With some noise, for what no code can tell, such as breath.
     """
@@ -205,8 +205,8 @@ class _Downward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         short = self.skip(F.avg_pool2d(x, 2))
-        x = lrelu(self.second(F.avg_pool2d(lrelu(self.first(x)), 2)))
-        return (x + short) * math.sqrt(0.5)
+        long: Tensor = lrelu(self.second(F.avg_pool2d(lrelu(self.first(x)), 2)))
+        return (long + short) * math.sqrt(0.5)
 
 
 class _Encoder(nn.Module):
@@ -259,7 +259,7 @@ class GANSynth(nn.Module):
         code: int = 128,
     ) -> None:
         super().__init__()
-        self.config = {
+        self.config: dict[str, Any] = {
             "layout": layout, "families": list(families), "width": width, "most": most,
             "code": code,
         }  # fmt: skip
@@ -338,7 +338,8 @@ class Discriminator(nn.Module):
         features = lrelu(self.features(x.flatten(1)))
         wanted = self.wanted(torch.cat([pitch_features(pitch), math.sqrt(8) * families], dim=1))
         fitting = (features * wanted).sum(dim=1) / math.sqrt(features.shape[1])
-        return self.score(features).squeeze(1).float() + fitting.float()
+        score: Tensor = self.score(features).squeeze(1).float() + fitting.float()
+        return score
 
 
 def _spread(x: Tensor, group: int) -> Tensor:

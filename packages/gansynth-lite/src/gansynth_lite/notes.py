@@ -23,7 +23,7 @@ from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.files import check_file, dump_json, list_files, read_json
 from groove_core.values.audio import Audio
 
-__all__ = ["SOURCES", "SUBSETS", "Notes", "fitted", "open_notes", "split"]
+__all__ = ["SOURCES", "SUBSETS", "Notes", "fitted", "open_notes", "pitch_of_name", "split"]
 
 SOURCES = ("acoustic", "electronic", "synthetic")
 """How NSynth's instruments make their sound, in its order."""
@@ -564,18 +564,25 @@ def _named(root: Path, path: Path) -> _Item:
     words = [re.sub(r"[ -]", "_", part.lower()) for part in (root.name, *folders)]
     family = next((word for word in reversed(words) if word in FAMILIES), "")
     instrument = "/".join(folders) or root.name
-    velocity, pitch = 0, None
+    velocity = 0
     if match := _LAYER.search(stem):
         velocity = int(match[1]) if 1 <= int(match[1]) <= 127 else 0
         instrument = f"{instrument} v{int(match[1])}"
-    if match := _NAME.search(stem):
-        pitch = parse_note_name(match[1])
-    if pitch is None and (match := _NUMBER.search(stem)):
-        pitch = int(match[1])
-    elif pitch is None and (match := _NSYNTH.fullmatch(stem)):
-        pitch, velocity = int(match[1]), int(match[2])
+    if match := _NSYNTH.fullmatch(stem):
+        velocity = int(match[2])
         instrument = f"{instrument} v{velocity}"
-    elif pitch is None and re.fullmatch(r"\d{1,3}", stem):
-        pitch = int(stem)
-    return _Item(path, pitch if pitch is None or pitch <= 127 else None, family, instrument,
-                 velocity)  # fmt: skip
+    return _Item(path, pitch_of_name(stem), family, instrument, velocity)
+
+
+def pitch_of_name(stem: str) -> int | None:
+    """Give the MIDI pitch that the name of a file (without ending) says, see `open_notes`.
+
+    Examples
+    --------
+    >>> pitch_of_name("piano_C#4_v2"), pitch_of_name("take m060"), pitch_of_name("violin")
+    (61, 60, None)
+    """
+    if (match := _NAME.search(stem)) and (pitch := parse_note_name(match[1])) is not None:
+        return pitch
+    number = _NUMBER.search(stem) or _NSYNTH.fullmatch(stem) or re.fullmatch(r"(\d{1,3})", stem)
+    return int(number[1]) if number and int(number[1]) <= 127 else None

@@ -8,10 +8,10 @@ those the model draws, what repeats is generated once, and pedal, bends and cont
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,9 @@ from groove_core.values.audio import Audio
 from groove_core.values.score import Score, Track
 from groove_core.values.soundfiles import check_resampling
 
-__all__ = ["Instruments", "Path", "Player", "render", "slerp"]
+__all__ = [
+    "BATCH", "Instruments", "Path", "Player", "render", "seeds_of", "side_by_side", "slerp",
+]  # fmt: skip
 
 MAX_MINUTES = 30
 """Longer scores are refused: in stereo they take gigabytes."""
@@ -51,6 +53,7 @@ Integers = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.float32]
 Instruments = Callable[[int, Floats], Tensor]
 """Give the instruments w [shape=(n, code)] of a track at some times [shape=(n,), seconds]."""
+T = TypeVar("T")
 Curve = Callable[[Floats], Floats]
 """Give a value at each of some times [seconds]."""
 
@@ -358,18 +361,33 @@ def _play(
 ) -> None:
     """Generate notes and add them to the mix [shape=(2, samples)]."""
     batches = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
+    seeds = seeds_of(len(batches), seed)
+    made = side_by_side(
+        lambda one: _generated(batches[one], model, seeds[one], refine), len(batches)
+    )
+    for batch, sounds in zip(batches, track(made, "playing", len(batches)), strict=True):
+        for job, sound in zip(batch, sounds, strict=True):
+            for one in job.notes:
+                _add(mix, sound, one, gains[one.track], model.layout.sample_rate)
+
+
+def seeds_of(count: int, seed: int) -> list[int]:
+    """Give a seed for each batch, so that what it draws does not depend on the others."""
     generator = torch.Generator().manual_seed(seed)
-    seeds = torch.randint(2**62, (len(batches),), generator=generator).tolist()
-    # One thread a batch: several for one would wait for each other after every small layer.
+    seeds: list[int] = torch.randint(2**62, (count,), generator=generator).tolist()
+    return seeds
+
+
+def side_by_side(make: Callable[[int], T], count: int) -> Iterator[T]:
+    """Call a function with 0, 1 ... on several threads, and give what it makes in order.
+
+    One thread a call: several for one would wait for each other after every small layer.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(min(threads, MAX_THREADS))
     try:
-        made = pool.map(lambda batch, seed: _generated(batch, model, seed, refine), batches, seeds)
-        for batch, sounds in zip(batches, track(made, "Playing", len(batches)), strict=True):
-            for job, sound in zip(batch, sounds, strict=True):
-                for one in job.notes:
-                    _add(mix, sound, one, gains[one.track], model.layout.sample_rate)
+        yield from pool.map(make, range(count))
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)

@@ -18,7 +18,6 @@ each lobe, of mean 0. So coarse levels learn how loud it is, and the finest ones
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -164,8 +163,6 @@ class ProgressiveGAN(nn.Module):
     ----------
     layout : dict
         Settings of `Layout`.
-    families : sequence of str
-        Kept and ignored: the source knows none.
     most : int
         Maps of a level; finer ones have fewer: 4096 / 2^(k + 1).
     code : int
@@ -174,13 +171,14 @@ class ProgressiveGAN(nn.Module):
         Lowest and highest pitch; each between is a class.
     """
 
+    families: tuple[str, ...] = ()
+    """The source knows none."""
     progress: Tensor
     """Levels that are grown, from 0; a new one has all."""
 
     def __init__(
         self,
         layout: dict[str, Any],
-        families: Sequence[str] = (),
         most: int = 256,
         code: int = 256,
         low: int = 24,
@@ -188,12 +186,12 @@ class ProgressiveGAN(nn.Module):
     ) -> None:
         super().__init__()
         self.config = {
-            "layout": layout, "families": list(families), "most": most, "code": code,
+            "layout": layout, "most": most, "code": code,
             "low": low, "high": high,
         }  # fmt: skip
         if not 0 <= low <= high <= 127:
             raise UsageError(f"There is no pitch from {low} to {high}.", hint="low=24, high=84")
-        self.layout, self.families, self.code = Layout(**layout), tuple(families), code
+        self.layout, self.code = Layout(**layout), code
         self.most, self.low, self.high = most, low, high
         self.synthesis = _Synthesis(self.layout, code, high - low + 1, most)
         self.register_buffer("progress", torch.tensor(float(self.synthesis.levels - 1)))

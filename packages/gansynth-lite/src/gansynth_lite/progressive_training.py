@@ -111,7 +111,7 @@ class ProgressiveTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = ProgressiveGAN(
-                asdict(settings.layout), notes.family_names, settings.most, settings.code, low, high
+                asdict(settings.layout), settings.most, settings.code, low, high
             )
             self.discriminator = ProgressiveDiscriminator(self.model)
         for one in (self.model, self.discriminator):

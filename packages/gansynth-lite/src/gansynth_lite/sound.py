@@ -7,17 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.model import GANSynth, normalized
+from gansynth_lite.notes import pitch_of_name
 from gansynth_lite.pitch import note_name, parse_note_name
-from gansynth_lite.playing import BATCH, Instruments, render
+from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core import checkpoints, devices
-from groove_core.errors import UsageError, did_you_mean
+from groove_core.console import note
+from groove_core.errors import GrooveError, InputError, UsageError, did_you_mean
 from groove_core.values.audio import Audio
 from groove_core.values.results import Codes
 from groove_core.values.score import Score, Track
@@ -148,16 +152,32 @@ class Voice:
     def encoded(
         self, sounds: Sequence[Audio], pitch: str | None, steps: int
     ) -> tuple[Tensor, list[str]]:
-        """Find the instruments of sounds, and give them names."""
+        """Find the instruments of sounds, and give them names.
+
+        Of several sounds those are left out, and said, in which no note of the model's range is
+        heard; of one alone it is an error.
+        """
         known = None if pitch is None else self.in_range(parse_pitch(pitch))
-        names = [Path(one.name).name if one.name else f"sound {i + 1}"
-                 for i, one in enumerate(sounds)]  # fmt: skip
-        heard = [
-            to_note(one, self.model.layout, known, name)
-            for one, name in zip(sounds, names, strict=True)
-        ]
+        heard, names, reasons = [], [], []
+        for number, one in enumerate(sounds):
+            name = Path(one.name).name if one.name else f"sound {number + 1}"
+            named = pitch_of_name(Path(name).stem) if known is None and one.name else known
+            try:
+                samples, at = to_note(one, self.model.layout, named, name)
+                heard.append((samples, self.in_range(at)))
+                names.append(name)
+            except GrooveError as error:
+                if len(sounds) == 1:
+                    raise
+                reasons.append(f"{name} ({error.message.rstrip('.')})")
+        if reasons:
+            note(f"left out: {', '.join(reasons[:4])}" + " ..." * (len(reasons) > 4))
+        if not heard:
+            raise InputError(
+                "No note is heard in any of the sounds.", hint="Say their pitch, with --pitch C4."
+            )
         samples = torch.stack([one for one, _ in heard]).to(self.device)
-        pitches = torch.tensor([found for _, found in heard], device=self.device)
+        pitches = torch.tensor([at for _, at in heard], device=self.device)
         w = [
             find_instruments(self.model, some, at, steps=steps, seed=self.seed)
             for some, at in zip(samples.split(8), pitches.split(8), strict=True)
@@ -167,13 +187,21 @@ class Voice:
     def notes(self, w: Tensor, pitches: Sequence[float]) -> Iterator[Audio]:
         """Play one note of each instrument, with a peak of -1 dBFS."""
         layout = self.model.layout
-        generator = torch.Generator().manual_seed(self.seed)
-        at = torch.tensor(pitches, dtype=torch.float32, device=self.device)
-        for some, pitch in zip(w.split(BATCH), at.split(BATCH), strict=True):
+        codes = w.split(BATCH)
+        at = torch.tensor(pitches, dtype=torch.float32, device=self.device).split(BATCH)
+        seeds = seeds_of(len(codes), self.seed)
+
+        def played(batch: int) -> npt.NDArray[np.float32]:
             with torch.inference_mode():
-                pictures = self.model(some, pitch, generator)
-                samples = layout.to_samples(pictures, refine=self.refine).cpu().numpy()
-            for one in samples:
+                generator = torch.Generator().manual_seed(seeds[batch])
+                pictures = self.model(codes[batch], at[batch], generator)
+                samples: npt.NDArray[np.float32] = (
+                    layout.to_samples(pictures, refine=self.refine).float().cpu().numpy()
+                )
+            return samples
+
+        for some in side_by_side(played, len(codes)):
+            for one in some:
                 yield Audio(one, layout.sample_rate).normalized()
 
     def render(self, score: Score, instruments: Instruments, sample_rate: int) -> Audio:

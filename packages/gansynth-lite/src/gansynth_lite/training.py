@@ -123,8 +123,8 @@ class GANTask:
             "average": self.average,
         }
         if settings.compile:
-            for one in (self.model.synthesis, self.model.encoder, self.discriminator):
-                one.compile()
+            for network in (self.model.synthesis, self.model.encoder, self.discriminator):
+                network.compile()
         betas = (0.0, 0.99)
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "model": torch.optim.Adam(self.model.parameters(), settings.rate, betas),

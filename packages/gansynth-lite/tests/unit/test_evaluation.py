@@ -128,7 +128,7 @@ def test_instruments(notes, parts, model):
 def test_the_network_of_the_source(notes, parts, classifier):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = ProgressiveGAN(LAYOUT, notes.family_names, most=8, code=8, low=LOW, high=HIGH)
+        model = ProgressiveGAN(LAYOUT, most=8, code=8, low=LOW, high=HIGH)
     options = {"count": 8, "seed": 1, "name": "source", "device": "cpu"}
     found = measure(model, notes, parts, classifier, **options)
     assert len(found.rows) == 4

@@ -39,7 +39,7 @@ QUICK = ProgressiveSettings(TINY, most=8, code=8, epochs=4, batches=4, batch_siz
 
 def gan(layout=TINY, most=8, code=8, **more):
     torch.manual_seed(0)
-    return ProgressiveGAN(asdict(layout), (), most, code, **more)
+    return ProgressiveGAN(asdict(layout), most, code, **more)
 
 
 @pytest.fixture(scope="module")

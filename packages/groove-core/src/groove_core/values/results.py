@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "Estimate", "Report"]
 
 
+SHOWN = 8
+"""Dimensions of codes in a terminal; all are in the files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A number with a 95 % interval."""
@@ -300,9 +304,11 @@ class Codes(Value):
 
     def to_text(self) -> str:
         width = max(len(label) for label in self.labels)
+        dimensions = self.points.shape[1]
+        more = f"  ... of {dimensions}" if dimensions > SHOWN else ""
         rows: Sequence[str] = [
-            label.ljust(width) + "".join(f"{x:10.4f}" for x in point)
-            for label, point in zip(self.labels, self.points.tolist(), strict=True)
+            label.ljust(width) + "".join(f"{x:10.4f}" for x in point) + more
+            for label, point in zip(self.labels, self.points[:, :SHOWN].tolist(), strict=True)
         ]
         return "\n".join(rows)
 

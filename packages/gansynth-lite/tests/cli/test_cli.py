@@ -1,0 +1,232 @@
+"""gansynth-lite on the command line: the main jobs, and bad input."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from gansynth_lite.kits import Kit
+from gansynth_lite.pitch import cents, detect_f0
+from groove_core import Score, Track
+from groove_core.values.audio import Audio
+from groove_core.values.results import Codes, Report
+
+spec = importlib.util.spec_from_file_location(
+    "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
+)
+made = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made)
+
+RATE = 16_000
+
+
+def heard(path: Path) -> float:
+    """Give the fundamental of a sound file in Hz."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return float(detect_f0(torch.from_numpy(samples.mean(axis=1))[None], rate))
+
+
+def score(*tracks: Track) -> Score:
+    return Score(tracks, 480, tempos=[[0, 500_000]])
+
+
+def test_notes_are_in_tune_and_come_again(groove, tmp_path):
+    arguments = ("note", "--pitch", "A3", "--family", "reed", "--count", "2", "--seed", "5")
+    result = groove(*arguments, "--out", "a")
+    assert result.returncode == 0, result.stderr
+    for path in sorted((tmp_path / "a").glob("*.wav")):
+        assert abs(1200 * np.log2(heard(path) / 220)) < 25
+        assert Audio.read(path).duration_s == pytest.approx(4.0)
+    assert groove(*arguments, "--out", "b").returncode == 0
+    first, again = (Audio.read(tmp_path / one / "note-001.wav") for one in "ab")
+    assert np.array_equal(first.samples, again.samples)
+    other = groove(*arguments[:-1], "6", "--out", "c")
+    assert other.returncode == 0
+    assert not np.array_equal(first.samples, Audio.read(tmp_path / "c/note-001.wav").samples)
+
+
+def test_a_pitch_between_the_keys(groove, tmp_path):
+    result = groove("note", "--pitch", "60.5", "--count", "1", "--seed", "1", "--out", "a")
+    assert result.returncode == 0, result.stderr
+    f0 = torch.tensor([heard(next((tmp_path / "a").glob("note*.wav")))])
+    assert abs(float(cents(f0, torch.tensor([60.5])))) < 30
+
+
+def test_a_song_is_played(groove, tmp_path):
+    melody = [[i * 480, 440, pitch, 90] for i, pitch in enumerate((60, 64, 67, 72, 100, 12))]
+    drums = [[i * 240, 100, 36, 100] for i in range(12)]
+    score(Track(melody, program=73), Track(drums, is_drum=True)).save(tmp_path / "song.mid")
+    result = groove("render", "song.mid", "--seed", "1", "--out", "o", "--json")
+    assert result.returncode == 0, result.stderr
+    assert "2 of 6 notes are beyond 24 to 84" in result.stderr
+    sound = Audio.read(next((tmp_path / "o").glob("*.wav")))
+    assert (len(sound.samples), sound.sample_rate) == (2, 44_100)
+    assert sound.duration_s == pytest.approx(5 * 0.5 + 440 / 960 + 1.0, abs=0.01)
+    assert sound.peak == pytest.approx(10 ** (-1 / 20), abs=0.01)
+    assert groove("render", "song.mid", "--seed", "1", "--motion", "wander", "--every-s", "1",
+                  "--out", "w").returncode == 0  # fmt: skip
+    assert groove("rerun", "o/result.json").returncode == 2  # run, not rerun, is before it
+
+
+def test_from_a_sound_to_codes_and_back(groove, tmp_path):
+    for name, odd in (("clear", False), ("hollow", True)):
+        for pitch in (57, 64):
+            tone = made.tone(pitch, 3 * RATE, odd=odd)
+            soundfile.write(tmp_path / f"{name}{pitch}.wav", 0.3 * tone, RATE)
+    files = [f"{name}{pitch}.wav" for name in ("clear", "hollow") for pitch in (57, 64)]
+    result = groove("encode", *files, "--out", "o")
+    assert result.returncode == 0, result.stderr
+    codes = Codes.read(tmp_path / "o/encode.json")
+    assert codes.points.shape == (4, 128)
+    assert "... of 128" in result.stdout
+    a, b, c, d = codes.points
+    # The same instrument at other pitches is nearer than another instrument.
+    assert max(np.linalg.norm(a - b), np.linalg.norm(c - d)) < np.linalg.norm(a - c)
+    steps = groove("encode", files[0], "--steps", "3", "--pitch", "A3", "--json")
+    assert steps.returncode == 0, steps.stderr
+    for start, end in (("clear57.wav", "hollow64.wav"), ("o/encode.json", "hollow57.wav")):
+        result = groove("morph", start, end, "--steps", "3", "--seed", "1", "--out", "m",
+                        "--overwrite")  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        assert len(list((tmp_path / "m").glob("morph-*.wav"))) == 3
+    score(Track([[0, 900, 60, 90], [960, 900, 62, 90]])).save(tmp_path / "two.mid")
+    result = groove("morph", "clear57.wav", "hollow57.wav", "--score", "two.mid", "--out", "s")
+    assert result.returncode == 0, result.stderr
+    assert Audio.read(next((tmp_path / "s").glob("*.wav"))).peak > 0.5
+
+
+def test_a_kit(groove, tmp_path):
+    result = groove("kit", "--family", "mallet", "--low", "C3", "--high", "C4", "--every", "6",
+                    "--seed", "1", "--out", "o")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    kit = Kit.read(tmp_path / "o/kit.sfz")
+    assert [pitch for pitch, _ in kit.notes] == [48, 54, 60]
+    for path, pitch in zip(
+        sorted((tmp_path / "o/kit samples").iterdir()), (48, 54, 60), strict=True
+    ):
+        assert abs(float(cents(torch.tensor([heard(path)]), torch.tensor([pitch])))) < 25
+
+
+def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path):
+    quick = ("--epochs", "2", "--batches", "2", "--batch-size", "4", "--width", "4")
+    result = groove("train", folder, *quick, "--name", "mine")
+    assert result.returncode == 0, result.stderr
+    assert "--checkpoint mine" in result.stderr
+    assert groove("train", folder, *quick, "--name", "mine").returncode == 2
+    assert groove("train", folder, *quick, "--name", "mine", "--resume").returncode == 0
+    result = groove(
+        "note", "--checkpoint", "mine", "--family", "reed", "--count", "1", "--out", "o"
+    )
+    assert result.returncode == 0, result.stderr
+    assert Audio.read(next((tmp_path / "o").glob("*.wav"))).duration_s == pytest.approx(0.976)
+    result = groove("evaluate", folder, "--checkpoint", "mine", "--count", "10", "--json")
+    assert result.returncode == 0, result.stderr
+    report = Report.from_json(json.loads(result.stdout)["result"])
+    assert [row[0] for row in report.rows] == [
+        "mine", "held-out notes", "training notes copied", "noise",
+    ]  # fmt: skip
+    assert report.cell("held-out notes", "within 50 cents").value > 0.9
+    assert report.cell("noise", "within 50 cents").value < 0.3
+    result = groove("evaluate", folder, "--checkpoint", "mine", "--about", "representation",
+                    "--count", "4", "--json")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert Report.from_json(json.loads(result.stdout)["result"]).rows[0][2] > 30
+
+
+def test_the_network_of_the_paper(groove, folder, tmp_path):
+    result = groove("train", folder, "--network", "paper", "--epochs", "1", "--batches", "2",
+                    "--batch-size", "4", "--width", "2", "--name", "old")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert groove("note", "--checkpoint", "old", "--count", "1").returncode == 0
+    refused = groove("note", "--checkpoint", "old", "--family", "reed")
+    assert refused.returncode == 2
+    assert "hint:" in refused.stderr
+
+
+def test_a_classifier_of_your_own(groove, folder):
+    result = groove("train-classifier", folder, "--size", "small", "--epochs", "1", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["result"]["rows"][0][0].startswith("my-classifier")
+
+
+@pytest.fixture
+def bad(tmp_path):
+    (tmp_path / "empty.mid").touch()
+    (tmp_path / "text.mid").write_text("no music")
+    score(Track([], name="nothing")).save(tmp_path / "silence.mid")
+    score(Track([[0, 400, 60, 90]])).save(tmp_path / "one.mid")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "noise.wav", 0.2 * rng.normal(size=RATE).clip(-3, 3), RATE)
+    Codes(np.ones((1, 7))).save(tmp_path / "seven.json")
+    unpitched = tmp_path / "unpitched"
+    unpitched.mkdir()
+    for name in "abc":
+        shutil.copy(tmp_path / "noise.wav", unpitched / f"{name}.wav")
+    (tmp_path / "nothing").mkdir()
+    few = tmp_path / "few"
+    few.mkdir()
+    soundfile.write(few / "C4.wav", 0.3 * made.tone(60, RATE), RATE)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["note", "--pitch", "H9"], 2, "There is no pitch 'H9'"),
+        (["note", "--pitch", "C8"], 2, "out of the model's range"),
+        (["note", "--pitch", "nan"], 2, "There is no pitch"),
+        (["note", "--family", "flut"], 2, "flute"),
+        (["note", "--instrument", "seven.json"], 2, "7 numbers"),
+        (["note", "--instrument", "missing.json"], 4, "does not exist"),
+        (["note", "--instrument", "silent.wav"], 4, "silent"),
+        (["note", "--instrument", "noise.wav"], 4, "No pitch is heard"),
+        (["note", "--checkpoint", "classifier"], 5, "NoteClassifier"),
+        (["note", "--checkpoint", "nonsense"], 5, "no checkpoint"),
+        (["note", "--count", "0"], 2, "at least 1"),
+        (["note", "--device", "abacus"], 2, "abacus"),
+        (["render", "missing.mid"], 4, "does not exist"),
+        (["render", "empty.mid"], 4, "empty"),
+        (["render", "text.mid"], 4, "not a MIDI file"),
+        (["render", "silence.mid"], 4, "no notes"),
+        (["render", "one.mid", "--families", "bagpipe"], 2, "bagpipe"),
+        (["encode", "silent.wav"], 4, "silent"),
+        (["encode", "noise.wav", "silent.wav"], 4, "No note is heard"),
+        (["encode", "nothing"], 4, "holds no"),
+        (["kit", "--low", "C5", "--high", "C4"], 2, "no note from"),
+        (["train", "missing"], 4, "missing"),
+        (["train", "nothing"], 4, "hint:"),
+        (["train", "unpitched"], 4, "pitch"),
+        (["train", "few"], 4, "hint:"),
+        (["train", "few", "--name", "../x"], 2, "cannot be called"),
+        (["evaluate", "few"], 4, "hint:"),
+    ],
+)  # fmt: skip
+def test_bad_input(groove, bad, arguments, code, said):
+    result = groove(*arguments)
+    assert result.returncode == code, (result.stdout, result.stderr)
+    assert said in result.stderr
+    assert "hint:" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(bad.glob("groove-out/**/*.wav"))
+
+
+def test_only_drums_and_many_voices(groove, tmp_path):
+    score(Track([[i * 240, 100, 36, 100] for i in range(8)], is_drum=True)).save(tmp_path / "d.mid")
+    result = groove("render", "d.mid", "--out", "d")
+    assert result.returncode == 0, result.stderr
+    assert "only drums" in result.stderr
+    voices = [[0, 900, 24 + i % 61, 1 + i % 127] for i in range(128)]
+    score(Track(voices[:64]), Track(voices[64:], program=40)).save(tmp_path / "v.mid")
+    result = groove("render", "v.mid", "--seed", "1", "--out", "v")
+    assert result.returncode == 0, result.stderr
+    for one in "dv":
+        sound = Audio.read(next((tmp_path / one).glob("*.wav")))
+        assert 0.5 < sound.peak <= 1
