@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch
 from drum_space import sample
 from drum_space.data import open_patterns
 from drum_space.model import DrumAutoencoder
-from groove_core import Audio, checkpoints, dsp
+from groove_core import Audio, Score, Track, checkpoints, dsp
 from groove_core.plots import INK, PALETTE
 from groove_core.values.drums import DRUMS
 from groove_vae.comparison import Comparison
@@ -252,6 +253,95 @@ def listener() -> None:
         filters([*flutes[:3], *others[:9]], count=12).save(folder / "filters.png")
 
 
+def instruments() -> None:
+    """Draw and record what gansynth-lite plays: families, a morph, a song, and a piano.
+
+    PIANO is a recording of a C4, here of the Salamander Grand Piano V3 (A. Holm, CC BY 3.0).
+    """
+    import os
+
+    from matplotlib.figure import Figure
+
+    from gansynth_lite import encode, kit, morph, note, render
+
+    folder = PACKAGES / "gansynth-lite"
+    families = ("bass", "brass", "flute", "guitar", "keyboard", "mallet", "organ", "reed",
+                "string", "synth_lead", "vocal")  # fmt: skip
+    each = [next(iter(note(pitch="C3", family=f, count=1, seed=3))) for f in families]
+    steps = list(morph(families="keyboard,string", pitch="C3", steps=9, seed=4))
+    own = Audio.read(os.environ["PIANO"], mono=True).excerpt(0.0, 4.0)
+    piano = encode([own], pitch="C4", seed=1)
+    ladder = [next(iter(note(pitch=p, instrument=piano, seed=1))) for p in ("C2", "C3", "C4", "C5")]
+    for name, sounds, titles, down in (
+        ("families", each, families, 2),
+        ("morph", steps, [f"{i / 8:.0%}" for i in range(9)], 1),
+        ("piano", [own, *ladder], ["recorded: C4", "C2", "C3", "C4", "C5"], 1),
+    ):
+        across = -(-len(sounds) // down)
+        figure = Figure(figsize=(11, 0.5 + 1.9 * down), dpi=100, layout="constrained")
+        for ax, sound, title in zip(
+            figure.subplots(down, across).flat, sounds, titles, strict=False
+        ):
+            _spectrogram(ax, sound.resampled(16_000), 4.0)
+            ax.set_title(title, fontsize=9)
+        for ax in figure.axes[len(sounds) :]:
+            ax.set_visible(False)
+        figure.savefig(folder / f"pictures/{name}.png", metadata={"Software": None})
+    kit(family="reed", seed=4).save(folder / "pictures/kit.png")
+    sounds_of = {"families": each, "morph": steps, "piano": [own, *ladder]}
+    for name, sounds in sounds_of.items():
+        joined = [one.resampled(16_000).normalized(-3).samples[0, :40_000] for one in sounds]
+        Audio(np.concatenate(joined), 16_000).save(folder / f"sounds/{name}.ogg")
+    render(_song(), seed=7).resampled(32_000).save(folder / "sounds/song.ogg")
+
+
+def _spectrogram(ax: Any, sound: Audio, duration_s: float) -> None:
+    """Draw log magnitudes over a logarithmic axis of frequency."""
+    samples = torch.from_numpy(sound.samples[0].copy())
+    level = dsp.stft(samples, n_fft=2048, hop_samples=256).abs().clamp_min(1e-3).log().numpy()
+    shown = np.geomspace(60, 7_900, 160) * 2048 / sound.sample_rate
+    rows = np.stack([np.interp(shown, np.arange(len(level)), one) for one in level.T], axis=1)
+    ax.imshow(rows, origin="lower", aspect="auto", cmap="magma", vmin=rows.max() - 8,
+              extent=(0, sound.duration_s, 0, 160))  # fmt: skip
+    marks = [100, 400, 1600, 6400]
+    ax.set_yticks([160 * np.log(hz / 60) / np.log(7_900 / 60) for hz in marks], map(str, marks))
+    ax.set(xlim=(0, duration_s), xticks=[0, 2, 4], facecolor="black")
+    ax.tick_params(labelsize=6, length=2)
+
+
+def _song() -> Score:
+    """Write a few bars: a melody, chords, a bass, and a beat of drum-space."""
+    quarter, chords = 480, ((57, 60, 64), (53, 57, 60), (48, 52, 55), (55, 59, 62))
+    tune = (76, 74, 72, 69, 72, 74, 72, 69, 67, 72, 76, 79, 79, 78, 79, 83)
+    bar = 4 * quarter
+    melody, backing, bass = [], [], []
+    for number in range(8):
+        chord = chords[number % 4]
+        backing += [[number * bar, bar - 20, pitch, 60] for pitch in chord]
+        bass += [[number * bar + i * quarter, quarter - 30, chord[0] - 12, 90] for i in (0, 2, 3)]
+        melody += [
+            [
+                number * bar + i * quarter,
+                quarter - 10,
+                tune[(4 * number + i) % 16],
+                80 + 8 * (i % 2),
+            ]
+            for i in range(4)
+        ]
+    beat = next(iter(sample(count=1, genre="rock", seed=5))).to_score()
+    scale = quarter / beat.ticks_per_quarter
+    drums = [
+        [round(tick * scale) + two * 2 * bar, 60, pitch, velocity]
+        for two in range(4)
+        for tick, _, pitch, velocity in beat.tracks[0].notes.tolist()
+    ]
+    tracks = (
+        Track(melody, "melody", 73), Track(backing, "chords", 48), Track(bass, "bass", 33),
+        Track(drums, "drums", is_drum=True),
+    )  # fmt: skip
+    return Score(tracks, quarter, tempos=[[0, 600_000]])
+
+
 def _photograph(page: Path, target: Path) -> None:
     """Open a page in Chromium, click into the map, and take a picture."""
     import shutil
@@ -273,7 +363,7 @@ def _photograph(page: Path, target: Path) -> None:
 
 
 PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres, generator_curves,
-            listener)  # fmt: skip
+            listener, instruments)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -36,11 +36,15 @@ CARRIED = {
     + [f"gtzan/{part}_filtered.txt" for part in ("train", "valid", "test")]
     + [f"weights/{m}/{f}" for m in ("classifier", "generator")
        for f in ("card.json", "model.safetensors")],
+    "gansynth_lite": ["py.typed"]
+    + [f"weights/{m}/{f}" for m in ("notes", "classifier")
+       for f in ("card.json", "model.safetensors")],
     "music_recsys": ["py.typed"]
     + [f"weights/{m}/{f}" for m in ("front-end", "pooled-front-end")
        for f in ("card.json", "model.safetensors")],
 }  # fmt: skip
 SIZES = {
+    "gansynth_lite": 8_000_000,
     "genre_map": 5_000_000,
     "groove_core": 250_000,
     "drum_space": 8_000_000,

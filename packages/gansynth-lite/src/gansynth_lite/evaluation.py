@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gansynth_lite.classifier import Heard, NoteClassifier, hear
+from gansynth_lite.holding import locked
 from gansynth_lite.layout import Layout
 from gansynth_lite.metrics import (
     apart,
@@ -56,7 +57,8 @@ PITCHES = 6
 """At which the timbre of an instrument is looked at."""
 COLUMNS = (
     "notes", "pitch accuracy", "within 50 cents", "median cents", "pitch entropy", "NDB/K", "FID",
-    "IS", "diversity", "family accuracy", "nearest training note", "exact copies",
+    "IS", "diversity", "family accuracy", "family of the nearest", "nearest training note",
+    "exact copies",
 )  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -162,7 +164,8 @@ def measure(
             "notes; .05 by chance.",
             f"diversity: mean distance between notes of one pitch, over that of held-out notes "
             f"({real:.1f} dB).",
-            "nearest training note: root mean square difference of log-mel spectrograms [dB].",
+            "nearest training note: root mean square difference of log-mel spectrograms [dB]; "
+            "family of the nearest: how often it is of the family wanted.",
             "±: the wider side of the 95 % interval over notes (bootstrap; of shares Wilson's).",
         ),
         data={"seed": seed, "count": count, "known": len(known.features), "bins": known.bins},
@@ -174,6 +177,7 @@ class _Known:
     """The notes a generator learnt from: all log-mel spectrograms, features of some."""
 
     log_mels: Tensor
+    families: Tensor
     features: Tensor
     some: Tensor
     """Which of the log-mel spectrograms those are."""
@@ -193,7 +197,8 @@ class _Known:
         heard = hear(classifier, (sounds(notes, one, device) for one in _batches(train[some])))
         # A share of few notes cannot be told from another, not even from none.
         bins = max(2, min(BINS, len(some) // 10, count // 5))
-        return cls(_log_mels(notes, train, device), heard.features, some, bins)
+        families = torch.from_numpy(notes.families)[train]
+        return cls(_log_mels(notes, train, device), families, heard.features, some, bins)
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,8 @@ def _cells(seen: _Seen, known: _Known, real: float, seed: int, told: bool) -> li
     varied = diversity(seen.log_mels, seen.pitches)
     labelled = seen.families >= 0
     right = (seen.heard.families.argmax(dim=1) == seen.families) if told else labelled
-    close = nearest(seen.log_mels, known.log_mels)
+    close, which = nearest(seen.log_mels, known.log_mels)
+    alike = known.families[which] == seen.families
     return [
         n,
         pitch_accuracy(seen.heard.pitches, seen.pitches, seen.heard.low),
@@ -251,6 +257,7 @@ def _cells(seen: _Seen, known: _Known, real: float, seed: int, told: bool) -> li
         wilson(int(right[labelled].sum()), int(labelled.sum()))
         if told and labelled.any()
         else None,
+        wilson(int(alike[labelled].sum()), int(labelled.sum())) if labelled.any() else None,
         _mean(close),
         float((close < COPY_DB).float().mean()),
     ]
@@ -556,7 +563,7 @@ def _played(
     model: Generator, w: Tensor, pitches: Tensor, generator: torch.Generator | None
 ) -> Tensor:
     """Give the samples of instruments [shape=(n, samples), peak 1]."""
-    made = model.layout.to_samples(model(w, pitches, generator))
+    made = model.layout.to_samples(locked(model(w, pitches, generator), model.layout))
     return made / made.abs().amax(dim=1, keepdim=True).clamp_min(1e-9)
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from gansynth_lite.layout import Layout
 
-__all__ = ["frames_of", "held"]
+__all__ = ["frames_of", "held", "locked"]
 
 STEADY = 0.4, 0.93
 """Where notes are steady, as fractions of the time their key is held."""
@@ -52,12 +52,45 @@ def held(pictures: Tensor, frames: int, layout: Layout) -> Tensor:
     slope = _slope(magnitude).gather(1, peak)[..., None]
     back = walked - (stop - 1)  # in frames, 0 or less
     magnitude = magnitude[..., walked - start] - slope * back + slope.clamp_max(0) * beyond
-    frequency = frequency.gather(1, peak[..., None].expand_as(frequency))[..., walked - start]
-    if layout.scale == "linear":  # relative to the middle of each bin, each turning by half a turn
-        frequency = frequency + 0.5 * (peak - torch.arange(layout.bins, device=device))[..., None]
-        frequency = frequency - 2 * (frequency / 2).round()
+    frequency = _locked(frequency, peak, layout)[..., walked - start]
     more = torch.stack([magnitude.clamp(-1, 1), frequency], dim=1)
     return torch.cat([pictures[..., :stop], layout.heard(more)], dim=-1)
+
+
+def locked(pictures: Tensor, layout: Layout) -> Tensor:
+    """Let all bins of a lobe follow the frequency at its peak.
+
+    A network draws each bin's frequency with an error of its own; a partial whose bins drift apart
+    beats. At the peak, the frequency is the mean of its three bins by their power.
+
+    Parameters
+    ----------
+    pictures : Tensor [shape=(n, 2, bins, frames)]
+    """
+    magnitude, frequency = pictures.unbind(dim=1)
+    if layout.scale == "linear":
+        power = torch.exp(2 * layout.span * magnitude)
+        beside = [
+            (torch.roll(power, -k, 1), _wrapped(torch.roll(frequency, -k, 1) + k / 2 - frequency))
+            for k in (-1, 1)
+        ]
+        total = power + sum(weight for weight, _ in beside)
+        frequency = frequency + sum(weight * away for weight, away in beside) / total
+    peak = _peaks(magnitude.mean(dim=-1))
+    return layout.heard(torch.stack([magnitude, _locked(frequency, peak, layout)], dim=1))
+
+
+def _locked(frequency: Tensor, peak: Tensor, layout: Layout) -> Tensor:
+    """Give each bin the frequency of its peak [shape=(n, bins)], relative to its own middle."""
+    found = frequency.gather(1, peak[..., None].expand_as(frequency))
+    if layout.scale == "linear":  # relative to the middle of each bin, each turning by half a turn
+        bins = torch.arange(layout.bins, device=frequency.device)
+        found = _wrapped(found + 0.5 * (peak - bins)[..., None])
+    return found
+
+
+def _wrapped(half_turns: Tensor) -> Tensor:
+    return half_turns - 2 * torch.round(half_turns / 2)
 
 
 def _slope(magnitude: Tensor) -> Tensor:

@@ -181,6 +181,12 @@ class Layout:
         return 0.5 * (squeezed * (high - low) + low + high)
 
     @property
+    def span(self) -> float:
+        """Nepers of magnitude that make a difference of 1 in a picture."""
+        low, high = self._range
+        return (high - low) / 2
+
+    @property
     def _range(self) -> tuple[float, float]:
         # The window's sum is half its length, and a sine has half of it at each of its two sides.
         low = math.log(QUIETEST) if self.scale == "linear" else 0.5 * math.log(1e-6)

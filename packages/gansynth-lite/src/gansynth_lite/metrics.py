@@ -152,21 +152,21 @@ def distances(some: Tensor, others: Tensor) -> Tensor:
     return between
 
 
-def nearest(some: Tensor, known: Tensor) -> Tensor:
-    """Give how far each note is from the nearest known one [shape=(n,), dB]; 0 is a copy.
+def nearest(some: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Give how far each note is from the nearest known one [shape=(n,), dB], and which that is.
 
     Parameters
     ----------
     some, known : Tensors [shape=(n, ...) and (m, ...)]
-        Of `log_mel`.
+        Of `log_mel`. Of equal ones the distance is 0 exactly.
     """
     others = known.flatten(1)
-    found = []
+    which, away = [], []
     for part in some.flatten(1).split(AT_ONCE):
         # The fast way to find which, the exact one to tell how far: a copy is at 0.
-        which = torch.cdist(part, others).argmin(dim=1)
-        found.append(apart(part, others[which]))
-    return torch.cat(found)
+        which.append(torch.cdist(part, others).argmin(dim=1))
+        away.append(apart(part, others[which[-1]]))
+    return torch.cat(away), torch.cat(which)
 
 
 def diversity(log_mels: Tensor, pitches: Tensor) -> Estimate:

@@ -10,6 +10,10 @@ networks, lazy R1 and averaged weights; Miyato and Koyama, "cGANs with Projectio
     w = E(x, pitch)       the instrument of a note
     D(x, pitch, family)   how real it looks
 
+M makes G good between the instruments it has heard. What is played is drawn from where E puts
+those, a normal distribution for each family (Ghosh et al., "From Variational to Deterministic
+Autoencoders", 1903.12436, section 4: ex-post density estimation), since M strays from there.
+
 Unlike the source, pitch is no class but a place: G and D see where its harmonics lie, so that
 pitches between the keys and glides can be played. And E learns beside G: from one note of an
 instrument, another of the same instrument at another pitch is to be made.
@@ -204,9 +208,10 @@ class _Downward(nn.Module):
         self.skip = Conv(of, to, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        short = self.skip(F.avg_pool2d(x, 2))
+        short: Tensor = self.skip(F.avg_pool2d(x, 2))
         long: Tensor = lrelu(self.second(F.avg_pool2d(lrelu(self.first(x)), 2)))
-        return (long + short) * math.sqrt(0.5)
+        both: Tensor = (long + short) * math.sqrt(0.5)
+        return both
 
 
 class _Encoder(nn.Module):
@@ -259,6 +264,8 @@ class GANSynth(nn.Module):
         code: int = 128,
     ) -> None:
         super().__init__()
+        self.centres: Tensor
+        self.spreads: Tensor
         self.config: dict[str, Any] = {
             "layout": layout, "families": list(families), "width": width, "most": most,
             "code": code,
@@ -271,15 +278,43 @@ class GANSynth(nn.Module):
         )  # fmt: skip
         self.synthesis = _Synthesis(self.layout, code, width, most)
         self.encoder = _Encoder(self.layout, code, width, most // 2)
+        groups = max(1, len(families))
+        self.register_buffer("centres", torch.zeros(groups, code))
+        self.register_buffer("spreads", torch.eye(code).repeat(groups, 1, 1))
 
     def instruments(self, z: Tensor, families: Tensor) -> Tensor:
-        """Give the instruments w [shape=(n, code)] of noise z [shape=(n, code)].
+        """Draw instruments w [shape=(n, code)] where those of the training lie.
 
         Parameters
         ----------
+        z : Tensor [shape=(n, code), normal noise]
         families : Tensor [shape=(n, families)]
             Weights, for example one-hot.
         """
+        weights = families if families.shape[1] else torch.ones_like(z[:, :1])
+        centre = weights @ self.centres
+        return normalized(centre + torch.einsum("nf,fcd,nd->nc", weights, self.spreads, z))
+
+    @torch.no_grad()
+    def settle(self, codes: Tensor, labels: Tensor) -> None:
+        """Learn where the instruments of families lie.
+
+        Parameters
+        ----------
+        codes : Tensor [shape=(n, code)]
+            Of training notes, as `encode` gives them.
+        labels : Tensor [shape=(n,), int]
+            Families; -1 where unknown, which counts for none.
+        """
+        for group in range(len(self.centres)):
+            mine = codes[labels == group] if self.families else codes
+            mine = mine if len(mine) > 1 else codes  # a family without notes is like all
+            self.centres[group] = mine.mean(dim=0)
+            values, axes = torch.linalg.eigh(torch.cov(mine.T.double()))
+            self.spreads[group] = (axes * values.clamp_min(0).sqrt()).float()
+
+    def mapped(self, z: Tensor, families: Tensor) -> Tensor:
+        """Give the instruments M(z, family), see `instruments`; what the training draws."""
         # Few families shall weigh as much as the many numbers of the noise.
         gain = math.sqrt(self.code)
         w: Tensor = self.mapping(torch.cat([normalized(z), gain * families], dim=1))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gansynth_lite.holding import frames_of, held
+from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.layout import Layout
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
@@ -404,6 +404,7 @@ def _generated(batch: list[_Job], model: Player, seed: int, refine: int) -> list
         torch.Generator().manual_seed(seed),
         min(max(frames), layout.frames),
     )
+    drawn = locked(drawn, layout)
     sounds = []
     for job, picture, wanted in zip(batch, drawn.split(1), frames, strict=True):
         longest = max(one.length for one in job.notes)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
+from gansynth_lite.holding import locked
 from gansynth_lite.model import GANSynth, normalized
 from gansynth_lite.notes import pitch_of_name
 from gansynth_lite.pitch import note_name, parse_note_name
@@ -196,7 +197,7 @@ class Voice:
                 generator = torch.Generator().manual_seed(seeds[batch])
                 pictures = self.model(codes[batch], at[batch], generator)
                 samples: npt.NDArray[np.float32] = (
-                    layout.to_samples(pictures, refine=self.refine).float().cpu().numpy()
+                    layout.to_samples(locked(pictures, layout), refine=self.refine).cpu().numpy()
                 )
             return samples
 

@@ -32,6 +32,7 @@ from torch.nn import functional as F
 from gansynth_lite.layout import Layout
 from gansynth_lite.model import Discriminator, GANSynth, unlike
 from gansynth_lite.notes import Notes
+from groove_core.console import track
 from groove_core.training import Shard, Task, fit, launch, rounded
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["GANTask", "Settings", "digest", "one_hot", "sounds", "train", "trained"]
 
 R1_EVERY = 16
+KNOWN = 4096
+"""Notes whose instruments are looked at when a training is over."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _Players(torch.nn.Module):
         noise: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Give fakes of encoded and of drawn instruments, and how badly these can be told."""
-        drawn = self.model.instruments(z, family)
+        drawn = self.model.mapped(z, family)
         fake = self.model(torch.cat([self.model.encode(source, source_pitch), drawn]), pitch, noise)
         n = len(drawn)
         return fake, unlike(self.model.encode(fake[-n:], pitch[-n:]), drawn.detach())
@@ -294,7 +297,24 @@ def train(
         lambda seed: GANTask(settings, notes, seed), settings.epochs, folder=folder, seed=seed,
         device=device, devices=devices, strategy=strategy, resume=resume, restart=restart,
     )  # fmt: skip
-    return rounded(task.average), history
+    model = rounded(task.average)
+    settle(model, notes, device)
+    return rounded(model), history
+
+
+@torch.inference_mode()
+def settle(model: GANSynth, notes: Notes, device: str) -> None:
+    """Find where the instruments of training notes lie, so that others can be drawn there."""
+    model.to(device)
+    some = torch.arange(len(notes))[:: max(1, len(notes) // KNOWN)]
+    pitches = torch.from_numpy(notes.pitches).float()
+    codes = [
+        model.encode(
+            model.layout.to_pictures(sounds(notes, at, device)), pitches[at].to(device)
+        ).cpu()
+        for at in track(some.split(16), "finding instruments")
+    ]
+    model.cpu().settle(torch.cat(codes), torch.from_numpy(notes.families)[some])
 
 
 T = TypeVar("T", bound=Task)

@@ -92,7 +92,9 @@ def test_distances():
     a = torch.zeros(2, 3, 4)
     b = torch.stack([torch.full((3, 4), 5.0), torch.zeros(3, 4), torch.full((3, 4), -1.0)])
     torch.testing.assert_close(distances(a, b), torch.tensor([[5.0, 0.0, 1.0]] * 2))
-    torch.testing.assert_close(nearest(b, a), torch.tensor([5.0, 0.0, 1.0]))
+    away, which = nearest(b, a)
+    torch.testing.assert_close(away, torch.tensor([5.0, 0.0, 1.0]))
+    torch.testing.assert_close(apart(b, a[which]), away)
     torch.testing.assert_close(apart(b[:2], a), torch.tensor([5.0, 0.0]))
 
 
