@@ -1,6 +1,7 @@
 """Training and playing a GAN of notes: ours beside network and losses of the GANSynth paper.
 
     python benchmarks/notes.py --size full --device cuda --compile
+    python benchmarks/notes.py --songs one.mid two.mid
 
 All run in turn, A B C A B C ..., on made-up notes; medians count. Ours has R1 in every sixteenth
 step, so steps with and without are timed apart and weighted. The paper's network is measured at
@@ -11,10 +12,15 @@ and on a CPU small ones, since a batch hardly matters there.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +31,7 @@ from gansynth_lite.layout import LAYOUTS, Layout
 from gansynth_lite.notes import Notes
 from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTask
 from gansynth_lite.training import R1_EVERY, GANTask, Settings
+from groove_core import Track
 from groove_core.training import Shard
 
 INSTRUMENTS, FAMILIES = 8, ("a", "b", "c", "d")
@@ -197,6 +204,37 @@ def playing(
               f"{speed * layout.duration_s:>13.0f}")  # fmt: skip
 
 
+def songs(paths: list[Path]) -> None:
+    """Print how fast the shipped model plays MIDI files, once loaded and as a whole process."""
+    from gansynth_lite.actions import render
+    from groove_core import Score
+
+    first = Score([Track([[0, 100, 60, 90]])], tempos=[[0, 500_000]])
+    loading = seconds(lambda: render(first, seed=1), torch.device("cpu"))
+    print(f"{torch.get_num_threads()} threads; loaded after {loading:.1f} s")
+    print(
+        f"{'song':<12}{'length s':>10}{'seconds':>10}{'x real time':>13}{'whole s':>10}{'GiB':>7}"
+    )
+    for path in paths:
+        score = Score.read(path)
+        taken = [
+            seconds(lambda score=score: render(score, seed=1), torch.device("cpu"))
+            for _ in range(ROUNDS)
+        ]
+        command = [sys.executable, "-m", "groove_core", "run", "gansynth-lite", "render"]
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            subprocess.run(
+                [*command, path, "--seed", "1", "--out", folder, "--quiet"],
+                check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            whole = time.perf_counter() - start
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        middle = statistics.median(taken)
+        print(f"{path.stem:<12}{score.duration_s:>10.0f}{middle:>10.1f}"
+              f"{score.duration_s / middle:>13.0f}{whole:>10.1f}{memory:>7.2f}")  # fmt: skip
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -206,7 +244,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="of all")
     parser.add_argument("--bf16", action="store_true", help="on a CPU, too")
     parser.add_argument("--compile", action="store_true", help="ours compiled, too")
+    parser.add_argument("--songs", type=Path, nargs="+", help="MIDI files to play instead")
     options = parser.parse_args()
+    if options.songs:
+        songs(options.songs)
+        return
     device, layout = torch.device(options.device), LAYOUTS[options.size]
     where = torch.cuda.get_device_name() if device.type == "cuda" else (
         f"CPU, {torch.get_num_threads()} threads"

@@ -46,7 +46,10 @@ RANGE_DB = 80.0
 """Below the loudest point; what is quieter is silence."""
 FEATURES = 96
 SHIFT_S = 0.1
-NOISE_DB = (-90.0, -40.0)
+COLOUR_DB, COLOURS = 9.0, 7
+"""How much louder or softer frequencies are made, at so many points of a curve: it is the kind of
+instrument that is to be heard, not the details of one recording."""
+NOISE_DB = (-90.0, -20.0)
 """Level of the noise added in training, against the peak."""
 
 
@@ -277,7 +280,7 @@ class ClassifierTask:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, 20 * done + 0.05) * cosine(done)
         mine = shard(batch)
-        draw = shard.rand(len(batch), 2)
+        draw = shard.rand(len(batch), 2 + COLOURS)
         seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
         heard = self._varied(sounds(self.notes, mine, fabric.device), draw, seed)
         pitches, families = (
@@ -312,7 +315,20 @@ class ClassifierTask:
             device=samples.device,
         )  # fmt: skip
         low, high = NOISE_DB
-        return late + 10 ** ((low + (high - low) * draw[:, 1:]) / 20) * noise
+        return (
+            _coloured(late, draw[:, 2:]) + 10 ** ((low + (high - low) * draw[:, 1:2]) / 20) * noise
+        )
+
+
+def _coloured(samples: Tensor, draw: Tensor) -> Tensor:
+    """Give sounds another balance of frequencies [shape=(n, samples)], as another room would."""
+    spectrum = torch.fft.rfft(samples)
+    curve = F.interpolate(COLOUR_DB * (2 * draw[:, None] - 1), 64, mode="linear")[:, 0]
+    bins = torch.arange(spectrum.shape[1], device=samples.device) / spectrum.shape[1]
+    octaves = 1 + torch.log2(bins.clamp_min(2**-8)) / 8  # 0 to 1 over eight octaves
+    return torch.fft.irfft(
+        spectrum * 10 ** (curve[:, (63 * octaves).long()] / 20), n=samples.shape[1]
+    )
 
 
 def train_classifier(

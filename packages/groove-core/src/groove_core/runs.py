@@ -241,7 +241,8 @@ def _values(
                     raise TypeError(f"{this.action} gave something of type {kind}, not a value")
                 name = f"{this.action}-{index + 1:03d}" if many else this.action
                 writer(name, index, value)
-                documents.append(value.to_json())
+                stored = started.folder is not None
+                documents.append(value.to_document() if stored else value.to_json())
                 yield name, value
         started.document = this.document(documents if many else documents[0])
         if started.folder is not None and is_main_process():

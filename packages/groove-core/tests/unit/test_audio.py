@@ -473,3 +473,14 @@ def test_names_may_be_any_bytes(tmp_path):
     Audio(np.zeros(9) + 0.5, 8000).save(tmp_path / "a.wav")
     (tmp_path / "a.wav").rename(path)
     assert Audio.read(path).peak == 0.5
+
+
+def test_a_document_beside_files_holds_short_sounds_and_names_long_ones():
+    short = Audio(np.linspace(-1, 1, 1000), 16_000)
+    assert short.to_document() == short.to_json()
+    long = Audio(np.zeros((2, 200_000)), 44_100)
+    document = long.to_document()
+    assert (document["frames"], document["channels"]) == (200_000, 2)
+    assert len(str(document)) < 300
+    assert document != Audio(np.full((2, 200_000), 1e-6), 44_100).to_document()
+    assert "float32" in long.to_json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import io
 import math
 import operator
@@ -28,6 +29,8 @@ __all__ = ["Audio", "AudioInfo"]
 
 PLAYER_S = 60.0
 """The most sound that a notebook embeds."""
+EMBEDDED = 2**18
+"""Samples that a result document holds beside sound files; those of a song would fill a disk."""
 GATE_S = 0.4
 """Gating block of ITU-R BS.1770."""
 
@@ -368,6 +371,18 @@ class Audio(Value):
             "sample_rate": self.sample_rate,
             "channels": self.samples.shape[0],
             "float32": base64.b64encode(self.samples.astype("<f4").tobytes()).decode(),
+        }
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the samples, or of more than `EMBEDDED` only what tells them from others."""
+        if self.samples.size <= EMBEDDED:
+            return self.to_json()
+        return {
+            "kind": self.kind,
+            "sample_rate": self.sample_rate,
+            "channels": self.samples.shape[0],
+            "frames": self.samples.shape[1],
+            "sha256": hashlib.sha256(self.samples.astype("<f4").tobytes()).hexdigest(),
         }
 
     @classmethod

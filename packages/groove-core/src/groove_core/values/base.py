@@ -43,6 +43,10 @@ class Value(abc.ABC):
     def to_json(self) -> dict[str, Any]:
         """Give the value as a JSON document with its ``kind``; nothing is lost."""
 
+    def to_document(self) -> dict[str, Any]:
+        """Give what ``result.json`` says of the value beside its files; all of it by default."""
+        return self.to_json()
+
     @classmethod
     @abc.abstractmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
