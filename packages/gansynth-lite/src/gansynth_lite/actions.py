@@ -107,10 +107,8 @@ def note(
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
     at = voice.in_range(parse_pitch(pitch))
-    if instrument is None:
-        w = voice.drawn(count, [family] * count)
-    else:
-        w = voice.instrument(instrument)
+    given = None if instrument is None else voice.instrument(instrument)
+    w = voice.drawn(count, [family] * count) if given is None else given
     return iter(track(voice.notes(w, [at] * len(w)), "playing", total=len(w)))
 
 
@@ -391,11 +389,12 @@ def train(
     from dataclasses import replace
 
     from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.making import Run, make_generator
+    from gansynth_lite.making import make_generator
     from gansynth_lite.progressive_training import ProgressiveSettings
     from gansynth_lite.training import Settings
     from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.training import Run
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
     layout = replace(LAYOUTS[size], scale=scale)
@@ -444,9 +443,10 @@ def train_classifier(
     """
     from gansynth_lite.classifier import ClassifierSettings
     from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.making import Run, make_classifier
+    from gansynth_lite.making import make_classifier
     from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.training import Run
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
     found = _notes(notes, LAYOUTS[size].samples, subset)

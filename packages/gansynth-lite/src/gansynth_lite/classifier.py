@@ -10,7 +10,6 @@ harmonics at 1 kHz are 60 Hz apart.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +22,11 @@ from torch.nn import functional as F
 
 from gansynth_lite.notes import Int, Notes
 from gansynth_lite.pitch import hz
-from gansynth_lite.training import sounds
+from gansynth_lite.training import sounds, trained
 from groove_core.console import note
 from groove_core.dsp import power, power_to_db, stft
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, launch, rounded
+from groove_core.training import Shard, cosine, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,10 +45,7 @@ RANGE_DB = 80.0
 """Below the loudest point; what is quieter is silence."""
 FEATURES = 96
 SHIFT_S = 0.1
-COLOUR_DB, COLOURS = 9.0, 7
-"""How much louder or softer frequencies are made, at so many points of a curve: it is the kind of
-instrument that is to be heard, not the details of one recording."""
-NOISE_DB = (-90.0, -20.0)
+NOISE_DB = (-90.0, -40.0)
 """Level of the noise added in training, against the peak."""
 
 
@@ -280,7 +276,7 @@ class ClassifierTask:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, 20 * done + 0.05) * cosine(done)
         mine = shard(batch)
-        draw = shard.rand(len(batch), 2 + COLOURS)
+        draw = shard.rand(len(batch), 2)
         seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
         heard = self._varied(sounds(self.notes, mine, fabric.device), draw, seed)
         pitches, families = (
@@ -315,20 +311,7 @@ class ClassifierTask:
             device=samples.device,
         )  # fmt: skip
         low, high = NOISE_DB
-        return (
-            _coloured(late, draw[:, 2:]) + 10 ** ((low + (high - low) * draw[:, 1:2]) / 20) * noise
-        )
-
-
-def _coloured(samples: Tensor, draw: Tensor) -> Tensor:
-    """Give sounds another balance of frequencies [shape=(n, samples)], as another room would."""
-    spectrum = torch.fft.rfft(samples)
-    curve = F.interpolate(COLOUR_DB * (2 * draw[:, None] - 1), 64, mode="linear")[:, 0]
-    bins = torch.arange(spectrum.shape[1], device=samples.device) / spectrum.shape[1]
-    octaves = 1 + torch.log2(bins.clamp_min(2**-8)) / 8  # 0 to 1 over eight octaves
-    return torch.fft.irfft(
-        spectrum * 10 ** (curve[:, (63 * octaves).long()] / 20), n=samples.shape[1]
-    )
+        return late + 10 ** ((low + (high - low) * draw[:, 1:]) / 20) * noise
 
 
 def train_classifier(
@@ -365,16 +348,14 @@ def train_classifier(
     history : list of dict
         Mean losses of each epoch.
     """
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
     low = int(notes.pitches.min()) if low is None else low
     high = int(notes.pitches.max()) if high is None else high
-    task = ClassifierTask(settings, notes.only(parts["train"]), low, high, seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        history = fit(
-            fabric, task, epochs=settings.epochs, folder=folder or Path(scratch), seed=seed,
-            resume=resume, restart=restart,
-        )  # fmt: skip
+    known = notes.only(parts["train"])
+    task, history = trained(
+        lambda seed: ClassifierTask(settings, known, low, high, seed), settings.epochs,
+        folder=folder, seed=seed, device=device, devices=devices, strategy=strategy,
+        resume=resume, restart=restart,
+    )  # fmt: skip
     model = rounded(task.model)
     held = torch.from_numpy(parts["validation"])
     if len(held):

@@ -77,7 +77,10 @@ def locked(pictures: Tensor, layout: Layout) -> Tensor:
         total = power + sum(weight for weight, _ in beside)
         frequency = frequency + sum(weight * away for weight, away in beside) / total
     peak = _peaks(magnitude.mean(dim=-1))
-    return layout.heard(torch.stack([magnitude, _locked(frequency, peak, layout)], dim=1))
+    followed = _locked(frequency, peak, layout)
+    # The first two frames hold the phase with which a note begins, the same all over a lobe.
+    start = frequency[..., :2].gather(1, peak[..., None].expand(-1, -1, 2))
+    return torch.stack([magnitude, torch.cat([start, followed[..., 2:]], dim=-1)], dim=1)
 
 
 def _locked(frequency: Tensor, peak: Tensor, layout: Layout) -> Tensor:

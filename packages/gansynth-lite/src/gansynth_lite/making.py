@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 from gansynth_lite.cards import classifier_card, generator_card
 from gansynth_lite.classifier import ClassifierSettings, NoteClassifier, train_classifier
 from gansynth_lite.evaluation import measure, measure_classifier
@@ -13,10 +9,10 @@ from gansynth_lite.notes import Int, Notes, split
 from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
 from gansynth_lite.training import Settings, train
 from groove_core.errors import InputError
-from groove_core.training import measured, store
+from groove_core.training import Run, measured, store
 from groove_core.values.results import Report
 
-__all__ = ["SPLIT_SEED", "Run", "make_classifier", "make_generator"]
+__all__ = ["SPLIT_SEED", "make_classifier", "make_generator"]
 
 FEWEST = 16
 """Notes to learn from; fewer are no instrument."""
@@ -24,31 +20,6 @@ SPLIT_SEED = 0
 """Of all splits, so that what one model has not heard, no other has."""
 COUNT = 1000
 """Notes that a generator is measured by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a training is run: what does not change its outcome, and the seed."""
-
-    name: str
-    folder: Path
-    seed: int
-    device: str
-    devices: int = 1
-    strategy: str = "auto"
-    resume: bool = False
-    restart: bool = False
-
-    @property
-    def loop(self) -> dict[str, Any]:
-        """What the loop takes of it."""
-        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """What the card takes of it."""
-        return {name: getattr(self, name) for name in ("name", "seed", "device")}
 
 
 def _parts(notes: Notes) -> dict[str, Int]:

@@ -411,11 +411,12 @@ def train(
     InputError
         If there is one genre only, or a genre has too few songs.
     """
-    from genre_map.making import Run, make_classifier
+    from genre_map.making import make_classifier
     from genre_map.songs import open_songs
     from genre_map.training import Settings
     from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.training import Run
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
     settings = Settings(
@@ -469,10 +470,11 @@ def train_generator(
         If the songs have other genres than the classifier.
     """
     from genre_map.gan_training import GANSettings
-    from genre_map.making import Run, make_generator
+    from genre_map.making import make_generator
     from genre_map.songs import open_songs
     from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.training import Run
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")
     frozen, card = _classifier(classifier, "cpu")

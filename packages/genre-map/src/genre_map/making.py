@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,10 +19,10 @@ from genre_map.splits import folds_of
 from genre_map.training import Settings, read_pictures, train_classifier
 from groove_core.cache import Cache
 from groove_core.errors import InputError
-from groove_core.training import measured, store
+from groove_core.training import Run, measured, store
 from groove_core.values.results import Report
 
-__all__ = ["FOLDS", "Run", "check_explanations", "make_classifier", "make_generator"]
+__all__ = ["FOLDS", "check_explanations", "make_classifier", "make_generator"]
 
 FOLDS = 10
 """One part of so many is kept to measure, one of the rest to calibrate."""
@@ -32,26 +30,6 @@ EXPLAINED = 4
 """One window of so many is looked at when explanations are checked: they overlap by half."""
 COUNT = 2048
 """Pictures that a generator is measured by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a training is run: what does not change its outcome, and the seed."""
-
-    name: str
-    folder: Path
-    seed: int
-    device: str
-    devices: int = 1
-    strategy: str = "auto"
-    resume: bool = False
-    restart: bool = False
-
-    @property
-    def loop(self) -> dict[str, Any]:
-        """What the loop takes of it."""
-        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
-        return {name: getattr(self, name) for name in names}
 
 
 def make_classifier(songs: SongSet, settings: Settings, run: Run) -> Report:

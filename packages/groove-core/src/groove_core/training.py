@@ -13,7 +13,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = [
+    "Run",
     "Shard",
     "Task",
     "cosine",
@@ -276,6 +277,31 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
                 state[int(index)][slot] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
     return [json.loads(line) for line in metadata["history"].splitlines()]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a training is run: what does not change its outcome, and the seed."""
+
+    name: str
+    folder: Path
+    seed: int
+    device: str
+    devices: int = 1
+    strategy: str = "auto"
+    resume: bool = False
+    restart: bool = False
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """What the loop takes of it."""
+        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the card takes of it."""
+        return {name: getattr(self, name) for name in ("name", "seed", "device")}
 
 
 M = TypeVar("M", bound=torch.nn.Module)
