@@ -224,12 +224,10 @@ class _Encoder(nn.Module):
         sizes = _channels(levels, width, most)[::-1]
         self.start = Conv(1 + MAPS, sizes[0])
         self.blocks = nn.Sequential(*(_Downward(of, to) for of, to in pairwise(sizes)))
-        rows = layout.bins >> (levels - 1)
         self.head = nn.Sequential(
             Linear(2 * sizes[-1] + PITCH_FEATURES, 2 * code), nn.LeakyReLU(0.2),
             Linear(2 * code, code),
         )  # fmt: skip
-        self.rows = nn.Parameter(torch.ones(rows) / rows)
 
     def forward(self, pictures: Tensor, pitch: Tensor) -> Tensor:
         # Half the resolution tells an instrument as well, at a fourth of the work.
