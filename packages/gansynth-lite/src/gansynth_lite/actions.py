@@ -329,6 +329,11 @@ def evaluate(
     if about == "representation":
         return round_trip(found, voice.model.layout, count=count, seed=seed)
     parts = split(found, seed=SPLIT_SEED)
+    if voice.heard not in (0, len(found)):
+        say(
+            f"warning: {voice.name} was trained from {voice.heard} notes, these are {len(found)}: "
+            "it may have heard some that are held out."
+        )
     if about == "instruments":
         return measure_instruments(
             voice.model, found, parts, count=count, seed=seed, name=voice.name,

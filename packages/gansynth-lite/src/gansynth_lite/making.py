@@ -18,8 +18,8 @@ FEWEST = 16
 """Notes to learn from; fewer are no instrument."""
 SPLIT_SEED = 0
 """Of all splits, so that what one model has not heard, no other has."""
-COUNT = 1000
-"""Notes that a generator is measured by."""
+COUNT, EACH = 1000, 10
+"""Notes that a generator is measured by, but so many for each held-out one at most."""
 
 
 def _parts(notes: Notes) -> dict[str, Int]:
@@ -57,9 +57,10 @@ def make_generator(
         if isinstance(settings, ProgressiveSettings)
         else train(known, settings, **run.loop)
     )
+    count = min(COUNT, EACH * len(parts["test"]))
     report = measured(
         lambda: measure(
-            model, notes, parts, classifier, count=COUNT, seed=1, name=run.name, device=run.device
+            model, notes, parts, classifier, count=count, seed=1, name=run.name, device=run.device
         ),
         run.name,
         history,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,10 @@ def family_of(track: Track, families: Sequence[str]) -> str | None:
     return family if family in families else None
 
 
-def load_generator(wanted: str | None, device: str) -> tuple[GANSynth | ProgressiveGAN, str]:
-    """Load a generator of either kind, and give its name.
+def load_generator(
+    wanted: str | None, device: str
+) -> tuple[GANSynth | ProgressiveGAN, dict[str, Any]]:
+    """Load a generator of either kind, and give its card.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def load_generator(wanted: str | None, device: str) -> tuple[GANSynth | Progress
     address = checkpoints.read_card(stored.path)["model"]
     kind = ProgressiveGAN if address.endswith(":ProgressiveGAN") else GANSynth
     model, card = checkpoints.load(PACKAGE, wanted or GENERATOR, kind, device=device)
-    return model, card["name"]
+    return model, card
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,15 @@ class Voice:
     device: str
     seed: int
     refine: int = 0
+    heard: int = 0
+    """Notes of its training and what was kept from it, as its card says; 0 if it does not."""
 
     @classmethod
     def load(cls, checkpoint: str | None, device: str, seed: int, refine: int) -> Voice:
         """Load the model of a checkpoint, the packaged one if it is None."""
         where = devices.resolve(device)
-        model, name = load_generator(checkpoint, where)
-        return cls(model, name, where, seed, refine)
+        model, card = load_generator(checkpoint, where)
+        return cls(model, card["name"], where, seed, refine, int(card["data"].get("notes", 0)))
 
     def in_range(self, pitch: float) -> float:
         """Give the pitch back if the model plays it.

@@ -129,6 +129,9 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
     assert Audio.read(next((tmp_path / "o").glob("*.wav"))).duration_s == pytest.approx(0.976)
     result = groove("evaluate", folder, "--checkpoint", "mine", "--count", "10", "--json")
     assert result.returncode == 0, result.stderr
+    assert "may have heard" not in result.stderr
+    fewer = groove("evaluate", folder / "reed", "--checkpoint", "mine", "--count", "4", "--json")
+    assert "may have heard" in fewer.stderr
     report = Report.from_json(json.loads(result.stdout)["result"])
     assert [row[0] for row in report.rows] == [
         "mine", "held-out notes", "training notes copied", "noise",
