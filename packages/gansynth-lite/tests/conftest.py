@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ import soundfile
 
 from gansynth_lite.layout import Layout
 from gansynth_lite.notes import Notes
+from groove_core.cli.app import run_cli
 
 RATE = 16_000
 TINY = Layout(n_fft=256, frames=16)
@@ -66,20 +65,18 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def groove(tmp_path: Path):
-    """Run ``groove run gansynth-lite`` in an empty folder."""
+def groove(tmp_path: Path, monkeypatch, capsys):
+    """Run ``groove run gansynth-lite`` in an empty folder; here, since a process takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "", "GROOVE_HOME": str(tmp_path / "home"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
 
-    def run(*arguments: str, **env: str):
-        return subprocess.run(
-            [sys.executable, "-m", "groove_core", "run", "gansynth-lite", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={
-                **os.environ, "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "",
-                "GROOVE_HOME": str(tmp_path / "home"), **env,
-            },
-        )  # fmt: skip
+    def run(*arguments: str) -> SimpleNamespace:
+        capsys.readouterr()
+        code = run_cli(["run", "gansynth-lite", *map(str, arguments)])
+        shown = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=shown.out, stderr=shown.err)
 
     return run
