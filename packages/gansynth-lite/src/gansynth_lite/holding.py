@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gansynth_lite.layout import Layout
+from gansynth_lite.layout import Layout, wrapped
 
 __all__ = ["frames_of", "held", "locked"]
 
@@ -71,7 +71,7 @@ def locked(pictures: Tensor, layout: Layout) -> Tensor:
     if layout.scale == "linear":
         power = torch.exp(2 * layout.span * magnitude)
         beside = [
-            (torch.roll(power, -k, 1), _wrapped(torch.roll(frequency, -k, 1) + k / 2 - frequency))
+            (torch.roll(power, -k, 1), wrapped(torch.roll(frequency, -k, 1) + k / 2 - frequency))
             for k in (-1, 1)
         ]
         total = power + sum(weight for weight, _ in beside)
@@ -88,12 +88,8 @@ def _locked(frequency: Tensor, peak: Tensor, layout: Layout) -> Tensor:
     found = frequency.gather(1, peak[..., None].expand_as(frequency))
     if layout.scale == "linear":  # relative to the middle of each bin, each turning by half a turn
         bins = torch.arange(layout.bins, device=frequency.device)
-        found = _wrapped(found + 0.5 * (peak - bins)[..., None])
+        found = wrapped(found + 0.5 * (peak - bins)[..., None])
     return found
-
-
-def _wrapped(half_turns: Tensor) -> Tensor:
-    return half_turns - 2 * torch.round(half_turns / 2)
 
 
 def _slope(magnitude: Tensor) -> Tensor:

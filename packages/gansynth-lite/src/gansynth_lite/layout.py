@@ -28,7 +28,7 @@ from groove_core.dsp import (
 from groove_core.dsp.mel import hz_to_mel, mel_to_hz
 from groove_core.errors import UsageError
 
-__all__ = ["LAYOUTS", "MAPS", "Layout"]
+__all__ = ["LAYOUTS", "MAPS", "Layout", "wrapped"]
 
 QUIETEST = 1e-2
 """Added to magnitudes before their logarithm: 94 dB below a sine at full scale, not the source's
@@ -111,12 +111,12 @@ class Layout:
             power, frequency = to_mel_instantaneous_frequency(spectrogram, self._filters(samples))
             return self.heard(torch.stack([self._squeezed(0.5 * power), frequency], dim=1))
         magnitude = self._squeezed((spectrogram.abs() + QUIETEST).log())
-        turned = _wrapped(spectrogram.angle() / math.pi - self._turning(samples))
+        turned = wrapped(spectrogram.angle() / math.pi - self._turning(samples))
         # Where nothing is heard the phase stays as it was, so that frequency is 0 there.
         at = torch.arange(self.frames, device=samples.device).expand_as(turned)
         last = torch.where(self._loud(magnitude), at, 0).cummax(dim=-1).values
         held = torch.where(last > 0, turned.gather(-1, last), torch.zeros_like(turned))
-        frequency = _wrapped(torch.diff(held, dim=-1, prepend=torch.zeros_like(held[..., :1])))
+        frequency = wrapped(torch.diff(held, dim=-1, prepend=torch.zeros_like(held[..., :1])))
         return torch.stack([magnitude, frequency], dim=1)
 
     def to_samples(self, pictures: Tensor, *, refine: int = 0) -> Tensor:
@@ -142,7 +142,7 @@ class Layout:
             magnitude = (self._spread(squeezed).exp() - QUIETEST).clamp_min(0)
             half_turns = frequency.double().cumsum(dim=-1)
             turned = self._turning(half_turns, pictures.shape[-1]) + half_turns
-            spectrogram = torch.polar(magnitude, (math.pi * _wrapped(turned)).to(magnitude))
+            spectrogram = torch.polar(magnitude, (math.pi * wrapped(turned)).to(magnitude))
         whole = F.pad(spectrogram, (0, 0, 1, 0))  # 0 Hz is not heard
         length = (pictures.shape[-1] - 1) * self.hop_samples
         if refine:
@@ -170,7 +170,7 @@ class Layout:
         """
         k = torch.arange(1, self.bins + 1, device=like.device, dtype=torch.float64)[:, None]
         t = torch.arange(frames or self.frames, device=like.device, dtype=torch.float64)
-        return _wrapped(k / 2 * (t - 1) - k).to(like)
+        return wrapped(k / 2 * (t - 1) - k).to(like)
 
     def _squeezed(self, log_magnitude: Tensor) -> Tensor:
         low, high = self._range
@@ -241,7 +241,8 @@ class Layout:
         return maps
 
 
-def _wrapped(half_turns: Tensor) -> Tensor:
+def wrapped(half_turns: Tensor) -> Tensor:
+    """Drop whole turns, so that -1 to 1 is left."""
     return half_turns - 2 * torch.round(half_turns / 2)
 
 
