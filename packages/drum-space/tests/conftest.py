@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from groove_core.cli.app import run_cli
 from groove_core.values.drums import DrumPattern
 
 
@@ -28,18 +27,17 @@ def beats(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def groove(tmp_path: Path):
-    """Run ``groove run drum-space`` in an empty folder."""
+def groove(tmp_path: Path, monkeypatch, capsys):
+    """Run ``groove run drum-space`` in an empty folder; here, since a process takes seconds."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, package: str = "drum-space", **env: str):
-        return subprocess.run(
-            [sys.executable, "-m", "groove_core", "run", package, *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "COLUMNS": "100", **env},
-        )
+    def run(*arguments: str, package: str = "drum-space", **env: str) -> SimpleNamespace:
+        for name, value in {"COLUMNS": "100", **env}.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        code = run_cli(["run", package, *map(str, arguments)])
+        shown = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=shown.out, stderr=shown.err)
 
     return run
 

@@ -28,7 +28,17 @@ from groove_core.values.score import Score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SPLITS", "PatternSet", "build", "open_patterns", "pack", "rotations"]
+__all__ = [
+    "SPLITS",
+    "PatternSet",
+    "Source",
+    "build",
+    "open_patterns",
+    "pack",
+    "reasons",
+    "rotations",
+    "sources",
+]
 
 STEPS = 32
 STRIDE_BARS = 0.5
@@ -214,20 +224,30 @@ def open_patterns(root: str | Path | None = None) -> PatternSet:
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
+    """A MIDI file, in a folder or in a zip file."""
+
     name: str
     genre: str
     split: str
     content: Callable[[], bytes]
 
+    @property
+    def hash(self) -> int:
+        """A number that depends on its folder and name only."""
+        return _hash(self.name)
+
 
 def _hashed_split(name: str) -> str:
     """Split 80 : 10 : 10 by a hash of folder and file name, whatever other files there are."""
-    digit = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
-    return SPLITS[max(0, digit - 7)]
+    return SPLITS[max(0, _hash(name) % 10 - 7)]
 
 
-def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
+def _hash(name: str) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16)
+
+
+def sources(folders: Iterable[Path]) -> Iterator[Source]:
     """Find MIDI files, also inside zip files.
 
     A folder with the ``info.csv`` of the Groove MIDI Dataset uses its split and its
@@ -244,7 +264,7 @@ def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
                 name = f"{title}/{row['midi_filename']}"
                 genre = row["style"].partition("/")[0]
                 split = row["split"] if row["split"] in SPLITS else _hashed_split(name)
-                yield _Source(name, genre, split, (folder / row["midi_filename"]).read_bytes)
+                yield Source(name, genre, split, (folder / row["midi_filename"]).read_bytes)
             continue
         files = (
             [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
@@ -254,11 +274,11 @@ def _sources(folders: Iterable[Path]) -> Iterator[_Source]:
             genre = inside.parts[0] if len(inside.parts) > 1 else title
             name = f"{title}/{inside.as_posix()}"
             if path.suffix.lower() in MIDI:
-                yield _Source(name, genre, _hashed_split(name), path.read_bytes)
+                yield Source(name, genre, _hashed_split(name), path.read_bytes)
             elif path.suffix.lower() == ".zip":
                 for member, content in _zip_members(path):
                     name = f"{title}/{member}"
-                    yield _Source(name, genre, _hashed_split(name), content)
+                    yield Source(name, genre, _hashed_split(name), content)
 
 
 def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -301,12 +321,12 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
     InputError
         If no file has a usable pattern.
     """
-    sources = list(_sources(folders))
+    files = list(sources(folders))
     dropped: Counter[str] = Counter()
     names: list[str] = []
     genres: list[str] = []
     found: dict[str, list[tuple[Bits, int, npt.NDArray[Any]]]] = {split: [] for split in SPLITS}
-    for source in track(sources, "reading MIDI files"):
+    for source in track(files, "reading MIDI files"):
         try:
             score = Score.from_midi(source.content(), name=source.name)
             windows = extract_patterns(score, stride_bars=stride_bars)
@@ -330,7 +350,7 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         where = ", ".join(str(f) for f in folders)
         raise InputError(
             f"No file in {where} has a two-bar drum pattern in 4/4"
-            + (f" ({_reasons(dropped)})." if dropped else "."),
+            + (f" ({reasons(dropped)})." if dropped else "."),
             hint="Give a folder of MIDI files with drums on channel 10.",
         )
     parts, taken = [], set[bytes]()
@@ -353,7 +373,8 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
     )
 
 
-def _reasons(dropped: Counter[str]) -> str:
+def reasons(dropped: Counter[str]) -> str:
+    """Give the commonest reasons for which something was left out."""
     return ", ".join(f"{n} {reason}" for reason, n in dropped.most_common(4))
 
 

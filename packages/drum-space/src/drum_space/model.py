@@ -13,6 +13,7 @@ Autoencoders via an Adversarial Regularizer", ICLR 2019 (arXiv:1807.07543).
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import torch
@@ -119,8 +120,17 @@ class DrumAutoencoder(nn.Module):
 
         A hit is where the logit exceeds its drum's threshold, set so that each drum
         is as frequent as in training. At 0.5, drums that are rare never play.
+
+        Computed in double precision, on the CPU where the device has none: a code is
+        the same beat on every device, in every batch, and in the page of a map.
         """
-        hits: Tensor = self.logits(codes) > self.thresholds
+        device = "cpu" if codes.device.type == "mps" else codes.device
+        weights = {
+            name: weight.to(device, torch.float64)
+            for name, weight in self.decoder.named_parameters()
+        }
+        logits = torch.func.functional_call(self.decoder, weights, codes.to(device, torch.float64))
+        hits: Tensor = logits.unflatten(1, (STEPS, DRUMS)) > self.thresholds.to(device)
         return hits
 
     def sample_codes(
@@ -138,6 +148,16 @@ class DrumAutoencoder(nn.Module):
         spread: Tensor = torch.einsum("nij,nj->ni", self.prior_factors[component], noise)
         codes: Tensor = self.prior_means[component] + temperature * spread
         return codes
+
+    def log_density(self, codes: Tensor) -> Tensor:
+        """Log-density of codes [shape=(n, latent)] under the mixture that codes are drawn from."""
+        apart = (codes[:, None] - self.prior_means).unsqueeze(-1)
+        white = torch.linalg.solve_triangular(self.prior_factors, apart, upper=False)
+        volume = self.prior_factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+        constant = 0.5 * self.latent * math.log(2 * math.pi)
+        gaussians = -0.5 * white.square().sum(dim=(-2, -1)) - volume - constant
+        density: Tensor = (self.prior_weights.log() + gaussians).logsumexp(dim=1)
+        return density
 
     @torch.no_grad()
     def calibrate(self, hits: Tensor, *, seed: int) -> None:
