@@ -1,0 +1,96 @@
+"use strict";
+// What lies over the points: names of genres, the chosen beat, the cursor, the line of a morph.
+
+let overlayDirty = true, pulse = 0;
+/** Point under the mouse, and point of the keyboard, -1: none; and whether the latter has its tooltip. */
+const cursor = { hover: -1, key: -1, tip: false };
+
+/** Colours of the style sheet; asking for them anew in each frame would be slow. */
+let styles = {};
+function style(name) {
+  styles[name] = styles[name] || getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return styles[name];
+}
+const redrawOverlay = () => { overlayDirty = true; ask(); };
+
+/** A text that is readable on anything. */
+function haloText(g, text, x, y) {
+  g.strokeText(text, x, y); g.fillText(text, x, y);
+}
+
+function drawNames(g) {
+  if (!view.relief || view.mix < 1 || view.only >= 0) return;
+  const taken = [], fade = clamp(1.8 - view.zoom / 10, 0, 1) * (1 - 0.75 * view.fade);
+  if (fade <= 0) return;
+  g.globalAlpha = fade; g.lineJoin = "round"; g.lineWidth = 4;
+  g.strokeStyle = style("--halo"); g.fillStyle = style("--ink"); g.textAlign = "center"; g.textBaseline = "middle";
+  for (const { genre, x, y, size } of [...homesOf(view.layout)].sort((a, b) => b.size - a.size)) {
+    const [px, py] = toScreen(x, y), share = Math.sqrt(size / count);
+    g.font = `600 ${Math.round(clamp(10.5 + 12 * share, 11, 17))}px system-ui, sans-serif`;
+    const text = genreName(genre), half = g.measureText(text).width / 2 + 5;
+    const box = [px - half, py - 11, px + half, py + 11];
+    if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+    taken.push(box);
+    g.globalAlpha = genre === view.focus ? clamp(fade + view.fade, 0, 1) : fade;
+    haloText(g, text, px, py);
+  }
+  g.globalAlpha = 1;
+}
+
+function drawRing(g, x, y, radius, color, width) {
+  g.beginPath(); g.arc(x, y, radius, 0, 7);
+  g.strokeStyle = style("--halo"); g.lineWidth = width + 3; g.stroke();
+  g.strokeStyle = color; g.lineWidth = width; g.stroke();
+}
+
+function drawLine(g, from, to, dashed) {
+  g.beginPath(); g.moveTo(...from); g.lineTo(...to); g.lineCap = "round";
+  g.strokeStyle = style("--halo"); g.lineWidth = 7; g.stroke();
+  g.strokeStyle = style("--accent"); g.lineWidth = 3; g.setLineDash(dashed ? [2, 8] : []); g.stroke(); g.setLineDash([]);
+}
+
+function drawEnd(g, [x, y], letter) {
+  g.beginPath(); g.arc(x, y, 11, 0, 7); g.fillStyle = style("--accent"); g.fill();
+  g.strokeStyle = style("--halo"); g.lineWidth = 2; g.stroke();
+  g.fillStyle = style("--on-accent"); g.font = "700 12px system-ui, sans-serif"; g.textAlign = "center"; g.textBaseline = "middle";
+  g.fillText(letter, x, y + 0.5);
+}
+
+function drawOverlay() {
+  overlayDirty = false;
+  const canvas = $("overlay"), g = canvas.getContext("2d"), size = pointSize() / 2;
+  g.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
+  g.clearRect(0, 0, view.width, view.height);
+  drawNames(g);
+  if (morph.a) {
+    const a = toScreen(...placeOf(morph.a, view.layout));
+    if (morph.b) {
+      const b = toScreen(...placeOf(morph.b, view.layout)), h = handleAt();
+      drawLine(g, a, b, false); drawEnd(g, a, "A"); drawEnd(g, b, "B");
+      g.beginPath(); g.arc(...h, 9, 0, 7); g.fillStyle = style("--panel"); g.fill();
+      drawRing(g, ...h, 9, style("--accent"), 3.5);
+    } else {
+      if (morph.loose) drawLine(g, a, morph.loose, true);
+      drawEnd(g, a, "A");
+    }
+  }
+  if (shownBeat && shownBeat.kind !== "morph") {
+    const [x, y] = toScreen(...placeOf(shownBeat, view.layout)), color = style("--ink");
+    if (player.playing && pulse > 0.02 && !still()) {
+      g.globalAlpha = pulse * 0.5;
+      drawRing(g, x, y, size + 8 + 16 * (1 - pulse), style("--accent"), 3);
+      g.globalAlpha = 1;
+    }
+    drawRing(g, x, y, size + 5, color, 2.5);
+    if (shownBeat.kind === "new") { // no point is there: a small cross marks the place
+      g.beginPath(); g.moveTo(x - 4, y); g.lineTo(x + 4, y); g.moveTo(x, y - 4); g.lineTo(x, y + 4);
+      g.lineWidth = 2; g.strokeStyle = color; g.stroke();
+    }
+  }
+  for (const i of new Set([cursor.hover, cursor.tip ? cursor.key : -1])) {
+    if (i < 0) continue;
+    const { xy } = layouts[view.layout], [x, y] = toScreen(xy[2 * i], xy[2 * i + 1]);
+    g.save(); g.translate(x, y); drawMark(g, genreOf(i), Math.max(size * 1.3, 5)); g.restore();
+    drawRing(g, x, y, Math.max(size * 1.3, 5) + 4, i === cursor.key ? style("--accent") : style("--ink"), i === cursor.key ? 3 : 1.5);
+  }
+}
