@@ -20,8 +20,12 @@ if TYPE_CHECKING:
         encode,
         evaluate,
         interpolate,
+        map,  # noqa: A004 - the product's word
+        melody,
         sample,
+        song,
         train,
+        train_melody,
         vary,
     )
 
@@ -32,8 +36,12 @@ __all__ = [
     "encode",
     "evaluate",
     "interpolate",
+    "map",
+    "melody",
     "sample",
+    "song",
     "train",
+    "train_melody",
     "vary",
 ]
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-
+from drum_space.space import (
+    BATCH,
+    PACKAGE,
+    audible,
+    beats_of,
+    code_of,
+    hits_of,
+    load,
+    near_genre,
+    two_bars,
+    warn_outside,
+    windows_of,
+)
 from groove_core.console import note, track
-from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.errors import InputError, UsageError
 from groove_core.params import (
     Checkpoint,
     DataPath,
@@ -25,89 +36,52 @@ from groove_core.params import (
     action,
     draw_seed,
 )
-from groove_core.values.drums import STEPS_PER_BAR, DrumPattern
+from groove_core.values.drums import DrumPattern
 from groove_core.values.results import Codes, Report
 from groove_core.values.score import Score
 
 if TYPE_CHECKING:
     import torch
 
+    from drum_space.atlas.drummap import DrumMap
     from drum_space.data import PatternSet
-    from drum_space.model import DrumAutoencoder
 
-__all__ = ["dataset", "decode", "encode", "evaluate", "interpolate", "sample", "train", "vary"]
-
-PACKAGE = "drum-space"
-BATCH = 1024
+__all__ = [
+    "dataset", "decode", "encode", "evaluate", "interpolate", "map", "melody", "sample", "song",
+    "train", "train_melody", "vary",
+]  # fmt: skip
 
 Model = Annotated[
     Literal["acai", "vae", "ae"], Opt("latent space; without effect beside --checkpoint")
 ]
 Tempo = Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)]
-
-
-def _load(
-    model: str, checkpoint: str | None, device: str
-) -> tuple[DrumAutoencoder, dict[str, Any]]:
-    """Load a checkpoint, on a device that works."""
-    from drum_space.model import DrumAutoencoder
-    from groove_core import checkpoints, devices
-
-    return checkpoints.load(
-        PACKAGE, checkpoint or model, DrumAutoencoder, device=devices.resolve(device)
-    )
-
-
-def _hits(network: DrumAutoencoder, codes: torch.Tensor) -> torch.Tensor:
-    """Decode codes on the model's device to hits on the CPU [shape=(n, 32, 14)]."""
-    import torch
-
-    with torch.no_grad():
-        return network.decode(codes.to(network.thresholds)).cpu()
-
-
-def _decode(
-    network: DrumAutoencoder, codes: torch.Tensor, tempo_bpm: float
-) -> Iterator[DrumPattern]:
-    for chunk in codes.split(BATCH):
-        for hits in _hits(network, chunk).numpy():
-            yield DrumPattern(hits, tempo_bpm=tempo_bpm)
-
-
-def _audible(
-    network: DrumAutoencoder, draw: Callable[[int], torch.Tensor], count: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw codes, again where one decodes to silence, and give them with their hits."""
-    codes = draw(count).cpu()
-    hits = _hits(network, codes)
-    for _ in range(10):
-        silent = ~hits.any(dim=(1, 2))
-        if not silent.any():
-            break
-        codes[silent] = draw(int(silent.sum())).cpu()
-        hits[silent] = _hits(network, codes[silent])
-    return codes, hits
-
-
-def _two_bars(beat: DrumPattern, what: str = "The beat") -> DrumPattern:
-    """Take the first two bars in which something is played; a single bar is played twice."""
-    if not beat.hits.any():
-        raise InputError(f"{what} is silent.", hint="Give a beat with at least one hit.")
-    if beat.bars == 1:
-        return DrumPattern.join([beat, beat])
-    if beat.bars == 2:
-        return beat
-    first = min(int(np.argmax(beat.hits.any(axis=1))) // STEPS_PER_BAR, beat.bars - 2)
-    note(f"{what} has {beat.bars} bars: using bars {first + 1} and {first + 2}")
-    return beat.slice_bars(first)
-
-
-def _code_of(network: DrumAutoencoder, *beats: DrumPattern) -> torch.Tensor:
-    import torch
-
-    hits = torch.from_numpy(np.stack([beat.hits for beat in beats])).to(network.thresholds.device)
-    with torch.no_grad():
-        return network.encode(hits).cpu()
+Beat = Annotated[DrumPattern, Opt("MIDI file of the beat")]
+Key = Annotated[str, Opt("tonic: C, C#, Db, D ... B")]
+Scale = Annotated[
+    Literal[
+        "major", "minor", "harmonic-minor", "dorian", "phrygian", "mixolydian", "pentatonic",
+        "minor-pentatonic", "blues", "chromatic",
+    ],
+    Opt("notes that may be played"),
+]  # fmt: skip
+Player = Annotated[
+    Literal["keys", "mallets", "guitar", "bass", "strings", "winds", "lead", "pad"],
+    Opt("who plays the melody"),
+]
+Low = Annotated[
+    int | None, Opt("lowest note; the instrument's when left out", unit="MIDI", min=24, max=107)
+]
+High = Annotated[
+    int | None, Opt("highest note; the instrument's when left out", unit="MIDI", min=24, max=107)
+]
+Heat = Annotated[float, Opt("0 plays the likeliest, above 1 is daring", min=0, max=3)]
+PartBars = Annotated[int, Opt("length of each part; even", unit="bars", min=2, max=32)]
+Form = Annotated[str, Opt("a letter for each part, with ' for a variation")]
+MelodyCheckpoint = Annotated[
+    str | None,
+    Opt("trained melody network: a folder, or a name; the shipped one when left out",
+        role="checkpoint"),
+]  # fmt: skip
 
 
 @action
@@ -158,71 +132,28 @@ def sample(
             f"bars must be even, not {bars}: beats are made of two-bar patterns.",
             hint=f"--bars {bars + 1}",
         )
-    network, _ = _load(model, checkpoint, device)
+    network, _ = load(model, checkpoint, device)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     draw: Callable[[int], torch.Tensor]
     if genre is None:
         draw = partial(network.sample_codes, generator=generator, temperature=temperature)
     else:
-        draw = _near_genre(network, genre, generator, temperature)
+        draw = near_genre(network, genre, generator, temperature)
     stops = bars // 2
 
     def beats() -> Iterator[DrumPattern]:
         for first in range(0, count, BATCH):
             n = min(BATCH, count - first)
-            codes, hits = _audible(network, draw, n if stops == 1 else 2 * n)
+            codes, hits = audible(network, draw, n if stops == 1 else 2 * n)
             if stops > 1:
                 start, end = codes.unflatten(0, (n, 2)).unbind(dim=1)
                 way = torch.linspace(0, 1, stops)[None, :, None]
                 walks = torch.lerp(start[:, None], end[:, None], way)
-                hits = _hits(network, walks.flatten(0, 1))
+                hits = hits_of(network, walks.flatten(0, 1))
             for phrase in hits.numpy().reshape(n, -1, hits.shape[2]):
                 yield DrumPattern(phrase, tempo_bpm=tempo_bpm)
 
     return iter(track(beats(), "drawing beats", total=count))
-
-
-def _near_genre(
-    network: DrumAutoencoder, genre: str, generator: torch.Generator, temperature: float
-) -> Callable[[int], torch.Tensor]:
-    """Give what draws from a Gaussian kernel density estimate of a genre's codes.
-
-    The bandwidth is Scott's; the temperature scales it.
-    """
-    import torch
-
-    from drum_space.data import open_patterns
-
-    patterns = open_patterns()
-    train = patterns.part("train")
-    names = patterns.genre_of()[train]
-    chosen = train[names == genre]
-    known = sorted(set(names.tolist()))
-    if not len(chosen):
-        raise UsageError(
-            f"There is no genre {genre!r}.",
-            hint=did_you_mean(genre, known, form="--genre {}") or f"Genres: {', '.join(known)}.",
-        )
-    if len(chosen) <= network.latent:
-        raise UsageError(
-            f"The genre {genre!r} has {len(chosen)} patterns, too few to draw near.",
-            hint=f"Genres: {', '.join(known)}.",
-        )
-    with torch.no_grad():
-        codes = network.encode(
-            torch.from_numpy(patterns.hits[chosen]).to(network.thresholds.device)
-        ).cpu()
-    bandwidth = len(codes) ** (-1 / (network.latent + 4))
-    ridge = 1e-6 * torch.eye(network.latent)
-    factor = torch.linalg.cholesky(torch.cov(codes.T) + ridge) * bandwidth
-
-    def draw(count: int) -> torch.Tensor:
-        centers = codes[torch.randint(len(codes), (count,), generator=generator)]
-        noise = torch.randn(count, network.latent, generator=generator)
-        near: torch.Tensor = centers + temperature * noise @ factor.T
-        return near
-
-    return draw
 
 
 @action
@@ -244,11 +175,11 @@ def interpolate(
     """
     import torch
 
-    network, _ = _load(model, checkpoint, device)
-    start, end = _two_bars(start, "The first beat"), _two_bars(end, "The second beat")
-    a, b = _code_of(network, start, end)
+    network, _ = load(model, checkpoint, device)
+    start, end = two_bars(start, "The first beat"), two_bars(end, "The second beat")
+    a, b = code_of(network, start, end)
     way = torch.linspace(0, 1, steps + 2)[1:-1, None]
-    between = _decode(network, torch.lerp(a, b, way), start.tempo_bpm)
+    between = beats_of(network, torch.lerp(a, b, way), start.tempo_bpm)
     return iter([start, *between, end])
 
 
@@ -276,13 +207,13 @@ def vary(
     """
     import torch
 
-    network, _ = _load(model, checkpoint, device)
-    beat = _two_bars(beat)
+    network, _ = load(model, checkpoint, device)
+    beat = two_bars(beat)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     spread = network.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
     noise = torch.randn(count, network.latent, generator=generator)
-    codes = _code_of(network, beat) + amount * spread * noise
-    return _decode(network, codes, beat.tempo_bpm)
+    codes = code_of(network, beat) + amount * spread * noise
+    return beats_of(network, codes, beat.tempo_bpm)
 
 
 @action
@@ -305,38 +236,13 @@ def encode(
     InputError
         If there is no two-bar pattern in 4/4; the message counts what was left out.
     """
-    from collections import Counter
-
     import torch
 
-    from groove_core.extraction import extract_patterns
-    from groove_core.values.grid import NoDrumsError
-
-    left_out: Counter[str] = Counter()
-    hits, labels = [], []
-    for score in beats:
-        try:
-            windows = extract_patterns(score)
-        except NoDrumsError:
-            if len(beats) == 1:
-                raise
-            left_out["without drums"] += 1
-            continue
-        left_out.update(windows.dropped)
-        hits.append(windows.hits)
-        labels += [f"{Path(score.name).stem}:{bar + 1:g}" for bar in windows.bar]
-    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.most_common())
-    if not labels:
-        raise InputError(
-            f"There is no two-bar pattern in 4/4; left out: {reasons or 'nothing'}.",
-            hint="Give a straight beat in 4/4 of at least two bars.",
-        )
-    if reasons:
-        note(f"windows left out: {reasons}")
-    network, card = _load(model, checkpoint, device)
+    hits, labels = windows_of(beats)
+    network, card = load(model, checkpoint, device)
     with torch.no_grad():
-        codes = network.encode(torch.from_numpy(np.concatenate(hits)).to(network.thresholds.device))
-    return Codes(codes.cpu().numpy(), tuple(labels), card["name"])
+        codes = network.encode(torch.from_numpy(hits).to(network.thresholds.device))
+    return Codes(codes.cpu().numpy(), labels, card["name"])
 
 
 @action
@@ -357,7 +263,7 @@ def decode(
     """
     import torch
 
-    network, card = _load(model, checkpoint, device)
+    network, card = load(model, checkpoint, device)
     if codes.points.shape[1] != network.latent:
         raise InputError(
             f"The codes have {codes.points.shape[1]} dimensions, the model has {network.latent}.",
@@ -370,7 +276,148 @@ def decode(
             if codes.model in ("ae", "vae", "acai")
             else f"--checkpoint {codes.model}",
         )
-    return _decode(network, torch.from_numpy(codes.points).float(), tempo_bpm)
+    return beats_of(network, torch.from_numpy(codes.points).float(), tempo_bpm)
+
+
+@action
+def map(  # noqa: A001 - the product's word
+    beats: Annotated[
+        list[Score] | None, Opt("MIDI files of your own to find on it, or a folder of them")
+    ] = None,
+    *,
+    data: DataPath = None,
+    model: Model = "acai",
+    perplexity: Annotated[
+        float, Opt("neighbours that t-SNE keeps together, about", min=5, max=200)
+    ] = 30,
+    seed: Seed = 1,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> DrumMap:
+    """Draw the map of all patterns: a page that plays, a picture, and the numbers.
+
+    The page opens from disk, without a network: hover shows a pattern, a click plays it, and
+    one on an empty spot decodes a new beat there.
+
+    Raises
+    ------
+    UsageError
+        If a map has to be computed and openTSNE is not installed.
+    InputError
+        If there are too few patterns, or none in your own files.
+    """
+    from drum_space.atlas.making import draw_map
+
+    network, card = load(model, checkpoint, device)
+    yours = windows_of(beats) if beats else None
+    return draw_map(network, card, data, perplexity=perplexity, seed=draw_seed(seed), yours=yours)
+
+
+@action
+def melody(
+    beat: Beat,
+    *,
+    key: Key = "A",
+    scale: Scale = "minor",
+    instrument: Player = "lead",
+    low: Low = None,
+    high: High = None,
+    bars: PartBars = 8,
+    form: Form = "A",
+    temperature: Heat = 1.0,
+    seed: Seed = None,
+    checkpoint: MelodyCheckpoint = None,
+    device: Device = "auto",
+) -> Score:
+    """Write a melody on a beat.
+
+    The second half of a part begins as its first does. With a form, letters that come back
+    bring back beat and melody; other letters play a beat from elsewhere in the space.
+
+    Returns
+    -------
+    Score
+        The melody, and the drums it is written on.
+
+    Raises
+    ------
+    UsageError
+        If key, form or length are none, or no note of the scale is in the range.
+    InputError
+        If the beat is silent.
+    """
+    return _composed(
+        beat, [(instrument, low, high)], key, scale, bars, form, temperature, seed, checkpoint,
+        device,
+    )  # fmt: skip
+
+
+@action
+def song(
+    beat: Beat,
+    *,
+    key: Key = "A",
+    scale: Scale = "minor",
+    instrument: Player = "lead",
+    low: Low = None,
+    high: High = None,
+    bars: PartBars = 8,
+    form: Form = "AA'BA",
+    temperature: Heat = 1.0,
+    seed: Seed = None,
+    checkpoint: MelodyCheckpoint = None,
+    device: Device = "auto",
+) -> Score:
+    """Make a piece of a beat: its drums in a form with fills, a bass, and a melody over both.
+
+    Four parts of eight bars at 120 bpm last a minute. ``A'`` keeps the first half of A's
+    lines and goes on otherwise, on a beat that goes to and fro.
+
+    Raises
+    ------
+    UsageError
+        If key, form or length are none, or no note of the scale is in the range.
+    InputError
+        If the beat is silent.
+    """
+    voices = [(instrument, low, high), ("bass", None, None)]
+    return _composed(
+        beat, voices, key, scale, bars, form, temperature, seed, checkpoint, device
+    )  # fmt: skip
+
+
+def _composed(
+    beat: DrumPattern,
+    players: Sequence[tuple[str, int | None, int | None]],
+    key: str,
+    scale: str,
+    bars: int,
+    form: str,
+    temperature: float,
+    seed: int | None,
+    checkpoint: str | None,
+    device: str,
+) -> Score:
+    """Make the voices of players, and write them."""
+    import torch
+
+    from drum_space.melodies.making import load_melody
+    from drum_space.melodies.songs import compose, parse_form, voice_of
+
+    parts = parse_form(form)
+    if bars % 2:
+        raise UsageError(
+            f"bars must be even, not {bars}: beats have two.", hint=f"--bars {bars + 1}"
+        )
+    beat = two_bars(beat)
+    voices = [
+        voice_of(name, key, scale, low=low, high=high, temperature=temperature)
+        for name, low, high in players
+    ]
+    network, space = load_melody(checkpoint, device)
+    warn_outside(space, beat)
+    generator = torch.Generator().manual_seed(draw_seed(seed))
+    return compose(network, space, beat, parts, bars, voices, generator=generator)
 
 
 @action
@@ -400,6 +447,7 @@ def dataset(
 def evaluate(
     *,
     count: Annotated[int, Opt("samples per model", min=100, max=100_000)] = 10_000,
+    about: Annotated[Literal["patterns", "melodies"], Opt("what to measure")] = "patterns",
     checkpoints: Annotated[
         list[str] | None, Opt("names or folders of models; the packaged ones when left out")
     ] = None,
@@ -407,20 +455,31 @@ def evaluate(
     seed: Seed = 1,
     device: Device = "auto",
 ) -> Report:
-    """Measure models beside real, copied and random patterns.
+    """Measure models beside real, copied and random patterns, or melodies.
 
-    One row per model and control, with 95 % bootstrap intervals (over performances
+    Patterns: one row per model and control, with 95 % bootstrap intervals (over performances
     where the patterns are real): survival through the published filter (entropy of
     the 32 step masks above 0.9 nat) and of that what is new, the share of distinct
     patterns and of exact copies of training patterns (as they are, and started at
     another half bar), Hamming distance to the nearest training pattern, hits, share
     with two equal bars; survival at the ends and in the middle of interpolations of
     held-out pairs; reconstruction F1 on held-out performances.
+
+    Melodies: how likely held-out lines are with their own drums, with those of another
+    piece and with none; how well notes meet accents; what is copied from training.
     """
+    if about == "melodies":
+        from drum_space.melodies.lines import open_songbook
+        from drum_space.melodies.making import evaluate_network, load_melody
+
+        if checkpoints and len(checkpoints) > 1:
+            raise UsageError("Melodies are measured of one network.", hint="Give one checkpoint.")
+        network, space = load_melody(checkpoints[0] if checkpoints else None, device)
+        return evaluate_network(network, space, open_songbook(data), seed=draw_seed(seed))
     from drum_space.evaluation import evaluate_models
 
     names = checkpoints or ["acai", "vae", "ae", "acai16"]
-    networks = {name: _load("", name, device)[0] for name in names}
+    networks = {name: load("", name, device)[0] for name in names}
     return evaluate_models(networks, _open(data), count=count, seed=draw_seed(seed))
 
 
@@ -490,6 +549,53 @@ def train(
         name=name,
         seed=seed,
         data=SHIPPED if data is None else str(data),
+    )
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
+    return report
+
+
+@action
+def train_melody(
+    *,
+    data: DataPath = None,
+    name: Annotated[str | None, Opt("what to call it; my-melody when left out")] = None,
+    into: Into = None,
+    space: Annotated[str, Opt("checkpoint of the space whose codes it is given")] = "acai",
+    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 4,
+    batch_size: Annotated[int, Opt("lines of eight bars per step", min=1, max=4096)] = 64,
+    learning_rate: Annotated[
+        float, Opt("of AdamW, before its cosine decay", min=1e-6, max=0.1)
+    ] = 2e-3,
+    folds: Annotated[
+        int, Opt("parts of five that are left out in turn to be measured on", min=1, max=5)
+    ] = 1,
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a melody network on the shipped lines, or on your own folder of MIDI files.
+
+    Files need drums and other instruments, in 4/4. One piece in five is never learnt. Ctrl-C
+    keeps what was learnt so far; --resume goes on.
+    """
+    from drum_space.melodies.lines import open_songbook
+    from drum_space.melodies.making import SHIPPED, make_melody
+    from drum_space.melodies.training import Settings
+    from groove_core import checkpoints
+    from groove_core.devices import resolve
+    from groove_core.training import Run
+
+    name, folder = checkpoints.place(PACKAGE, name, into, "my-melody")
+    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    book = open_songbook(data)
+    if data is not None:
+        note(book.to_text())
+    settings = Settings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    report = make_melody(
+        book, space, settings, run, folds=folds, data=SHIPPED if data is None else str(data)
     )
     note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
     return report

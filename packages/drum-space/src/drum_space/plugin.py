@@ -11,7 +11,7 @@ def groove_package() -> Package:
     return Package(
         name="drum-space",
         api=(1, 0),
-        summary="Walk a latent space of two-bar drum patterns: sample, morph, vary and train.",
+        summary="Walk a latent space of two-bar drum patterns: sample, morph, map, write melodies.",
     )
 
 
@@ -23,6 +23,8 @@ def groove_generators() -> list[Action]:
         Action("interpolate", "drum_space.actions:interpolate", "Morph one beat into another."),
         Action("vary", "drum_space.actions:vary", "Make variations of a beat."),
         Action("decode", "drum_space.actions:decode", "Turn codes into beats."),
+        Action("melody", "drum_space.actions:melody", "Write a melody on a beat."),
+        Action("song", "drum_space.actions:song", "Make a piece of a beat."),
     ]
 
 
@@ -30,6 +32,7 @@ def groove_generators() -> list[Action]:
 def groove_analyzers() -> list[Action]:
     """Look at beats and models."""
     return [
+        Action("map", "drum_space.actions:map", "Draw the map of all beats, as a page that plays."),
         Action("encode", "drum_space.actions:encode", "Turn beats into codes."),
         Action("evaluate", "drum_space.actions:evaluate", "Measure how good the models are."),
         Action("dataset", "drum_space.actions:dataset", "Build a set of patterns from MIDI files."),
@@ -39,7 +42,10 @@ def groove_analyzers() -> list[Action]:
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train models."""
-    return [Action("train", "drum_space.actions:train", "Train a latent space.")]
+    return [
+        Action("train", "drum_space.actions:train", "Train a latent space."),
+        Action("train-melody", "drum_space.actions:train_melody", "Train a melody network."),
+    ]
 
 
 @hookimpl

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from drum_space.__about__ import __version__
+from drum_space.cards import made_with
 from drum_space.data import PatternSet
 from drum_space.evaluation import evaluate_models
 from drum_space.model import (
@@ -198,12 +196,7 @@ def card(
         "data": {"name": data, "license": _license(data), "split": "by performance", **counts},
         "training": asdict(settings),
         "seed": seed,
-        "made_with": {
-            "drum-space": __version__,
-            "groove-core": metadata.version("groove-core"),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "made_with": made_with(),
         "license": "MIT" if data == SHIPPED else "yours to choose",
         "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
         "limits": (

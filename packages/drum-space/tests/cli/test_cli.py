@@ -85,6 +85,7 @@ def _bad_files(folder: Path) -> None:
     (folder / "seven.mid").write_bytes(drums(range(14), time_signatures=np.array([[0, 7, 8]])))
     (folder / "hours.mid").write_bytes(drums([0, 1, 6 * 3600 * 2]))
     ROCK.save(folder / "good.mid")
+    DrumPattern(np.zeros((32, 14))).save(folder / "silent.mid")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,23 @@ def _bad_files(folder: Path) -> None:
         (["train", "--data", "taken"], 4, "No file in"),
         (["train", "--strategy", "magic"], 2, "no strategy"),
         (["train", "--resume"], 2, "no training to resume"),
+        (["melody", "silent.mid"], 4, "is silent"),
+        (["melody", "piano.mid"], 4, "no drums"),
+        (["melody", "good.mid", "--key", "H"], 2, "no key 'H'"),
+        (["melody", "good.mid", "--scale", "mayor"], 2, "must be one of"),
+        (["melody", "good.mid", "--low", "61", "--high", "61"], 2, "No note of this scale"),
+        (["melody", "good.mid", "--low", "70", "--high", "60"], 2, "No note of this scale"),
+        (["melody", "good.mid", "--bars", "3"], 2, "must be even"),
+        (["melody", "good.mid", "--form", "A1"], 2, "A form is letters"),
+        (["melody", "good.mid", "--checkpoint", "acai"], 5, "DrumAutoencoder"),
+        (["song", "silent.mid"], 4, "is silent"),
+        (["song", "good.mid", "--form", "A" * 65], 2, "65 parts"),
+        (["train-melody", "--data", "nowhere"], 4, "does not exist"),
+        (["train-melody", "--data", "taken"], 4, "No file in"),
+        (["train-melody", "--space", "nowhere"], 5, "no checkpoint 'nowhere'"),
+        (["map", "piano.mid"], 4, "no drums"),
+        (["map", "--data", "taken"], 4, "No file in"),
+        (["map", "--perplexity", "1"], 2, "at least 5"),
     ],
 )
 def test_bad_input(groove, tmp_path, arguments, code, message):
@@ -299,3 +317,103 @@ def test_home_holds_models_too(groove, tmp_path, tiny):
     shutil.copytree(tiny, tmp_path / "home/models/drum-space/mine")
     result = groove("sample", "--checkpoint", "mine", "--json", GROOVE_HOME=str(tmp_path / "home"))
     assert result.returncode == 0, result.stderr
+
+
+def test_melody_is_written_on_the_beat(groove, tmp_path):
+    beat = DrumPattern(ROCK.hits, tempo_bpm=96)
+    beat.save(tmp_path / "beat.mid")
+    options = ("--key", "F#", "--scale", "blues", "--low", "60", "--high", "80", "--seed", "4")
+    result = groove("melody", "beat.mid", *options, "--out", "o")
+    assert result.returncode == 0, result.stderr
+    score = Score.read(tmp_path / "o/melody.mid")
+    lead, drums = score.tracks
+    assert (lead.name, lead.program, drums.is_drum) == ("lead", 80, True)
+    assert len(lead.notes) >= 8
+    assert set(((lead.notes[:, 2] - 6) % 12).tolist()) <= {0, 3, 5, 6, 7, 10}
+    assert lead.notes[:, 2].min() >= 60
+    assert lead.notes[:, 2].max() <= 80
+    assert score.duration_s == pytest.approx(8 * 4 * 60 / 96, abs=0.05)
+    # six bars of the beat, and a fill in the last of eight
+    played = DrumPattern.from_score(score)
+    assert (played.hits[: 7 * 16] == np.tile(ROCK.hits, (4, 1))[: 7 * 16]).all()
+    sound = Audio.read(tmp_path / "o/melody.wav")
+    assert sound.peak > 0.5
+    again = groove("melody", "beat.mid", *options, "--json")
+    other = groove("melody", "beat.mid", *options[:-1], "5", "--json")
+    first = json.loads(again.stdout)["result"]
+    assert first["tracks"][0]["notes"] == lead.notes.tolist()
+    assert first["tracks"] != json.loads(other.stdout)["result"]["tracks"]
+
+
+def test_song_lasts_a_minute_and_is_heard(groove, tmp_path):
+    ROCK.save(tmp_path / "beat.mid")
+    result = groove("song", "beat.mid", "--seed", "1", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    score = Score.read(tmp_path / "o/song.mid")
+    assert [t.name for t in score.tracks] == ["lead", "bass", "drums"]
+    assert score.duration_s == pytest.approx(64, abs=0.1)
+    sound = Audio.read(tmp_path / "o/song.wav")
+    assert 64 <= sound.duration_s <= 65.1
+    seconds = np.abs(sound.samples).max(axis=0)[: 64 * sound.sample_rate].reshape(64, -1)
+    assert (seconds.max(axis=1) > 0.02).all()
+
+
+def test_a_beat_outside_the_space_is_said(groove, tmp_path):
+    rng = np.random.default_rng(0)
+    DrumPattern(rng.random((32, 14)) < 0.5).save(tmp_path / "noise.mid")
+    result = groove("melody", "noise.mid", "--bars", "2", "--out", "o", "--format", "mid")
+    assert result.returncode == 0, result.stderr
+    assert "unlike what the model has learnt" in result.stderr
+    ROCK.save(tmp_path / "rock.mid")
+    result = groove("melody", "rock.mid", "--bars", "2", "--out", "p", "--format", "mid")
+    assert "unlike" not in result.stderr
+
+
+def test_a_melody_network_of_your_own(groove, tmp_path):
+    """From files to a network that is named, with the space it knows."""
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        drums = DrumPattern.join([ROCK] * 6).to_score()
+        steps = np.nonzero(rng.random(192) < 0.4)[0]
+        notes = [(step * 120, 120, int(rng.integers(57, 69)), 90) for step in steps]
+        score = Score((Track(np.array(notes), program=80), *drums.tracks), 480)
+        score.save(tmp_path / "songs" / f"{number}.mid")
+    result = groove("train-melody", "--data", "songs", "--epochs", "1", "--batch-size", "8",
+                    "--folds", "2", "--into", "mine", "--device", "cpu")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "12 pieces, 144 bars, 12 lines" in result.stderr
+    assert "agreement above other" in result.stdout
+    assert checkpoints.read_card(tmp_path / "mine")["space"]["name"] == "acai"
+    ROCK.save(tmp_path / "beat.mid")
+    result = groove("melody", "beat.mid", "--checkpoint", "./mine", "--bars", "2", "--json")
+    assert result.returncode == 0, result.stderr
+    result = groove("evaluate", "--about", "melodies", "--checkpoints", "./mine", "--data", "songs")
+    assert result.returncode == 0, result.stderr
+    # another space of the same name is noticed
+    vae = checkpoints.find("drum-space", "vae").path
+    shutil.copytree(vae, tmp_path / "groove-models/drum-space/acai")
+    result = groove("melody", "beat.mid", "--checkpoint", "./mine")
+    assert result.returncode == 5
+    assert "another space" in result.stderr
+
+
+def test_map_of_the_shipped_beats_with_your_own(groove, tmp_path):
+    ROCK.save(tmp_path / "mine.mid")
+    result = groove("map", "mine.mid", "--out", "o")
+    assert result.returncode == 0, result.stderr
+    page = tmp_path / "o/map.html"
+    assert 1e6 < page.stat().st_size < 5e6
+    assert "mine:1" in page.read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "o/map.json").read_text())
+    assert len(document["tsne"]) == 35_278
+    assert (tmp_path / "o/map.png").stat().st_size > 50_000
+    # the points are in the files, not in what is said of them
+    assert (tmp_path / "o/result.json").stat().st_size < 50_000
+
+
+def test_map_of_a_folder_is_computed(groove, tmp_path, beats, tiny):
+    result = groove("map", "--data", beats, "--checkpoint", tiny, "--out", "o", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads((tmp_path / "o/map.json").read_text())
+    assert sorted(document["genres"]) == ["funk", "rock"]
+    assert document["model"] == "tiny"

@@ -1,0 +1,1 @@
+"""Melodies on a beat: lines cut from music with drums, a recurrent network, songs."""

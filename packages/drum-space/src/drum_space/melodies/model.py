@@ -1,0 +1,261 @@
+"""A recurrent network that writes a melody on a beat.
+
+After the generator described by A. Tikhonov and I. P. Yamshchikov, "Artificial Neural
+Networks Jamming on the Beat", 2021 (arXiv:2007.06284), of which no weights or code were
+published: at each step it is given the drum pattern and embeddings of instrument, pitch
+class ("tone") and octave of the note before. The sizes are ours, and so are the look at
+the drums around a step and the look back by one and two bars, which is from E. Waite's
+Lookback RNN ("Generating Long-Term Structure in Songs and Stories", 2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drum_space.melodies.lines import HOLD, INSTRUMENTS, LOWEST, NO_BASS, OCTAVES, REST
+from groove_core.values.drums import DRUMS, STEPS_PER_BAR
+
+__all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
+
+TONES = 14
+"""Twelve pitch classes, then a rest, then the note before held."""
+RESTED, HELD = 12, 13
+FREE = -3
+"""What a given line has where a step is to be drawn."""
+START = 14
+"""Before the first step."""
+LOOKBACK = (STEPS_PER_BAR, 2 * STEPS_PER_BAR)
+PHRASE = 2 * STEPS_PER_BAR
+
+
+def encode_line(line: Tensor) -> tuple[Tensor, Tensor]:
+    """Split steps of lines into tones and octaves.
+
+    Parameters
+    ----------
+    line : int tensor [shape=(..., steps)]
+        MIDI pitches, `REST` or `HOLD`.
+
+    Returns
+    -------
+    tones : int tensor [shape=(..., steps), 0 to 13]
+    octaves : int tensor [shape=(..., steps), 0 to 6]
+        0 where no note starts.
+    """
+    pitch = line.long()
+    tones = torch.where(line == REST, RESTED, torch.where(line == HOLD, HELD, pitch % 12))
+    return tones, torch.where(pitch >= 0, (pitch - LOWEST) // 12, 0).clamp(min=0)
+
+
+class Conditions(NamedTuple):
+    """What a melody is written on; the first axis is the batch.
+
+    Parameters
+    ----------
+    drums : Tensor [shape=(n, steps, 14), 0 and 1]
+    codes : Tensor [shape=(n, steps, latent)]
+        Of the two bars that a step is in, in a space of `DrumAutoencoder`.
+    bass : int tensor [shape=(n, steps), 0 to 12]
+        Pitch class that the bass sounds; 12 for none.
+    instrument : int tensor [shape=(n,)]
+    mode : int tensor [shape=(n,), 0 for major, 1 for minor]
+    heard : Tensor [shape=(n,), 0 or 1]
+        0 hides the drums: a line without a beat.
+    """
+
+    drums: Tensor
+    codes: Tensor
+    bass: Tensor
+    instrument: Tensor
+    mode: Tensor
+    heard: Tensor
+
+
+class DrumMelody(nn.Module):
+    """GRU over sixteenths; first says what a step holds, then in which octave it lies.
+
+    Parameters
+    ----------
+    latent : int
+        Dimensions of the space of drum patterns.
+    hidden, layers : int
+        Of the GRU.
+    around : int
+        Steps of drums seen, centred on the step: odd.
+    dropout : float
+    """
+
+    code_mean: Tensor
+    code_spread: Tensor
+
+    def __init__(
+        self,
+        *,
+        latent: int = 4,
+        hidden: int = 192,
+        layers: int = 2,
+        around: int = 17,
+        dropout: float = 0.3,
+        lookback: bool = True,
+        columns: int = 64,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "latent": latent, "hidden": hidden, "layers": layers, "around": around,
+            "dropout": dropout, "lookback": lookback, "columns": columns,
+        }  # fmt: skip
+        self.hidden, self.lookback = hidden, lookback
+        self.tone = nn.Embedding(TONES + 1, 24)
+        self.octave = nn.Embedding(OCTAVES + 1, 12)
+        self.instrument = nn.Embedding(len(INSTRUMENTS), 16)
+        self.mode = nn.Embedding(2, 4)
+        self.bass = nn.Embedding(NO_BASS + 1, 12)
+        self.place = nn.Embedding(PHRASE, 16)
+        self.column = nn.Conv1d(len(DRUMS), columns, around, padding=around // 2)
+        self.code = nn.Linear(latent, 16)
+        self.unheard = nn.Parameter(torch.zeros(columns + 16))
+        note = 24 + 12 + 24  # tone and octave of the note before, and the step before
+        back = len(LOOKBACK) * 24 if lookback else 0
+        size = note + back + 16 + 4 + 12 + 16 + columns + 16
+        self.layers = nn.GRU(size, hidden, layers, batch_first=True, dropout=dropout)
+        self.drop = nn.Dropout(dropout)
+        # The beat goes to the recurrent layers and past them: what a kick says of the step
+        # it is on is learnt at once so, and late or never through them alone.
+        self.to_tone = nn.Linear(hidden + columns + 16, TONES)
+        self.to_octave = nn.Linear(hidden + 24, OCTAVES)
+        self.register_buffer("code_mean", torch.zeros(latent))
+        self.register_buffer("code_spread", torch.ones(latent))
+
+    def beat(self, on: Conditions) -> Tensor:
+        """Give what is heard of the drums on every step [shape=(n, steps, 80)]."""
+        seen = F.relu(self.column(on.drums.transpose(1, 2))).transpose(1, 2)
+        code = self.code((on.codes - self.code_mean) / self.code_spread)
+        drums = torch.cat([seen, code], dim=-1)
+        heard = on.heard[:, None, None]
+        return heard * drums + (1 - heard) * self.unheard
+
+    def past(self, tones: Tensor, octaves: Tensor) -> Tensor:
+        """Embed what lies before every step of lines [shape=(n, steps)]."""
+        steps = tones.shape[1]
+        at = torch.arange(steps, device=tones.device)
+        starts = tones < RESTED
+        # The note before: the last that started on an earlier step.
+        last = torch.cummax(torch.where(starts, at, -1), dim=1).values
+        last = F.pad(last[:, :-1], (1, 0), value=-1)
+        known = last >= 0
+        tone = torch.where(known, tones.gather(1, last.clamp(min=0)), START)
+        octave = torch.where(known, octaves.gather(1, last.clamp(min=0)), OCTAVES)
+        parts = [self.tone(tone), self.octave(octave)]
+        for back in (1, *(LOOKBACK if self.lookback else ())):
+            before = F.pad(tones, (back, 0), value=START)[:, :steps]
+            parts.append(self.tone(before))
+        return torch.cat(parts, dim=-1)
+
+    def around(self, on: Conditions) -> Tensor:
+        """Give who plays, over which bass, and where in two bars [shape=(n, steps, 48)]."""
+        n, steps = on.bass.shape
+        place = self.place(torch.arange(steps, device=on.bass.device) % PHRASE)
+        who = torch.cat([self.instrument(on.instrument), self.mode(on.mode)], dim=-1)
+        return torch.cat(
+            [
+                who[:, None].expand(-1, steps, -1),
+                self.bass(on.bass),
+                place.expand(n, -1, -1),
+            ],
+            dim=-1,
+        )
+
+    def forward(self, line: Tensor, on: Conditions) -> Tensor:
+        """Negative log-likelihood of every step of lines, in nats [shape=(n, steps)].
+
+        ``-log p(tone) - log p(octave | tone)``, the second where a note starts.
+        """
+        tones, octaves = encode_line(line)
+        beat = self.beat(on)
+        x = torch.cat([self.past(tones, octaves), self.around(on), beat], dim=-1)
+        state = self.drop(self.layers(self.drop(x))[0])
+        logits = self.tone_logits(state, self.drop(beat))
+        tone = F.cross_entropy(logits.transpose(1, 2), tones, reduction="none")
+        octave = F.cross_entropy(
+            self.octave_logits(state, tones).transpose(1, 2), octaves, reduction="none"
+        )
+        total: Tensor = tone + octave * (tones < RESTED)
+        return total
+
+    def tone_logits(self, state: Tensor, beat: Tensor) -> Tensor:
+        """Give logits of what a step holds."""
+        logits: Tensor = self.to_tone(torch.cat([state, beat], dim=-1))
+        return logits
+
+    def octave_logits(self, state: Tensor, tones: Tensor) -> Tensor:
+        """Give logits of the octaves that a tone may lie in."""
+        logits: Tensor = self.to_octave(torch.cat([state, self.tone(tones)], dim=-1))
+        return logits
+
+    @torch.no_grad()
+    def write(
+        self,
+        on: Conditions,
+        *,
+        allowed: Tensor,
+        given: Tensor | None = None,
+        temperature: float = 1.0,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Draw lines, step by step.
+
+        Parameters
+        ----------
+        on : Conditions
+        allowed : bool tensor [shape=(12, 7)]
+            Which pitch class may be played in which octave.
+        given : int tensor [shape=(n, steps)], optional
+            Steps that are known, as in a line; `FREE` where one is to be drawn.
+        temperature : float
+            0 takes the likeliest.
+
+        Returns
+        -------
+        int tensor [shape=(n, steps)]
+            MIDI pitches, `REST` or `HOLD`.
+        """
+        self.eval()
+        beat = self.beat(on)
+        known = torch.cat([self.around(on), beat], dim=-1)
+        n, steps = on.bass.shape
+        line = torch.full((n, steps), REST)
+        tones, octaves = encode_line(line)
+        playable = allowed.any(dim=1)
+        silenced = torch.cat([~playable, torch.zeros(TONES - RESTED, dtype=torch.bool)])
+        sounds = torch.zeros(n, dtype=torch.bool)
+        state = None
+        for t in range(steps):
+            past = self.past(tones[:, : t + 1], octaves[:, : t + 1])[:, -1:]
+            out, state = self.layers(torch.cat([past, known[:, t : t + 1]], dim=-1), state)
+            barred = silenced.repeat(n, 1)
+            barred[:, HELD] |= ~sounds  # there is nothing to hold
+            logits = self.tone_logits(out[:, 0], beat[:, t]).masked_fill(barred, -torch.inf)
+            tone = _draw(logits, temperature, generator)
+            logits = self.octave_logits(out[:, 0], tone)
+            fits = allowed[tone.clamp(max=11)]
+            logits = logits.masked_fill(~fits & (tone < RESTED)[:, None], -torch.inf)
+            octave = _draw(logits, temperature, generator)
+            drawn = torch.where(tone < RESTED, LOWEST + 12 * octave + tone, REST)
+            drawn = torch.where(tone == HELD, HOLD, drawn)
+            if given is not None:
+                drawn = torch.where(given[:, t] == FREE, drawn, given[:, t])
+            line[:, t] = drawn
+            tones[:, t], octaves[:, t] = encode_line(drawn)
+            sounds = drawn != REST
+        return line
+
+
+def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    if not temperature:
+        return logits.argmax(dim=-1)
+    chances = (logits.double() / temperature).softmax(dim=-1)
+    return torch.multinomial(chances, 1, generator=generator)[:, 0]
