@@ -14,7 +14,8 @@ from groove_core.testing import check_plugin
 def test_contract():
     plugin = check_plugin("drum_space.plugin")
     assert list(plugin.actions) == [
-        "encode", "evaluate", "dataset", "sample", "interpolate", "vary", "decode", "train",
+        "map", "encode", "evaluate", "dataset", "sample", "interpolate", "vary", "decode",
+        "melody", "song", "train", "train-melody",
     ]  # fmt: skip
 
 
@@ -23,7 +24,7 @@ def test_python_and_plugin_have_the_same_functions():
 
     plugin = check_plugin("drum_space.plugin")
     names = [n for n in drum_space.__all__ if n != "__version__"]
-    assert sorted(plugin.actions) == sorted(names)
+    assert sorted(name.replace("-", "_") for name in plugin.actions) == sorted(names)
     # A submodule called like an action would take its place once it is imported.
     for module in pkgutil.iter_modules(drum_space.__path__):
         importlib.import_module(f"drum_space.{module.name}")
@@ -38,13 +39,18 @@ def test_import_is_light():
 
 def test_shipped_checkpoints_are_whole_and_small():
     stored = [s for s in checkpoints.available("drum-space") if s.origin == "packaged"]
-    assert {s.name for s in stored} == {"acai", "vae", "ae", "acai16"}
+    spaces = {"acai", "vae", "ae", "acai16"}
+    assert {s.name for s in stored} == {*spaces, "map", "melody"}
+    measured = {
+        **dict.fromkeys(spaces, ("survival", "distinct", "copies", "distance")),
+        "map": ("purity", "purity, shuffled", "trustworthiness"),
+        "melody": ("worse than with its own", "agreement above other", "copies, 16 steps"),
+    }
     for one in stored:
         card = checkpoints.verify(one.path)
         assert card["name"] == one.name
         assert (one.path / checkpoints.WEIGHTS).stat().st_size < 1.8e6
-        for column in ("survival", "distinct", "copies", "distance"):
-            assert column in card["metrics"]["report"]["columns"]
+        assert set(measured[one.name]) <= set(card["metrics"]["report"]["columns"])
 
 
 def test_models_commands_do_not_import_torch():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from drum_space.atlas.drummap import DrumMap
     from drum_space.data import PatternSet
+    from drum_space.melodies.songs import Voice
 
 __all__ = [
     "dataset", "decode", "encode", "evaluate", "interpolate", "map", "melody", "sample", "song",
@@ -77,6 +78,12 @@ High = Annotated[
 Heat = Annotated[float, Opt("0 plays the likeliest, above 1 is daring", min=0, max=3)]
 PartBars = Annotated[int, Opt("length of each part; even", unit="bars", min=2, max=32)]
 Form = Annotated[str, Opt("a letter for each part, with ' for a variation")]
+Takes = Annotated[
+    int, Opt("lines drawn, of which the one that meets the beat best is kept", min=1, max=256)
+]
+BeatTempo = Annotated[
+    float | None, Opt("tempo; the beat's when left out", unit="bpm", min=10, max=600)
+]
 MelodyCheckpoint = Annotated[
     str | None,
     Opt("trained melody network: a folder, or a name; the shipped one when left out",
@@ -325,6 +332,8 @@ def melody(
     bars: PartBars = 8,
     form: Form = "A",
     temperature: Heat = 1.0,
+    takes: Takes = 8,
+    tempo_bpm: BeatTempo = None,
     seed: Seed = None,
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",
@@ -346,10 +355,10 @@ def melody(
     InputError
         If the beat is silent.
     """
-    return _composed(
-        beat, [(instrument, low, high)], key, scale, bars, form, temperature, seed, checkpoint,
-        device,
-    )  # fmt: skip
+    from drum_space.melodies.songs import voice_of
+
+    voice = voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)
+    return _composed(beat, [voice], form, bars, takes, tempo_bpm, seed, checkpoint, device)
 
 
 @action
@@ -364,6 +373,8 @@ def song(
     bars: PartBars = 8,
     form: Form = "AA'BA",
     temperature: Heat = 1.0,
+    takes: Takes = 8,
+    tempo_bpm: BeatTempo = None,
     seed: Seed = None,
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",
@@ -380,29 +391,30 @@ def song(
     InputError
         If the beat is silent.
     """
-    voices = [(instrument, low, high), ("bass", None, None)]
-    return _composed(
-        beat, voices, key, scale, bars, form, temperature, seed, checkpoint, device
-    )  # fmt: skip
+    from drum_space.melodies.songs import voice_of
+
+    voices = [
+        voice_of(instrument, key, scale, low=low, high=high, temperature=temperature),
+        voice_of("bass", key, scale, temperature=temperature),
+    ]
+    return _composed(beat, voices, form, bars, takes, tempo_bpm, seed, checkpoint, device)
 
 
 def _composed(
     beat: DrumPattern,
-    players: Sequence[tuple[str, int | None, int | None]],
-    key: str,
-    scale: str,
-    bars: int,
+    voices: list[Voice],
     form: str,
-    temperature: float,
+    bars: int,
+    takes: int,
+    tempo_bpm: float | None,
     seed: int | None,
     checkpoint: str | None,
     device: str,
 ) -> Score:
-    """Make the voices of players, and write them."""
     import torch
 
     from drum_space.melodies.making import load_melody
-    from drum_space.melodies.songs import compose, parse_form, voice_of
+    from drum_space.melodies.songs import compose, parse_form
 
     parts = parse_form(form)
     if bars % 2:
@@ -410,14 +422,14 @@ def _composed(
             f"bars must be even, not {bars}: beats have two.", hint=f"--bars {bars + 1}"
         )
     beat = two_bars(beat)
-    voices = [
-        voice_of(name, key, scale, low=low, high=high, temperature=temperature)
-        for name, low, high in players
-    ]
     network, space = load_melody(checkpoint, device)
     warn_outside(space, beat)
-    generator = torch.Generator().manual_seed(draw_seed(seed))
-    return compose(network, space, beat, parts, bars, voices, generator=generator)
+    return compose(
+        network, space, beat, parts, bars, voices,
+        takes=takes,
+        tempo_bpm=tempo_bpm or beat.tempo_bpm,
+        generator=torch.Generator().manual_seed(draw_seed(seed)),
+    )  # fmt: skip
 
 
 @action
@@ -561,7 +573,7 @@ def train_melody(
     name: Annotated[str | None, Opt("what to call it; my-melody when left out")] = None,
     into: Into = None,
     space: Annotated[str, Opt("checkpoint of the space whose codes it is given")] = "acai",
-    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 4,
+    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 5,
     batch_size: Annotated[int, Opt("lines of eight bars per step", min=1, max=4096)] = 64,
     learning_rate: Annotated[
         float, Opt("of AdamW, before its cosine decay", min=1e-6, max=0.1)

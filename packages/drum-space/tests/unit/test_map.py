@@ -305,7 +305,7 @@ def test_code_at_a_point_of_the_tsne_layout(drawn):
         ((px - x) ** 2 + (py - y) ** 2, i) for i, (px, py) in enumerate(drawn.tsne.tolist())
     )[:8]
     weights = [1 / (squared + 1e-9) for squared, _ in by_distance]
-    mixed = sum(w * drawn.codes[i].astype(float) for w, (_, i) in zip(weights, by_distance))
+    mixed = np.dot(weights, drawn.codes[[i for _, i in by_distance]].astype(float))
     np.testing.assert_allclose(drawn.code_at(x, y, "tsne"), mixed / sum(weights), rtol=1e-6)
     # at a pattern it is that pattern's code, but for what is next to it
     alone = np.argmax(nearest_distance(drawn.tsne))

@@ -246,7 +246,8 @@ class DrumMap(Value):
                 color, marker = looks[index]
                 panel.scatter(
                     some[:, 0], some[:, 1], s=size, c=color, marker=marker, lw=0, alpha=0.6,
-                    zorder=1 if index == COLORED else 2, rasterized=True, label=f"{names[index]} {len(some)}",
+                    zorder=1 if index == COLORED else 2, rasterized=True,
+                    label=f"{names[index]} {len(some)}",
                 )  # fmt: skip
         middles, density = _density(points)
         levels = np.quantile(density[density > 0], (0.4, 0.7, 0.9))
@@ -277,7 +278,7 @@ class DrumMap(Value):
         """Say what the page says in words."""
         report = self.measures
         return {
-            "title": f"{len(self) - len(self.yours)} drum patterns in the space of {self.model}",
+            "title": "Map of drum beats",
             "model": self.model,
             "latent": self.codes.shape[1],
             "drums": [{"name": drum.name, "note": drum.note} for drum in DRUMS],

@@ -44,7 +44,7 @@ NOTES = (
     "every genre of two performances or more counts once.",
     "trustworthiness: whether the 12 nearest on the plane are near in the space; continuity: "
     "whether the 12 nearest in the space are near on the plane; 1 is perfect.",
-    "R²: share of the variance of the codes that is left when a position is all that is known.",
+    "R²: share of the variance of the codes that the way to the plane and back keeps.",
     "±: the wider side of the 95 % bootstrap interval over performances. Nothing is held out: it "
     "is a map of these patterns.",
 )
@@ -140,6 +140,7 @@ def make_map(
     InputError
         If there are too few different codes.
     """
+    note(f"laying out {len(codes)} patterns with t-SNE")
     layout = tsne(codes, perplexity=perplexity, seed=seed)
     plane = train_parametric(codes, layout, settings or MapSettings(), seed=seed)
     note("measuring the map")
@@ -254,9 +255,9 @@ def train_map(
         "license": "MIT",
         "intended_use": "The map of the patterns: where each one is, and a code for any place.",
         "limits": (
-            "Two of four dimensions: what is near on the plane is near in the space, but not all "
-            "that is near in the space is near on the plane. Places between the patterns are "
-            "guesses. Its measures are of the patterns it was made from."
+            "A plane cannot hold the whole space: not all that is near in the space is near on "
+            "the plane. Places between the patterns are guesses. Its measures are of the patterns "
+            "it was made from."
         ),
         "paper": "t-SNE: JMLR 9 (2008) 2579; parametric: AISTATS 2009, PMLR 5 (2009) 384",
         "metrics": {"split": "all", "seed": seed, "report": measures.to_json()},

@@ -11,16 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from drum_space.melodies.accents import agreement
 from drum_space.melodies.lines import LOWEST, NO_BASS, OCTAVES, REST, Piece
 from drum_space.melodies.model import DrumMelody
-from drum_space.melodies.songs import ACCENTS
 from drum_space.melodies.training import CROP_BARS, Crops, crops_of
 from drum_space.model import DrumAutoencoder
 from groove_core.statistics import bootstrap, interval
 from groove_core.values.drums import STEPS_PER_BAR
 from groove_core.values.results import Cell, Estimate, Report
 
-__all__ = ["Measured", "agreement", "copied_share", "measure", "report_of"]
+__all__ = ["Measured", "copied_share", "measure", "report_of"]
 
 SPANS = (8, 16, 32)
 REPEATS = (1, 2, 4)
@@ -35,27 +35,6 @@ COLUMNS = (
 )  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
-
-
-def agreement(line: Tensor, drums: Tensor) -> Floats:
-    """Correlate where notes start with where kick, snare or crash are struck.
-
-    Parameters
-    ----------
-    line : int tensor [shape=(n, steps)]
-    drums : bool tensor [shape=(n, steps, 14)]
-
-    Returns
-    -------
-    float array [shape=(n,), -1 to 1]
-        Phi coefficient over steps; NaN where one of the two is always or never struck.
-    """
-    notes = (line >= 0).double()
-    accents = drums[..., ACCENTS].any(dim=-1).double()
-    a, b = notes - notes.mean(1, keepdim=True), accents - accents.mean(1, keepdim=True)
-    phi = (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()
-    found: Floats = phi.numpy()
-    return found
 
 
 def _spans(line: Tensor, size: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:

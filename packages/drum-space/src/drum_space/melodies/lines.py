@@ -41,6 +41,7 @@ __all__ = [
     "find_key",
     "open_songbook",
     "pieces_of",
+    "sounding",
 ]
 
 Steps = npt.NDArray[np.int8]
@@ -178,7 +179,7 @@ def _within(line: Steps) -> Steps:
     return np.where(low, LOWEST + (pitch - LOWEST) % 12, pitch).astype(np.int8)
 
 
-def sounding(line: Steps) -> Steps:
+def sounding(line: npt.NDArray[Any]) -> Steps:
     """Give the pitch that sounds on each step of a line, or `REST`."""
     at = np.where(line == HOLD, -1, np.arange(len(line)))
     at = np.maximum.accumulate(at)

@@ -86,6 +86,8 @@ class DrumMelody(nn.Module):
         Of the GRU.
     around : int
         Steps of drums seen, centred on the step: odd.
+    columns : int
+        Features of what is seen.
     dropout : float
     """
 
@@ -96,19 +98,17 @@ class DrumMelody(nn.Module):
         self,
         *,
         latent: int = 4,
-        hidden: int = 192,
+        hidden: int = 128,
         layers: int = 2,
-        around: int = 17,
-        dropout: float = 0.3,
-        lookback: bool = True,
-        columns: int = 64,
+        around: int = 5,
+        columns: int = 24,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "latent": latent, "hidden": hidden, "layers": layers, "around": around,
-            "dropout": dropout, "lookback": lookback, "columns": columns,
+            "columns": columns, "dropout": dropout,
         }  # fmt: skip
-        self.hidden, self.lookback = hidden, lookback
         self.tone = nn.Embedding(TONES + 1, 24)
         self.octave = nn.Embedding(OCTAVES + 1, 12)
         self.instrument = nn.Embedding(len(INSTRUMENTS), 16)
@@ -117,21 +117,21 @@ class DrumMelody(nn.Module):
         self.place = nn.Embedding(PHRASE, 16)
         self.column = nn.Conv1d(len(DRUMS), columns, around, padding=around // 2)
         self.code = nn.Linear(latent, 16)
-        self.unheard = nn.Parameter(torch.zeros(columns + 16))
-        note = 24 + 12 + 24  # tone and octave of the note before, and the step before
-        back = len(LOOKBACK) * 24 if lookback else 0
-        size = note + back + 16 + 4 + 12 + 16 + columns + 16
+        heard = columns + 16
+        self.unheard = nn.Parameter(torch.zeros(heard))
+        past = 24 + 12 + 24 * (1 + len(LOOKBACK))
+        size = past + (16 + 4 + 12 + 16) + heard
         self.layers = nn.GRU(size, hidden, layers, batch_first=True, dropout=dropout)
         self.drop = nn.Dropout(dropout)
         # The beat goes to the recurrent layers and past them: what a kick says of the step
         # it is on is learnt at once so, and late or never through them alone.
-        self.to_tone = nn.Linear(hidden + columns + 16, TONES)
+        self.to_tone = nn.Linear(hidden + heard, TONES)
         self.to_octave = nn.Linear(hidden + 24, OCTAVES)
         self.register_buffer("code_mean", torch.zeros(latent))
         self.register_buffer("code_spread", torch.ones(latent))
 
     def beat(self, on: Conditions) -> Tensor:
-        """Give what is heard of the drums on every step [shape=(n, steps, 80)]."""
+        """Give what is heard of the drums on every step [shape=(n, steps, columns + 16)]."""
         seen = F.relu(self.column(on.drums.transpose(1, 2))).transpose(1, 2)
         code = self.code((on.codes - self.code_mean) / self.code_spread)
         drums = torch.cat([seen, code], dim=-1)
@@ -150,7 +150,7 @@ class DrumMelody(nn.Module):
         tone = torch.where(known, tones.gather(1, last.clamp(min=0)), START)
         octave = torch.where(known, octaves.gather(1, last.clamp(min=0)), OCTAVES)
         parts = [self.tone(tone), self.octave(octave)]
-        for back in (1, *(LOOKBACK if self.lookback else ())):
+        for back in (1, *LOOKBACK):
             before = F.pad(tones, (back, 0), value=START)[:, :steps]
             parts.append(self.tone(before))
         return torch.cat(parts, dim=-1)

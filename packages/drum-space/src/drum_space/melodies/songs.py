@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from drum_space.melodies.lines import BASS, HOLD, INSTRUMENTS, LOWEST, NO_BASS, OCTAVES, REST
+from drum_space.melodies.accents import ACCENTS, agreement
+from drum_space.melodies.lines import (
+    BASS,
+    HOLD,
+    INSTRUMENTS,
+    LOWEST,
+    NO_BASS,
+    OCTAVES,
+    sounding,
+)
 from drum_space.melodies.model import FREE, PHRASE, Conditions, DrumMelody
 from drum_space.melodies.training import codes_of
 from drum_space.model import DrumAutoencoder
@@ -51,7 +60,9 @@ SCALES = {
     "chromatic": tuple(range(12)),
 }
 MAX_PARTS = 64
-ACCENTS = [i for i, drum in enumerate(DRUMS) if drum.name in ("kick", "snare", "crash")]
+MAX_DRAWS = 10
+BUSY = 0.6
+"""Share of its bars in which a line plays, for it to be preferred."""
 LOUD, SOFT = 104, 84
 OTHER_PART = 0.6
 """How far the beat of another part lies on the way to a beat drawn at random."""
@@ -233,8 +244,9 @@ def write_line(
     *,
     bass: Line | None = None,
     given: Line | None = None,
+    takes: int = 1,
 ) -> Line:
-    """Write one line on drums; again where it is silent.
+    """Write lines on drums, and keep the one whose notes meet the accents best.
 
     Parameters
     ----------
@@ -244,38 +256,43 @@ def write_line(
         A line that was written on the same drums, for the lines above it.
     given : int array [shape=(steps,)], optional
         What is known of the line; `FREE` elsewhere.
+    takes : int
+        Lines to choose from. Those that rest in most bars are kept if there is no other.
 
     Returns
     -------
     int array [shape=(steps,)]
         MIDI pitches as they sound in the key of C, `REST` or `HOLD`.
     """
-    hits = torch.tensor(drums)[None]
     steps = len(drums)
-    below = torch.full((1, steps), NO_BASS)
+    below = np.full(steps, NO_BASS)
     if bass is not None:
-        at = np.maximum.accumulate(np.where(bass == HOLD, -1, np.arange(steps)))
-        sounds = np.where(at >= 0, bass[np.maximum(at, 0)], REST)
-        below = torch.from_numpy(np.where(sounds >= 0, sounds % 12, NO_BASS))[None]
+        sounds = sounding(bass)
+        below = np.where(sounds >= 0, sounds % 12, NO_BASS).astype(np.int64)
+    hits = torch.tensor(drums).expand(takes, -1, -1)
     on = Conditions(
         hits.float(),
-        codes_of(space, hits).repeat_interleave(PHRASE, dim=1),
-        below,
-        torch.tensor([voice.instrument]),
-        torch.tensor([voice.mode]),
-        torch.ones(1),
+        codes_of(space, hits[:1]).repeat_interleave(PHRASE, dim=1).expand(takes, -1, -1),
+        torch.from_numpy(below).expand(takes, -1),
+        torch.full((takes,), voice.instrument),
+        torch.full((takes,), voice.mode),
+        torch.ones(takes),
     )
-    known = None if given is None else torch.from_numpy(given)[None]
-    for _ in range(10):
-        line = model.write(
+    known = None if given is None else torch.from_numpy(given).expand(takes, -1)
+    for _ in range(MAX_DRAWS):
+        lines = model.write(
             on,
             allowed=voice.allowed(),
             given=known,
             temperature=voice.temperature,
             generator=generator,
-        )[0].numpy()
-        if (line >= 0).any():
+        )
+        if (lines >= 0).any():
             break
+    # A line that rests for most bars meets accents by chance.
+    busy = (lines >= 0).unflatten(1, (-1, STEPS_PER_BAR)).any(dim=2).double().mean(dim=1).numpy()
+    best = np.lexsort((np.nan_to_num(agreement(lines, hits), nan=-1.0), busy >= BUSY))[-1]
+    line: Line = lines[best].numpy()
     return line
 
 
@@ -303,6 +320,8 @@ def compose(
     bars: int,
     voices: Sequence[Voice],
     *,
+    takes: int = 1,
+    tempo_bpm: float,
     generator: torch.Generator,
 ) -> Score:
     """Write a piece: the drums of a form and one line per voice.
@@ -316,6 +335,8 @@ def compose(
         Two bars.
     bars : int
         Length of a part, even.
+    takes : int
+        Lines of which the one that meets the beat best is kept.
     """
     drums = arrange(space, beat, form, bars, generator)
     order = sorted(range(len(voices)), key=lambda i: voices[i].instrument != BASS)
@@ -327,13 +348,15 @@ def compose(
         bass = None
         for number in order:
             voice = voices[number]
-            write = partial(write_line, model, space, voice, hits, generator, bass=bass)
+            write = partial(
+                write_line, model, space, voice, hits, generator, bass=bass, takes=takes
+            )
             plain = written.get(Part(part.letter), {}).get(number) if part.varied else None
             lines[number] = _vary(write, plain) if plain is not None else _phrase(write, len(hits))
             if voice.instrument == BASS:
                 bass = lines[number]
         written[part] = lines
-    return _score(form, drums, written, voices, beat.tempo_bpm)
+    return _score(form, drums, written, voices, tempo_bpm)
 
 
 def _score(

@@ -33,20 +33,19 @@ class Settings:
 
     hidden: int = 128
     layers: int = 2
-    around: int = 17
-    columns: int = 32
-    dropout: float = 0.4
-    lookback: bool = True
-    epochs: int = 4
+    around: int = 5
+    columns: int = 24
+    dropout: float = 0.5
+    epochs: int = 5
     batch_size: int = 64
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     hide_drums: float = 0.2
     """Share of lines that are learnt without a beat, so that there is one to compare with."""
-    hide_bass: float = 0.3
-    blur_codes: float = 0.5
+    hide_bass: float = 0.5
+    blur_codes: float = 1.0
     """Noise on codes, in their deviations: an exact code would give the piece away."""
-    lose_drum: float = 0.1
+    lose_drum: float = 0.2
     """Chance of each drum to be missing from a beat: no kit is the only one to follow."""
 
 
@@ -148,7 +147,6 @@ class MelodyTask:
                 around=settings.around,
                 columns=settings.columns,
                 dropout=settings.dropout,
-                lookback=settings.lookback,
             )
         codes = crops.codes.flatten(0, 1)
         self.model.code_mean.copy_(codes.mean(dim=0))
