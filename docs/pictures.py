@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 
-from drum_space import sample
-from drum_space.data import open_patterns
-from drum_space.model import DrumAutoencoder
-from groove_core import Audio, Score, Track, checkpoints, dsp
+import drum_space
+from drum_space import sample, song
+from drum_space.melodies.songs import self_similarity
+from groove_core import Audio, Score, Track, dsp
 from groove_core.plots import INK, PALETTE
+from groove_core.render import render
 from groove_core.values.drums import DRUMS
 from groove_vae.comparison import Comparison
 
@@ -47,29 +51,44 @@ def beats() -> None:
 
 
 def latent_map() -> None:
-    """Draw the codes of 6,000 patterns in two dimensions, by genre."""
-    from matplotlib.figure import Figure
-    from sklearn.manifold import TSNE
+    """Draw the map of all beats, and a look at its page."""
+    drawn = drum_space.map()
+    drawn.save(FOLDER / "map.png")
+    with tempfile.TemporaryDirectory() as folder:
+        page = drawn.save(Path(folder) / "map.html")
+        with _opened(page, width=1280, height=800) as tab:
+            tab.wait_for_selector("body.ready")
+            box = tab.locator("canvas").first.bounding_box()
+            tab.mouse.click(box["x"] + 0.62 * box["width"], box["y"] + 0.52 * box["height"])
+            tab.wait_for_timeout(1500)
+            tab.mouse.move(5, 5)
+            tab.wait_for_timeout(300)
+            tab.screenshot(path=FOLDER / "atlas.png")
 
-    patterns = open_patterns()
-    model, _ = checkpoints.load("drum-space", "acai", DrumAutoencoder)
-    rng = np.random.default_rng(0)
-    chosen = rng.choice(len(patterns), 6000, replace=False)
-    with torch.no_grad():
-        codes = model.encode(torch.from_numpy(patterns.hits[chosen])).numpy()
-    points = TSNE(perplexity=40, init="pca", random_state=0).fit_transform(codes)
-    genres = patterns.genre_of()[chosen]
-    shown = ("rock", "latin", "funk", "jazz", "afrobeat", "hiphop")
-    figure = Figure(figsize=(6.4, 5.2), dpi=110, layout="constrained")
+
+def form() -> None:
+    """Write a song, and draw what its bars have in common."""
+    from matplotlib.figure import Figure
+
+    [beat] = sample(count=1, genre="funk", seed=1, tempo_bpm=104)
+    piece = song(beat, form="AA'BA", seed=1)
+    target = PACKAGES / "drum-space/sounds/song.mp3"
+    target.parent.mkdir(exist_ok=True)
+    sound = render(piece, sample_rate=44_100)
+    soundfile.write(target, sound.samples.T, sound.sample_rate, compression_level=0.7)
+    similar = self_similarity(piece)
+    figure = Figure(figsize=(4.6, 4.2), dpi=110, layout="constrained")
     ax = figure.add_subplot()
-    rest = ~np.isin(genres, shown)
-    ax.scatter(*points[rest].T, s=2, color="#c8ccd4", label="other")
-    for genre, color in zip(shown, PALETTE, strict=False):
-        ax.scatter(*points[genres == genre].T, s=3, color=color, label=genre)
-    ax.legend(markerscale=4, fontsize=8, frameon=False)
-    ax.set_axis_off()
-    ax.set_title("6,000 beats in the ACAI's four dimensions, flattened by t-SNE", fontsize=9)
-    figure.savefig(FOLDER / "map.png", metadata={"Software": None})
+    image = ax.imshow(similar, cmap="cividis", vmin=0, vmax=1)
+    for edge in range(8, 32, 8):
+        ax.axvline(edge - 0.5, color="white", lw=0.8)
+        ax.axhline(edge - 0.5, color="white", lw=0.8)
+    ax.set_xticks(range(4, 36, 8), ["A", "A'", "B", "A"])
+    ax.set_yticks(range(4, 36, 8), ["A", "A'", "B", "A"])
+    ax.tick_params(length=0)
+    ax.set_title("bars of a song: what starts on the same sixteenths", fontsize=9)
+    figure.colorbar(image, ax=ax, shrink=0.8, label="cosine")
+    figure.savefig(FOLDER / "form.png", metadata={"Software": None})
 
 
 def sound() -> None:
@@ -342,27 +361,37 @@ def _song() -> Score:
     return Score(tracks, quarter, tempos=[[0, 600_000]])
 
 
-def _photograph(page: Path, target: Path) -> None:
-    """Open a page in Chromium, click into the map, and take a picture."""
+@contextmanager
+def _opened(page: Path, *, width: int, height: int) -> Iterator[Any]:
+    """Open a page in Chromium, without a network."""
     import shutil
 
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        tab = browser.new_context(offline=True, viewport={"width": 1120, "height": 830}).new_page()
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
+                  "--enable-unsafe-swiftshader"],
+        )  # fmt: skip
+        size = {"width": width, "height": height}
+        tab = browser.new_context(offline=True, viewport=size).new_page()
         tab.goto(page.as_uri())
+        yield tab
+        browser.close()
+
+
+def _photograph(page: Path, target: Path) -> None:
+    """Click into a map of genres, and take a picture."""
+    with _opened(page, width=1120, height=830) as tab:
         tab.wait_for_function("sheet !== null")
         box = tab.locator("#map").bounding_box()
         tab.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
         tab.wait_for_timeout(300)
         tab.screenshot(path=target)
-        browser.close()
 
 
-PICTURES = (comparison, sample_by_sample, beats, latent_map, sound, genres, generator_curves,
+PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
             listener, instruments)  # fmt: skip
 
 if __name__ == "__main__":
