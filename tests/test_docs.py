@@ -34,11 +34,22 @@ def test_every_hook_is_documented():
 def test_python_examples_run(readme, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
     assert blocks
-    code = "\n".join(block for block in blocks if "groove_tabla/plugin" not in block)
+    code = "\n".join(block for block in blocks if not block.startswith("# src/groove_tabla/"))
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_package_of_the_readme_is_what_groove_new_writes(tmp_path):
+    from groove_core.cli.app import run_cli
+
+    assert run_cli(["new", "tabla", "--into", str(tmp_path)]) == 0
+    text = (ROOT / "README.md").read_text()
+    excerpts = re.findall(r"```python\n# (src/groove_tabla/\S+)\n(.*?)```", text, re.DOTALL)
+    assert len(excerpts) == 2
+    for file, excerpt in excerpts:
+        assert excerpt in (tmp_path / "groove-tabla" / file).read_text()
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda p: p.parent.name)

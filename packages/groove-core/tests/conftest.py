@@ -95,7 +95,7 @@ PLUGINS: dict[str, tuple[str, str, str]] = {
     "groove-twin-b": ("twin", "groove.v1", PACKAGE),
     "groove-misnamed": ("misnamed", "groove.v1", PACKAGE.replace("{name}", "other")),
     "groove-watch": (
-        "watch",
+        "groove-watch",
         "groove.v1",
         PACKAGE
         + """
@@ -133,7 +133,7 @@ def _write(folder: Path, distribution: str) -> Path:
         files.append(f"{module}_actions.py")
     watch = ""
     if distribution == "groove-watch":
-        watch = f'\n[project.entry-points."groove.observers.v1"]\nwatch = "{module}"\n'
+        watch = f'\n[project.entry-points."groove.observers.v1"]\ngroove-watch = "{module}"\n'
     (project / "pyproject.toml").write_text(
         f"""
 [build-system]
@@ -153,6 +153,28 @@ include = {files}
     return project
 
 
+def pip_install(project: Path, target: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index",
+            "--no-build-isolation", "--target", str(target), str(project),
+        ],
+        check=True,
+        env={**os.environ, "PIP_CONSTRAINT": ""},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tabla(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Give a package that ``groove new tabla`` has written, and the folder it is installed in."""
+    from groove_core.cli.app import run_cli
+
+    root = tmp_path_factory.mktemp("tabla")
+    assert run_cli(["new", "tabla", "--into", str(root)]) == 0
+    pip_install(root / "groove-tabla", root / "site")
+    return root / "groove-tabla", root / "site"
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory):
     """Install distributions into folders of their own; gives a function of their names."""
@@ -164,14 +186,7 @@ def site(tmp_path_factory: pytest.TempPathFactory):
             if one in installed:
                 continue
             target = root / f"site-{one}"
-            subprocess.run(
-                [
-                    sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index",
-                    "--no-build-isolation", "--target", str(target), str(_write(root, one)),
-                ],
-                check=True,
-                env={**os.environ, "PIP_CONSTRAINT": ""},
-            )  # fmt: skip
+            pip_install(_write(root, one), target)
             installed[one] = target
         return os.pathsep.join(str(installed[one]) for one in distributions)
 

@@ -184,6 +184,7 @@ def interpolate(
 
     network, _ = load(model, checkpoint, device)
     start, end = two_bars(start, "The first beat"), two_bars(end, "The second beat")
+    warn_outside(network, start, end)
     a, b = code_of(network, start, end)
     way = torch.linspace(0, 1, steps + 2)[1:-1, None]
     between = beats_of(network, torch.lerp(a, b, way), start.tempo_bpm)
@@ -216,6 +217,7 @@ def vary(
 
     network, _ = load(model, checkpoint, device)
     beat = two_bars(beat)
+    warn_outside(network, beat)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     spread = network.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
     noise = torch.randn(count, network.latent, generator=generator)

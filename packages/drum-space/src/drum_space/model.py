@@ -13,7 +13,6 @@ Autoencoders via an Adversarial Regularizer", ICLR 2019 (arXiv:1807.07543).
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import torch
@@ -148,16 +147,6 @@ class DrumAutoencoder(nn.Module):
         spread: Tensor = torch.einsum("nij,nj->ni", self.prior_factors[component], noise)
         codes: Tensor = self.prior_means[component] + temperature * spread
         return codes
-
-    def log_density(self, codes: Tensor) -> Tensor:
-        """Log-density of codes [shape=(n, latent)] under the mixture that codes are drawn from."""
-        apart = (codes[:, None] - self.prior_means).unsqueeze(-1)
-        white = torch.linalg.solve_triangular(self.prior_factors, apart, upper=False)
-        volume = self.prior_factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-        constant = 0.5 * self.latent * math.log(2 * math.pi)
-        gaussians = -0.5 * white.square().sum(dim=(-2, -1)) - volume - constant
-        density: Tensor = (self.prior_weights.log() + gaussians).logsumexp(dim=1)
-        return density
 
     @torch.no_grad()
     def calibrate(self, hits: Tensor, *, seed: int) -> None:

@@ -53,6 +53,7 @@ _NAME = re.compile(
 _NUMBER = re.compile(
     _SEPARATED + r"(?:m|midi|pitch|note)[ _-]?(\d{1,3})(?=$|[^A-Za-z0-9]|v\d)", re.IGNORECASE
 )
+LOWEST_KEY = 21
 _NSYNTH = re.compile(r".+-(\d{3})-(\d{3})")
 _LAYER = re.compile(r"[vV](?:el)?(\d{1,3})(?=$|[^A-Za-z0-9])")
 _VELOCITY = re.compile(r" v\d+$")
@@ -581,8 +582,13 @@ def pitch_of_name(stem: str) -> int | None:
     --------
     >>> pitch_of_name("piano_C#4_v2"), pitch_of_name("take m060"), pitch_of_name("violin")
     (61, 60, None)
+
+    A number below the lowest key of a piano counts files:
+
+    >>> pitch_of_name("note-001") is None
+    True
     """
     if (match := _NAME.search(stem)) and (pitch := parse_note_name(match[1])) is not None:
         return pitch
     number = _NUMBER.search(stem) or _NSYNTH.fullmatch(stem) or re.fullmatch(r"(\d{1,3})", stem)
-    return int(number[1]) if number and int(number[1]) <= 127 else None
+    return int(number[1]) if number and LOWEST_KEY <= int(number[1]) <= 127 else None

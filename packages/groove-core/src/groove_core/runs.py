@@ -16,7 +16,7 @@ from groove_core.errors import CheckpointError, DeviceError, InputError, UsageEr
 from groove_core.files import check_writable, dump_json, read_json, write_text
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.params import Param, bind, describe, draw_seed, plain
-from groove_core.values.base import Value
+from groove_core.values.base import RESULT, Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
 
@@ -177,7 +177,7 @@ def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
         )
     if folder.is_dir() and not overwrite:
         for path in sorted(folder.iterdir()):
-            if path.name == "result.json" or re.match(rf"{this.action}(-\d+)?\.", path.name):
+            if path.name == RESULT or re.match(rf"{this.action}(-\d+)?\.", path.name):
                 raise _exists(path)
     check_writable(folder)  # now: an hour of work that cannot be written helps nobody
     return folder
@@ -247,7 +247,7 @@ def _values(
         started.document = this.document(documents if many else documents[0])
         if started.folder is not None and is_main_process():
             _remove_earlier(started.folder, this.files)
-            write_text(started.folder / "result.json", dump_json(started.document))
+            write_text(started.folder / RESULT, dump_json(started.document))
     except BaseException as error:
         if isinstance(error, Exception):  # Ctrl-C keeps what is finished; a failure keeps nothing
             _remove(started.folder, this.files)
@@ -271,7 +271,7 @@ def _remove(folder: Path | None, files: list[str]) -> None:
 def _remove_earlier(folder: Path, written: list[str]) -> None:
     """Remove what an overwritten run left here and this one did not write again."""
     try:
-        earlier = read_json(folder / "result.json")["files"]
+        earlier = read_json(folder / RESULT)["files"]
     except (InputError, TypeError, KeyError):
         return
     for name in {Path(str(f)).name for f in earlier} - {Path(f).name for f in written}:

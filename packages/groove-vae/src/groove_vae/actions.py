@@ -218,7 +218,8 @@ def compare(
         Opt("kl is KL(played || programmed); the last three are symmetric"),
     ] = "kl",
     tempo_bpm: Annotated[
-        float | None, Opt("tempo of two recordings, where it cannot be heard", min=20, max=400)
+        float | None,
+        Opt("tempo of two recordings, where it cannot be heard", unit="bpm", min=20, max=400),
     ] = None,
     tone: Annotated[
         Literal["auto", "same", "other"],

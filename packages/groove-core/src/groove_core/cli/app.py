@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models = typer.Typer(help="List, show and verify trained weights.", no_args_is_help=True)
+plugins = typer.Typer()
 data = typer.Typer(help="Check folders of recordings; look after the cache.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")]
@@ -63,21 +64,82 @@ app.add_typer(
     )
 )
 app.command()(rerun)
+app.add_typer(plugins, name="plugins")
 app.add_typer(models, name="models")
 app.add_typer(data, name="data")
 
 
-@app.command()
-def plugins(
+@plugins.callback(invoke_without_command=True)
+def plugins_list(
+    context: typer.Context,
     json: Json = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 3 if a package is broken.")
     ] = False,
 ) -> None:
     """List the installed packages and what they can do; loads each to see if it works."""
+    if context.invoked_subcommand is None:
+        from groove_core.cli import inspect
+
+        inspect.plugins(json, check)
+
+
+@plugins.command("check")
+def plugins_check(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of an installed package.")],
+    run: Annotated[
+        bool,
+        typer.Option("--run/--no-run", help="Run its actions, too, on small made-up values."),
+    ] = True,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option("--skip", metavar="ACTION", help="Leave an action out that takes long."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check one package against the contract of plugins; exits with 3 if it breaks a rule.
+
+    Actions run in a temporary folder. Those that would need files of yours, a checkpoint that
+    is not there, or long (trainers), are listed as skipped.
+    """
     from groove_core.cli import inspect
 
-    inspect.plugins(json, check)
+    inspect.plugins_check(
+        name, run, skip or [], json or bool(context.parent and context.parent.params["json"])
+    )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What to call it; tabla makes groove-tabla.")],
+    into: Annotated[
+        Path, typer.Option("--into", metavar="FOLDER", help="Where its folder goes.")
+    ] = Path(),
+    license: Annotated[
+        str,
+        typer.Option(
+            "--license",
+            metavar="SPDX",
+            help="MIT, BSD-3-Clause, Apache-2.0 or GPL-3.0-or-later.",
+        ),
+    ] = "MIT",
+    author: Annotated[str | None, typer.Option("--author", help="Who holds the rights.")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Where to reach them.")] = None,
+    summary: Annotated[str | None, typer.Option("--summary", help="What it does.")] = None,
+) -> None:
+    """Write a package of your own that works, with tests and a release workflow."""
+    from groove_core.cli.new import new as write
+
+    folder = write(name, into=into, license=license, author=author, email=email, summary=summary)
+    typer.echo(
+        f"Wrote {folder}. Next:\n\n"
+        f'cd "{folder}"\n'
+        'python -m pip install -e ".[dev]"\n'
+        "python -m pytest\n"
+        f"groove run {folder.name} sample --seed 1\n\n"
+        "Then make it yours: src has the music, README.md says how to publish it."
+    )
 
 
 @app.command()

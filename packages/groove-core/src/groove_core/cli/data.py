@@ -23,6 +23,7 @@ from groove_core.cli.run import (
     help_of,
     typer_parameter,
 )
+from groove_core.values.base import RESULT
 
 if TYPE_CHECKING:
     from groove_core.journal import Outcome
@@ -291,7 +292,7 @@ def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
             continue
         for file in list_files(path, suffixes):
             hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            hidden |= file.name == "result.json"  # what a run has left, no value
+            hidden |= file.name == RESULT
             ours = out.resolve() in file.resolve().parents
             inside |= ours
             if not hidden and not ours:

@@ -8,11 +8,19 @@ from typing import Any
 
 import typer
 
-from groove_core.errors import CheckpointError, GrooveError
+from groove_core.errors import CheckpointError, GrooveError, PluginError
 from groove_core.files import dump_json
 from groove_core.hookspecs import API_VERSION
 
-__all__ = ["doctor", "info", "models_list", "models_show", "models_verify", "plugins"]
+__all__ = [
+    "doctor",
+    "info",
+    "models_list",
+    "models_show",
+    "models_verify",
+    "plugins",
+    "plugins_check",
+]
 
 
 def _print(document: Any, json: bool, text: str) -> None:
@@ -65,6 +73,38 @@ def plugins(json: bool, check: bool) -> None:
     _print(document, json, "\n".join(texts) or "No packages are installed: pip install drum-space")
     if check and broken:
         raise typer.Exit(3)
+
+
+def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
+    """Check one package against every rule; exits with 3 if it breaks one."""
+    from groove_core import plugins as loader
+    from groove_core.testing import examine
+
+    entry = loader.find(name)
+    found = examine(name, run=run, skip=skip)
+    document = {
+        "name": entry.name,
+        "version": entry.version,
+        "ok": not found.problems,
+        "problems": [
+            {"rule": p.rule, "message": p.message, "mend": p.mend} for p in found.problems
+        ],
+        "ran": found.ran,
+        "skipped": found.skipped,
+    }
+    lines = [str(problem) for problem in found.problems]
+    rows = [["ran", one, ""] for one in found.ran]
+    rows += [["skipped", one, why] for one, why in found.skipped.items()]
+    lines += [columns(rows)] if rows else []
+    if not found.problems:
+        lines.append(f"{entry.name} {entry.version} keeps the contract of plugins.")
+    _print(document, json, "\n".join(lines))
+    if found.problems:
+        rules = dict.fromkeys(problem.rule for problem in found.problems)
+        raise PluginError(
+            f"{entry.name} {entry.version} breaks: {', '.join(rules)}.",
+            hint=found.problems[0].mend,
+        )
 
 
 def info(json: bool) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Value", "from_json"]
 
+RESULT = "result.json"
+"""What a run writes beside its files."""
 KINDS = {
     "audio": "groove_core.values.audio:Audio",
     "codes": "groove_core.values.results:Codes",
@@ -104,8 +106,12 @@ class Value(abc.ABC):
 
     @classmethod
     def files(cls, path: Path) -> list[Path]:
-        """List the files of a folder that may hold such values."""
-        return list_files(path, cls.suffixes)
+        """List the files of a folder that may hold such values.
+
+        The account that a run leaves beside its files is none, so that the folder of one run
+        can be given to the next.
+        """
+        return [file for file in list_files(path, cls.suffixes) if file.name != RESULT]
 
     def save(self, path: str | Path) -> Path:
         """Write the value to a file; the ending chooses the format.

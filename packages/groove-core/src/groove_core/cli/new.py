@@ -1,0 +1,172 @@
+"""``groove new``: a third-party package that works, written from ``groove_core/template``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from groove_core.__about__ import __version__
+from groove_core.errors import UsageError, did_you_mean
+from groove_core.files import check_writable
+from groove_core.hookspecs import API_VERSION, GROUP
+from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
+
+__all__ = ["LICENSES", "new"]
+
+LICENSES = ("MIT", "BSD-3-Clause", "Apache-2.0", "GPL-3.0-or-later")
+LONGEST = 60
+ELSEWHERE = "--into FOLDER writes it elsewhere."
+_MARKER = re.compile(r"@([A-Z_]+)@")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
+
+
+def new(
+    name: str,
+    *,
+    into: Path,
+    license: str,
+    author: str | None,
+    email: str | None,
+    summary: str | None,
+) -> Path:
+    """Write a package and give its folder; either all of it is there or nothing.
+
+    Raises
+    ------
+    UsageError
+        If the name is not possible or taken, the folder is there, or an option is wrong.
+    """
+    distribution = _distribution(name)
+    if license not in LICENSES:
+        raise UsageError(
+            f"There is no text of the licence {license!r}.",
+            hint=did_you_mean(license, LICENSES, form="--license {}")
+            or f"--license {' or '.join(LICENSES)}",
+        )
+    if email is not None and not _MAIL.fullmatch(email):
+        raise UsageError(f"{email!r} is no e-mail address.", hint="--email you@example.org")
+    words = _words(distribution, license, author, email, summary)
+    folder = into / distribution
+    if folder.is_symlink() or (folder.exists() and not _is_empty_folder(folder)):
+        raise UsageError(
+            f"{folder} exists already.", hint="--into FOLDER writes it elsewhere, or remove it."
+        )
+    try:
+        check_writable(into)
+    except UsageError as error:
+        raise UsageError(error.message, hint=ELSEWHERE) from error
+    template = resources.files("groove_core") / "template"
+    files = {
+        _fill(path, words).removesuffix(".in"): _fill(text, words)
+        for path, text in _texts(template / "project")
+    }
+    files["LICENSE"] = _fill((template / f"licenses/{license}.txt").read_text("utf-8"), words)
+    _write(folder, files)
+    return folder
+
+
+def _distribution(name: str) -> str:
+    """Check a name, given with the prefix or without, and give it with the prefix."""
+    from groove_core import plugins
+
+    bare = name.removeprefix(PREFIX)
+    if not KEBAB.fullmatch(bare) or len(name) > LONGEST:
+        near = kebab(name).removeprefix(PREFIX)[: LONGEST - len(PREFIX)].strip("-")
+        raise UsageError(
+            f"{name!r} cannot be the name of a package: lower-case letters, digits and single "
+            f"hyphens, {LONGEST} at most.",
+            hint=f"groove new {near or 'tabla'}",
+        )
+    distribution = PREFIX + bare
+    if {bare, name, distribution} & OURS:
+        raise UsageError(
+            f"{name!r} is the name of a package of Groove itself.",
+            hint=f"Choose another, for example groove new my-{bare}.",
+        )
+    for entry in plugins.installed():
+        if distribution in (entry.name, kebab(entry.distribution)):
+            raise UsageError(
+                f"A package {distribution} {entry.version} is installed already.",
+                hint=f"Choose another name, or pip uninstall {entry.distribution}.",
+            )
+    return distribution
+
+
+def _words(
+    distribution: str, license: str, author: str | None, email: str | None, summary: str | None
+) -> dict[str, str]:
+    """Give what the markers of the template stand for."""
+    about = {
+        "--author": author or f"The {distribution} authors",
+        "--summary": summary or "Draw even rhythms, and measure how syncopated beats are.",
+    }
+    for option, text in about.items():
+        if not text.isprintable() or not text.strip():
+            raise UsageError(f"{option} must be one line of text.", hint=f'{option} "..."')
+    table = {"name": about["--author"]} | ({"email": email} if email else {})
+    major, minor = __version__.split(".")[:2]
+    return {
+        "API": str(API_VERSION),
+        "AUTHOR_TABLE": f"{{ {', '.join(f'{k} = {_quoted(v)}' for k, v in table.items())} }}",
+        "CORE_BOUNDS": f">={major}.{minor},<{int(major) + 1}",
+        "DISTRIBUTION": distribution,
+        "GROUP": GROUP,
+        "HOLDER": about["--author"],
+        "LICENSE": license,
+        "MODULE": distribution.replace("-", "_"),
+        "SUMMARY": about["--summary"],
+        "SUMMARY_STRING": _quoted(about["--summary"]),
+        "YEAR": str(date.today().year),
+    }
+
+
+def _quoted(text: str) -> str:
+    """Write a printable text as a string of TOML and of Python at once."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _fill(text: str, words: dict[str, str]) -> str:
+    """Replace the markers, in one pass: what is put in is never looked at again."""
+    return _MARKER.sub(lambda marker: words[marker[1]], text)
+
+
+def _texts(folder: Traversable, within: str = "") -> Iterator[tuple[str, str]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _texts(entry, f"{within}{entry.name}/")
+        else:
+            yield within + entry.name, entry.read_text("utf-8")
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    """Write all files beside the folder they are for, and move them there at once."""
+    there = next(p for p in folder.absolute().parents if p.exists())
+    temporary = Path(tempfile.mkdtemp(dir=there, prefix=f".{folder.name}-"))
+    try:
+        whole = temporary / folder.name  # made by mkdir, unlike the other open to a group
+        for name, text in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rmdir()  # empty; Windows does not replace it
+        whole.rename(folder)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {folder}: {error.strerror or error}.",
+            hint=ELSEWHERE,
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

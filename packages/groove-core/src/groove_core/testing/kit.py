@@ -1,0 +1,75 @@
+"""Small values to try things on, and files of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from groove_core.values.audio import Audio
+from groove_core.values.base import Value
+from groove_core.values.drums import TICKS_PER_STEP, DrumPattern
+from groove_core.values.results import Report
+from groove_core.values.score import Score, Track
+
+__all__ = ["VALUES", "tiny_audio", "tiny_beat", "tiny_melody", "tiny_report", "tiny_song", "write"]
+
+QUARTER = 4 * TICKS_PER_STEP
+
+
+def tiny_audio() -> Audio:
+    """Give a second of four clicks, each a burst of 440 Hz; mono, 22,050 Hz."""
+    rate, click = 22_050, 1102  # 50 ms
+    time_s = np.arange(click) / rate
+    burst = 0.5 * np.sin(2 * np.pi * 440 * time_s) * np.hanning(click)
+    samples = np.zeros(rate, dtype=np.float32)
+    for start in range(0, rate, rate // 4):
+        samples[start : start + click] += burst[: rate - start]
+    return Audio(samples, rate)
+
+
+def tiny_beat() -> DrumPattern:
+    """Give two bars of a rock beat at 120 bpm."""
+    return DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
+
+
+def tiny_melody() -> Score:
+    """Give two bars of quarter notes, up and down a major scale, at 120 bpm."""
+    pitches = [60, 62, 64, 65, 67, 65, 64, 62]
+    notes = [(QUARTER * at, QUARTER, pitch, 90) for at, pitch in enumerate(pitches)]
+    return Score(
+        (Track(np.array(notes), name="melody"),),
+        ticks_per_quarter=QUARTER,
+        tempos=np.array([[0, 500_000]]),
+        time_signatures=np.array([[0, 4, 4]]),
+    )
+
+
+def tiny_song() -> Score:
+    """Give the beat with the melody on it: a score for whoever needs either."""
+    beat = tiny_beat().to_score()
+    return replace(beat, tracks=(*beat.tracks, *tiny_melody().tracks))
+
+
+def tiny_report() -> Report:
+    """Give a table of two rows."""
+    return Report("tiny", ("name", "value"), (("one", 1), ("half", 0.5)))
+
+
+VALUES: dict[str, tuple[Callable[[], Value], str]] = {
+    # by kind: what makes one, and the ending of its file
+    "audio": (tiny_audio, "wav"),
+    "drum-pattern": (tiny_beat, "mid"),
+    "report": (tiny_report, "json"),
+    "score": (tiny_song, "mid"),
+}
+
+
+def write(folder: Path) -> dict[str, Path]:
+    """Write a file of every kind there is one of; gives them by kind."""
+    return {
+        kind: make().save(folder / f"tiny-{kind}.{suffix}")
+        for kind, (make, suffix) in VALUES.items()
+    }
