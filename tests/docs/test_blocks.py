@@ -1,7 +1,7 @@
 """The code on the pages runs, and prints what the pages say.
 
-READMEs are run by tools/check_readme.py; the pages of docs/pages are run here in the same way,
-but each in one process, so that PyTorch is imported once a page. The text after the comment
+The pages of docs/pages and the READMEs are run as tools/check_readme.py does it, but each in
+one process, so that PyTorch is imported once. The text after the comment
 ``<!-- output -->`` must be what the blocks before it have printed.
 """
 
@@ -17,14 +17,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs/pages"
-SLOW = {"tour.md"}
+SLOW = {"tour.md", "genre-map"}
 OUTPUT = re.compile(r"<!-- output -->\n```text\n(.*?)```", re.DOTALL)
 COMMAND = """
 import contextlib, glob
 from groove_core.cli.app import run_cli
 with open(".printed", "a") as printed, open(".errors", "w") as errors:
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
-        code = run_cli({arguments!r})
+        words = [path for word in {arguments!r} for path in sorted(glob.glob(word)) or [word]]
+        code = run_cli(words)
 assert code == 0, open(".errors").read()
 """
 
@@ -39,29 +40,49 @@ def pages():
             yield pytest.param(path, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
 
 
-@pytest.mark.parametrize("path", list(pages()))
-def test_code_of_the_pages_runs(path, tmp_path):
+def readmes():
+    """List the READMEs; the longest are slow."""
     import check_readme
 
-    text = path.read_text()
-    env = {**os.environ, "GROOVE_HOME": str(tmp_path / ".home"), "COLUMNS": "100",
+    for path in check_readme.readmes(ROOT):
+        name = path.parent.name if path.parent != ROOT else "groove"
+        yield pytest.param(path, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+
+
+def in_process(step) -> str:
+    """Give Python that does what a line of bash does, where it is a plain ``groove ...``."""
+    words = shlex.split(step.text)
+    if words[0] != "groove" or set(words) & {"&&", "|", ">", ";"}:
+        call = f"subprocess.run({['bash', '-c', step.text]!r}, check=True, capture_output=True)"
+        return f"import subprocess; {call}"
+    return COMMAND.format(arguments=words[1:])
+
+
+def run_code(text: str, folder: Path) -> None:
+    """Run the blocks of a page or README in order, in one process."""
+    import check_readme
+
+    env = {**os.environ, "GROOVE_HOME": str(folder / ".home"), "COLUMNS": "100",
            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
     ran = 0
-    with check_readme.Blocks(tmp_path, env) as blocks:
+    with check_readme.Blocks(folder, env) as blocks:
         for step in check_readme.steps(text):
             if step.skipped:
                 continue
-            code = step.text
-            if step.language == "bash":
-                words = shlex.split(step.text)
-                code = (
-                    COMMAND.format(arguments=words[1:])
-                    if words[0] == "groove"
-                    else f"import subprocess; subprocess.run({words!r}, check=True)"
-                )
-            error = blocks.run(code)
-            assert not error, f"{path.name}:{step.line}: {error}"
+            error = blocks.run(in_process(step) if step.language == "bash" else step.text)
+            assert not error, f"line {step.line}: {error}"
             ran += 1
     assert ran
+
+
+@pytest.mark.parametrize("path", list(pages()))
+def test_code_of_the_pages_runs(path, tmp_path):
+    text = path.read_text()
+    run_code(text, tmp_path)
     for expected in OUTPUT.findall(text):
         assert expected.strip() in (tmp_path / ".printed").read_text()
+
+
+@pytest.mark.parametrize("path", list(readmes()))
+def test_code_of_the_readmes_runs(path, tmp_path):
+    run_code(path.read_text(), tmp_path)

@@ -240,6 +240,7 @@ def test_interrupted_and_resumed_is_as_unbroken(tmp_path, beats):
     assert "epochs 40, not 41" in stderr
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path, beats):
     losses = []
     for name, more in (("one", ()), ("two", ("--devices", "2", "--strategy", "ddp"))):
