@@ -109,7 +109,7 @@ jobs:
     steps:
 {setup_all}
       - run: hatch run python tools/release.py all --rehearse-only --out dist
-      - run: hatch run unit -n 2 -m slow tests
+      - run: hatch run unit -n 2 -m slow
       - uses: {upload}
         with:
           name: wheels

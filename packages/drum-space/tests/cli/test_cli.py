@@ -208,6 +208,7 @@ def _finish(process: subprocess.Popen[str]) -> dict[str, object]:
     return document
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_as_unbroken(tmp_path, beats):
     epochs = ("--epochs", "40")
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
