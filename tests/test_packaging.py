@@ -14,7 +14,14 @@ import release  # noqa: E402
 from monorepo import packages  # noqa: E402
 
 
-@pytest.mark.parametrize("package", packages(ROOT))
+QUICK = ("groove-core", "drum-space")
+"""The others are rehearsed with the slow tests, and before each release."""
+
+
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in packages(ROOT)],
+)
 def test_the_wheel_is_whole_and_works_alone(package, capsys):
     """Built from its sdist, checked, installed with the core alone, and an action run from it.
 
