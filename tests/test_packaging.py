@@ -13,7 +13,6 @@ sys.path.insert(0, str(ROOT / "tools"))
 import release  # noqa: E402
 from monorepo import packages  # noqa: E402
 
-
 QUICK = ("groove-core", "drum-space")
 """The others are rehearsed with the slow tests, and before each release."""
 
