@@ -20,22 +20,9 @@ from pathlib import Path
 
 from pairs import pair, show
 
-# As many commands as groove has (plugins, info, doctor, rerun; models: list, show,
-# verify; run), with an option each.
-BARE = """
-import typer
-app, models, run = typer.Typer(rich_markup_mode=None), typer.Typer(), typer.Typer()
-for name in ("plugins", "info", "doctor", "rerun"):
-    def command(json: bool = False) -> None: "Do it."
-    app.command(name)(command)
-for name in ("list", "show", "verify"):
-    def command(json: bool = False) -> None: "Do it."
-    models.command(name)(command)
-@run.command("sample")
-def sample(json: bool = False) -> None: "Do it."
-app.add_typer(models, name="models"); app.add_typer(run, name="run")
-app()
-"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+from import_budget import BARE
 
 
 def process(*arguments: str) -> Callable[[], object]:
