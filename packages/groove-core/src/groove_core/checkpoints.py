@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from groove_core import plugins
 from groove_core.console import note
 from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
-from groove_core.files import dump_json, file_sha256
+from groove_core.files import beside, dump_json, file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -230,8 +229,9 @@ def save(
 
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    made = beside(folder)
     try:
+        made.mkdir()
         tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
         if half:
             tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
@@ -245,9 +245,8 @@ def save(
         }
         (made / CARD).write_text(dump_json(full), encoding="utf-8")
         read_card(made)
-        made.chmod(0o755)
         for name in (WEIGHTS, CARD):
-            (made / name).chmod(0o644)
+            (made / name).chmod(0o644)  # safetensors writes files that only their owner may read
         if folder.exists():
             # Files of a training run that live in the folder are kept.
             for name in (WEIGHTS, CARD):

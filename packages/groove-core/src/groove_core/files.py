@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from groove_core.errors import InputError, UsageError
 
 __all__ = [
     "atomic_path",
+    "beside",
     "check_file",
     "check_writable",
     "dump_json",
@@ -40,27 +42,26 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be written.
     """
     target = Path(path)
+    temporary = beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix is kept, since writers choose the format by it.
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix
-        )
-        os.close(handle)
-    except OSError as error:
-        raise _unwritable(target.parent, error) from error
-    temporary = Path(name)
-    try:
-        # mkstemp makes files private; results follow the umask like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.touch(exist_ok=False)  # now, not after long work in the block
         yield temporary
         temporary.replace(target)
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def beside(path: Path) -> Path:
+    """Name a hidden file or folder beside `path` that is not there yet, of the same suffix.
+
+    Whoever makes it knows its name before it is there, and so can remove it whatever
+    happens. `tempfile.mkstemp` and `mkdtemp` tell the name after: Ctrl-C between leaves it.
+    """
+    return path.parent / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

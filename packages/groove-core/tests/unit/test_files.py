@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import stat
+import sys
 
 import pytest
 
+from groove_core import files
 from groove_core.errors import CheckpointError, InputError, UsageError
 from groove_core.files import atomic_path, check_file, dump_json, list_files, write_text
 
@@ -26,6 +29,36 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_at_any_line_leaves_nothing_or_the_whole_file(tmp_path):
+    path = tmp_path / "a.txt"
+    lines = 0
+
+    def interrupt_after(frame, event, _):  # KeyboardInterrupt comes between any two lines
+        nonlocal lines
+        if event == "line" and frame.f_code.co_filename == files.__file__:
+            lines -= 1
+            if lines == 0:
+                raise KeyboardInterrupt
+        return interrupt_after
+
+    for reached in itertools.count(1):
+        lines = reached
+        sys.settrace(interrupt_after)
+        try:
+            write_text(path, "whole")
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        left = list(tmp_path.iterdir())
+        assert left in ([], [path]), (reached, left)
+        assert not left or path.read_text() == "whole"
+        path.unlink(missing_ok=True)
+        if lines > 0:  # none was left to interrupt
+            break
+    assert reached > 8
 
 
 def test_files_follow_the_umask(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import date
 from importlib import resources
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from groove_core.__about__ import __version__
 from groove_core.errors import UsageError, did_you_mean
-from groove_core.files import check_writable
+from groove_core.files import beside, check_writable
 from groove_core.hookspecs import API_VERSION, GROUP
 from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
 
@@ -152,9 +151,8 @@ def _is_empty_folder(path: Path) -> bool:
 def _write(folder: Path, files: dict[str, str]) -> None:
     """Write all files beside the folder they are for, and move them there at once."""
     there = next(p for p in folder.absolute().parents if p.exists())
-    temporary = Path(tempfile.mkdtemp(dir=there, prefix=f".{folder.name}-"))
+    whole = beside(there / folder.name)
     try:
-        whole = temporary / folder.name  # made by mkdir, unlike the other open to a group
         for name, text in files.items():
             path = whole / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,4 +167,4 @@ def _write(folder: Path, files: dict[str, str]) -> None:
             hint=ELSEWHERE,
         ) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(whole, ignore_errors=True)
