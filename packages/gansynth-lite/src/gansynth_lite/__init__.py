@@ -15,6 +15,7 @@ from gansynth_lite.__about__ import __version__
 
 if TYPE_CHECKING:
     from gansynth_lite.actions import (
+        adapt,
         encode,
         evaluate,
         kit,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "adapt",
     "encode",
     "evaluate",
     "kit",

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from gansynth_lite.__about__ import __version__
+from gansynth_lite.adapting import AdaptSettings
 from gansynth_lite.classifier import ClassifierSettings
 from gansynth_lite.notes import Int, Notes
 from gansynth_lite.progressive_training import ProgressiveSettings
@@ -20,7 +21,7 @@ __all__ = ["classifier_card", "generator_card"]
 
 
 def generator_card(
-    settings: Settings | ProgressiveSettings,
+    settings: Settings | ProgressiveSettings | AdaptSettings,
     notes: Notes,
     parts: Mapping[str, Int],
     *,

@@ -120,7 +120,7 @@ def measure(
     copied = train[torch.randint(len(train), (count,), generator=generator)]
     held = test[:count]
     z = torch.randn(count, model.code, generator=generator)
-    w_family = one_hot(families[wanted], len(model.families))
+    w_family = _asked(model, notes, wanted)
 
     def drawn(at: Tensor) -> Tensor:
         w = model.instruments(z[at].to(device), w_family[at].to(device))
@@ -297,12 +297,12 @@ def measure_instruments(
     generator = torch.Generator().manual_seed(seed)
     test = torch.from_numpy(parts["test"])
     test = test[torch.randperm(len(test), generator=generator)]
-    pitches, families = (torch.from_numpy(one) for one in (notes.pitches, notes.families))
+    pitches = torch.from_numpy(notes.pitches)
     drawn = test[torch.arange(count) % len(test)]
     z = torch.randn(count, model.code, generator=generator).to(device)
     places = _places(notes)
     with _on(device, model):
-        w = model.instruments(z, one_hot(families[drawn], len(model.families)).to(device))
+        w = model.instruments(z, _asked(model, notes, drawn).to(device))
         across = _timbre_of_model(model, w, places)
         morphs = _morphs(model, w, pitches[drawn].to(device))
         encoded = _encoded(model, notes, parts, test[:count], generator, device)
@@ -525,6 +525,11 @@ def round_trip(
             "±: the wider side of the 95 % bootstrap interval over notes.",
         ),
     )
+
+
+def _asked(model: Generator, notes: Notes, at: Tensor) -> Tensor:
+    """Give the families [shape=(n, families)] of some notes, as a model is asked for them."""
+    return one_hot(torch.from_numpy(notes.labels(model.families))[at], len(model.families))
 
 
 def _check(layout: Layout, notes: Notes, parts: Mapping[str, Int]) -> None:

@@ -105,12 +105,11 @@ class Layout:
             Log magnitude (-1 is silence, 1 a sine at full scale), and frequency in half turns
             per hop; in the linear scale relative to the middle of the bin.
         """
-        padded = F.pad(samples, (self.bins, 0))
-        spectrogram = stft(padded, n_fft=self.n_fft, hop_samples=self.hop_samples)[..., 1:, :]
+        spectrogram = self._stft(samples)
         if self.scale == "mel":
             power, frequency = to_mel_instantaneous_frequency(spectrogram, self._filters(samples))
             return self.heard(torch.stack([self._squeezed(0.5 * power), frequency], dim=1))
-        magnitude = self._squeezed((spectrogram.abs() + QUIETEST).log())
+        magnitude = self._magnitude(spectrogram)
         turned = wrapped(spectrogram.angle() / math.pi - self._turning(samples))
         # Where nothing is heard the phase stays as it was, so that frequency is 0 there.
         at = torch.arange(self.frames, device=samples.device).expand_as(turned)
@@ -118,6 +117,34 @@ class Layout:
         held = torch.where(last > 0, turned.gather(-1, last), torch.zeros_like(turned))
         frequency = wrapped(torch.diff(held, dim=-1, prepend=torch.zeros_like(held[..., :1])))
         return torch.stack([magnitude, frequency], dim=1)
+
+    def magnitudes(self, samples: Tensor) -> Tensor:
+        """Give the first map only [shape=(n, bins, frames)], in a fraction of the time."""
+        if self.scale == "mel":
+            return self.to_pictures(samples)[:, 0]
+        return self._magnitude(self._stft(samples))
+
+    def power(self, magnitudes: Tensor) -> Tensor:
+        """Turn log magnitudes [shape=(n, bins, frames)] into power, a sine at full scale 1."""
+        quietest = math.exp(self._range[0])
+        return (
+            ((self._spread(magnitudes).exp() - quietest) / (self.n_fft / 4)).clamp_min(0).square()
+        )
+
+    def frequencies(self) -> Tensor:
+        """Give the frequency of each row [shape=(bins,), Hz]."""
+        if self.scale == "mel":
+            top = float(hz_to_mel(self.sample_rate / 2, scale="htk"))
+            edges = mel_to_hz(np.linspace(0, top, self.bins + 2), scale="htk")
+            return torch.from_numpy(edges)[1:-1]
+        return torch.arange(1, self.bins + 1, dtype=torch.float64) * self.sample_rate / self.n_fft
+
+    def _stft(self, samples: Tensor) -> Tensor:
+        padded = F.pad(samples, (self.bins, 0))
+        return stft(padded, n_fft=self.n_fft, hop_samples=self.hop_samples)[..., 1:, :]
+
+    def _magnitude(self, spectrogram: Tensor) -> Tensor:
+        return self._squeezed((spectrogram.abs() + QUIETEST).log())
 
     def to_samples(self, pictures: Tensor, *, refine: int = 0) -> Tensor:
         """Invert `to_pictures`.

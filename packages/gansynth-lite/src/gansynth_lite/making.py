@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from gansynth_lite.adapting import AdaptSettings, adapt
 from gansynth_lite.cards import classifier_card, generator_card
 from gansynth_lite.classifier import ClassifierSettings, NoteClassifier, train_classifier
 from gansynth_lite.evaluation import measure, measure_classifier
+from gansynth_lite.model import GANSynth
 from gansynth_lite.notes import Int, Notes, split
+from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
 from gansynth_lite.training import Settings, train
 from groove_core.errors import InputError
 from groove_core.training import Run, measured, store
 from groove_core.values.results import Report
 
-__all__ = ["SPLIT_SEED", "make_classifier", "make_generator"]
+__all__ = ["SPLIT_SEED", "make_adapted", "make_classifier", "make_generator"]
 
 FEWEST = 16
 """Notes to learn from; fewer are no instrument."""
@@ -57,6 +63,46 @@ def make_generator(
         if isinstance(settings, ProgressiveSettings)
         else train(known, settings, **run.loop)
     )
+    card = generator_card(settings, notes, parts, **run.card)
+    return _stored(model, history, card, notes, parts, run, classifier)
+
+
+def make_adapted(
+    notes: Notes,
+    settings: AdaptSettings,
+    run: Run,
+    classifier: NoteClassifier,
+    model: GANSynth,
+    start: Mapping[str, Any],
+) -> Report:
+    """Adapt a model to notes, measure and store what came of it.
+
+    Parameters
+    ----------
+    model, start
+        What to begin with, and its card.
+
+    Raises
+    ------
+    InputError
+        If there are too few notes.
+    """
+    parts = _parts(notes)
+    adapted, history = adapt(model, notes.only(parts["train"]), settings, **run.loop)
+    card = generator_card(settings, notes, parts, **run.card)
+    card["start"] = {key: start.get(key) for key in ("name", "sha256", "data", "training", "start")}
+    return _stored(adapted, history, card, notes, parts, run, classifier)
+
+
+def _stored(
+    model: GANSynth | ProgressiveGAN,
+    history: list[dict[str, float]],
+    card: dict[str, Any],
+    notes: Notes,
+    parts: Mapping[str, Int],
+    run: Run,
+    classifier: NoteClassifier,
+) -> Report:
     count = min(COUNT, EACH * len(parts["test"]))
     report = measured(
         lambda: measure(
@@ -65,7 +111,6 @@ def make_generator(
         run.name,
         history,
     )
-    card = generator_card(settings, notes, parts, **run.card)
     return store(run.folder, model, card, report, history=history)
 
 

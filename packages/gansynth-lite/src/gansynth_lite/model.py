@@ -300,15 +300,15 @@ class GANSynth(nn.Module):
         Parameters
         ----------
         codes : Tensor [shape=(n, code)]
-            Of training notes, as `encode` gives them.
+            Of training notes, as `encode` gives them, or of their instruments.
         labels : Tensor [shape=(n,), int]
             Families; -1 where unknown, which counts for none.
         """
         for group in range(len(self.centres)):
             mine = codes[labels == group] if self.families else codes
-            mine = mine if len(mine) > 1 else codes  # a family without notes is like all
+            mine = mine if len(mine) else codes  # a family without notes is like all
             self.centres[group] = mine.mean(dim=0)
-            values, axes = torch.linalg.eigh(torch.cov(mine.T.double()))
+            values, axes = torch.linalg.eigh(torch.cov(mine.T.double(), correction=0))
             self.spreads[group] = (axes * values.clamp_min(0).sqrt()).float()
 
     def mapped(self, z: Tensor, families: Tensor) -> Tensor:

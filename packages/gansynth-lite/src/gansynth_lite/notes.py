@@ -121,6 +121,14 @@ class Notes:
             **{key: getattr(self, key)[which] for key in _COLUMNS},
         )
 
+    def labels(self, families: Sequence[str]) -> Int:
+        """Give the families by their numbers among others, -1 where those have none such."""
+        numbers = [families.index(name) if name in families else -1 for name in self.family_names]
+        found: Int = np.array([*numbers, -1], dtype=np.int64)[
+            self.families
+        ]  # the last is that of -1
+        return found
+
     def counts(self) -> dict[str, Any]:
         """Count notes by family, pitch, velocity and source, as JSON can hold it."""
         families = Counter(self.families.tolist())

@@ -46,6 +46,7 @@ def groove_trainers() -> list[Action]:
     """Train models."""
     return [
         Action("train", "gansynth_lite.actions:train", "Train a model on your own notes."),
+        Action("adapt", "gansynth_lite.actions:adapt", "Bring a model nearer to your notes."),
         Action(
             "train-classifier",
             "gansynth_lite.actions:train_classifier",

@@ -38,7 +38,17 @@ from groove_core.training import Shard, Task, fit, launch, rounded
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["GANTask", "Settings", "digest", "one_hot", "sounds", "train", "trained"]
+__all__ = [
+    "GANTask",
+    "Settings",
+    "difference",
+    "digest",
+    "often",
+    "one_hot",
+    "sounds",
+    "train",
+    "trained",
+]
 
 R1_EVERY = 16
 KNOWN = 4096
@@ -146,7 +156,7 @@ class GANTask:
         settings = self.settings
         count = settings.batches * settings.batch_size
         first = torch.multinomial(
-            _weights(self.families), count, replacement=True, generator=generator
+            often(self.families), count, replacement=True, generator=generator
         )
         at = torch.rand(count, generator=generator)
         second = torch.tensor(
@@ -260,7 +270,7 @@ def digest(notes: Notes) -> str:
     return found.hexdigest()[:16]
 
 
-def _weights(families: Tensor) -> Tensor:
+def often(families: Tensor) -> Tensor:
     """Give how often to draw each note: halfway between as they come and all families alike."""
     counts = torch.bincount(families + 1, minlength=1).float()
     return counts[families + 1].rsqrt()

@@ -157,14 +157,30 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
     assert Report.from_json(json.loads(result.stdout)["result"]).rows[0][2] > 30
 
 
+def test_adapting_what_was_learnt_to_other_notes(groove, folder, tmp_path):
+    quick = ("--epochs", "1", "--batches", "2", "--batch-size", "4")
+    assert groove("train", folder, *quick, "--width", "4", "--name", "first").returncode == 0
+    result = groove("adapt", folder / "reed", *quick, "--checkpoint", "first", "--name", "mine")
+    assert result.returncode == 0, result.stderr
+    assert "--checkpoint mine" in result.stderr
+    card = json.loads((tmp_path / "groove-models/gansynth-lite/mine/card.json").read_text())
+    assert card["start"]["name"] == "first"
+    assert card["start"]["data"]["notes"] == 2 * card["data"]["notes"] == 72
+    result = groove("note", "--checkpoint", "mine", "--family", "reed", "--count", "1")
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_network_of_the_paper(groove, folder, tmp_path):
     result = groove("train", folder, "--network", "paper", "--epochs", "1", "--batches", "2",
                     "--batch-size", "4", "--width", "2", "--name", "old")  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert groove("note", "--checkpoint", "old", "--count", "1").returncode == 0
-    refused = groove("note", "--checkpoint", "old", "--family", "reed")
-    assert refused.returncode == 2
-    assert "hint:" in refused.stderr
+    for refused in (
+        groove("note", "--checkpoint", "old", "--family", "reed"),
+        groove("adapt", folder, "--checkpoint", "old"),
+    ):
+        assert refused.returncode == 2
+        assert "hint:" in refused.stderr
 
 
 def test_a_classifier_of_your_own(groove, folder):
@@ -223,6 +239,7 @@ def bad(tmp_path):
         (["train", "unpitched"], 4, "pitch"),
         (["train", "few"], 4, "hint:"),
         (["train", "few", "--name", "../x"], 2, "cannot be called"),
+        (["adapt", "few"], 4, "hint:"),
         (["evaluate", "few"], 4, "hint:"),
     ],
 )  # fmt: skip
