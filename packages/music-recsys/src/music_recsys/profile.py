@@ -128,16 +128,16 @@ class Profile:
             If the song was not rated.
         """
         known = file_sha256(path) if path.is_file() else ""
-        with self._open() as file:
-            # A file that is gone or has changed is known by its name.
-            gone = [
-                row[0]
-                for row in file.execute(
+        gone: list[str] = []
+        if self.path.exists():
+            with self._open() as file:
+                # A file that is gone or has changed is known by its name.
+                rows = file.execute(
                     "DELETE FROM ratings WHERE sha256 = ? OR path = ? RETURNING sha256",
                     (known, printable(path.resolve())),
                 ).fetchall()
-            ]
-            file.executemany("DELETE FROM passages WHERE sha256 = ?", [(one,) for one in gone])
+                file.executemany("DELETE FROM passages WHERE sha256 = ?", rows)
+            gone = [row[0] for row in rows]
         if not gone:
             raise InputError(
                 f"{path} is not rated.", hint="Rate it first: groove run music-recsys rate SONG 5"

@@ -39,8 +39,10 @@ def test_taking_a_rating_back(folder, front_end):
     mine.rate(folder / "dark0.wav", 2, front_end)
     mine.forget(folder / "dark0.wav")
     assert mine.ratings() == []
-    with pytest.raises(InputError, match="is not rated"):
-        mine.forget(folder / "dark0.wav")
+    for profile in (mine, Profile("bert")):
+        with pytest.raises(InputError, match="is not rated"):
+            profile.forget(folder / "dark0.wav")
+    assert not Profile("bert").path.exists()
 
 
 RATE_ALL = """
