@@ -16,6 +16,7 @@ an hour on two cores, where the training took a GPU.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from torch.nn import functional as F
 from gansynth_lite.listener import Listener, taught
 from gansynth_lite.model import GANSynth, normalized, unlike
 from gansynth_lite.notes import Notes
-from gansynth_lite.training import KNOWN, difference, digest, often, sounds, trained
+from gansynth_lite.training import KNOWN, decay, difference, digest, follow, often, sounds, trained
 from groove_core.console import track
 from groove_core.training import Shard, rounded
 
@@ -131,18 +132,17 @@ class AdaptTask:
         self.adapted.model.mapping.requires_grad_(False)
         self.average = copy.deepcopy(self.adapted).requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"adapted": self.adapted, "average": self.average}
-        networks = [
-            *self.adapted.model.synthesis.parameters(),
-            *self.adapted.model.encoder.parameters(),
-        ]
+        networks = [p for p in self.adapted.model.parameters() if p.requires_grad]
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "model": torch.optim.Adam(networks, settings.rate, (0.5, 0.99)),
             "codes": torch.optim.Adam([self.adapted.codes], settings.code_rate, (0.5, 0.99)),
         }
-        self.config: dict[str, Any] = {**asdict(settings), "notes": digest(notes)}
+        begun = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in networks))
+        self.config: dict[str, Any] = {
+            **asdict(settings), "notes": digest(notes), "start": begun.hexdigest()[:16],
+        }  # fmt: skip
         groups = self._families_of_instruments()
         self.mates = [torch.nonzero(groups == groups[i])[:, 0] for i in range(len(groups))]
-        self.count = 0
 
     def _first_codes(
         self, model: GANSynth, pictures: Callable[[Tensor], Tensor], chance: torch.Generator
@@ -172,7 +172,6 @@ class AdaptTask:
             often(self.families), settings.batches * settings.batch_size, replacement=True,
             generator=generator,
         )  # fmt: skip
-        self.count = 0
         batches: Sequence[Tensor] = drawn.split(settings.batch_size)
         return batches
 
@@ -180,11 +179,10 @@ class AdaptTask:
         """Learn from a batch of notes, and from half as many drawn ones."""
         settings, device = self.settings, fabric.device
         model = self.adapted.model
-        decay = min(1.0, 4 * (1 - done) + 0.02)  # over the last quarter
         for optimizer, rate in zip(
             self.optimizers.values(), (settings.rate, settings.code_rate), strict=True
         ):
-            optimizer.param_groups[0]["lr"] = rate * decay
+            optimizer.param_groups[0]["lr"] = rate * decay(done)
         whole = model.layout.frames
         short = bool(torch.rand((), generator=shard.generator) < 0.5)
         frames = max(1, int(SHORT * whole)) if short else whole
@@ -195,12 +193,7 @@ class AdaptTask:
         at = shard(batch).cpu()
         some = at[: max(1, len(at) // 2)]  # whose families and pitches are drawn
         n = len(some)
-        mates = torch.stack(
-            [
-                self.mates[i][(u[k, :2].cpu() * len(self.mates[i])).long()]
-                for k, i in enumerate(self.instruments[some].tolist())
-            ]
-        )
+        mates = self._mates(self.instruments[some], u[:n, :2].cpu())
         shares = torch.stack([u[:n, 2], 1 - u[:n, 2]], dim=1)[:, :, None]
         both = torch.cat([at, some])
         pitch, family = self.pitches[both].to(device), self.families[both].to(device)
@@ -224,8 +217,16 @@ class AdaptTask:
         fabric.backward(loss)
         for optimizer in self.optimizers.values():
             optimizer.step()
-        self._average(done)
+        steps = done * settings.epochs * settings.batches
+        follow(self.average, self.adapted, steps, 1 - settings.average)
         return losses
+
+    def _mates(self, who: Tensor, u: Tensor) -> Tensor:
+        """Draw two instruments [shape=(n, 2)] of the family of each."""
+        families = [self.mates[i] for i in who.tolist()]
+        return torch.stack([
+            mine[(one * len(mine)).long()] for mine, one in zip(families, u, strict=True)
+        ])  # fmt: skip
 
     def _heard(
         self, listener: Listener, made: Tensor, real: Tensor, pitch: Tensor, family: Tensor
@@ -244,13 +245,6 @@ class AdaptTask:
             "noticed": torch.stack(differences).mean(),
             "family": total / (family >= 0).sum().clamp_min(1),
         }
-
-    @torch.no_grad()
-    def _average(self, done: float) -> None:
-        steps = done * self.settings.epochs * self.settings.batches
-        weight = max(1 - self.settings.average, 9 / (10 + steps))
-        for kept, new in zip(self.average.parameters(), self.adapted.parameters(), strict=True):
-            kept.lerp_(new, weight)
 
     def result(self) -> GANSynth:
         """Give the averaged model, in the precision it is stored in, instruments in place."""

@@ -32,7 +32,7 @@ from gansynth_lite.progressive import (
     levels_of,
     stage,
 )
-from gansynth_lite.training import digest, sounds, trained
+from gansynth_lite.training import digest, follow, sounds, trained
 from groove_core.training import Shard, rounded
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ class ProgressiveTask:
             p = self.classes[at].to(device)
             losses = self._discriminate(fabric, real, fake.detach(), p, u, progress)
             more = self._generate(fabric, fake, q, progress)
-        self._average(done, progress)
+        steps = done * settings.epochs * settings.batches
+        follow(self.average, self.model, steps, 1 - settings.average)
+        self.average.progress.fill_(progress)
         return {"progress": torch.tensor(progress, device=device), **losses, **more}
 
     def _discriminate(
@@ -194,15 +196,6 @@ class ProgressiveTask:
         self.optimizers["synthesis"].step()
         self.discriminator.requires_grad_(True)
         return {"score of fakes": on_fake.mean(), "pitch of fakes": told}
-
-    @torch.no_grad()
-    def _average(self, done: float, progress: float) -> None:
-        # At first the average follows closely: what is averaged is still worth little.
-        steps = done * self.settings.epochs * self.settings.batches
-        weight = 1 - min(self.settings.average, (1 + steps) / (10 + steps))
-        for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            kept.lerp_(new, weight)
-        self.average.progress.fill_(progress)
 
 
 def train_progressive(

@@ -181,10 +181,8 @@ class GANTask:
         noise = torch.Generator(device).manual_seed(seed)
         pairs = shard(batch).cpu()
         half = len(pairs) // 2
-        decay = min(1.0, 4 * (1 - done) + 0.02)  # over the last quarter
         for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate * decay
+            optimizer.param_groups[0]["lr"] = settings.rate * decay(done)
         layout = self.model.layout
         with torch.no_grad():
             heard = torch.cat([pairs[:, 1], pairs[:half, 0]])
@@ -199,7 +197,8 @@ class GANTask:
             wanted = pitch[: len(pairs)], family
             losses = self._discriminate(fabric, real, fake.detach(), *wanted)
             more = self._generate(fabric, real, fake, told, *wanted)
-        self._average(done)
+        steps = done * settings.epochs * settings.batches
+        follow(self.average, self.model, steps, 1 - settings.average)
         self.count += 1
         return {**losses, **more}
 
@@ -245,13 +244,18 @@ class GANTask:
             "generator": adversarial, "magnitude": magnitude, "frequency": frequency, "told": told,
         }  # fmt: skip
 
-    @torch.no_grad()
-    def _average(self, done: float) -> None:
-        # At first the average follows closely: what is averaged is still worth little.
-        steps = done * self.settings.epochs * self.settings.batches
-        weight = max(1 - self.settings.average, 9 / (10 + steps))
-        for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            kept.lerp_(new, weight)
+
+def decay(done: float) -> float:
+    """Give the share of the learning rate: all of it until the last quarter."""
+    return min(1.0, 4 * (1 - done) + 0.02)
+
+
+@torch.no_grad()
+def follow(average: torch.nn.Module, model: torch.nn.Module, steps: float, weight: float) -> None:
+    """Move averages of weights towards a model; closely at first, when they are worth little."""
+    weight = max(weight, 9 / (10 + steps))
+    for kept, new in zip(average.parameters(), model.parameters(), strict=True):
+        kept.lerp_(new, weight)
 
 
 def difference(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
