@@ -2,7 +2,7 @@
 
 Each instrument i of the notes has a code c_i of its own, which begins where the encoder sees it and
 is learnt with the generator (Bojanowski et al., "Optimizing the Latent Space of Generative
-Networks", 1707.05776). For a note x of it at pitch p, and drawn codes w of its family:
+Networks", 1707.05776). For a note x of it at pitch p, and codes w that are drawn from its family:
 
     L = a |G(c_i, p) - x| + b |phi(G(c_i, p)) - phi(x)|        as near as can be, and as it sounds
       + H(family, J(G(c_i, p))) + H(family, J(G(w, p)))        heard as what it is to be
@@ -45,8 +45,6 @@ HEARD = 4 * KNOWN
 """Notes that the listener learns from, at most."""
 SHORT = 5 / 16
 """Of a note: half of the steps learn its beginning only, where most of what tells it is."""
-ASIDE = 0.3
-"""How far drawn codes lie beside the line between two instruments of a family."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +81,14 @@ class _Adapted(nn.Module):
         self,
         real: Tensor,
         who: Tensor,
-        mates: Tensor,
         shares: Tensor,
-        z: Tensor,
         pitch: Tensor,
         frames: int,
         noise: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Give notes of instruments and of drawn ones, and how badly the real ones are found."""
-        own = normalized(self.codes[who])
-        between = normalized((shares * self.codes[mates]).sum(dim=1))
-        drawn = normalized(between + ASIDE * z)
+        codes = normalized(self.codes)
+        own, drawn = codes[who], normalized(shares @ codes)
         made = self.model(torch.cat([own, drawn]), pitch, noise, frames)
         return made, unlike(self.model.encode(real, pitch[: len(real)]), own.detach())
 
@@ -109,6 +104,8 @@ class AdaptTask:
         self.pitches = torch.from_numpy(notes.pitches).float()
         self.families = torch.from_numpy(notes.labels(model.families))
         self.instruments = torch.from_numpy(np.unique(notes.instruments, return_inverse=True)[1])
+        self.groups = torch.full((int(self.instruments.max()) + 1,), -1)
+        self.groups[self.instruments] = self.families  # of each instrument
 
         def pictures(at: Tensor) -> Tensor:
             return layout.to_pictures(sounds(notes, at, device))
@@ -141,8 +138,6 @@ class AdaptTask:
         self.config: dict[str, Any] = {
             **asdict(settings), "notes": digest(notes), "start": begun.hexdigest()[:16],
         }  # fmt: skip
-        groups = self._families_of_instruments()
-        self.mates = [torch.nonzero(groups == groups[i])[:, 0] for i in range(len(groups))]
 
     def _first_codes(
         self, model: GANSynth, pictures: Callable[[Tensor], Tensor], chance: torch.Generator
@@ -159,11 +154,6 @@ class AdaptTask:
                 seen = model.encode(pictures(at), self.pitches[at].to(model.centres.device))
                 codes.index_add_(0, self.instruments[at], seen.cpu())
         return normalized(codes)
-
-    def _families_of_instruments(self) -> Tensor:
-        groups = torch.full((len(self.adapted.codes),), -1)
-        groups[self.instruments] = self.families
-        return groups
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw notes, families alike often."""
@@ -188,20 +178,16 @@ class AdaptTask:
         frames = max(1, int(SHORT * whole)) if short else whole
         seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
         noise = torch.Generator(device).manual_seed(seed)
-        u = shard.rand(len(batch), 3)
-        z = shard.randn(len(batch), model.code)
+        chance = shard.randn(len(batch), len(self.groups)).cpu()
         at = shard(batch).cpu()
         some = at[: max(1, len(at) // 2)]  # whose families and pitches are drawn
-        n = len(some)
-        mates = self._mates(self.instruments[some], u[:n, :2].cpu())
-        shares = torch.stack([u[:n, 2], 1 - u[:n, 2]], dim=1)[:, :, None]
+        shares = self._shares(self.instruments[some], chance[: len(some)])
         both = torch.cat([at, some])
         pitch, family = self.pitches[both].to(device), self.families[both].to(device)
         with torch.no_grad():
             real = model.layout.to_pictures(sounds(self.notes, at, device))
         made, lost = self.modules["adapted"](
-            real, self.instruments[at].to(device), mates.to(device), shares, z[:n], pitch,
-            frames, noise,
+            real, self.instruments[at].to(device), shares.to(device), pitch, frames, noise,
         )  # fmt: skip
         real = real[..., :frames]
         magnitude, frequency = difference(made[: len(at)], real)
@@ -221,12 +207,16 @@ class AdaptTask:
         follow(self.average, self.adapted, steps, 1 - settings.average)
         return losses
 
-    def _mates(self, who: Tensor, u: Tensor) -> Tensor:
-        """Draw two instruments [shape=(n, 2)] of the family of each."""
-        families = [self.mates[i] for i in who.tolist()]
-        return torch.stack([
-            mine[(one * len(mine)).long()] for mine, one in zip(families, u, strict=True)
-        ])  # fmt: skip
+    def _shares(self, who: Tensor, chance: Tensor) -> Tensor:
+        """Give how much of each instrument is in drawn ones [shape=(n, instruments)].
+
+        So drawn, they are normal with mean and covariance of their family: as
+        `GANSynth.instruments` draws them when the training is over.
+        """
+        member = (self.groups[who][:, None] == self.groups).float()
+        count = member.sum(dim=1, keepdim=True)
+        mean = (chance * member).sum(dim=1, keepdim=True) / count
+        return member * (1 / count + (chance - mean) / count.sqrt())
 
     def _heard(
         self, listener: Listener, made: Tensor, real: Tensor, pitch: Tensor, family: Tensor
@@ -249,7 +239,7 @@ class AdaptTask:
     def result(self) -> GANSynth:
         """Give the averaged model, in the precision it is stored in, instruments in place."""
         model = rounded(self.average.model)
-        model.settle(normalized(self.average.codes.cpu()), self._families_of_instruments())
+        model.settle(normalized(self.average.codes.cpu()), self.groups)
         return rounded(model)
 
 
