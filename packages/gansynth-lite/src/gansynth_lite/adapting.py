@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import GANSynth, normalized, unlike
+from gansynth_lite.model import SPREAD, GANSynth, normalized, unlike
 from gansynth_lite.notes import Notes
 from gansynth_lite.training import KNOWN, decay, difference, digest, follow, often, sounds, trained
 from groove_core.console import track
@@ -210,13 +210,13 @@ class AdaptTask:
     def _shares(self, who: Tensor, chance: Tensor) -> Tensor:
         """Give how much of each instrument is in drawn ones [shape=(n, instruments)].
 
-        So drawn, they are normal with mean and covariance of their family: as
+        So drawn, they are normal as their family is, but for `SPREAD`: as
         `GANSynth.instruments` draws them when the training is over.
         """
         member = (self.groups[who][:, None] == self.groups).float()
         count = member.sum(dim=1, keepdim=True)
         mean = (chance * member).sum(dim=1, keepdim=True) / count
-        return member * (1 / count + (chance - mean) / count.sqrt())
+        return member * (1 / count + SPREAD * (chance - mean) / count.sqrt())
 
     def _heard(
         self, listener: Listener, made: Tensor, real: Tensor, pitch: Tensor, family: Tensor

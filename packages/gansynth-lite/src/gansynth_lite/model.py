@@ -32,8 +32,13 @@ from torch.nn import functional as F
 
 from gansynth_lite.layout import MAPS, Layout
 
-__all__ = ["Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "normalized", "unlike"]
+__all__ = [
+    "SPREAD", "Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "normalized", "unlike",
+]  # fmt: skip
 
+SPREAD = 0.7
+"""Of instruments that are drawn, to those heard: nearer to the middle of their family a code is
+surer of it (the truncation of Karras et al., 1812.04948, appendix B)."""
 HIGH_RESOLUTION = 3
 """Levels, from the finest, that see where harmonics lie."""
 MARGIN = 6
@@ -309,7 +314,7 @@ class GANSynth(nn.Module):
             mine = mine if len(mine) else codes  # a family without notes is like all
             self.centres[group] = mine.mean(dim=0)
             values, axes = torch.linalg.eigh(torch.cov(mine.T.double(), correction=0))
-            self.spreads[group] = (axes * values.clamp_min(0).sqrt()).float()
+            self.spreads[group] = SPREAD * (axes * values.clamp_min(0).sqrt()).float()
 
     def mapped(self, z: Tensor, families: Tensor) -> Tensor:
         """Give the instruments M(z, family), see `instruments`; what the training draws."""

@@ -12,7 +12,7 @@ import torch
 
 from gansynth_lite.adapting import AdaptSettings, AdaptTask, adapt
 from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import GANSynth
+from gansynth_lite.model import SPREAD, GANSynth
 from gansynth_lite.training import one_hot, sounds
 from groove_core.training import fit, launch
 
@@ -109,3 +109,15 @@ def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_pat
     assert resumed == history
     for one, other in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+@torch.no_grad()
+def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):
+    task = AdaptTask(QUICK, start, notes, 1, "cpu")
+    codes = torch.randn(len(task.groups), 3, generator=torch.Generator().manual_seed(1))
+    chance = torch.randn(20_000, len(codes), generator=torch.Generator().manual_seed(2))
+    drawn = task._shares(torch.zeros(len(chance), dtype=torch.long), chance) @ codes
+    mine = codes[task.groups == task.groups[0]]
+    assert 1 < len(mine) < len(codes)
+    assert torch.allclose(drawn.mean(dim=0), mine.mean(dim=0), atol=0.02)
+    assert torch.allclose(drawn.T.cov(), SPREAD**2 * mine.T.cov(correction=0), atol=0.02)
