@@ -9,7 +9,17 @@ import sys
 
 from groove_core.testing import check_plugin
 
-VERBS = {"note", "render", "morph", "encode", "kit", "evaluate", "train", "train-classifier"}
+VERBS = {
+    "note",
+    "render",
+    "morph",
+    "encode",
+    "kit",
+    "evaluate",
+    "train",
+    "adapt",
+    "train-classifier",
+}
 
 
 def test_contract():

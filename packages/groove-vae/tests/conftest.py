@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from groove_core.cli.app import run_cli
 from groove_core.values.score import Score, Track
 
 BEAT = [(0, 36), (0, 42), (2, 42), (4, 38), (4, 42), (6, 42), (8, 36), (8, 42), (10, 36), (10, 42),
@@ -44,17 +43,19 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def groove(tmp_path: Path):
-    """Run ``groove run groove-vae`` in an empty folder."""
+def groove(tmp_path: Path, monkeypatch, capsys):
+    """Run ``groove run groove-vae`` in an empty folder; here, since a process takes seconds."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, **env: str):
-        return subprocess.run(
-            [sys.executable, "-m", "groove_core", "run", "groove-vae", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "", **env},
-        )
+    def run(*arguments: object, **env: str) -> SimpleNamespace:
+        capsys.readouterr()
+        home = str(tmp_path / "home")
+        settings = {"COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "", "GROOVE_HOME": home, **env}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            code = run_cli(["run", "groove-vae", *map(str, arguments)])
+        shown = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=shown.out, stderr=shown.err)
 
     return run

@@ -111,7 +111,6 @@ def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_pat
         assert torch.equal(one, other)
 
 
-@torch.no_grad()
 def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):
     task = AdaptTask(QUICK, start, notes, 1, "cpu")
     codes = torch.randn(len(task.groups), 3, generator=torch.Generator().manual_seed(1))
