@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from groove_core.cli.app import run_cli
+from groove_core.testing import fixtures
 from groove_core.values.score import Score, Track
 
 BEAT = [(0, 36), (0, 42), (2, 42), (4, 38), (4, 42), (6, 42), (8, 36), (8, 42), (10, 36), (10, 42),
@@ -42,20 +41,17 @@ def folder(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture
-def groove(tmp_path: Path, monkeypatch, capsys):
-    """Run ``groove run groove-vae`` in an empty folder; here, since a process takes seconds."""
-    monkeypatch.chdir(tmp_path)
+groove_home, command = fixtures.groove_home, fixtures.groove
 
-    def run(*arguments: object, **env: str) -> SimpleNamespace:
-        capsys.readouterr()
-        home = str(tmp_path / "home")
-        settings = {"COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "", "GROOVE_HOME": home, **env}
+
+@pytest.fixture
+def groove(command):
+    """Run ``groove run groove-vae`` in an empty folder."""
+
+    def run(*arguments: object, **env: str) -> fixtures.Ran:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in settings.items():
+            for name, value in {"CUDA_VISIBLE_DEVICES": "", **env}.items():
                 patch.setenv(name, value)
-            code = run_cli(["run", "groove-vae", *map(str, arguments)])
-        shown = capsys.readouterr()
-        return SimpleNamespace(returncode=code, stdout=shown.out, stderr=shown.err)
+            return command("run", "groove-vae", *arguments)
 
     return run

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from groove_core.cli.app import run_cli
+from groove_core.testing import fixtures
 
 RATE = 22_050
 
@@ -54,10 +53,9 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
+def home(groove_home) -> Path:
     """Keep profiles and cache in a folder of the test."""
-    monkeypatch.setenv("GROOVE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    return groove_home
 
 
 @pytest.fixture(autouse=True)
@@ -65,20 +63,17 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def groove(tmp_path: Path, monkeypatch, capsys):
-    """Run ``groove run music-recsys`` in an empty folder; here, since a process takes seconds."""
-    monkeypatch.chdir(tmp_path)
+groove_home, command = fixtures.groove_home, fixtures.groove
 
-    def run(*arguments: object, **env: str) -> SimpleNamespace:
-        capsys.readouterr()
-        home = str(tmp_path / "home")
-        settings = {"COLUMNS": "100", "CUDA_VISIBLE_DEVICES": "", "GROOVE_HOME": home, **env}
+
+@pytest.fixture
+def groove(command):
+    """Run ``groove run music-recsys`` in an empty folder."""
+
+    def run(*arguments: object, **env: str) -> fixtures.Ran:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in settings.items():
+            for name, value in {"CUDA_VISIBLE_DEVICES": "", **env}.items():
                 patch.setenv(name, value)
-            code = run_cli(["run", "music-recsys", *map(str, arguments)])
-        shown = capsys.readouterr()
-        return SimpleNamespace(returncode=code, stdout=shown.out, stderr=shown.err)
+            return command("run", "music-recsys", *arguments)
 
     return run

@@ -134,9 +134,7 @@ class Layout:
     def frequencies(self) -> Tensor:
         """Give the frequency of each row [shape=(bins,), Hz]."""
         if self.scale == "mel":
-            top = float(hz_to_mel(self.sample_rate / 2, scale="htk"))
-            edges = mel_to_hz(np.linspace(0, top, self.bins + 2), scale="htk")
-            return torch.from_numpy(edges)[1:-1]
+            return self._mel_edges()[1:-1]
         return torch.arange(1, self.bins + 1, dtype=torch.float64) * self.sample_rate / self.n_fft
 
     def _stft(self, samples: Tensor) -> Tensor:
@@ -221,13 +219,16 @@ class Layout:
 
     def _filters(self, like: Tensor) -> Tensor:
         """Give as many mel bands as bins, none narrower than 1.5 bins, lest one should be empty."""
-        nyquist = self.sample_rate / 2
-        top = float(hz_to_mel(nyquist, scale="htk"))
-        edges = torch.from_numpy(mel_to_hz(np.linspace(0, top, self.bins + 2), scale="htk"))
+        edges = self._mel_edges()
         centre, width = edges[1:-1, None], self.sample_rate / self.n_fft
         half = ((edges[2:] - edges[:-2]) / 2).clamp_min(1.5 * width)[:, None]
         bins = torch.arange(1, self.bins + 1, dtype=torch.float64) * width
         return (1 - (bins - centre).abs() / half).clamp_min(0).to(like)
+
+    def _mel_edges(self) -> Tensor:
+        """Give where bands begin, peak and end [shape=(bins + 2,), Hz]."""
+        top = float(hz_to_mel(self.sample_rate / 2, scale="htk"))
+        return torch.from_numpy(mel_to_hz(np.linspace(0, top, self.bins + 2), scale="htk"))
 
     # pitch -----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from gansynth_lite.layout import Layout
 from gansynth_lite.model import PITCH_FEATURES, pitch_features
 from groove_core.console import track
+from groove_core.dsp import power_to_db
 from groove_core.training import cosine
 
 __all__ = ["Listener", "taught"]
@@ -60,14 +61,14 @@ class Listener(nn.Module):
         )  # fmt: skip
 
     def spectrum(self, magnitude: Tensor) -> Tensor:
-        """Give levels in bands a ninth of an octave apart [shape=(n, 128, frames / 2), 0 to 1].
+        """Give levels in bands, 17 to the octave [shape=(n, 128, frames / 2), 0 to 1].
 
         Parameters
         ----------
         magnitude : Tensor [shape=(n, bins, frames)]
             The first map of pictures.
         """
-        level = 10 * torch.log10(self.filters @ self.layout.power(magnitude) + 1e-10)
+        level = power_to_db(self.filters @ self.layout.power(magnitude))
         loudest = level.amax(dim=(1, 2), keepdim=True).detach()
         return F.avg_pool1d(((level - loudest) / RANGE_DB + 1).clamp_min(0), 2)
 

@@ -27,7 +27,7 @@ def test_songs_of_a_folder(groove, tmp_path):
     # another rate, stereo
     soundfile.write(tmp_path / "songs/b.flac", np.stack([noise(9), noise(9, 1)], axis=1), 44_100)
     result = groove("classify", "songs", "--out", "o")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert "a.wav: " in result.stdout
     assert "b.flac: " in result.stdout
     assert {path.suffix for path in (tmp_path / "o").iterdir()} == {".json", ".txt", ".png"}
@@ -43,7 +43,7 @@ def test_songs_of_a_folder(groove, tmp_path):
 def test_why(groove, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(5), RATE)
     result = groove("explain", "a.wav", "--genre", "Hip-Hop", "--out", "o")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert "hiphop" in result.stdout
     assert Audio.read(tmp_path / "o/explain.wav").duration_s == pytest.approx(5, abs=0.01)
     assert (tmp_path / "o/explain.png").stat().st_size > 10_000
@@ -51,20 +51,20 @@ def test_why(groove, tmp_path):
 
 def test_pictures_a_border_and_a_map_with_a_song(groove, tmp_path):
     result = groove("generate", "--count", "2", "--seed", "3", "--out", "g")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     sounds = [Audio.read(path) for path in sorted((tmp_path / "g").glob("*.wav"))]
     assert len(sounds) == 2
     assert all(sound.duration_s == pytest.approx(2.95, abs=0.1) for sound in sounds)
     assert all(0.5 < sound.peak <= 1 for sound in sounds)
     result = groove("border", "blues", "METAL", "--out", "b")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     border = Border.read(tmp_path / "b/border.json")
     assert border.probabilities.shape == (101, 10)
     assert border.start == "blues"
     assert Audio.read(tmp_path / "b/border.wav").duration_s == pytest.approx(7 * 3.1, abs=0.3)
     soundfile.write(tmp_path / "mine.wav", noise(4), RATE)
     result = groove("place", "mine.wav", "--cells", "4", "--out", "m")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     found = GenreMap.read(tmp_path / "m/place.json")
     assert [place.name for place in found.places] == ["mine.wav"]
     assert "mine.wav" in (tmp_path / "m/place.html").read_text()
@@ -120,7 +120,7 @@ def bad(tmp_path):
 )
 def test_two_lines_and_a_code(groove, bad, arguments, code, message):
     result = groove(*arguments.split())
-    assert result.returncode == code, result.stderr
+    assert result.code == code, result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith(("error", "hint"))]
     assert [line.split(":")[0] for line in lines] == ["error", "hint"]
     assert message in lines[0]
@@ -130,7 +130,7 @@ def test_two_lines_and_a_code(groove, bad, arguments, code, message):
 
 def test_mma_is_not_there(groove, tmp_path):
     result = groove("corpus", "--into", "songs", PATH=str(tmp_path))
-    assert result.returncode == 4
+    assert result.code == 4
     assert "hint: sudo apt install mma" in result.stderr
     assert not (tmp_path / "songs").exists()
 
@@ -141,7 +141,7 @@ def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monk
     monkeypatch.setattr("genre_map.mapping.SAMPLES", 512)
     monkeypatch.setattr("genre_map.mapping.COARSE", 3)
     result = groove("train", folder, "--name", "mine", "--epochs", "2", "--windows", "2", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert json.loads(result.stdout)["result"]["data"]["history"][-1]["epoch"] == 2
     card = json.loads((tmp_path / "groove-models/genre-map/mine/card.json").read_text())
     assert card["config"]["genres"] == ["blues", "hiphop", "rock"]
@@ -154,13 +154,13 @@ def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monk
         "rock",
     }
     again = groove("train", folder, "--name", "mine", "--epochs", "2")
-    assert again.returncode == 2
+    assert again.code == 2
     assert "--resume" in again.stderr
     made = groove(
         "train-generator", folder, "--classifier", "mine", "--epochs", "1", "--batches", "2",
         "--batch-size", "4", "--width", "4", "--name", "draws",
     )  # fmt: skip
-    assert made.returncode == 0, made.stderr
+    assert made.code == 0, made.stderr
     assert "effective genres" in made.stdout
     drawn = groove("generate", "--checkpoint", "draws", "--count", "1", "--seed", "1", "--json")
     assert json.loads(drawn.stdout)["result"][0]["genres"] == ["blues", "hiphop", "rock"]

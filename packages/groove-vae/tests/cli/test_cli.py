@@ -25,10 +25,10 @@ def beat(tmp_path):
 
 def test_humanize_and_again(groove, beat):
     made = groove("quantize", "beat.mid", "--dynamics", "1", "--out", "grid", "--format", "mid")
-    assert made.returncode == 0, made.stderr
+    assert made.code == 0, made.stderr
     [grid] = (beat / "grid").glob("*.mid")
     result = groove("humanize", grid, "--seed", "3", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["checkpoint"]["name"] == "symbolic"
     assert groove("humanize", grid, "--seed", "3", "--json").stdout == result.stdout
@@ -42,7 +42,7 @@ def test_compare_sound_with_notes(groove, beat):
     sound = Audio(kits.play(versions.of_score(played, "", KIT).hits, KIT, 29.0), kits.RATE)
     sound.save(beat / "played.flac")
     result = groove("compare", "played.flac", "beat.mid", "--out", "o")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert "most different strokes" in result.stdout
     assert {path.name for path in (beat / "o").iterdir()} == {
         "compare.csv", "compare.json", "compare.png", "result.json",
@@ -50,7 +50,7 @@ def test_compare_sound_with_notes(groove, beat):
     found = Comparison.read(beat / "o/compare.json")
     assert found.about["tempo_bpm"] == 138
     alone = groove("compare", "beat.mid", "--json")
-    assert alone.returncode == 0, alone.stderr
+    assert alone.code == 0, alone.stderr
     document = json.loads(alone.stdout)
     assert document["checkpoint"]["name"] == "audio"
     assert document["options"]["programmed"] is None
@@ -60,7 +60,7 @@ def test_compare_sound_with_notes(groove, beat):
 def test_transfer(groove, beat):
     load("test")[1].to_score().save(beat / "other.mid")
     result = groove("transfer", "beat.mid", "other.mid", "--out", "made", "--format", "mid")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     [made] = (beat / "made").glob("*.mid")
     before = Score.read(beat / "other.mid").tracks[0].notes
     assert len(Score.read(made).tracks[0].notes) == len(before)
@@ -70,7 +70,7 @@ def test_fingerprint_of_a_folder(groove, beat):
     load("test")[1].to_score().save(beat / "parts/a.mid")
     load("test")[2].to_score().save(beat / "parts/b.mid")
     result = groove("fingerprint", "parts", "--out", "o", "--format", "png,csv,json,txt")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert "distances" in result.stdout
     assert {path.suffix for path in (beat / "o").iterdir()} == {".png", ".csv", ".json", ".txt"}
 
@@ -122,7 +122,7 @@ def test_bad_input(groove, beat, arguments, code, message):
     shutil.copy(beat / "beat.mid", beat / "one")
     before = set(beat.rglob("*"))
     result = groove(*arguments)
-    assert result.returncode == code, result.stderr
+    assert result.code == code, result.stderr
     error, hint = result.stderr.splitlines()[-2:]
     assert error.startswith("error: ")
     assert message in error
@@ -135,18 +135,18 @@ def test_train_resume_and_use(groove, folder, tmp_path):
     train = ("train", "--model", "symbolic", "--data", str(folder), "--epochs", "2",
              "--batch-size", "8", "--latent", "4", "--device", "cpu")  # fmt: skip
     result = groove(*train, "--json", OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     data = json.loads(result.stdout)["result"]["data"]
     assert len(data["posterior"]["kl_per_dimension"]) == 4
-    assert groove(*train).returncode == 2
+    assert groove(*train).code == 2
     weights = tmp_path / "groove-models/groove-vae/my-symbolic/model.safetensors"
     first = weights.read_bytes()
     resumed = groove(*train, "--resume", OMP_NUM_THREADS="1")
-    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.code == 0, resumed.stderr
     assert weights.read_bytes() == first
     load("test")[0].to_score().save(tmp_path / "beat.mid")
     used = groove(
         "humanize", "beat.mid", "--checkpoint", "my-symbolic", "--style", "funk", "--json"
     )
-    assert used.returncode == 0, used.stderr
+    assert used.code == 0, used.stderr
     assert json.loads(used.stdout)["checkpoint"]["name"] == "my-symbolic"

@@ -18,15 +18,15 @@ RATE = 22_050
 
 def test_the_main_job(groove, folder, tmp_path):
     result = groove("rate", folder / "bright0.wav", "5", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert json.loads(result.stdout)["result"]["data"]["ratings"] == 1
     lines = [f"{folder}/bright{i}.wav,5\n{folder}/dark{i}.wav,1\n" for i in range(1, 3)]
     (tmp_path / "r.csv").write_text("path,rating\n" + "".join(lines))
     result = groove("learn", "--ratings", "r.csv")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert "5 ratings, 3 of them above" in result.stdout
     result = groove("recommend", folder, "--count", "3", "--out", "o")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     found = Recommendations.read(tmp_path / "o/recommend.json")
     assert all("bright" in song.name for song in found.songs)
     assert not {"bright0.wav", "bright1.wav"} & {song.name for song in found.songs}
@@ -44,9 +44,9 @@ def test_the_main_job(groove, folder, tmp_path):
     known = {song.path: song.probability for song in found.songs}
     assert all(s["probability"] == known.get(s["path"], s["probability"]) for s in lists[2])
     # The same from a catalogue, heard once.
-    assert groove("index", folder, "--into", "c", "--jobs", "1").returncode == 0
+    assert groove("index", folder, "--into", "c", "--jobs", "1").code == 0
     again = groove("recommend", "c", "--count", "3", "--json")
-    assert again.returncode == 0, again.stderr
+    assert again.code == 0, again.stderr
     document = json.loads(again.stdout)["result"]
     assert [s["path"] for s in document["songs"]] == [s.path for s in found.songs]
 
@@ -59,7 +59,7 @@ def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
     write(tmp_path / "change.wav", np.stack([both, both], axis=1), RATE)
     soundfile.write(tmp_path / "other.flac", sound(1, 8, 18.0), 44_100)
     result = groove("score", "change.wav", "other.flac", "--out", "o")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     first, second = sorted((tmp_path / "o").glob("score-*.json"))
     curve = Curve.read(first)
     assert len(curve.scores) == 28 - 7
@@ -115,7 +115,7 @@ def bad(tmp_path, folder, sound, write):
 )
 def test_bad_input(groove, bad, arguments, code, says):
     result = groove(*arguments)
-    assert result.returncode == code, result.stderr
+    assert result.code == code, result.stderr
     error, hint = result.stderr.strip().splitlines()[-2:]
     assert error.startswith("error: ")
     assert says in error
@@ -129,7 +129,7 @@ def test_everything_is_rated(groove, tmp_path, folder):
     shutil.copy(folder / "dark0.wav", songs)
     groove("rate", songs / "dark0.wav", "4")
     result = groove("recommend", "songs")
-    assert result.returncode == 4
+    assert result.code == 4
     assert "every song is rated" in result.stderr
 
 
@@ -137,21 +137,21 @@ def test_training_on_own_songs_and_using_it(groove, folder, tmp_path):
     result = groove(
         "train", folder, "--epochs", "2", "--batch-size", "6", "--name", "mine", "--seed", "3"
     )
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     assert (tmp_path / "groove-models/music-recsys/mine/card.json").is_file()
-    assert groove("rate", folder / "dark0.wav", "5", "--checkpoint", "mine").returncode == 0
+    assert groove("rate", folder / "dark0.wav", "5", "--checkpoint", "mine").code == 0
     # Heard by another front end, and now by the packaged one, too.
     result = groove("score", folder / "dark1.wav", "--json")
-    assert result.returncode == 0, result.stderr
-    with sqlite3.connect(tmp_path / "home/profiles/me.sqlite") as file:
+    assert result.code == 0, result.stderr
+    with sqlite3.connect(tmp_path / "groove-home/profiles/me.sqlite") as file:
         assert file.execute("SELECT count(*) FROM passages").fetchone() == (2,)
     again = groove("train", folder, "--name", "mine")
-    assert again.returncode == 2
+    assert again.code == 2
     assert "--resume" in again.stderr
 
 
 def test_filters_are_results(groove, folder, tmp_path):
     result = groove("filters", folder / "bright0.wav", "--count", "4", "--out", "f")
-    assert result.returncode == 0, result.stderr
+    assert result.code == 0, result.stderr
     names = {path.suffix for path in (tmp_path / "f").iterdir()}
     assert names >= {".json", ".png", ".wav", ".txt"}
