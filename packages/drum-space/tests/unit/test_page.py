@@ -438,7 +438,7 @@ def test_midi_files_are_read_back(browser, path, atlas, tmp_path):
         assert (both.hits == atlas.hits[7:9].reshape(64, 14)).all()
         assert both.slice_bars(0) == want
         score = Score.read(file)
-        assert score.end_tick == 64 * 120 - 1
+        assert score.end_tick == 64 * 120
         assert score.tempos.tolist() == [[0, round(6e7 / 93)], [32 * 120, 500_000]]
         assert [(track.name, track.is_drum) for track in score.tracks] == [("drums", True)]
         # They are still there when the page is opened again.

@@ -46,7 +46,10 @@ BATCH, MAX_THREADS = 2, 8
 """Notes drawn together, and how often at once; with more, pictures leave the processor's cache."""
 BEND_SEMITONES = 2
 """Of a full bend, unless the track says otherwise (registered parameter 0)."""
-DATA, VOLUME, PAN, EXPRESSION, PEDAL, PARAMETER_LOW, PARAMETER_HIGH = 6, 7, 10, 11, 64, 100, 101
+VOLUME, PAN, EXPRESSION, PEDAL = 7, 10, 11, 64
+DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH = 6, 38, 98, 99, 100, 101
+SETTING = (DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH)
+"""Controllers that set a parameter: what it is set to, and which one, registered or another."""
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -318,7 +321,7 @@ def _blocks(start_s: float, end_s: float) -> Floats:
     return start_s + BLOCK_S * np.arange(count, dtype=np.float64)
 
 
-def _steps(score: Score, events: Integers, before: int) -> Curve:
+def _steps(score: Score, events: Integers | Floats, before: int) -> Curve:
     """Give what holds at any time, after events [shape=(n, 2), tick and value]."""
     times, values = score.seconds(events[:, 0]) - 1e-6, np.r_[before, events[:, 1]].astype(float)
     return lambda seconds: values[np.searchsorted(times, seconds, side="right")]
@@ -326,15 +329,30 @@ def _steps(score: Score, events: Integers, before: int) -> Curve:
 
 def _bends(score: Score, one: Track) -> Curve:
     """Give the bend at any time, in semitones."""
-    data, *selected = (
-        one.controls[one.controls[:, 1] == number, 2].tolist()
-        for number in (DATA, PARAMETER_LOW, PARAMETER_HIGH)
-    )
-    # Only where nothing but parameter 0 is ever set: the order of events of one tick is not known.
-    plain = all(x and set(x) <= {0, 127} for x in selected)
-    semitones = data[0] if plain and data else BEND_SEMITONES
-    bent = _steps(score, one.pitch_bends, 0)
-    return lambda seconds: semitones / 8192 * bent(seconds)
+    bent, widest = _steps(score, one.pitch_bends, 0), _steps(score, _ranges(one), BEND_SEMITONES)
+    return lambda seconds: widest(seconds) / 8192 * bent(seconds)
+
+
+def _ranges(one: Track) -> Floats:
+    """Give what the range of bends is set to [shape=(n, 2), tick and semitones].
+
+    That is registered parameter 0, as long as it is selected, in semitones and cents.
+    """
+    ranges: list[tuple[float, float]] = []
+    selected: dict[int, int] = {}
+    semitones, cents = BEND_SEMITONES, 0
+    for tick, number, value in one.controls[np.isin(one.controls[:, 1], SETTING)].tolist():
+        if number in (OTHER_LOW, OTHER_HIGH):
+            selected = {}
+        elif number in (PARAMETER_LOW, PARAMETER_HIGH):
+            selected[number] = value
+        elif selected == {PARAMETER_LOW: 0, PARAMETER_HIGH: 0}:
+            if number == DATA:
+                semitones = value
+            else:
+                cents = value
+            ranges.append((tick, semitones + cents / 100))
+    return np.array(ranges).reshape(-1, 2)
 
 
 def _gains(score: Score, one: Track) -> Curve:

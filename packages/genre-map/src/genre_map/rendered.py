@@ -199,7 +199,8 @@ def _play(plan: Plan) -> Score:
         score = Score.read(target)
     rng = np.random.default_rng((plan.seed, 2))
     end = int(DURATION_S * plan.tempo_bpm / 60 * score.ticks_per_quarter)
-    return replace(score, tracks=tuple(_arranged(track, end, rng) for track in score.tracks))
+    tracks = tuple(_arranged(track, end, rng) for track in score.tracks)
+    return replace(score, tracks=tracks, end_tick=end)
 
 
 def _arranged(track: Track, end_tick: int, rng: np.random.Generator) -> Track:

@@ -96,7 +96,9 @@ def render(
         soundfont = check_file(soundfont, what="a soundfont (.sf2)")
     name = renderer_name()
     try:
-        midi = _with_tail(score).to_midi()
+        # Renderers stop where the file ends.
+        tail_ticks = TAIL_S * float(score.tempo_at(score.end_tick)) / 60 * score.ticks_per_quarter
+        midi = replace(score, end_tick=score.end_tick + int(tail_ticks) + 1).to_midi()
         if name == "fluidsynth":
             audio = _decode(_fluidsynth(midi, soundfont, sample_rate or 44_100))
         else:  # knows one rate only
@@ -111,17 +113,6 @@ def render(
     fade = min(samples.shape[1], int(0.05 * audio.sample_rate))
     samples[:, samples.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
-
-
-def _with_tail(score: Score) -> Score:
-    """Add an event without effect after the end: some renderers stop at the last one."""
-    end = score.end_tick
-    per_second = float(score.tempo_at(end)) / 60 * score.ticks_per_quarter
-    undefined_controller = 102
-    row = [[end + int(TAIL_S * per_second) + 1, undefined_controller, 0]]
-    first, *others = score.tracks
-    longer = replace(first, controls=np.concatenate([first.controls, row]))
-    return replace(score, tracks=(longer, *others))
 
 
 def _decode(wav: bytes) -> Audio:

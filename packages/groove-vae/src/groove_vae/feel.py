@@ -16,7 +16,7 @@ from groove_core.files import write_text
 from groove_core.values.base import Value
 from groove_core.values.grid import meters, no_drums
 from groove_core.values.score import Score, drum_tracks
-from groove_vae.performances import CLASSES
+from groove_vae.performances import CLASSES, TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ def on_grid(score: Score, *, per_beat: int, strength: float = 1.0, evenness: flo
     InputError
         If there are no drums.
     """
+    if strength:  # ticks for every line of the grid, and for what is moved part of the way
+        least = TICKS_PER_QUARTER if strength < 1 else 1
+        score = score.at_resolution(least, multiple_of=per_beat)
     drums = drum_tracks(score)
     if not drums:
         raise no_drums(score.name, 0)

@@ -204,12 +204,13 @@ def pieces_of(score: Score, *, name: str, fold: int, dropped: Counter[str]) -> l
     tonic, mode = find_key(np.bincount(heard[0], heard[1], minlength=12))
     shift = -tonic if tonic <= 6 else 12 - tonic
     marked, _ = marked_span(score)
+    last = score.last_note_tick
     found = []
     for start, end, top, bottom in meters(score):
         start = max(start, marked)
         # The last bar of a piece may be left before its end; that of a metre may not.
-        whole = np.floor if end < score.end_tick else np.ceil
-        steps = STEPS_PER_BAR * int(whole((min(end, score.end_tick) - start) / quarter / 4))
+        whole = np.floor if end < last else np.ceil
+        steps = STEPS_PER_BAR * int(whole((min(end, last) - start) / quarter / 4))
         if top != bottom:
             dropped[f"stretches in {top}/{bottom}"] += 1
             continue

@@ -382,6 +382,7 @@ def _score(
         tempos=played.tempos,
         time_signatures=played.time_signatures,
         markers=(*played.markers, *((i * ticks, str(part)) for i, part in enumerate(form))),
+        end_tick=played.end_tick,
         name="this piece",
     )
 

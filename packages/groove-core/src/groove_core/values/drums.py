@@ -223,12 +223,9 @@ class DrumPattern(Value):
             ticks_per_quarter=4 * TICKS_PER_STEP,
             tempos=np.array([[0, round(6e7 / self.tempo_bpm)]]),
             time_signatures=np.array([[0, 4, 4]]),
-            markers=(
-                (start, f"{MARKER}{len(self.hits)}"),
-                # So that the file is as long as the beat, and loops in a sequencer: the
-                # end of the track comes one tick after the last event.
-                (start + len(self.hits) * TICKS_PER_STEP - 1, "groove:end"),
-            ),
+            markers=((start, f"{MARKER}{len(self.hits)}"),),
+            # So that the file is as long as the beat, and loops in a sequencer.
+            end_tick=start + len(self.hits) * TICKS_PER_STEP,
         )
 
     @classmethod

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import io
+import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -14,12 +18,14 @@ import numpy.typing as npt
 from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
+from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, PatternsError
+from groove_core.values.parts import Part, Source, write
 
 if TYPE_CHECKING:
     import pretty_midi
     from matplotlib.axes import Axes
 
-__all__ = ["MAX_HOURS", "Score", "Track"]
+__all__ = ["MAX_HOURS", "Score", "Track", "drum_tracks"]
 
 MAX_BYTES = 64 * 2**20
 MAX_HOURS = 4
@@ -28,7 +34,7 @@ MAX_HOURS = 4
 Events = npt.NDArray[np.int64]
 
 
-_TICK = (0, 2**31 - 1)
+_TICK = (0, MAX_TICK)
 _COLUMNS = {
     # What each column may hold; MIDI has seven bits for most things.
     "notes": (_TICK, _TICK, (0, 127), (0, 127)),
@@ -41,13 +47,20 @@ _COLUMNS = {
 
 
 def _events(name: str, rows: Any) -> Events:
-    """Make a checked, sorted, read-only array of integers, one row per event."""
+    """Make a checked, read-only array of integers, one row per event, in the order of time.
+
+    What is at one tick keeps its order, which is part of the music.
+    """
     columns = _COLUMNS[name]
     try:
-        array = np.array(rows, dtype=np.int64).reshape(-1, len(columns))
+        given = np.asarray(rows)
+        array = np.array(given, dtype=np.int64).reshape(-1, len(columns))
+        if given.dtype.kind not in "iu" and (array.ravel() != given.ravel()).any():
+            raise ValueError
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
-            f"{name} must be rows of {len(columns)} integers.", hint=f"Check {name}."
+            f"{name} must be rows of {len(columns)} whole numbers.",
+            hint=f"Round {name}, and check its shape.",
         ) from error
     low, high = np.array(columns).T
     if ((array < low) | (array > high)).any():
@@ -55,7 +68,8 @@ def _events(name: str, rows: Any) -> Events:
         raise UsageError(
             f"{name} has {wrong}; the columns may be {list(columns)}.", hint=f"Check {name}."
         )
-    array = array[np.lexsort(array.T[::-1])]
+    if (array[1:, 0] < array[:-1, 0]).any():
+        array = array[np.argsort(array[:, 0], kind="stable")]
     array.flags.writeable = False
     return array
 
@@ -70,16 +84,19 @@ class Track:
     Parameters
     ----------
     notes : int array [shape=(n, 4)]
-        Start, duration, pitch and velocity of each note, sorted.
+        Start, duration, pitch and velocity of each note, in the order of time.
     name : str
     program : int
-        General MIDI program, 0 to 127.
+        General MIDI program, 0 to 127; of drums the number of the kit.
     is_drum : bool
         Whether it plays on the drum channel.
     controls : int array [shape=(n, 3)]
-        Tick, controller and value.
+        Tick, controller and value of what acts on its notes. In a MIDI file that is what any
+        track tells the channel, at any time.
     pitch_bends : int array [shape=(n, 2)]
-        Tick and value, -8192 to 8191.
+        Tick and value, -8192 to 8191, of the same kind.
+    channel : int, optional
+        MIDI channel, 0 to 15, that it was read from, or is to be written to if that is free.
     """
 
     notes: Events
@@ -88,16 +105,35 @@ class Track:
     is_drum: bool = False
     controls: Events = _none
     pitch_bends: Events = _none
+    channel: int | None = None
+    part: Part | None = field(default=None, repr=False)
+    """What it was in the file that it was read from; set by `Score.from_midi`."""
 
     def __post_init__(self) -> None:
         for name in ("notes", "controls", "pitch_bends"):
             object.__setattr__(self, name, _events(name, getattr(self, name)))
         if not 0 <= self.program <= 127:
             raise UsageError(f"program must be 0 to 127, not {self.program}.", hint="program=0")
+        if self.channel is not None and not 0 <= self.channel <= 15:
+            raise UsageError(f"channel must be 0 to 15, not {self.channel}.", hint="channel=None")
+
+    @classmethod
+    def of_part(cls, part: Part) -> Self:
+        """Make the track of a part of a MIDI file."""
+        return cls(
+            part.notes,
+            part.name,
+            part.program,
+            part.is_drum,
+            part.controls,
+            part.pitch_bends,
+            part.channel,
+            part,
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the track as plain lists."""
-        return {
+        """Return the track as plain lists."""
+        document = {
             "name": self.name,
             "program": self.program,
             "is_drum": self.is_drum,
@@ -105,33 +141,45 @@ class Track:
             "controls": self.controls.tolist(),
             "pitch_bends": self.pitch_bends.tolist(),
         }
+        return document if self.channel is None else {**document, "channel": self.channel}
 
 
 def _texts(items: Any) -> tuple[tuple[int, str], ...]:
-    return tuple(sorted((int(tick), str(text)) for tick, text in items))
+    return tuple(sorted(((int(tick), str(text)) for tick, text in items), key=lambda one: one[0]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Score(Value):
     """Notes of any number of instruments with tempo, metre and key. Times are in ticks.
 
-    MIDI cannot hold a note of no length or a track without notes, nor tell
-    overlapping notes of one pitch on one track apart; everything else survives
-    ``save`` and ``read``. Texts are UTF-8.
+    A score that was read from a MIDI file keeps the events of the file. What is not changed
+    is written as it was: every event, on its track and its channel, at its place. Where notes are
+    changed, all others stay. Not kept are running status and foreign chunks of the
+    file; time in frames (SMPTE) becomes a tempo.
+
+    Two scores are equal if they are the same MIDI file. A track without notes is written, but
+    not read as one. Of overlapping notes of one pitch on one channel, MIDI can only tell that the
+    first ends where the second begins.
 
     Parameters
     ----------
     tracks : sequence of Track
     ticks_per_quarter : int
     tempos : int array [shape=(n, 2)]
-        Tick and microseconds per quarter note. Before the first one: 120 bpm.
+        Tick and microseconds per quarter note. Before the first one: 120 bpm. Of several at
+        one tick the last one counts.
     time_signatures : int array [shape=(n, 3)]
         Tick, numerator, denominator. Before the first one: 4/4.
     key_signatures : int array [shape=(n, 3)]
         Tick, sharps (negative: flats), and 0 for major or 1 for minor.
     markers, lyrics : sequence of (tick, text)
+    end_tick : int
+        Tick at which the longest track of the file ends: at least that of the last event.
     name : str
         Where it came from, for messages; not saved and not compared.
+    drum_track : str
+        Name or number (from 1) of the track that plays the drums, where neither the channel nor
+        the name says so, or says it wrongly; not saved and not compared.
     """
 
     kind: ClassVar[str] = "score"
@@ -145,7 +193,11 @@ class Score(Value):
     key_signatures: Events = _none
     markers: tuple[tuple[int, str], ...] = ()
     lyrics: tuple[tuple[int, str], ...] = ()
+    end_tick: int = 0
     name: str = "this score"
+    drum_track: str = ""
+    source: Source | None = field(default=None, repr=False)
+    """The MIDI file that it was read from; set by `from_midi`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tracks", tuple(self.tracks))
@@ -158,6 +210,14 @@ class Score(Value):
             )
         object.__setattr__(self, "markers", _texts(self.markers))
         object.__setattr__(self, "lyrics", _texts(self.lyrics))
+        object.__setattr__(self, "end_tick", max(self.end_tick, self._last_tick()))
+
+    def _last_tick(self) -> int:
+        """Return the tick of the last event."""
+        ends = [self.tempos, self.time_signatures, self.key_signatures, self.markers, self.lyrics]
+        ends += [e for t in self.tracks for e in (t.controls, t.pitch_bends)]
+        ticks = [int(events[-1][0]) for events in ends if len(events)]
+        return max([*ticks, self.last_note_tick])
 
     # reading and writing ---------------------------------------------------------
 
@@ -170,17 +230,19 @@ class Score(Value):
         InputError
             If it is no MIDI file, is cut short, or lasts longer than `MAX_HOURS`.
         """
-        import symusic
-
         if not content.startswith((b"MThd", b"RIFF")):
             raise InputError(
                 f"{name} is not a MIDI file.", hint="Give a standard MIDI file (.mid or .midi)."
             )
         try:
-            score = cls._from_symusic(symusic.Score.from_midi(content), name)
-        except (RuntimeError, ValueError, UsageError) as error:
+            score = cls._of_file(MidiFile.parse(content), name=name)
+        except PatternsError as error:
             raise InputError(
-                f"{name} is damaged or cut short: {' '.join(str(error).split())[:90]}.",
+                f"{name} {error}.", hint="Save each as a file of its own, in format 0 or 1."
+            ) from error
+        except MidiError as error:
+            raise InputError(
+                f"{name} is damaged or cut short: {error}.",
                 hint="Export the file again from the program that made it.",
             ) from error
         hours = score.duration_s / 3600
@@ -212,83 +274,94 @@ class Score(Value):
         return super()._from_document(document, path)
 
     @classmethod
-    def _from_symusic(cls, score: Any, name: str) -> Self:
-        def columns(events: Any, *names: str) -> Events:
-            arrays = events.numpy()
-            return np.stack([arrays[n].astype(np.int64) for n in names], axis=1)
-
+    def _of_file(cls, file: MidiFile, **more: Any) -> Self:
+        source = Source.read(file)
         return cls(
-            tracks=tuple(
-                Track(
-                    notes=columns(t.notes, "time", "duration", "pitch", "velocity"),
-                    name=t.name,
-                    program=t.program,
-                    is_drum=t.is_drum,
-                    controls=columns(t.controls, "time", "number", "value"),
-                    pitch_bends=columns(t.pitch_bends, "time", "value"),
-                )
-                for t in score.tracks
-                # Lyrics come as a track of their own, even where they did not go as one.
-                if len(t.notes) or len(t.controls) or len(t.pitch_bends) or t.name
-            ),
-            ticks_per_quarter=score.ticks_per_quarter,
-            tempos=np.array([(e.time, e.mspq) for e in score.tempos]),
-            time_signatures=np.array(
-                [(e.time, e.numerator, e.denominator) for e in score.time_signatures]
-            ),
-            key_signatures=np.array([(e.time, e.key, e.tonality) for e in score.key_signatures]),
-            markers=tuple((e.time, e.text) for e in score.markers),
-            lyrics=tuple((e.time, e.text) for t in score.tracks for e in t.lyrics),
-            name=name,
+            tuple(map(Track.of_part, source.parts)),
+            file.ticks_per_quarter,
+            source.tempos,
+            source.time_signatures,
+            source.key_signatures,
+            source.markers,
+            source.lyrics,
+            source.end_tick,
+            source=source,
+            **more,
         )
-
-    def _to_symusic(self) -> Any:
-        import symusic
-
-        score: Any = symusic.Score(self.ticks_per_quarter)
-        score.tempos.extend([symusic.Tempo(t, mspq=us) for t, us in self.tempos.tolist()])
-        score.time_signatures.extend(
-            [symusic.TimeSignature(*row) for row in self.time_signatures.tolist()]
-        )
-        score.key_signatures.extend(
-            [symusic.KeySignature(*row) for row in self.key_signatures.tolist()]
-        )
-        score.markers.extend([symusic.TextMeta(*item) for item in self.markers])
-        for track in self.tracks:
-            out: Any = symusic.Track(track.name, track.program, track.is_drum)
-            out.notes.extend([symusic.Note(*row) for row in track.notes.tolist()])
-            out.controls.extend([symusic.ControlChange(*row) for row in track.controls.tolist()])
-            out.pitch_bends.extend([symusic.PitchBend(*row) for row in track.pitch_bends.tolist()])
-            score.tracks.append(out)
-        if self.lyrics or not self.tracks:
-            # symusic 0.6 writes tempo and metre out of order where there is no track.
-            words: Any = symusic.Track()
-            words.lyrics.extend([symusic.TextMeta(*item) for item in self.lyrics])
-            score.tracks.append(words)
-        return score
 
     def to_midi(self) -> bytes:
-        """Give the score as the bytes of a MIDI file."""
-        content: bytes = self._to_symusic().dumps_midi()
-        return content
+        """Return the score as the bytes of a MIDI file."""
+        return write(self).dump()
+
+    def at_resolution(self, ticks_per_quarter: int, *, multiple_of: int = 1) -> Self:
+        """Return the same score on finer ticks, or itself where they are fine enough.
+
+        Each tick becomes a whole number of ticks, so that nothing moves.
+
+        Parameters
+        ----------
+        ticks_per_quarter : int
+            The least ticks that a quarter note is to have.
+        multiple_of : int
+            What its ticks are to be divisible by.
+        """
+        factor = -(-ticks_per_quarter // self.ticks_per_quarter)
+        share = multiple_of // math.gcd(multiple_of, self.ticks_per_quarter)
+        factor = -(-factor // share) * share
+        if factor == 1:
+            return self
+        with contextlib.suppress(MidiError):  # more ticks than MIDI can count
+            file = write(self).finer(factor)
+            return self._of_file(file, name=self.name, drum_track=self.drum_track)
+        return self
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Self:
-        """Make a score from a pretty_midi object."""
-        buffer = io.BytesIO()
-        midi.write(buffer)
-        return cls.from_midi(buffer.getvalue(), name="this pretty_midi object")
+        """Make a score from a pretty_midi object, of any number of instruments."""
+
+        def ticks(events: Any, *values: str) -> list[list[int]]:
+            return [[midi.time_to_tick(e.time), *(getattr(e, v) for v in values)] for e in events]
+
+        def texts(events: Any) -> list[tuple[int, str]]:
+            return [(midi.time_to_tick(event.time), event.text) for event in events]
+
+        keys = ticks(midi.key_signature_changes, "key_number")
+        return cls(
+            tuple(
+                Track(
+                    [
+                        [start, midi.time_to_tick(note.end) - start, note.pitch, note.velocity]
+                        for note in instrument.notes
+                        for start in [midi.time_to_tick(note.start)]
+                    ],
+                    instrument.name,
+                    instrument.program,
+                    instrument.is_drum,
+                    ticks(instrument.control_changes, "number", "value"),
+                    ticks(instrument.pitch_bends, "pitch"),
+                )
+                for instrument in midi.instruments
+            ),
+            midi.resolution,
+            [(tick, round(s * midi.resolution * 1e6)) for tick, s in midi._tick_scales],
+            ticks(midi.time_signature_changes, "numerator", "denominator"),
+            [[tick, *_KEYS[number]] for tick, number in keys],
+            texts(midi.text_events),
+            texts(midi.lyrics),
+            name="this pretty_midi object",
+        )
 
     def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:
-        """Give the score as a pretty_midi object."""
+        """Return the score as a pretty_midi object."""
         import pretty_midi
 
         return pretty_midi.PrettyMIDI(io.BytesIO(self.to_midi()))
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        document = {
             "kind": self.kind,
             "ticks_per_quarter": self.ticks_per_quarter,
+            "end_tick": self.end_tick,
             "tempos": self.tempos.tolist(),
             "time_signatures": self.time_signatures.tolist(),
             "key_signatures": self.key_signatures.tolist(),
@@ -296,11 +369,35 @@ class Score(Value):
             "lyrics": [list(item) for item in self.lyrics],
             "tracks": [track.to_json() for track in self.tracks],
         }
+        midi = self.to_midi()
+        if self.source is not None and type(self)._of_json(document).to_midi() != midi:
+            # What only the file knows: the order of events, system exclusive, aftertouch ...
+            document["midi"] = base64.b64encode(midi).decode()
+        return document
+
+    @classmethod
+    def _of_json(cls, document: dict[str, Any], parts: Sequence[Track] = (), **more: Any) -> Self:
+        """Make a score of the events of a document; `parts` are the tracks of its MIDI file."""
+        fields = {k: v for k, v in document.items() if k not in ("kind", "tracks", "midi")}
+        tracks = [Track(**track) for track in document["tracks"]]
+        if len(tracks) == len(parts):
+            tracks = [replace(t, part=p.part) for t, p in zip(tracks, parts, strict=True)]
+        return cls(tuple(tracks), **fields, **more)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        fields = {k: v for k, v in document.items() if k not in ("kind", "tracks")}
-        return cls(tracks=tuple(Track(**track) for track in document["tracks"]), **fields)
+        if "midi" not in document:
+            return cls._of_json(document)
+        read = cls.from_midi(base64.b64decode(document["midi"], validate=True))
+        # Where somebody has edited the lists, they count.
+        return cls._of_json(document, read.tracks, source=read.source)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Score):
+            return NotImplemented
+        return self.to_midi() == other.to_midi()
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_midi())
@@ -315,15 +412,14 @@ class Score(Value):
     # time ------------------------------------------------------------------------
 
     @property
-    def end_tick(self) -> int:
-        """Tick at which the last note ends, or the last marker is."""
-        ends = [tick for tick, _ in self.markers]
-        ends += [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
+    def last_note_tick(self) -> int:
+        """Tick at which the last note ends."""
+        ends = [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
         return max(ends, default=0)
 
     @property
     def duration_s(self) -> float:
-        """Seconds until the last note ends, or the last marker is."""
+        """Seconds until the longest track ends."""
         return float(self.seconds(np.array([self.end_tick]))[0])
 
     def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -382,21 +478,62 @@ class Score(Value):
         return ax
 
 
+_KEYS = [((7 * key + 5) % 12 - 5, 0) for key in range(12)]
+_KEYS += [((7 * key + 2) % 12 - 5, 1) for key in range(12)]
+"""Sharps and mode by pretty_midi's numbers: major keys from C, then minor ones."""
+
+_DRUM_NAMES = re.compile(
+    r"(?<![^\W\d_])(?:drum(?:s|set|kit)?|drum ?machine|percussions?|perc|beats?|kit"
+    r"|snare|kick|bass ?drum|hi-?hats?|cymbals?|toms?"
+    r"|schlagzeug|trommeln?|schlagwerk|batterie|percussioni|batteria|tamburi|bater[ií]a|percusi[oó]n"
+    r"|percuss[aã]o|tambores|slagwerk|trummor|trommer|slagtøj|rummut|perkus(?:ja|e)|bic[ií]|b[eę]bny"
+    r"|dobok|davul|ударные|барабаны)(?![^\W\d_])"
+    r"|ドラム|パーカッション|打楽器|鼓|드럼",
+    re.IGNORECASE,
+)
+_NOT_DRUMS = re.compile(
+    r"(?<![^\W\d_])(?:organ|piano|guitar|bass(?! ?drum)|synth|pad|strings?)(?![^\W\d_])",
+    re.IGNORECASE,
+)
+_PERCUSSION = (22, 87)
+"""Pitches that General MIDI, GS and Roland's kits have drums on."""
+
+
 def drum_tracks(score: Score) -> Sequence[Track]:
     """Find the tracks that play drums.
 
-    The drum channel first; where a file does not use it, tracks whose name says
-    so and whose pitches lie in the General MIDI percussion range.
+    That which the score is told of; else the drum channel; and where a file does not use
+    that, tracks whose name says so in whole words, and whose pitches lie in the range of
+    percussion.
+
+    Raises
+    ------
+    UsageError
+        If the score has no such track as it is told of.
     """
-    tracks = [t for t in score.tracks if t.is_drum and len(t.notes)]
-    if tracks:
-        return tracks
-    words = ("drum", "perc", "beat", "kit", "schlagzeug", "batterie", "bateria")
-    return [
+    tracks = [t for t in score.tracks if len(t.notes)]
+    if score.drum_track:
+        return _chosen(tracks, score)
+    low, high = _PERCUSSION
+    return [t for t in tracks if t.is_drum] or [
         t
-        for t in score.tracks
-        if len(t.notes)
-        and any(word in t.name.lower() for word in words)
-        and t.notes[:, 2].min() >= 22
-        and t.notes[:, 2].max() <= 87
+        for t in tracks
+        if _DRUM_NAMES.search(t.name)
+        and not _NOT_DRUMS.search(t.name)
+        and t.notes[:, 2].min() >= low
+        and t.notes[:, 2].max() <= high
     ]
+
+
+def _chosen(tracks: list[Track], score: Score) -> list[Track]:
+    wanted = score.drum_track.casefold()
+    found = [t for t in tracks if t.name.casefold() == wanted]
+    if not found and wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
+        found = [tracks[int(wanted) - 1]]
+    if not found:
+        listed = ", ".join(f"{n} {t.name or '(no name)'}" for n, t in enumerate(tracks, 1))
+        raise UsageError(
+            f"{score.name} has no track {score.drum_track!r} with notes.",
+            hint=f"Choose one by name or number: {listed}." if listed else "Give another file.",
+        )
+    return found

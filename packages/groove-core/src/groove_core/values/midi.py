@@ -1,0 +1,418 @@
+"""Standard MIDI files, event by event: what is in the bytes, in its order, and back.
+
+Source: "Standard MIDI Files 1.0" (RP-001) of the MIDI Association. Nothing is interpreted here,
+so that nothing gets lost; `groove_core.values.parts` makes notes and instruments of it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Chunk", "MidiError", "MidiFile", "PatternsError", "decode_text"]
+
+Rows = npt.NDArray[np.int64]
+
+META, SYSEX, ESCAPE = 0xFF, 0xF0, 0xF7
+TEXT, TRACK_NAME, LYRIC, MARKER, PORT = 0x01, 0x03, 0x05, 0x06, 0x21
+END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
+MAX_TICK = 2**31 - 1
+FRAMES_PER_SECOND = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}
+_SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
+"""Data bytes of system messages, which have no place in a file and yet are met there."""
+
+# A delta time, then a channel message; a status byte that is left out ("running") is the last one.
+_EVENT = (
+    rb"[\x80-\xff]*+[\x00-\x7f]"
+    rb"(?:[\x80-\xbf\xe0-\xef]?+[\x00-\x7f][\x00-\x7f]|[\xc0-\xdf][\x00-\x7f])"
+)
+_events = re.compile(_EVENT).findall
+_run = re.compile(b"(?:" + _EVENT + b")*+").match
+
+
+class MidiError(ValueError):
+    """Bytes that are no MIDI file, or one that breaks off."""
+
+
+class PatternsError(MidiError):
+    """A file of several patterns that are not to sound together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """One track of a MIDI file.
+
+    Parameters
+    ----------
+    rows : int array [shape=(n, 4)]
+        Tick, status byte and two data bytes of each event, in order. Of a meta event (status
+        255) they are its type and its place in `payloads`; of a system event (240 to 254),
+        0 and its place in `payloads`. The end of the track is no row.
+    payloads : sequence of bytes
+    end_tick : int
+        Tick at which the track ends.
+    """
+
+    rows: Rows
+    payloads: tuple[bytes, ...] = ()
+    end_tick: int = 0
+
+    def metas(self, kind: int) -> Iterator[tuple[int, bytes]]:
+        """List the meta events of a type, as row and payload."""
+        found = (self.rows[:, 1] == META) & (self.rows[:, 2] == kind)
+        for row in np.flatnonzero(found).tolist():
+            yield row, self.payloads[self.rows[row, 3]]
+
+
+@dataclass(frozen=True, eq=False)
+class MidiFile:
+    """The tracks of a MIDI file.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+    ticks_per_quarter : int
+        1 to 32767.
+    format : int
+        0, one track for all, or 1, several that sound together.
+    """
+
+    chunks: tuple[Chunk, ...]
+    ticks_per_quarter: int = 480
+    format: int = 1
+
+    @classmethod
+    def parse(cls, content: bytes) -> MidiFile:
+        """Read the bytes of a MIDI file, also of one in RIFF (RMID).
+
+        A header longer than usual, foreign chunks, tracks that are longer or shorter than they
+        say or lack an end, and running status behind meta events are read, as by other readers.
+
+        Raises
+        ------
+        MidiError
+            If it is none, is damaged, or holds several patterns that do not sound together.
+        """
+        at = content.find(b"MThd") if content.startswith(b"RIFF") else 0
+        if at < 0 or content[at : at + 4] != b"MThd":
+            raise MidiError("there is no MIDI header")
+        if len(content) < at + 14:
+            raise MidiError("the header is cut short")
+        length, kind, count, division = struct.unpack_from(">IHHH", content, at + 4)
+        if length < 6 or kind > 2:
+            raise MidiError("the header is not one of a MIDI file")
+        chunks = list(_chunks(content, at + 8 + length, count))
+        if len(chunks) < count:
+            raise MidiError(f"the header says {count} tracks, {len(chunks)} are there")
+        if kind == 2 and len(chunks) > 1:
+            raise PatternsError(f"holds {len(chunks)} patterns that do not sound together (format 2)")
+        if division & 0x8000:
+            return cls._of_film(chunks, 256 - (division >> 8), division & 0xFF, min(kind, 1))
+        if not division:
+            raise MidiError("a quarter note has no ticks")
+        return cls(tuple(chunks), division, min(kind, 1))
+
+    @classmethod
+    def _of_film(cls, chunks: list[Chunk], frames: int, ticks: int, kind: int) -> MidiFile:
+        """Turn ticks that count parts of frames (SMPTE) into those of a tempo near 120 bpm.
+
+        Such ticks last as long whatever tempo the file tells of, so that it must go.
+        """
+        per_second = FRAMES_PER_SECOND.get(frames, 0) * ticks
+        if not per_second:
+            raise MidiError("its time code is unknown")
+        quarter = min(max(1, round(per_second / 2)), 2**15 - 1)
+        tempo = round(quarter / per_second * 1e6).to_bytes(3, "big")
+        for number, chunk in enumerate(chunks):
+            rows = chunk.rows[(chunk.rows[:, 1] != META) | (chunk.rows[:, 2] != TEMPO)]
+            payloads = chunk.payloads
+            if not number:
+                rows = np.insert(rows, 0, (0, META, TEMPO, len(payloads)), axis=0)
+                payloads = (*payloads, tempo)
+            chunks[number] = Chunk(rows, payloads, chunk.end_tick)
+        return cls(tuple(chunks), quarter, kind)
+
+    def finer(self, factor: int) -> MidiFile:
+        """Return the same file with `factor` ticks for each.
+
+        Raises
+        ------
+        MidiError
+            If MIDI cannot count so many.
+        """
+        last = max((chunk.end_tick for chunk in self.chunks), default=0) * factor
+        if self.ticks_per_quarter * factor >= 2**15 or last > MAX_TICK:
+            raise MidiError(f"{self.ticks_per_quarter * factor} ticks in a quarter note are too many")
+        return MidiFile(
+            tuple(
+                Chunk(chunk.rows * [factor, 1, 1, 1], chunk.payloads, chunk.end_tick * factor)
+                for chunk in self.chunks
+            ),
+            self.ticks_per_quarter * factor,
+            self.format,
+        )
+
+    def dump(self) -> bytes:
+        """Return the bytes of the file, without running status."""
+        header = struct.pack(
+            ">4sIHHH", b"MThd", 6, self.format, len(self.chunks), self.ticks_per_quarter
+        )
+        return header + b"".join(_dump(chunk) for chunk in self.chunks)
+
+
+def _chunks(content: bytes, at: int, count: int) -> Iterator[Chunk]:
+    found = 0
+    while len(content) - at >= 8:
+        kind, length = struct.unpack_from(">4sI", content, at)
+        begin, end = at + 8, at + 8 + length
+        at = end
+        if kind == b"MTrk":
+            chunk, behind = _track(content, begin, end)
+            found += 1
+            yield chunk
+            if behind != end and content[end : end + 4] != b"MTrk":
+                at = behind  # the length was not true
+        elif found >= count or end > len(content):
+            return  # what is behind the last track is none of MIDI
+
+
+def _track(content: bytes, begin: int, end: int) -> tuple[Chunk, int]:
+    """Read the events of a track; give them and where they end."""
+    # One whose length says too little goes on to its end mark; the next header bounds one
+    # whose length says too much.
+    whole = end <= len(content) and (end == len(content) or content[end : end + 4] == b"MTrk")
+    limit = end if whole else len(content)
+    found = _fast(content, begin, limit)
+    if found is None:
+        found = _slow(content, begin, limit)
+    rows, payloads, end_tick, behind = found
+    if end_tick < 0:
+        if behind < end:
+            raise MidiError("a track breaks off")
+        end_tick = int(rows[-1, 0]) if len(rows) else 0
+    return Chunk(rows, tuple(payloads), end_tick), behind
+
+
+_Found = tuple[Rows, list[bytes], int, int]
+"""Rows, payloads, the tick of the end mark (-1: there is none), and where the events end."""
+
+
+def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
+    """Read a track run by run of channel messages; None where `_slow` must look closer."""
+    sizes = bytearray()  # of channel messages; they have seven bytes at most
+    others: list[tuple[int, int, int, int, int]] = []  # place, size, delta, status, type
+    payloads: list[bytes] = []
+    at, end_delta = begin, -1
+    while at < limit:
+        stop = _run(content, at, limit).end()  # type: ignore[union-attr]
+        try:
+            sizes += bytes(map(len, _events(content, at, stop)))
+        except ValueError:  # a delta time of hundreds of bytes
+            return None
+        if stop == limit:
+            at = stop
+            break
+        try:
+            delta, at = _number(content, stop, limit)
+            status, kind = content[at], content[at + 1] if content[at] == META else 0
+            if status not in (META, SYSEX, ESCAPE):
+                return None
+            size, at = _number(content, at + 1 + (status == META), limit)
+        except (IndexError, MidiError):
+            return None
+        if at + size > limit:
+            return None
+        if status == META and kind == END_OF_TRACK:
+            end_delta, at = delta, at + size
+            break
+        others.append((len(sizes), at + size - stop, delta, status, kind))
+        payloads.append(content[at : at + size])
+        at += size
+        sizes.append(0)
+    rows = _decode(np.frombuffer(content, np.uint8), begin, sizes, others)
+    if rows is None:
+        return None
+    last = int(rows[-1, 0]) if len(rows) else 0
+    return rows, payloads, last + end_delta if end_delta >= 0 else -1, at
+
+
+def _decode(
+    data: npt.NDArray[np.uint8], begin: int, sizes: bytearray, others: list[tuple[int, ...]]
+) -> Rows | None:
+    """Decode events that follow each other, given their sizes and what is known of `others`."""
+    size = np.frombuffer(sizes, np.uint8).astype(np.int64)
+    place, size_of, delta_of, status_of, kind_of = np.array(others, np.int64).reshape(-1, 5).T
+    size[place] = size_of
+    end = begin + np.cumsum(size)
+    last, second, third = data[end - 1], data[end - 2], data[end - 3]
+    one = second >= 0x80  # a status byte and one byte of data
+    told = one | (third >= 0x80)
+    one[place], told[place] = False, False  # meta events set no status
+    source = np.maximum.accumulate(np.where(told, np.arange(len(size)), -1))
+    width = size - 2 - (told & ~one)
+    width[place] = 1
+    told[place] = True
+    if not told.all() and ((source < 0) | one[source])[~told].any():
+        return None  # no status yet, or one of which a message is shorter
+    if width.max(initial=1) > 4:
+        return None
+    delta = (data[end - size] & 0x7F).astype(np.int64)
+    for n in range(1, int(width.max(initial=1))):
+        longer = np.flatnonzero(width > n)
+        delta[longer] = delta[longer] << 7 | data[(end - size)[longer] + n] & 0x7F
+    delta[place] = delta_of
+    rows = np.empty((4, len(size)), np.int64).T
+    rows[:, 0] = np.cumsum(delta)
+    rows[:, 1] = np.where(one, second, third)[source]
+    rows[:, 2] = np.where(one, last, second)
+    rows[:, 3] = np.where(one, 0, last)
+    rows[place, 1], rows[place, 2], rows[place, 3] = status_of, kind_of, np.arange(len(place))
+    return rows
+
+
+def _slow(content: bytes, at: int, limit: int) -> _Found:
+    """Read a track byte by byte: what `_fast` does, for every file that any reader takes."""
+    rows: list[tuple[int, int, int, int]] = []
+    payloads: list[bytes] = []
+    tick = running = 0
+    while at < limit:
+        delta, at = _number(content, at, limit)
+        tick += delta
+        if at >= limit:
+            raise MidiError("a track breaks off")
+        status = content[at]
+        if status < 0x80:
+            if not running:
+                raise MidiError(f"there is no event at byte {at}")
+            status = running
+        else:
+            at += 1
+        if status < 0xF0:
+            running = status
+            size = 1 if 0xC0 <= status < 0xE0 else 2
+            bytes_ = content[at : min(limit, at + size)]
+            if len(bytes_) < size:
+                raise MidiError("a track breaks off")
+            if max(bytes_) > 0x7F:
+                raise MidiError(f"byte {at} is out of range")
+            rows.append((tick, status, bytes_[0], bytes_[1] if size == 2 else 0))
+            at += size
+            continue
+        kind = 0
+        if status in (META, SYSEX, ESCAPE):
+            if status == META:
+                kind = content[at] if at < limit else 0
+                at += 1
+            size, at = _number(content, at, limit)
+        elif status in _SYSTEM_DATA:
+            size = _SYSTEM_DATA[status]
+        else:
+            raise MidiError(f"byte {at - 1} is no event")
+        if status == META and kind == END_OF_TRACK:
+            return _as_rows(rows), payloads, tick, min(limit, at + size)
+        if at + size > limit:
+            raise MidiError("a track breaks off")
+        rows.append((tick, status, kind, len(payloads)))
+        payloads.append(content[at : at + size])
+        at += size
+    return _as_rows(rows), payloads, -1, at
+
+
+def _as_rows(rows: list[tuple[int, int, int, int]]) -> Rows:
+    return np.array(rows, np.int64).reshape(-1, 4)
+
+
+def _number(content: bytes, at: int, limit: int) -> tuple[int, int]:
+    """Read a number of variable length; give it and where it ends."""
+    number = 0
+    for place in range(at, min(limit, at + 4)):
+        number = number << 7 | content[place] & 0x7F
+        if content[place] < 0x80:
+            return number, place + 1
+    raise MidiError("a track breaks off" if at + 4 > limit else f"byte {at} is no number")
+
+
+def _variable(number: int) -> bytes:
+    """Write a number in variable length."""
+    parts = [number & 0x7F]
+    while number := number >> 7:
+        parts.append(number & 0x7F | 0x80)
+    return bytes(reversed(parts))
+
+
+def _dump(chunk: Chunk) -> bytes:
+    out = bytearray()
+    before = 0
+    for tick, status, one, two in chunk.rows.tolist():
+        out += _variable(tick - before)
+        before = tick
+        if status < 0xF0:
+            out += bytes((status, one) if 0xC0 <= status < 0xE0 else (status, one, two))
+            continue
+        payload = chunk.payloads[two]
+        out.append(status)
+        if status == META:
+            out.append(one)
+        if status in (META, SYSEX, ESCAPE):
+            out += _variable(len(payload))
+        out += payload
+    out += _variable(max(0, chunk.end_tick - before)) + bytes((META, END_OF_TRACK, 0))
+    return struct.pack(">4sI", b"MTrk", len(out)) + out
+
+
+_DECLARED = re.compile(rb"\{@([A-Za-z0-9]+)\}")
+_DECLARATIONS = {b"LATIN": "cp1252", b"LATIN1": "cp1252", b"JP": "cp932", b"UTF-8": "utf-8"}
+
+
+def declared_encoding(payloads: Any) -> str | None:
+    """Find the encoding that a file declares for its texts, such as ``{@JP}`` (RP-026)."""
+    for payload in payloads:
+        found = _DECLARED.match(payload)
+        if found and found[1].upper() in _DECLARATIONS:
+            return _DECLARATIONS[found[1].upper()]
+    return None
+
+
+def decode_text(payload: bytes, declared: str | None = None) -> str:
+    """Decode a name or a lyric, of whose encoding MIDI files mostly say nothing.
+
+    It is the declared one, UTF-16 with a byte order mark, UTF-8, Shift-JIS where that makes
+    Japanese of it, or else Windows' Latin-1.
+    """
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if payload.startswith(mark):
+            return payload.decode(encoding, "replace").rstrip("\0")
+    for encoding in (declared, "utf-8-sig"):
+        if encoding:
+            try:
+                return payload.decode(encoding).rstrip("\0")
+            except UnicodeDecodeError:
+                continue
+    if 4 <= len(payload) and not len(payload) % 2:
+        for encoding, high in (("utf-16-le", payload[1::2]), ("utf-16-be", payload[::2])):
+            if high.count(0) * 2 > len(high):
+                return payload.decode(encoding, "replace").rstrip("\0")
+    try:
+        japanese = payload.decode("cp932")
+        if _is_japanese(japanese):
+            return japanese.rstrip("\0")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return payload.decode("cp1252").rstrip("\0")
+    except UnicodeDecodeError:
+        return payload.decode("latin-1").rstrip("\0")
+
+
+def _is_japanese(text: str) -> bool:
+    """Tell Japanese from Latin-1 that happens to decode: kana, or two ideographs in a row."""
+    kinds = [
+        "k" if "\u3040" <= c <= "\u30ff" else "h" if "\u4e00" <= c <= "\u9fff" else "." for c in text
+    ]
+    return "k" in kinds or "hh" in "".join(kinds)
