@@ -17,6 +17,7 @@ import numpy as np
 from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file
 from groove_core.values.audio import Audio
+from groove_core.values.parts import by_port, write
 from groove_core.values.score import Score
 
 __all__ = ["find_soundfont", "render", "renderer_name"]
@@ -95,24 +96,39 @@ def render(
     else:
         soundfont = check_file(soundfont, what="a soundfont (.sf2)")
     name = renderer_name()
+    # Renderers stop where the file ends.
+    tail_ticks = TAIL_S * float(score.tempo_at(score.end_tick)) / 60 * score.ticks_per_quarter
+    longer = replace(score, end_tick=score.end_tick + int(tail_ticks) + 1)
     try:
-        # Renderers stop where the file ends.
-        tail_ticks = TAIL_S * float(score.tempo_at(score.end_tick)) / 60 * score.ticks_per_quarter
-        midi = replace(score, end_tick=score.end_tick + int(tail_ticks) + 1).to_midi()
-        if name == "fluidsynth":
-            audio = _decode(_fluidsynth(midi, soundfont, sample_rate or 44_100))
-        else:  # knows one rate only
-            audio = _decode(_midirenderer(midi, soundfont))
-            audio = audio.resampled(sample_rate) if sample_rate else audio
+        # They know of one port, that is, of 16 channels.
+        audio = _mixed(
+            [
+                _decode(_midirenderer(file.dump(), soundfont))
+                if name == "midirenderer"
+                else _decode(_fluidsynth(file.dump(), soundfont, sample_rate or 44_100))
+                for file in by_port(write(longer))
+            ]
+        )
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         raise InputError(
             f"{name} cannot render with {soundfont}: {error}.", hint="groove doctor"
         ) from error
+    audio = audio.resampled(sample_rate) if sample_rate else audio
     frames = int((score.duration_s + TAIL_S) * audio.sample_rate)
     samples = audio.samples[:, :frames].copy()
     fade = min(samples.shape[1], int(0.05 * audio.sample_rate))
     samples[:, samples.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
+
+
+def _mixed(sounds: list[Audio]) -> Audio:
+    first, *others = sounds
+    if not others:
+        return first
+    samples = np.zeros((2, max(one.samples.shape[1] for one in sounds)), np.float32)
+    for one in sounds:
+        samples[:, : one.samples.shape[1]] += one.samples
+    return Audio(samples, first.sample_rate)
 
 
 def _decode(wav: bytes) -> Audio:

@@ -58,8 +58,7 @@ class Clip:
 
 def _excerpt(score: Score, start_s: float) -> Score:
     """Cut `EXCERPT_S` seconds out of a score; what sounds at the start is left out."""
-    seconds = score.seconds(np.arange(score.end_tick + 1))
-    start, end = (int(np.searchsorted(seconds, at)) for at in (start_s, start_s + EXCERPT_S))
+    start, end = score.tick_at([start_s, start_s + EXCERPT_S]).tolist()
 
     def cut(one: Track) -> Track:
         notes = one.notes[(one.notes[:, 0] >= start) & (one.notes[:, 0] < end)] - [start, 0, 0, 0]

@@ -119,7 +119,7 @@ def info(json: bool) -> None:
     versions = {
         name: _version(name)
         for name in (
-            "groove-core", "numpy", "torch", "lightning-fabric", "symusic", "soundfile",
+            "groove-core", "numpy", "torch", "lightning-fabric", "soundfile",
             "matplotlib", "typer", "pluggy",
         )
     }  # fmt: skip
@@ -189,7 +189,7 @@ def doctor(json: bool) -> None:
             checks.append({"check": name, "status": "failed", "detail": detail, "mend": mend})
 
     attempt("sound files", "pip install --force-reinstall soundfile", _try_soundfile)
-    attempt("midi", "pip install --force-reinstall symusic", _try_midi)
+    attempt("midi", "pip install --force-reinstall groove-core", _try_midi)
     attempt("soundfont", "pip install --force-reinstall midirenderer pretty_midi", _try_render)
     attempt("plots", 'pip install "groove-core[plot]"', _try_plot)
     attempt("device", 'pip install "groove-core[torch]"', _try_device)

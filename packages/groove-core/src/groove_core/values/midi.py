@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,12 @@ class Chunk:
     payloads: tuple[bytes, ...] = ()
     end_tick: int = 0
 
-    def metas(self, kind: int) -> Iterator[tuple[int, bytes]]:
-        """List the meta events of a type, as row and payload."""
-        found = (self.rows[:, 1] == META) & (self.rows[:, 2] == kind)
-        for row in np.flatnonzero(found).tolist():
-            yield row, self.payloads[self.rows[row, 3]]
+    def metas(self) -> dict[int, list[tuple[int, bytes]]]:
+        """List the meta events of each type, as tick and payload."""
+        found: dict[int, list[tuple[int, bytes]]] = {}
+        for tick, _, kind, number in self.rows[self.rows[:, 1] == META].tolist():
+            found.setdefault(kind, []).append((tick, self.payloads[number]))
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,9 @@ class MidiFile:
         if len(chunks) < count:
             raise MidiError(f"the header says {count} tracks, {len(chunks)} are there")
         if kind == 2 and len(chunks) > 1:
-            raise PatternsError(f"holds {len(chunks)} patterns that do not sound together (format 2)")
+            raise PatternsError(
+                f"holds {len(chunks)} patterns that do not sound together (format 2)"
+            )
         if division & 0x8000:
             return cls._of_film(chunks, 256 - (division >> 8), division & 0xFF, min(kind, 1))
         if not division:
@@ -148,13 +151,30 @@ class MidiFile:
         """
         last = max((chunk.end_tick for chunk in self.chunks), default=0) * factor
         if self.ticks_per_quarter * factor >= 2**15 or last > MAX_TICK:
-            raise MidiError(f"{self.ticks_per_quarter * factor} ticks in a quarter note are too many")
+            raise MidiError(
+                f"{self.ticks_per_quarter * factor} ticks in a quarter note are too many"
+            )
         return MidiFile(
             tuple(
-                Chunk(chunk.rows * [factor, 1, 1, 1], chunk.payloads, chunk.end_tick * factor)
+                Chunk(
+                    chunk.rows * np.array([factor, 1, 1, 1]),
+                    chunk.payloads,
+                    chunk.end_tick * factor,
+                )
                 for chunk in self.chunks
             ),
             self.ticks_per_quarter * factor,
+            self.format,
+        )
+
+    def until(self, tick: int) -> MidiFile:
+        """Return the beginning of the file, up to a tick."""
+        return MidiFile(
+            tuple(
+                Chunk(c.rows[c.rows[:, 0] < tick], c.payloads, min(c.end_tick, tick))
+                for c in self.chunks
+            ),
+            self.ticks_per_quarter,
             self.format,
         )
 
@@ -243,7 +263,7 @@ def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
 
 
 def _decode(
-    data: npt.NDArray[np.uint8], begin: int, sizes: bytearray, others: list[tuple[int, ...]]
+    data: npt.NDArray[np.uint8], begin: int, sizes: bytearray, others: Sequence[tuple[int, ...]]
 ) -> Rows | None:
     """Decode events that follow each other, given their sizes and what is known of `others`."""
     size = np.frombuffer(sizes, np.uint8).astype(np.int64)
@@ -388,13 +408,13 @@ def decode_text(payload: bytes, declared: str | None = None) -> str:
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if payload.startswith(mark):
             return payload.decode(encoding, "replace").rstrip("\0")
-    for encoding in (declared, "utf-8-sig"):
-        if encoding:
+    for known in (declared, "utf-8-sig"):
+        if known:
             try:
-                return payload.decode(encoding).rstrip("\0")
+                return payload.decode(known).rstrip("\0")
             except UnicodeDecodeError:
                 continue
-    if 4 <= len(payload) and not len(payload) % 2:
+    if len(payload) >= 4 and not len(payload) % 2:
         for encoding, high in (("utf-16-le", payload[1::2]), ("utf-16-be", payload[::2])):
             if high.count(0) * 2 > len(high):
                 return payload.decode(encoding, "replace").rstrip("\0")
@@ -413,6 +433,7 @@ def decode_text(payload: bytes, declared: str | None = None) -> str:
 def _is_japanese(text: str) -> bool:
     """Tell Japanese from Latin-1 that happens to decode: kana, or two ideographs in a row."""
     kinds = [
-        "k" if "\u3040" <= c <= "\u30ff" else "h" if "\u4e00" <= c <= "\u9fff" else "." for c in text
+        "k" if "\u3040" <= c <= "\u30ff" else "h" if "\u4e00" <= c <= "\u9fff" else "."
+        for c in text
     ]
     return "k" in kinds or "hh" in "".join(kinds)

@@ -4,13 +4,13 @@ A part is what one instrument plays in one track of the file: the notes of one c
 program. State belongs to the channel: whichever track sets a controller or a program, and
 whenever, it holds for all notes of the channel that follow.
 
-What of a score has not changed is written as it was read, event by event, in its order; see `write`.
+What of a score has not changed is written as it was read, event by event; see `write`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from groove_core.values.midi import Chunk, MidiFile, Rows, decode_text
 if TYPE_CHECKING:
     from groove_core.values.score import Score, Track
 
-__all__ = ["Part", "Source", "write"]
+__all__ = ["Part", "Source", "by_port", "write"]
 
 OFF, ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 DRUM_CHANNEL = 9
@@ -80,7 +80,7 @@ class Source:
     @classmethod
     def read(cls, file: MidiFile) -> Source:
         """Pair notes, and follow what each channel is told."""
-        metas = [_metas(chunk) for chunk in file.chunks]
+        metas = [chunk.metas() for chunk in file.chunks]
         declared = midi.declared_encoding(
             text
             for meta in metas
@@ -100,11 +100,9 @@ class Source:
             decode_text(meta[midi.TRACK_NAME][0][1], declared) if midi.TRACK_NAME in meta else ""
             for meta in metas
         ]
-        ports = [meta[midi.PORT][0][1][0] if _port(meta) else 0 for meta in metas]
+        ports = [_port(meta) for meta in metas]
         tempos = [(t, int.from_bytes(p[:3], "big")) for t, p in rows(midi.TEMPO, 3)]
-        ends = [
-            max(c.end_tick, int(c.rows[-1, 0]) if len(c.rows) else 0) for c in file.chunks
-        ]
+        ends = [max(c.end_tick, int(c.rows[-1, 0]) if len(c.rows) else 0) for c in file.chunks]
         return cls(
             file,
             tuple(_parts(file.chunks, names, ports)),
@@ -119,15 +117,24 @@ class Source:
         )  # fmt: skip
 
 
-def _metas(chunk: Chunk) -> dict[int, list[tuple[int, bytes]]]:
-    found: dict[int, list[tuple[int, bytes]]] = {}
-    for tick, _, kind, number in chunk.rows[chunk.rows[:, 1] == midi.META].tolist():
-        found.setdefault(kind, []).append((tick, chunk.payloads[number]))
-    return found
+def _port(metas: dict[int, list[tuple[int, bytes]]]) -> int:
+    """Return which port a track plays on; each has 16 channels of its own."""
+    return next((payload[0] for _, payload in metas.get(midi.PORT, ()) if payload), 0)
 
 
-def _port(meta: dict[int, list[tuple[int, bytes]]]) -> bool:
-    return bool(meta.get(midi.PORT) and meta[midi.PORT][0][1])
+def _ports(file: MidiFile) -> list[int]:
+    return [_port(chunk.metas()) for chunk in file.chunks]
+
+
+def by_port(file: MidiFile) -> Iterator[MidiFile]:
+    """Split a file of several ports, for renderers that know of one."""
+    ports = _ports(file)
+    for port in sorted(set(ports)):
+        chunks = [
+            chunk if of == port else replace(chunk, rows=chunk.rows[chunk.rows[:, 1] >= 0xF0])
+            for chunk, of in zip(file.chunks, ports, strict=True)
+        ]
+        yield replace(file, chunks=tuple(chunks))
 
 
 def _table(rows: Sequence[tuple[int, ...]], columns: int) -> npt.NDArray[np.int64]:
@@ -152,27 +159,28 @@ def _parts(chunks: Sequence[Chunk], names: list[str], ports: list[int]) -> Itera
         known = (last >= 0) & (key[order[last]] == key[order])
         program[order] = np.where(known, one[order[last]], 0)
 
-    def state(wanted: int) -> tuple[Any, Any]:
-        """Return the controllers and bends of a channel."""
-        mine = order[key[order] == wanted]
-        controls, bends = (mine[kind[mine] == k] for k in (CONTROL, BEND))
-        value = (two[bends] << 7 | one[bends]) - 8192
-        return (
-            np.stack([tick[controls], one[controls], two[controls]], axis=1),
-            np.stack([tick[bends], value], axis=1),
-        )
+    told = order[kind[order] == CONTROL]
+    controls = _columns(tick[told], one[told], two[told])
+    bent = order[kind[order] == BEND]
+    bends = _columns(tick[bent], (two[bent] << 7 | one[bent]) - 8192)
 
-    states = {int(wanted): state(int(wanted)) for wanted in np.unique(key)}
-    is_note = kind <= ON
-    begins = (kind == ON) & (two > 0)
-    ons, offs = np.flatnonzero(begins), np.flatnonzero(is_note & ~begins)
+    def of(wanted: int, rows: Rows, keys: npt.NDArray[np.int64]) -> Rows:
+        """Cut out the rows of one channel."""
+        first, last = np.searchsorted(keys, [wanted, wanted + 1])
+        return rows[first:last]
+
+    notes = np.flatnonzero(kind <= ON)
+    begins = (kind[notes] == ON) & (two[notes] > 0)
+    ons = notes[begins]
     voice = (chunk_of * CHANNELS + channel) * 128 + one
-    off_of, again = _pair(tick, voice, ons, offs)
-    start, stop = tick[ons], tick[off_of] if len(tick) else tick
+    off_of = _pair(tick[notes], voice[notes], begins)
+    off_of = np.where(off_of < 0, -1, notes[off_of])
+    start, stop = tick[ons], tick[off_of]
     if (lasting := off_of < 0).any():
         # Until it is struck again, the channel is told to be silent, or the track ends.
         ends = np.maximum(np.array([c.end_tick for c in chunks])[chunk_of[ons]], start)
-        struck = np.where(again < 0, ends, tick[again])
+        struck = _next(voice[ons], ons, voice[ons], ons + 1)
+        struck = np.where(struck < len(tick), tick[np.minimum(struck, len(tick) - 1)], ends)
         silences = (kind == CONTROL) & np.isin(one, (ALL_SOUND_OFF, ALL_NOTES_OFF))
         quiet = _next(key[silences], tick[silences], key[ons], start)
         stop = np.where(lasting, np.minimum(np.minimum(quiet, struck), ends), stop)
@@ -181,28 +189,32 @@ def _parts(chunks: Sequence[Chunk], names: list[str], ports: list[int]) -> Itera
         which = np.flatnonzero(group == name)
         mine = ons[which]
         number = name // 128 // CHANNELS
-        controls, bends = states[int(key[mine[0]])]
+        wanted = int(key[mine[0]])
         yield Part(
             number,
             ports[number],
             name // 128 % CHANNELS,
             name % 128,
             names[number],
-            np.stack([start[which], (stop - start)[which], one[mine], two[mine]], axis=1),
+            _columns(start[which], (stop - start)[which], one[mine], two[mine]),
             place[mine],
             np.where(off_of[which] < 0, -1, place[off_of[which]]),
-            controls,
-            bends,
+            of(wanted, controls, key[told]),
+            of(wanted, bends, key[bent]),
         )
 
 
+def _columns(*columns: npt.NDArray[np.int64]) -> Rows:
+    """Put columns side by side, never to be written to."""
+    rows = np.concatenate(columns).reshape(len(columns), -1).T
+    rows.flags.writeable = False
+    return rows
+
+
 def _pair(
-    tick: npt.NDArray[np.int64],
-    voice: npt.NDArray[np.int64],
-    ons: npt.NDArray[np.int64],
-    offs: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Find the event that ends each note, and the next one that begins a note of its pitch.
+    tick: npt.NDArray[np.int64], voice: npt.NDArray[np.int64], begins: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Find the event that ends each note, among events that begin or end one.
 
     As synthesizers and pretty_midi do it, one end is the end of all notes of its pitch
     that sound. Of those that begin at its own tick only if no other sounds: it was
@@ -210,44 +222,46 @@ def _pair(
 
     Returns
     -------
-    ends, again : int arrays [shape=(len(ons),)]
-        Rows; -1 where there is none.
+    int array [shape=(beginnings,)]
+        Which event; -1 where there is none.
     """
-    events = np.concatenate([ons, offs])
-    is_on = np.arange(len(events)) < len(ons)
-    order = np.lexsort((events, voice[events]))
-    events, is_on = events[order], is_on[order]
-    at, of, place = tick[events], voice[events], np.arange(len(events))
-    tied = np.zeros(len(events) + 1, bool)  # to the event before
-    tied[1:-1] = (at[1:] == at[:-1]) & (of[1:] == of[:-1])
-    # Behind an end that is alone at its tick, nothing sounds any more.
-    alone = ~is_on & ~tied[:-1] & ~tied[1:]
-    phrase = np.cumsum(np.append(True, alone[:-1] | (of[1:] != of[:-1]))[: len(of)])
-    crowded = np.unique(phrase[tied[:-1] & tied[1:]])  # with more than two events at a tick
-    # An end right behind a beginning of its tick, where a note sounds already: before it.
-    twins = tied[1:] & is_on & ~np.append(is_on[1:], True)
-    if twins.any():
-        last = np.where(twins | np.append(False, twins[:-1]), -1, place)
-        last = np.maximum.accumulate(last)
-        sounds = (last >= 0) & is_on[last] & (phrase[last] == phrase)
-        first = np.flatnonzero(twins & sounds & ~np.isin(phrase, crowded))
-        for values in (events, is_on):
-            values[first], values[first + 1] = values[first + 1], values[first]
-    behind = np.minimum.accumulate(np.where(is_on, len(events), place)[::-1])[::-1]
-    behind[behind == len(events)] = -1
+    if len(voice) and voice.max() < 2**16:
+        voice = voice.astype(np.uint16)  # sorted four times as fast
+    order = np.argsort(voice, kind="stable")
+    number = (np.cumsum(begins) - 1)[order]
+    at, of, is_on, place = tick[order], voice[order], begins[order], np.arange(len(order))
+    number = number[is_on]
+    same = of[1:] == of[:-1]
+    tied = np.zeros(len(order) + 1, bool)  # to the event before
+    tied[1:-1] = same & (at[1:] == at[:-1])
+    crowded: list[int] = []
+    if tied.any():
+        # Behind an end that is alone at its tick, nothing sounds any more.
+        alone = ~(is_on | tied[:-1] | tied[1:])
+        phrase = np.cumsum(np.append(True, alone[:-1] | ~same))
+        # With more than two events at a tick: one by one.
+        crowded = np.unique(phrase[tied[:-1] & tied[1:]]).tolist()
+        # An end right behind a beginning of its tick, where a note sounds already: before it.
+        twins = np.flatnonzero(tied[1:] & is_on)
+        twins = twins[~is_on[twins + 1]]
+        last = place.copy()
+        last[twins] = last[twins + 1] = -1
+        last = np.maximum.accumulate(last)[twins]
+        sounds = (last >= 0) & is_on[last] & (phrase[last] == phrase[twins])
+        here = twins[sounds & ~np.isin(phrase[twins], crowded)]
+        for values in (order, is_on):
+            values[here], values[here + 1] = values[here + 1], values[here]
+    behind = np.minimum.accumulate(np.where(is_on, len(order), place)[::-1])[::-1]
+    behind[behind == len(order)] = -1
     behind[of[behind] != of] = -1
-    for one in crowded.tolist():
-        first, last = np.searchsorted(phrase, [one, one + 1]).tolist()
-        behind[first:last] = _pair_slowly(
-            at[first:last].tolist(), is_on[first:last].tolist(), first
+    for one in crowded:
+        first, until = np.searchsorted(phrase, [one, one + 1]).tolist()
+        behind[first:until] = _pair_slowly(
+            at[first:until].tolist(), is_on[first:until].tolist(), first
         )
-    number = np.searchsorted(ons, events[is_on])  # of each beginning, in the order of `ons`
-    ends = np.full(len(ons), -1)
-    ends[number] = np.where(behind < 0, -1, events[behind])[is_on]
-    again = np.full(len(ons), -1)
-    struck = ons[number]
-    again[number[:-1]] = np.where(voice[struck[1:]] == voice[struck[:-1]], struck[1:], -1)
-    return ends, again
+    ends = np.empty(len(number), np.int64)
+    ends[number] = np.where(behind < 0, -1, order[behind])[is_on]
+    return ends
 
 
 def _pair_slowly(ticks: list[int], is_on: list[bool], first: int) -> list[int]:
@@ -306,7 +320,8 @@ class _Edit:
         self.keep &= (self.rows[:, 1] != midi.META) | (self.rows[:, 2] != kind)
 
     def on_channel(self, channel: int) -> npt.NDArray[np.bool_]:
-        return (self.rows[:, 1] < 0xF0) & (self.rows[:, 1] & 0x0F == channel)
+        mine: npt.NDArray[np.bool_] = (self.rows[:, 1] < 0xF0) & (self.rows[:, 1] & 0x0F == channel)
+        return mine
 
     def add_notes(self, channel: int, notes: npt.NDArray[np.int64]) -> None:
         """Add notes: their ends before, and their beginnings behind what else is there."""
@@ -387,27 +402,30 @@ def _write_notes(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> 
         edit = edits[chunk]
         on_rows = np.concatenate([part.on_rows for part in parts])
         off_rows = np.concatenate([part.off_rows for part in parts])
-        notes = np.concatenate([track.notes for track in tracks if track is not None] or [parts[0].notes[:0]])
-        if len(notes) == len(on_rows) and len(np.unique(off_rows)) == len(off_rows) and min(off_rows) >= 0:
+        notes = np.concatenate(
+            [track.notes for track in tracks if track is not None] or [parts[0].notes[:0]]
+        )
+        if (
+            len(notes) == len(on_rows)
+            and len(np.unique(off_rows)) == len(off_rows)
+            and min(off_rows) >= 0
+        ):
             # As many as there were: each is written in the place of one of them.
             ends = _ends(notes)
-            edit.rows[on_rows] = np.stack([notes[:, 0], edit.rows[on_rows, 1], notes[:, 2], notes[:, 3]], axis=1)
+            edit.rows[on_rows] = np.stack(
+                [notes[:, 0], edit.rows[on_rows, 1], notes[:, 2], notes[:, 3]], axis=1
+            )
             edit.rows[off_rows, 0], edit.rows[off_rows, 2] = ends, notes[:, 2]
             edit.phase[off_rows] = np.where(ends > notes[:, 0], -1, 2)
         else:
             edit.keep &= ~edit.on_channel(channel) | (edit.rows[:, 1] & 0xF0 > ON)
             edit.add_notes(channel, notes)
     alive = {(source.parts[number].port, source.parts[number].channel) for number in kept}
-    ports = _ports(source)
+    ports = _ports(source.file)
     for port, channel in {(part.port, part.channel) for part in source.parts} - alive:
         for edit, its in zip(edits, ports, strict=True):
             if its == port:
                 edit.keep &= ~edit.on_channel(channel)
-
-
-def _ports(source: Source) -> list[int]:
-    metas = [_metas(chunk) for chunk in source.file.chunks]
-    return [meta[midi.PORT][0][1][0] if _port(meta) else 0 for meta in metas]
 
 
 def _write_names(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> None:
@@ -423,7 +441,7 @@ def _write_names(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> 
 
 
 def _write_metas(score: Score, source: Source, edits: list[_Edit]) -> None:
-    tables = {
+    tables: dict[str, tuple[int, Callable[[Any], bytes]]] = {
         "tempos": (midi.TEMPO, lambda row: int(row[1]).to_bytes(3, "big")),
         "time_signatures": (
             midi.TIME_SIGNATURE,
@@ -450,14 +468,12 @@ def _taken(source: Source, edits: list[_Edit]) -> set[tuple[int, int]]:
     """List the channels that are in use, by port."""
     return {
         (port, channel)
-        for port, edit in zip(_ports(source), edits, strict=True)
+        for port, edit in zip(_ports(source.file), edits, strict=True)
         for channel in np.unique(edit.rows[edit.keep & (edit.rows[:, 1] < 0xF0), 1] & 0x0F).tolist()
     }
 
 
-def _channels(
-    tracks: Sequence[Track], taken: set[tuple[int, int]]
-) -> list[tuple[int, int]]:
+def _channels(tracks: Sequence[Track], taken: set[tuple[int, int]]) -> list[tuple[int, int]]:
     """Choose a port and a channel for each track.
 
     Each has a channel to itself as long as there are some. Then those that are told the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 import io
 import math
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, PatternsError
@@ -119,17 +120,12 @@ class Track:
 
     @classmethod
     def of_part(cls, part: Part) -> Self:
-        """Make the track of a part of a MIDI file."""
-        return cls(
-            part.notes,
-            part.name,
-            part.program,
-            part.is_drum,
-            part.controls,
-            part.pitch_bends,
-            part.channel,
-            part,
-        )
+        """Make the track of a part of a MIDI file, whose bytes can hold nothing out of range."""
+        track = object.__new__(cls)
+        for name in ("notes", "name", "program", "is_drum", "controls", "pitch_bends", "channel"):
+            object.__setattr__(track, name, getattr(part, name))
+        object.__setattr__(track, "part", part)
+        return track
 
     def to_json(self) -> dict[str, Any]:
         """Return the track as plain lists."""
@@ -214,9 +210,10 @@ class Score(Value):
 
     def _last_tick(self) -> int:
         """Return the tick of the last event."""
-        ends = [self.tempos, self.time_signatures, self.key_signatures, self.markers, self.lyrics]
-        ends += [e for t in self.tracks for e in (t.controls, t.pitch_bends)]
-        ticks = [int(events[-1][0]) for events in ends if len(events)]
+        tables = [self.tempos, self.time_signatures, self.key_signatures]
+        tables += [events for t in self.tracks for events in (t.controls, t.pitch_bends)]
+        ticks = [int(events[-1, 0]) for events in tables if len(events)]
+        ticks += [texts[-1][0] for texts in (self.markers, self.lyrics) if texts]
         return max([*ticks, self.last_note_tick])
 
     # reading and writing ---------------------------------------------------------
@@ -319,21 +316,26 @@ class Score(Value):
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Self:
         """Make a score from a pretty_midi object, of any number of instruments."""
 
-        def ticks(events: Any, *values: str) -> list[list[int]]:
+        def ticks(events: Any, *values: str) -> Any:
             return [[midi.time_to_tick(e.time), *(getattr(e, v) for v in values)] for e in events]
 
-        def texts(events: Any) -> list[tuple[int, str]]:
+        def texts(events: Any) -> Any:
             return [(midi.time_to_tick(event.time), event.text) for event in events]
 
-        keys = ticks(midi.key_signature_changes, "key_number")
+        def notes(instrument: Any) -> Any:
+            for note in instrument.notes:
+                start, end = midi.time_to_tick(note.start), midi.time_to_tick(note.end)
+                yield start, end - start, note.pitch, note.velocity
+
+        tempos: Any = [(tick, round(s * midi.resolution * 1e6)) for tick, s in midi._tick_scales]
+        keys: Any = [
+            (tick, *_KEYS[number])
+            for tick, number in ticks(midi.key_signature_changes, "key_number")
+        ]
         return cls(
             tuple(
                 Track(
-                    [
-                        [start, midi.time_to_tick(note.end) - start, note.pitch, note.velocity]
-                        for note in instrument.notes
-                        for start in [midi.time_to_tick(note.start)]
-                    ],
+                    _events("notes", list(notes(instrument))),
                     instrument.name,
                     instrument.program,
                     instrument.is_drum,
@@ -343,9 +345,9 @@ class Score(Value):
                 for instrument in midi.instruments
             ),
             midi.resolution,
-            [(tick, round(s * midi.resolution * 1e6)) for tick, s in midi._tick_scales],
+            tempos,
             ticks(midi.time_signature_changes, "numerator", "denominator"),
-            [[tick, *_KEYS[number]] for tick, number in keys],
+            keys,
             texts(midi.text_events),
             texts(midi.lyrics),
             name="this pretty_midi object",
@@ -397,7 +399,7 @@ class Score(Value):
             return NotImplemented
         return self.to_midi() == other.to_midi()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_midi())
@@ -425,12 +427,26 @@ class Score(Value):
     def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Convert ticks to seconds, following every tempo change."""
         at = np.asarray(ticks, dtype=np.float64)
-        starts = np.concatenate([[0], self.tempos[:, 0]]).astype(np.float64)
-        s_per_tick = np.concatenate([[500_000], self.tempos[:, 1]]) / 1e6 / self.ticks_per_quarter
-        begin_s = np.concatenate([[0.0], np.cumsum(np.diff(starts) * s_per_tick[:-1])])
+        starts, begin_s, s_per_tick = self._tempo_map()
         which = np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)
         seconds: npt.NDArray[np.float64] = begin_s[which] + (at - starts[which]) * s_per_tick[which]
         return seconds
+
+    def tick_at(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the first tick at or after each time in seconds."""
+        at = np.asarray(seconds, dtype=np.float64)
+        starts, begin_s, s_per_tick = self._tempo_map()
+        which = np.maximum(np.searchsorted(begin_s, at, side="right") - 1, 0)
+        # A tick, of whatever tempo, is a thousand times as long as what floats lose in hours.
+        ticks = np.ceil(starts[which] + (at - begin_s[which]) / s_per_tick[which] - 1e-6)
+        return ticks.astype(np.int64)
+
+    def _tempo_map(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """Return where tempos begin, in ticks and in seconds, and how long a tick lasts there."""
+        starts = np.concatenate([[0], self.tempos[:, 0]]).astype(np.float64)
+        s_per_tick = np.concatenate([[500_000], self.tempos[:, 1]]) / 1e6 / self.ticks_per_quarter
+        begin_s = np.concatenate([[0.0], np.cumsum(np.diff(starts) * s_per_tick[:-1])])
+        return starts, begin_s, s_per_tick
 
     def tempo_at(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Give the tempo at ticks, in quarter notes per minute."""
@@ -454,8 +470,15 @@ class Score(Value):
 
     def _repr_html_(self) -> str:
         from groove_core.render import render
+        from groove_core.values.audio import PLAYER_S
 
-        return render(self)._repr_html_()
+        try:
+            heard = self
+            if self.duration_s > PLAYER_S:
+                heard = self._of_file(write(self).until(int(self.tick_at(PLAYER_S))))
+            return render(heard)._repr_html_()
+        except GrooveError:  # no soundfont, or a renderer that fails
+            return f"<pre>{html.escape(self.to_text())}</pre>"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         from groove_core.plots import PALETTE, new_axes
