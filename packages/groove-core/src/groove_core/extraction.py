@@ -14,8 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.errors import UsageError
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR, DrumPattern
-from groove_core.values.grid import find_onsets, marked_span, meters, no_drums, to_grid, triplets
+from groove_core.values.grid import (
+    TEMPOS_BPM,
+    find_onsets,
+    marked_span,
+    meters,
+    no_drums,
+    to_grid,
+    triplets,
+)
 from groove_core.values.score import Score
 
 __all__ = ["Extraction", "extract_patterns"]
@@ -77,12 +86,20 @@ def extract_patterns(
     ------
     InputError
         If the score has no drums at all.
+    UsageError
+        If `bars` is below 1, or `stride_bars` below a sixteenth.
     """
+    if bars < 1:
+        raise UsageError(f"bars must be at least 1, not {bars}.", hint="bars=2")
+    size = bars * STEPS_PER_BAR
+    stride = size if stride_bars is None else round(stride_bars * STEPS_PER_BAR)
+    if stride < 1:
+        raise UsageError(
+            f"stride_bars must be at least a sixteenth, not {stride_bars}.", hint="stride_bars=0.5"
+        )
     onsets = find_onsets(score)
     if not len(onsets.tick):
         raise no_drums(score.name, onsets.unknown)
-    size = bars * STEPS_PER_BAR
-    stride = size if stride_bars is None else round(stride_bars * STEPS_PER_BAR)
     quarter = score.ticks_per_quarter
     early = quarter / 8  # half a step: such an early hit belongs to the next bar
     dropped: Counter[str] = Counter()
@@ -116,16 +133,19 @@ def extract_patterns(
         triplet = (
             ~silent & (steps is None) & triplets(sixteenths / count, thirds / count, sixths / count)
         )
+        tempo = score.tempo_at(start + starts * quarter // 4)
+        slowest, fastest = TEMPOS_BPM
+        odd = ~silent & ~triplet & ((tempo < slowest) | (tempo > fastest))
         dropped["silent"] += int(silent.sum())
         dropped["in triplets"] += int(triplet.sum())
-        keep = ~silent & ~triplet
-        kept = starts[keep]
+        dropped["at a tempo that no pattern has"] += int(odd.sum())
+        keep = ~silent & ~triplet & ~odd
         found.append(
             (
                 velocity[keep],
                 grid.offset_ticks[inside[keep]],
-                start / quarter / 4 + kept / STEPS_PER_BAR,
-                score.tempo_at(start + kept * quarter // 4),
+                start / quarter / 4 + starts[keep] / STEPS_PER_BAR,
+                tempo[keep],
             )
         )
     shape = (0, size, len(DRUMS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_core.errors import InputError
+from groove_core.errors import InputError, UsageError
 from groove_core.extraction import extract_patterns
 from groove_core.values.drums import DrumPattern
 from groove_core.values.grid import is_triplet
@@ -186,3 +186,15 @@ def test_no_window_crosses_a_change_of_metre():
     windows = extract_patterns(drums(np.arange(12), time_signatures=meter))
     assert len(windows) == 0
     assert windows.dropped == {"cut short": 1, "in 3/4": 1}
+
+
+@pytest.mark.parametrize("wrong", [{"bars": 0}, {"stride_bars": 0.01}, {"stride_bars": -1}])
+def test_windows_of_no_length_are_refused(wrong):
+    with pytest.raises(UsageError, match="must be at least"):
+        extract_patterns(drums(np.arange(8)), **wrong)
+
+
+def test_windows_at_tempos_that_no_pattern_has_are_counted():
+    windows = extract_patterns(drums(np.arange(16), tempos=[[0, 500_000], [1920, 2]]), bars=1)
+    assert len(windows) == 1
+    assert windows.dropped == {"at a tempo that no pattern has": 3}

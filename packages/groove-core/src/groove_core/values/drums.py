@@ -22,6 +22,7 @@ from groove_core.values.grid import (
     FOLD,
     MARKER,
     STEPS_PER_BAR,
+    TEMPOS_BPM,
     TICKS_PER_STEP,
     Drum,
     whole_grid,
@@ -58,7 +59,7 @@ class DrumPattern(Value):
         Loudness of each hit. None: all `DEFAULT_VELOCITY`.
     offset_ticks : int8 array [shape=(steps, 14), -60 to 59] or None
         How late (early: negative) each hit is, in 120ths of a step. None: on the grid.
-    tempo_bpm : float, 10 to 600 [quarter notes per minute]
+    tempo_bpm : float, 3.58 to 60,000 [quarter notes per minute]
         Kept to a hundredth, which MIDI can hold.
 
     Raises
@@ -97,8 +98,11 @@ class DrumPattern(Value):
                 hint="Give hits of shape (32, 14) for two bars.",
             )
         tempo = self.tempo_bpm
-        if not isinstance(tempo, (int, float, np.number)) or not 10 <= tempo <= 600:
-            raise UsageError(f"tempo_bpm must be 10 to 600, not {tempo!r}.", hint="tempo_bpm=120")
+        low, high = TEMPOS_BPM
+        if not isinstance(tempo, (int, float, np.number)) or not low <= tempo <= high:
+            raise UsageError(
+                f"tempo_bpm must be {low} to {high}, not {tempo!r}.", hint="tempo_bpm=120"
+            )
         # The canonical form has None for what says nothing, so that what was
         # saved and loaded is equal to what there was.
         velocity = _per_hit(self.velocity, hits, "velocity", 1, 127)

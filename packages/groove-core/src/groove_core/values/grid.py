@@ -34,6 +34,8 @@ __all__ = [
 STEPS_PER_BAR = 16
 TICKS_PER_STEP = 120
 """Resolution of micro-timing: 480 ticks per quarter note."""
+TEMPOS_BPM = (3.58, 60_000)
+"""What MIDI can hold to a hundredth."""
 MARKER = "groove:steps="
 """MIDI marker at the first step of a pattern that we wrote, with its length."""
 
@@ -212,7 +214,7 @@ def whole_grid(
     Raises
     ------
     InputError
-        If there are no drums, or they are not in 4/4 or in triplets.
+        If there are no drums, or they are not in 4/4, in triplets, or at no tempo for them.
     """
     name = score.name
     onsets = find_onsets(score)
@@ -241,7 +243,13 @@ def whole_grid(
         )
     grid = to_grid(ticks, onsets.drum, onsets.velocity, quarter, steps)
     tempo = float(score.tempo_at(start))
-    return grid.velocity > 0, grid.velocity, grid.offset_ticks, min(max(tempo, 10.0), 600.0)
+    if not TEMPOS_BPM[0] <= tempo <= TEMPOS_BPM[1]:
+        raise InputError(
+            f"{name} plays at {tempo:,.2f} beats per minute; drum patterns, at "
+            f"{TEMPOS_BPM[0]} to {TEMPOS_BPM[1]:,}.",
+            hint="Set another tempo in the program that made it.",
+        )
+    return grid.velocity > 0, grid.velocity, grid.offset_ticks, tempo
 
 
 class NoDrumsError(InputError):

@@ -6,6 +6,7 @@ so that nothing gets lost; `groove_core.values.parts` makes notes and instrument
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -402,38 +403,30 @@ def declared_encoding(payloads: Any) -> str | None:
 def decode_text(payload: bytes, declared: str | None = None) -> str:
     """Decode a name or a lyric, of whose encoding MIDI files mostly say nothing.
 
-    It is the declared one, UTF-16 with a byte order mark, UTF-8, Shift-JIS where that makes
-    Japanese of it, or else Windows' Latin-1.
+    It is the declared one, UTF-16, UTF-8, Shift-JIS where that makes Japanese of it, or else
+    Windows' Latin-1.
     """
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if payload.startswith(mark):
-            return payload.decode(encoding, "replace").rstrip("\0")
-    for known in (declared, "utf-8-sig"):
-        if known:
-            try:
-                return payload.decode(known).rstrip("\0")
-            except UnicodeDecodeError:
-                continue
-    if len(payload) >= 4 and not len(payload) % 2:
-        for encoding, high in (("utf-16-le", payload[1::2]), ("utf-16-be", payload[::2])):
-            if high.count(0) * 2 > len(high):
-                return payload.decode(encoding, "replace").rstrip("\0")
-    try:
+    encodings = [declared, "utf-8-sig"]
+    if payload.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    elif payload[1::2].count(0) * 2 > len(payload[1::2]):
+        encodings = [declared, "utf-16-le"]
+    elif payload[::2].count(0) * 2 > len(payload[::2]):
+        encodings = [declared, "utf-16-be"]
+    for encoding in filter(None, encodings):
+        try:
+            return payload.decode(encoding).rstrip("\0")
+        except UnicodeDecodeError:
+            continue
+    with contextlib.suppress(UnicodeDecodeError):
         japanese = payload.decode("cp932")
-        if _is_japanese(japanese):
+        if _JAPANESE.search(japanese) or _FREQUENT_KANJI.search(payload):
             return japanese.rstrip("\0")
-    except UnicodeDecodeError:
-        pass
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         return payload.decode("cp1252").rstrip("\0")
-    except UnicodeDecodeError:
-        return payload.decode("latin-1").rstrip("\0")
+    return payload.decode("latin-1").rstrip("\0")
 
 
-def _is_japanese(text: str) -> bool:
-    """Tell Japanese from Latin-1 that happens to decode: kana, or two ideographs in a row."""
-    kinds = [
-        "k" if "\u3040" <= c <= "\u30ff" else "h" if "\u4e00" <= c <= "\u9fff" else "."
-        for c in text
-    ]
-    return "k" in kinds or "hh" in "".join(kinds)
+_JAPANESE = re.compile("[\u3040-\u30ff]")  # kana
+_FREQUENT_KANJI = re.compile(rb"(?:[\x88-\x98][\x40-\x7e\x80-\xfc]){2}")
+"""Two ideographs of the first level of JIS in a row; accented Latin-1 rarely looks like that."""
