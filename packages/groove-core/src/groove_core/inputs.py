@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from groove_core.console import note, track
-from groove_core.errors import InputError
+from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import printable
 
 __all__ = ["Inputs", "Tally", "each", "leave_out", "names", "tally"]
@@ -97,17 +97,18 @@ def each(
 
     Raises
     ------
-    InputError
+    InputError, UsageError
         If no input can be used; of a single one, its own error.
     """
     total, called = len(inputs), names(inputs if files is None else files)
     if (known := tally.get()) is not None:
         known.files.update(called)
-    used, first = 0, None
+    used = 0
+    first: GrooveError | None = None
     for index in track(range(total), text, total) if text else range(total):
         try:
             result = work(inputs[index], printable(Path(called[index]).name))
-        except InputError as error:
+        except (InputError, UsageError) as error:  # also of a sound that has no level, or no rate
             about = _naming(called[index], error)
             if total == 1:
                 raise about from error
@@ -118,12 +119,12 @@ def each(
         yield result
         del result  # it may hold a whole song, and the next one is about to be read
     if first is not None and not used:
-        raise InputError(
+        raise type(first)(
             f"None of the {total} files can be used. The first: {first.message}", hint=first.hint
         )
 
 
-def leave_out(file: str | os.PathLike[str], error: InputError) -> None:
+def leave_out(file: str | os.PathLike[str], error: GrooveError) -> None:
     """Say at once that a file is left out, and put it down in the result of the run."""
     name = os.fspath(file)
     error = _naming(name, error)
@@ -147,7 +148,7 @@ def names(inputs: Sequence[Any]) -> list[str]:
     ]
 
 
-def _naming(name: str, error: InputError) -> InputError:
+def _naming(name: str, error: GrooveError) -> GrooveError:
     """Return an error whose message names the file."""
     known = {name, printable(name), Path(name).name}
     if any("." in one and one in error.message for one in known):

@@ -331,14 +331,14 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
         row["details"].append(detail)
 
     if outcome.error is not None:
-        blame("unreadable", outcome.error["message"].replace(outcome.file, name))
+        blame("unreadable", outcome.error["message"].replace(printable(outcome.file), name))
         return row, np.zeros(0, np.uint32)
     about = dict(outcome.result or {})
     words = np.frombuffer(base64.b64decode(about.pop("words")), "<u4").astype(np.uint32)
     fault = about.pop("fault")
     row |= about
     if fault:
-        blame(fault[0], fault[1].replace(outcome.file, name))
+        blame(fault[0], printable(fault[1]).replace(printable(outcome.file), name))
         if fault[0] != "truncated":  # what was decoded before is not the file
             return row, words
     peak = row["peak_dbfs"]
