@@ -22,7 +22,7 @@ from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.extraction import extract_patterns
 from groove_core.files import check_file, is_hidden, list_files, write_bytes
-from groove_core.inputs import leave_out
+from groove_core.inputs import given, leave_out
 from groove_core.values.base import Value
 from groove_core.values.drums import DRUMS, DrumPattern
 from groove_core.values.grid import NoDrumsError
@@ -326,6 +326,7 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         If no file has a usable pattern.
     """
     files = list(sources(folders))
+    given(source.name for source in files)
     dropped: Counter[str] = Counter()
     names: list[str] = []
     genres: list[str] = []

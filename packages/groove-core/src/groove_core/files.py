@@ -235,8 +235,8 @@ class Found:
             f"{self.locked} that cannot be read" if self.locked else "",
         ]
         if count := self.others.total():
-            common = self.others.most_common(ENDINGS_SHOWN)
-            listed = ", ".join(f"{ending} {n}" for ending, n in common)
+            common = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+            listed = ", ".join(f"{ending} {n}" for ending, n in common[:ENDINGS_SHOWN])
             more = ", ..." if len(self.others) > ENDINGS_SHOWN else ""
             parts.append(f"{count} other{'s' * (count > 1)} ({listed}{more})")
         return ", ".join(filter(None, parts))

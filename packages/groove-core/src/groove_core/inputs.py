@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from groove_core.console import note, track
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import printable
 
-__all__ = ["Inputs", "Tally", "each", "leave_out", "names", "tally"]
+__all__ = ["Inputs", "Tally", "each", "given", "leave_out", "names", "tally"]
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -101,19 +101,18 @@ def each(
         If no input can be used; of a single one, its own error.
     """
     total, called = len(inputs), names(inputs if files is None else files)
-    if (known := tally.get()) is not None:
-        known.files.update(called)
+    given(called)
     used = 0
     first: GrooveError | None = None
     for index in track(range(total), text, total) if text else range(total):
         try:
             result = work(inputs[index], printable(Path(called[index]).name))
         except (InputError, UsageError) as error:  # also of a sound that has no level, or no rate
-            about = _naming(called[index], error)
+            _name_file(called[index], error)
             if total == 1:
-                raise about from error
-            leave_out(called[index], about)
-            first = first or about
+                raise
+            leave_out(called[index], error)
+            first = first or error
             continue
         used += 1
         yield result
@@ -124,13 +123,18 @@ def each(
         )
 
 
+def given(files: Iterable[str | os.PathLike[str]]) -> None:
+    """Count files among those that the run was given; `each` does it itself."""
+    if (known := tally.get()) is not None:
+        known.files.update(map(os.fspath, files))
+
+
 def leave_out(file: str | os.PathLike[str], error: GrooveError) -> None:
     """Say at once that a file is left out, and put it down in the result of the run."""
     name = os.fspath(file)
-    error = _naming(name, error)
+    _name_file(name, error)
     known = tally.get()
     if known is not None:
-        known.files.add(name)
         if name in known.failed:  # read a second time
             return
         known.failed[name] = {"file": name, "message": error.message, "hint": error.hint}
@@ -148,9 +152,9 @@ def names(inputs: Sequence[Any]) -> list[str]:
     ]
 
 
-def _naming(name: str, error: GrooveError) -> GrooveError:
-    """Return an error whose message names the file."""
+def _name_file(name: str, error: GrooveError) -> None:
+    """Make the message of an error name the file, if it does not."""
     known = {name, printable(name), Path(name).name}
-    if any("." in one and one in error.message for one in known):
-        return error
-    return type(error)(f"{name}: {error.message}", hint=error.hint)
+    if not any("." in one and one in error.message for one in known):
+        error.message = f"{name}: {error.message}"
+        error.args = (error.message,)

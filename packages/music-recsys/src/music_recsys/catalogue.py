@@ -24,7 +24,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.files import atomic_path, dump_json, file_sha256, read_json, write_text
-from groove_core.inputs import leave_out
+from groove_core.inputs import given, leave_out
 from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
 from groove_core.values.audio import Audio
@@ -201,6 +201,7 @@ def build(
     """
     front_end = _front_end(checkpoint)
     files = Audio.files(songs)
+    given(files)
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)
