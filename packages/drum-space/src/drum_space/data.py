@@ -6,10 +6,12 @@ import base64
 import csv
 import hashlib
 import io
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,7 +21,8 @@ import numpy.typing as npt
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.extraction import extract_patterns
-from groove_core.files import check_file, write_bytes
+from groove_core.files import check_file, is_hidden, list_files, write_bytes
+from groove_core.inputs import given, leave_out
 from groove_core.values.base import Value
 from groove_core.values.drums import DRUMS, DrumPattern
 from groove_core.values.grid import NoDrumsError
@@ -244,7 +247,7 @@ def _hashed_split(name: str) -> str:
 
 
 def _hash(name: str) -> int:
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    return int(hashlib.sha256(os.fsencode(name)).hexdigest(), 16)
 
 
 def sources(folders: Iterable[Path]) -> Iterator[Source]:
@@ -264,21 +267,22 @@ def sources(folders: Iterable[Path]) -> Iterator[Source]:
                 name = f"{title}/{row['midi_filename']}"
                 genre = row["style"].partition("/")[0]
                 split = row["split"] if row["split"] in SPLITS else _hashed_split(name)
-                yield Source(name, genre, split, (folder / row["midi_filename"]).read_bytes)
+                yield Source(name, genre, split, partial(_content, folder / row["midi_filename"]))
             continue
-        files = (
-            [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-        )
-        for path in files:
+        for path in list_files(folder, (*MIDI, "zip")):
             inside = path.relative_to(root)
             genre = inside.parts[0] if len(inside.parts) > 1 else title
             name = f"{title}/{inside.as_posix()}"
             if path.suffix.lower() in MIDI:
-                yield Source(name, genre, _hashed_split(name), path.read_bytes)
+                yield Source(name, genre, _hashed_split(name), partial(_content, path))
             elif path.suffix.lower() == ".zip":
                 for member, content in _zip_members(path):
                     name = f"{title}/{member}"
                     yield Source(name, genre, _hashed_split(name), content)
+
+
+def _content(path: Path) -> bytes:
+    return check_file(path, what="a MIDI file").read_bytes()
 
 
 def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -286,7 +290,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in sorted(archive.namelist()):
-                if member.lower().endswith(MIDI):
+                if member.lower().endswith(MIDI) and not is_hidden(member):
                     content = archive.read(member)
                     yield member, lambda content=content: content  # type: ignore[misc]
     except (zipfile.BadZipFile, RuntimeError, OSError) as error:
@@ -303,7 +307,7 @@ def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
     table = folder / "info.csv"
     if not table.is_file():
         return None
-    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         rows = list(csv.DictReader(stream))
     wanted = ("midi_filename", "style", "split")
     return rows if rows and all(rows[0].get(column) for column in wanted) else None
@@ -322,6 +326,7 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         If no file has a usable pattern.
     """
     files = list(sources(folders))
+    given(source.name for source in files)
     dropped: Counter[str] = Counter()
     names: list[str] = []
     genres: list[str] = []
@@ -330,13 +335,12 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         try:
             score = Score.from_midi(source.content(), name=source.name)
             windows = extract_patterns(score, stride_bars=stride_bars)
-        except OSError as error:
-            raise InputError(
-                f"{source.name} cannot be read: {error.strerror}.", hint="Unpack the data again."
-            ) from error
         except InputError as error:
-            no_drums = isinstance(error, NoDrumsError)
-            dropped["files: no drums" if no_drums else "files: not readable"] += 1
+            if isinstance(error, NoDrumsError):  # such as most of a large collection
+                dropped["files: no drums"] += 1
+            else:
+                dropped["files: not readable"] += 1
+                leave_out(source.name, error)
             continue
         dropped.update({f"windows {reason}": n for reason, n in windows.dropped.items()})
         dropped["notes: no drum of ours"] += windows.unknown_notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.inputs import each
 from groove_core.values.drums import STEPS_PER_BAR, DrumPattern
 from groove_core.values.score import Score
 
@@ -172,32 +174,32 @@ def windows_of(scores: Sequence[Score]) -> tuple[npt.NDArray[np.bool_], tuple[st
     Raises
     ------
     InputError
-        If there is none in 4/4; the message counts what was left out.
+        If there is none in 4/4 in any score; the message counts what was left out.
     """
-    from collections import Counter
-
     from groove_core.extraction import extract_patterns
-    from groove_core.values.grid import NoDrumsError
 
     left_out: Counter[str] = Counter()
-    hits, labels = [], []
-    for score in scores:
-        try:
-            windows = extract_patterns(score)
-        except NoDrumsError:
-            if len(scores) == 1:
-                raise
-            left_out["without drums"] += 1
-            continue
+    hits: list[npt.NDArray[np.bool_]] = []
+    labels: list[str] = []
+
+    def cut(score: Score, name: str) -> None:
+        windows = extract_patterns(score)
+        if not len(windows):
+            raise InputError(
+                "There is no two-bar pattern in 4/4; left out: "
+                f"{_listed(Counter(windows.dropped)) or 'nothing'}.",
+                hint="Give a straight beat in 4/4 of at least two bars.",
+            )
         left_out.update(windows.dropped)
         hits.append(windows.hits)
-        labels += [f"{Path(score.name).stem}:{bar + 1:g}" for bar in windows.bar]
-    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.most_common())
-    if not labels:
-        raise InputError(
-            f"There is no two-bar pattern in 4/4; left out: {reasons or 'nothing'}.",
-            hint="Give a straight beat in 4/4 of at least two bars.",
-        )
-    if reasons:
-        note(f"windows left out: {reasons}")
+        labels.extend(f"{Path(name).stem}:{bar + 1:g}" for bar in windows.bar)
+
+    for _ in each(scores, cut, "reading MIDI files"):
+        pass
+    if left_out:
+        note(f"windows left out: {_listed(left_out)}")
     return np.concatenate(hits), tuple(labels)
+
+
+def _listed(dropped: Counter[str]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in dropped.most_common())

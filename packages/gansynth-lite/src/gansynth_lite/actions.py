@@ -244,7 +244,8 @@ def encode(
     Raises
     ------
     InputError
-        If a sound is silent, or no pitch is heard in it.
+        If no pitch of the model's range is heard in any sound; one that is unreadable or silent,
+        or in which none is heard, is left out.
     """
     from gansynth_lite.sound import Voice
 

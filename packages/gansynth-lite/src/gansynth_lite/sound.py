@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from gansynth_lite.pitch import note_name, parse_note_name
 from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core import checkpoints, devices
-from groove_core.console import note
-from groove_core.errors import GrooveError, InputError, UsageError, did_you_mean
+from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.inputs import each
 from groove_core.values.audio import Audio
 from groove_core.values.results import Codes
 from groove_core.values.score import Score, Track
@@ -33,6 +34,8 @@ __all__ = ["GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_generator", "
 PACKAGE, GENERATOR = "gansynth-lite", "notes"
 LOW, HIGH = 24, 84
 """MIDI pitches that models learn, as in the source."""
+TOGETHER = 8
+"""Sounds that are encoded at once."""
 
 
 def parse_pitch(text: str) -> float:
@@ -164,31 +167,24 @@ class Voice:
         heard; of one alone it is an error.
         """
         known = None if pitch is None else self.in_range(parse_pitch(pitch))
-        heard, names, reasons = [], [], []
-        for number, one in enumerate(sounds):
-            name = Path(one.name).name if one.name else f"sound {number + 1}"
-            named = pitch_of_name(Path(name).stem) if known is None and one.name else known
+
+        def hear(sound: Audio, name: str) -> tuple[Tensor, float, str]:
+            named = pitch_of_name(Path(name).stem) if known is None and sound.name else known
+            samples, at = to_note(sound, self.model.layout, named, name)
             try:
-                samples, at = to_note(one, self.model.layout, named, name)
-                heard.append((samples, self.in_range(at)))
-                names.append(name)
-            except GrooveError as error:
-                if len(sounds) == 1:
-                    raise
-                reasons.append(f"{name} ({error.message.rstrip('.')})")
-        if reasons:
-            note(f"left out: {', '.join(reasons[:4])}" + " ..." * (len(reasons) > 4))
-        if not heard:
-            raise InputError(
-                "No note is heard in any of the sounds.", hint="Say their pitch, with --pitch C4."
+                return samples, self.in_range(at), name
+            except UsageError as error:  # the pitch was heard, not given
+                raise InputError(f"{name}: {error.message}", hint=error.hint) from error
+
+        notes, found, names = each(sounds, hear, "listening"), [], []
+        while some := list(islice(notes, TOGETHER)):
+            samples = torch.stack([one for one, _, _ in some]).to(self.device)
+            pitches = torch.tensor([at for _, at, _ in some], device=self.device)
+            found.append(
+                find_instruments(self.model, samples, pitches, steps=steps, seed=self.seed)
             )
-        samples = torch.stack([one for one, _ in heard]).to(self.device)
-        pitches = torch.tensor([at for _, at in heard], device=self.device)
-        w = [
-            find_instruments(self.model, some, at, steps=steps, seed=self.seed)
-            for some, at in zip(samples.split(8), pitches.split(8), strict=True)
-        ]
-        return torch.cat(w), names
+            names += [name for _, _, name in some]
+        return torch.cat(found), names
 
     def notes(self, w: Tensor, pitches: Sequence[float]) -> Iterator[Audio]:
         """Play one note of each instrument, with a peak of -1 dBFS."""

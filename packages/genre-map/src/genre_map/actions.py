@@ -11,6 +11,7 @@ from genre_map.genremap import GenreMap
 from genre_map.results import Border, Genres, Picture
 from groove_core.console import note, track
 from groove_core.errors import UsageError, did_you_mean
+from groove_core.inputs import each
 from groove_core.params import (
     Checkpoint,
     Device,
@@ -104,7 +105,8 @@ def classify(
     Raises
     ------
     InputError
-        If a sound is shorter than a window, or silent.
+        If every sound is unreadable, shorter than a window, or silent; one among others is
+        left out.
 
     Examples
     --------
@@ -119,16 +121,11 @@ def classify(
     layout = model.layout
     step_s = layout.frames // 2 * layout.hop_samples / layout.sample_rate
 
-    def found() -> Iterator[Genres]:
-        for number, sound in enumerate(sounds):
-            each = model.probabilities(model.listen(model.windows(sound))).cpu().numpy()
-            yield Genres(_name(sound, number), model.genres, each, step_s, layout.window_s)
+    def tell(sound: Audio, name: str) -> Genres:
+        windows = model.probabilities(model.listen(model.windows(sound))).cpu().numpy()
+        return Genres(name, model.genres, windows, step_s, layout.window_s)
 
-    return iter(track(found(), "classifying", total=len(sounds)))
-
-
-def _name(sound: Audio, number: int) -> str:
-    return Path(sound.name).name if sound.name else f"sound {number + 1}"
+    return each(sounds, tell, "classifying")
 
 
 @action
@@ -156,7 +153,10 @@ def explain(
 
     model, _ = _classifier(checkpoint, "cpu")
     wanted = None if genre is None else model.genres[_number(genre, model.genres)]
-    return explain_sound(model, sound, name=_name(sound, 0), genre=wanted)
+    [found] = each(
+        [sound], lambda sound, name: explain_sound(model, sound, name=name, genre=wanted)
+    )
+    return found
 
 
 @action
@@ -233,7 +233,8 @@ def place(
     Raises
     ------
     InputError
-        If a sound is shorter than a window, or silent.
+        If every sound is unreadable, shorter than a window, or silent; one among others is
+        left out.
     """
     return _mapped(_gan(checkpoint, device), x, y, cells, None, sounds)
 
@@ -257,8 +258,7 @@ def _mapped(
     base = model.base.cpu()
     if through is not None:
         base = model.draw(1, torch.Generator().manual_seed(through))[0]
-    named = [(_name(sound, number), sound) for number, sound in enumerate(sounds)]
-    return draw_map(model, base, axes, cells, named)
+    return draw_map(model, base, axes, cells, sounds)
 
 
 @action

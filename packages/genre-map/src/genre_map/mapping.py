@@ -13,6 +13,7 @@ from torch import Tensor
 from genre_map.gan import ANCHORS, DEPENDENT, FREE, GenreGAN, Looked
 from genre_map.genremap import Content, GenreMap, Place
 from groove_core.console import track
+from groove_core.inputs import each
 from groove_core.values.audio import Audio
 
 __all__ = ["crossings", "draw_map", "find_anchors", "path_between", "plane_of"]
@@ -113,7 +114,7 @@ def draw_map(
     base: Tensor,
     axes: tuple[int, int],
     cells: int,
-    sounds: Sequence[tuple[str, Audio]] = (),
+    sounds: Sequence[Audio] = (),
 ) -> GenreMap:
     """Look at a plane, listen to it, and place songs in it.
 
@@ -121,17 +122,20 @@ def draw_map(
     ----------
     base, axes, cells
         See `plane_of`.
-    sounds : sequence of (name, Audio)
+    sounds : sequence of Audio
+        One that cannot be used is left out.
 
     Raises
     ------
     InputError
-        If a sound is shorter than a window, or silent.
+        If every sound is unreadable, shorter than a window, or silent.
     """
     base = base.clone()
     base[[FREE + axes[0], FREE + axes[1]]] = 0.0
     looked = plane_of(model, base, axes, cells)
-    places = [_place(model, looked, cells, name, sound) for name, sound in sounds]
+    places = tuple(
+        each(sounds, lambda sound, name: _place(model, looked, cells, name, sound), "placing")
+    )
     layout = model.classifier.layout
     heard = []
     for some in track(looked.pictures.split(16), "listening", total=-(-cells * cells // 16)):
@@ -144,7 +148,7 @@ def draw_map(
         looked.critic.numpy().reshape(cells, cells),
         base.numpy(),
         round(_spacing(looked.features.numpy().reshape(cells, cells, -1)), 3),
-        tuple(places),
+        places,
         Content(
             (looked.pictures * 255).round().to(torch.uint8).numpy(),
             torch.cat(heard).numpy().astype(np.float32),

@@ -13,7 +13,6 @@ from pathlib import Path
 from genre_map.genres import GENRES, canonical
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.files import list_files
 from groove_core.values.audio import Audio
 
 __all__ = ["PUBLISHED", "Song", "SongSet", "open_songs"]
@@ -107,7 +106,7 @@ def open_songs(root: str | Path) -> SongSet:
     elif any(table.is_file() for table in tables):
         songs = SongSet("fma", tuple(_fma(root, next(t for t in tables if t.is_file()))))
     else:
-        paths = list_files(root, (*Audio.suffixes, "au"))
+        paths = Audio.files(root)
         clips = [path for path in paths if _CLIP.fullmatch(path.name)]
         if len(clips) > len(paths) / 2:
             songs = SongSet("gtzan", tuple(_gtzan(clips)))
@@ -160,7 +159,7 @@ def _gtzan(paths: Sequence[Path]) -> Iterator[Song]:
 
 def _fma(root: Path, table: Path) -> Iterator[Song]:
     """Read FMA's table: two rows of headings, then one of the index's name."""
-    audio = {path.stem: path for path in list_files(root, ("mp3", *Audio.suffixes))}
+    audio = {path.stem: path for path in Audio.files(root)}
     with table.open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream)
         try:

@@ -19,8 +19,7 @@ from genre_map.pictures import LAYOUTS, Layout, LayoutName, peaked, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import Fold
 from groove_core.cache import Cache
-from groove_core.console import note, track
-from groove_core.errors import InputError
+from groove_core.inputs import each
 from groove_core.training import Shard, cosine, fit, launch, rounded
 
 if TYPE_CHECKING:
@@ -71,19 +70,15 @@ def read_pictures(songs: SongSet, layout: Layout, cache: Cache | None) -> tuple[
     InputError
         If none can be read.
     """
-    kept, pictures, first = [], [], None
-    for index, song in enumerate(track(songs, "looking at songs", total=len(songs))):
-        try:
-            pictures.append(layout.read(song.path, cache=cache))
-            kept.append(index)
-        except InputError as error:
-            first = first or error
-            note(f"left out: {song.path}: {error.message}")
-    if first is not None:
-        if not kept:
-            raise InputError(f"No song can be read: {first.message}", hint=first.hint)
-        note(f"{len(songs) - len(kept)} of {len(songs)} songs were left out")
-    return songs.only(kept), pictures
+    paths = [song.path for song in songs]
+    found = each(
+        range(len(paths)),
+        lambda index, _: (index, layout.read(paths[index], cache=cache)),
+        "looking at songs",
+        files=paths,
+    )
+    kept, pictures = zip(*found, strict=True)
+    return songs.only(kept), list(pictures)
 
 
 def cut(picture: Tensor, at: float, frames: int) -> Tensor:

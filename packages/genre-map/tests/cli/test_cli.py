@@ -111,7 +111,7 @@ def bad(tmp_path):
         ("generate --checkpoint classifier", 5, "classifier"),
         ("train one", 4, "one genre only, rock"),
         ("train single", 4, "'jazz' has too few songs"),
-        ("train broken", 4, "No song can be read"),
+        ("train broken", 4, "None of the 2 files can be used"),
         ("train none", 4, "not a folder"),
         ("train-generator single", 4, "the classifier knows"),
         ("evaluate single --protocol artists", 4, "do not tell their artist"),

@@ -104,7 +104,6 @@ def test_unreadable_songs_are_told_and_left_out(folder, tmp_path, capsys):
     assert len(kept) == len(pictures) == len(songs) - 1
     said = capsys.readouterr().err
     assert "broken.wav" in said
-    assert "1 of 31 songs were left out" in said
 
 
 @pytest.mark.parametrize("variant", ["ours", "source"])

@@ -60,7 +60,7 @@ class PluginError(GrooveError):
 
 
 class InputError(GrooveError):
-    """A file that is missing, unreadable or holds nothing the action can use."""
+    """A file that is missing, unreadable or holds nothing the action can use; also some of many."""
 
     exit_code = 4
 

@@ -6,27 +6,43 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any
 
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 
 __all__ = [
+    "RESULT",
+    "Found",
     "atomic_path",
     "beside",
     "check_file",
     "check_writable",
     "dump_json",
     "file_sha256",
+    "find_files",
+    "is_hidden",
     "list_files",
     "printable",
     "read_json",
     "write_bytes",
     "write_text",
 ]
+
+RESULT = "result.json"
+"""What a run writes beside its files."""
+NAME_BYTES = 255
+"""The longest name that the usual file systems hold."""
+PEEK_BYTES = 2**16
+"""How much of a JSON file is looked at to tell what it is."""
+ENDINGS_SHOWN = 4
 
 
 @contextlib.contextmanager
@@ -61,7 +77,12 @@ def beside(path: Path) -> Path:
     Whoever makes it knows its name before it is there, and so can remove it whatever
     happens. `tempfile.mkstemp` and `mkdtemp` tell the name after: Ctrl-C between leaves it.
     """
-    return path.parent / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    stem, end = path.stem, f"-{secrets.token_hex(4)}{path.suffix}"
+    if len(os.fsencode(end)) >= NAME_BYTES:  # a dot early in a long name makes no ending
+        end = end[:9]
+    while len(os.fsencode(f".{stem}{end}")) > NAME_BYTES:
+        stem = stem[:-1]
+    return path.parent / f".{stem}{end}"
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
@@ -101,12 +122,20 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
 
 def write_text(path: str | os.PathLike[str], content: str) -> Path:
     """Write a text file atomically, as UTF-8 with line feeds."""
-    return write_bytes(path, content.encode())
+    return write_bytes(path, printable(content).encode())
 
 
 def dump_json(document: Any, *, indent: int | None = 1) -> str:
-    """Give JSON as Groove prints and saves it: stable bytes, no NaN."""
-    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    r"""Return JSON as Groove prints and saves it: stable bytes, no NaN.
+
+    What UTF-8 cannot hold, as in the name of a file of other bytes, is escaped: `json.loads`
+    returns the same name.
+
+    >>> dump_json({"file": "Bj\udcf6rk.wav", "artist": "Björk"}, indent=None)
+    '{"file": "Bj\\udcf6rk.wav", "artist": "Björk"}\n'
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    return printable(text)
 
 
 def printable(text: object) -> str:
@@ -181,30 +210,153 @@ def _nearest(path: Path) -> Path | None:
     return path.parent / near[0] if near else None
 
 
-def list_files(folder: str | os.PathLike[str], suffixes: Iterable[str]) -> list[Path]:
-    """List the files below a folder that have one of the endings, in a fixed order.
+@dataclass
+class Found:
+    """The wanted files of a folder, and what else is in it."""
+
+    folder: Path
+    files: list[Path] = field(default_factory=list)
+    """In a fixed order: by their path below the folder."""
+    hidden: int = 0
+    """Files and folders."""
+    results: int = 0
+    """Folders that Groove has written."""
+    locked: int = 0
+    """Folders that cannot be read."""
+    others: Counter[str] = field(default_factory=Counter)
+    """Other files, by their ending."""
+
+    @property
+    def passed_over(self) -> str:
+        """What is in the folder besides the files, in words."""
+        parts = [
+            f"{self.hidden} hidden" if self.hidden else "",
+            f"{self.results} result{'s' * (self.results > 1)} of Groove" if self.results else "",
+            f"{self.locked} that cannot be read" if self.locked else "",
+        ]
+        if count := self.others.total():
+            common = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+            listed = ", ".join(f"{ending} {n}" for ending, n in common[:ENDINGS_SHOWN])
+            more = ", ..." if len(self.others) > ENDINGS_SHOWN else ""
+            parts.append(f"{count} other{'s' * (count > 1)} ({listed}{more})")
+        return ", ".join(filter(None, parts))
+
+
+def list_files(
+    folder: str | os.PathLike[str], suffixes: Iterable[str], *, kinds: Iterable[str] = ()
+) -> list[Path]:
+    """List the files below a folder that have one of the endings; see `find_files`."""
+    return find_files(folder, suffixes, kinds=kinds).files
+
+
+def find_files(
+    folder: str | os.PathLike[str], suffixes: Iterable[str], *, kinds: Iterable[str] = ()
+) -> Found:
+    """Find the files below a folder that have one of the endings, and say what is passed over.
+
+    Hidden files and folders (a name that begins with a dot) and folders that hold a result of
+    Groove are passed over. Folders that are links are followed; each folder is searched
+    once, so that loops end. What is named itself is always taken: a file of any name, a hidden
+    folder, and the folder of one result.
+
+    Parameters
+    ----------
+    folder : path of a folder or of one file
+    suffixes : iterable of str
+        Wanted endings, with or without a dot, in any case.
+    kinds : iterable of str, optional
+        Wanted kinds of value: other ``.json`` files are passed over, as is ``result.json``.
 
     Raises
     ------
     InputError
         If the folder is missing or has no such file.
     """
-    folder = Path(folder)
-    wanted = {"." + suffix.lower().lstrip(".") for suffix in suffixes}
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
+    found = Found(Path(folder))
+    if found.folder.is_file():
+        found.files.append(found.folder)
+        return found
+    if not found.folder.is_dir():
         raise InputError(f"{folder} does not exist.", hint="Give a folder of files.")
-    found = sorted(
-        (p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file()),
-        key=lambda p: p.relative_to(folder).as_posix(),
-    )
-    if not found:
+    wanted, kinds = {"." + suffix.lower().lstrip(".") for suffix in suffixes}, tuple(kinds)
+    for path in _walk(found):
+        ending = path.suffix.lower()
+        if ending in wanted and not (ending == ".json" and kinds and not _holds(path, kinds)):
+            found.files.append(path)
+        else:
+            found.others[ending or "none"] += 1
+    found.files.sort(key=lambda path: path.relative_to(folder).as_posix())
+    if not found.files:
+        rest = f" (passed over: {found.passed_over})" if found.passed_over else ""
         raise InputError(
-            f"{folder} holds no {' or '.join(sorted(wanted))} file.",
-            hint="Give a folder that does; subfolders are searched, too.",
+            f"{folder} holds no {' or '.join(sorted(wanted))} file{rest}.",
+            hint="Give the folder of one result."
+            if found.results
+            else "Give a folder that does; subfolders are searched, too.",
         )
+    if found.passed_over:
+        note(f"passed over in {printable(folder)}: {found.passed_over}")
     return found
+
+
+def _walk(found: Found) -> Iterator[Path]:
+    """Yield the files below a folder that are not hidden, and count what is passed over."""
+    inside = _is_map(found.folder)  # it is full of results, and was named itself
+    searched: set[tuple[int, int]] = set()
+    folders, links = [found.folder], deque[Path]()
+    while folders or links:
+        folder = folders.pop() if folders else links.popleft()  # a folder goes by its own name
+        try:
+            about = folder.stat()
+            with os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except OSError:
+            found.locked += 1
+            continue
+        if (about.st_dev, about.st_ino) in searched:
+            continue
+        searched.add((about.st_dev, about.st_ino))
+        if folder != found.folder and (_is_map(folder) or (not inside and _is_result(folder))):
+            found.results += 1
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if is_hidden(entry.name):
+                found.hidden += 1
+            elif os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises what it cannot look at
+                (links if entry.is_symlink() else folders).append(path)
+            else:
+                yield path
+
+
+def is_hidden(path: str | PurePath) -> bool:
+    """Return whether a name, or a part of a relative path, begins with a dot."""
+    return any(part.startswith(".") for part in PurePath(path).parts)
+
+
+def _is_result(folder: Path) -> bool:
+    return _begins(folder / RESULT, r'"schema"\s*:\s*"groove\.result/')
+
+
+def _is_map(folder: Path) -> bool:
+    return _begins(folder / "results.jsonl", r'"schema"\s*:\s*"groove\.outcomes/')
+
+
+def _holds(path: Path, kinds: tuple[str, ...]) -> bool:
+    """Return whether a JSON file seems to hold a value of one of the kinds."""
+    named = "|".join(map(re.escape, kinds))
+    return path.name != RESULT and _begins(path, rf'"kind"\s*:\s*"(?:{named})"')
+
+
+def _begins(path: Path, pattern: str) -> bool:
+    """Look for a pattern at the beginning of a file, however long and whatever it is."""
+    if not os.path.isfile(path):  # noqa: PTH113 - as above; opening a pipe would wait for ever
+        return False
+    try:
+        with path.open("rb") as stream:
+            return re.search(pattern.encode(), stream.read(PEEK_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

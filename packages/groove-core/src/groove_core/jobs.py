@@ -17,7 +17,6 @@ from typing import Any
 from groove_core import workers
 from groove_core.console import track
 from groove_core.errors import UsageError
-from groove_core.files import printable
 from groove_core.journal import Current, Identity, Outcome, open_journal
 
 __all__ = ["map_files"]
@@ -107,12 +106,12 @@ def _outcomes(
         todo = [
             path
             for path, identity in zip(paths, identities, strict=True)
-            if journal is None or not journal.has(printable(path), identity)
+            if journal is None or not journal.has(str(path), identity)
         ]
         made = workers.here(function, todo) if jobs == 1 else workers.parallel(function, todo, jobs)
         stack.enter_context(contextlib.closing(made))
         for path, (size, mtime_ns) in zip(paths, identities, strict=True):
-            name = printable(path)
+            name = str(path)
             if journal is not None and journal.has(name, (size, mtime_ns)):
                 yield journal.take(name)
                 continue

@@ -154,7 +154,7 @@ def _begun(path: Path, header: bytes) -> bool:
 
 
 def _line(document: dict[str, Any]) -> bytes:
-    return dump_json(document, indent=None).encode("utf-8", "backslashreplace")
+    return dump_json(document, indent=None).encode()
 
 
 def _stays(error: dict[str, Any]) -> bool:

@@ -33,6 +33,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.files import read_json
+from groove_core.inputs import Inputs
 from groove_core.values.base import Value
 
 __all__ = [
@@ -107,7 +108,7 @@ class Param:
     default: Any = inspect.Parameter.empty
     choices: tuple[str, ...] = ()
     many: bool = False
-    """A list: many files, or a folder of them."""
+    """A list: many files, or a folder of them; of values, the action is given `Inputs`."""
     optional: bool = False
     """None is allowed."""
     others: tuple[_Kind, ...] = ()
@@ -242,11 +243,17 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
 def _convert(param: Param, value: Any) -> Any:
     if value is None and (param.optional or param.default is None):
         return None
-    if param.many:
-        if isinstance(value, (str, Path, Value)) or not hasattr(value, "__iter__"):
-            value = [value]
-        return [_convert_one(param, item) for one in value for item in _expand(param, one)]
-    return _convert_one(param, value)
+    if not param.many:
+        return _convert_one(param, value)
+    if isinstance(value, Inputs):
+        return value
+    if isinstance(value, (str, Path, Value)) or not hasattr(value, "__iter__"):
+        value = [value]
+    items = [item for one in value for item in _expand(param, one)]
+    if not param.is_value or len(items) == 1:  # of a single file, a mistake is told at once
+        return [_convert_one(param, item) for item in items]
+    read = functools.partial(_convert_one, param)
+    return Inputs([i if isinstance(i, (str, Path)) else read(i) for i in items], read)
 
 
 def _expand(param: Param, item: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core.errors import UsageError
+from groove_core.files import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,4 +41,9 @@ def new_axes(width_in: float, height_in: float) -> Axes:
 
 def save_png(plot: Callable[[], Any], path: Path) -> None:
     """Draw and write a PNG of stable bytes (no date, no version inside)."""
-    plot().figure.savefig(path, format="png", metadata={"Software": None})
+    from matplotlib.text import Text
+
+    figure = plot().figure
+    for text in figure.findobj(Text):  # names of files may be of bytes that no font can draw
+        text.set_text(printable(text.get_text()))
+    figure.savefig(path, format="png", metadata={"Software": None})

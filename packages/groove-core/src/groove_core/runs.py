@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from groove_core.console import is_main_process, note
 from groove_core.errors import CheckpointError, DeviceError, InputError, UsageError
 from groove_core.files import check_writable, dump_json, read_json, write_text
 from groove_core.hookspecs import RESULT_SCHEMA, Run
+from groove_core.inputs import Tally, tally
 from groove_core.params import Param, bind, describe, draw_seed, plain
 from groove_core.values.base import RESULT, Value
 
@@ -56,6 +57,8 @@ class Started:
     """Name (without ending) and value, in order; files are written as they come."""
     folder: Path | None
     document: dict[str, Any] | None = None
+    tally: Tally = field(default_factory=Tally)
+    """The files that could not be used; in the document as ``failed``."""
 
 
 def run(
@@ -230,6 +233,7 @@ def _values(
     managers = [plugin.manager, *managers]
     _observe(managers, "groove_run_started", run=this)
     token = _current.set(this)
+    before = tally.set(started.tally)
     documents: list[dict[str, Any]] = []
     try:
         with _device_errors():
@@ -245,6 +249,8 @@ def _values(
                 documents.append(value.to_document() if stored else value.to_json())
                 yield name, value
         started.document = this.document(documents if many else documents[0])
+        if started.tally.failed:
+            started.document["failed"] = list(started.tally.failed.values())
         if started.folder is not None and is_main_process():
             _remove_earlier(started.folder, this.files)
             write_text(started.folder / RESULT, dump_json(started.document))
@@ -256,6 +262,7 @@ def _values(
     finally:
         with contextlib.suppress(ValueError):  # a generator closed from another context
             _current.reset(token)
+            tally.reset(before)
     _observe(managers, "groove_run_finished", run=this, result=started.document)
 
 

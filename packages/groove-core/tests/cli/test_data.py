@@ -21,6 +21,8 @@ from groove_core.cache import Cache
 from groove_core.values.drums import DrumPattern
 
 COUNT = 200
+NAMES = [f"beats/{n:03d}.json" for n in range(COUNT)]
+"""Named one by one: in a folder, foreign JSON is passed over."""
 BAD = [13 + 19 * n for n in range(10)]
 
 
@@ -52,7 +54,7 @@ def _sounds(folder: Path) -> set[str]:
 def _beats(folder: Path) -> set[str]:
     """Write 200 drum patterns, ten of them bad in ten ways; gives the names of those."""
     folder.mkdir(parents=True)
-    paths = [folder / f"{n:03d}.json" for n in range(COUNT)]
+    paths = [folder.parent / name for name in NAMES]
     for n, path in enumerate(paths):
         DrumPattern.from_masks([n % 7 + 1, 0, 4, 0] * 8).save(path)
     whole = paths[0].read_bytes()
@@ -225,7 +227,7 @@ def test_the_cache_is_shown_trimmed_and_emptied(groove, tmp_path):
 def test_map_runs_an_action_for_200_files_and_continues_after_a_kill(start, site, tmp_path):
     path = site("groove-good")
     bad = _beats(tmp_path / "beats")
-    arguments = ("map", "good", "bars", "beats", "--jobs", 2, "--out")
+    arguments = ("map", "good", "bars", *NAMES, "--jobs", 2, "--out")
     whole = start(*arguments, "whole", path=path)
     out, err = whole.communicate(timeout=60)
     assert (whole.returncode, err) == (4, "")
@@ -270,7 +272,7 @@ def test_map_runs_an_action_for_200_files_and_continues_after_a_kill(start, site
 def test_an_interrupted_map_keeps_what_is_finished(start, site, tmp_path):
     _beats(tmp_path / "beats")
     journal = tmp_path / "out/results.jsonl"
-    arguments = ("map", "good", "bars", "beats", "--jobs", 2, "--out", "out")
+    arguments = ("map", "good", "bars", *NAMES, "--jobs", 2, "--out", "out")
     path = site("groove-good")
     process, _ = _stop_half_way(lambda: start(*arguments, path=path), journal, signal.SIGINT)
     _, err = process.communicate(timeout=10)

@@ -34,6 +34,18 @@ DOCUMENT = {
         "checkpoint": {"type": ["object", "null"]},
         "result": {"type": ["object", "array"]},
         "files": {"type": "array", "items": {"type": "string"}},
+        "failed": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["file", "message", "hint"],
+                "properties": {
+                    name: {"type": "string"} for name in ("file", "message", "hint")
+                },
+            },
+        },
     },
 }  # fmt: skip
 
@@ -185,6 +197,42 @@ def test_a_list_takes_files_or_a_folder(good, tmp_path):
     assert rows == [["0", 2], ["1", 2], ["2", 1]]
     rows = json.loads(good("bars", "in/c.mid", "in/a.mid", "--json").stdout)["result"]["rows"]
     assert rows == [["0", 1], ["1", 2]]
+
+
+def test_a_bad_file_costs_only_itself(good, groove, site, tmp_path):
+    for name in ("a", "c"):
+        DrumPattern.from_masks([1] * 32).save(tmp_path / f"in/{name}.mid")
+    bad = Path(os.fsdecode(b"in/b\xe9.mid"))
+    (tmp_path / bad).write_bytes(b"<html>404</html>")
+    (tmp_path / "in/._a.mid").write_bytes(b"\0\5\x16\7")
+    result = good("bars", "in", "gone.mid", "--out", "o")
+    assert result.returncode == 4
+    assert result.stderr.splitlines() == [
+        "passed over in in: 1 hidden",
+        "left out: in/b\\udce9.mid is not a MIDI file.",
+        "left out: gone.mid does not exist.",
+        "error: 2 of 4 files were left out.",
+        'hint: Look at "failed" in o/result.json for the reasons.',
+    ]
+    document = json.loads((tmp_path / "o/result.json").read_text())
+    jsonschema.validate(document, DOCUMENT)
+    assert document["result"]["rows"] == [["0", 2], ["1", 2]]
+    assert [one["file"] for one in document["failed"]] == [str(bad), "gone.mid"]
+    again = groove("rerun", "o/result.json", "--json", path=site("groove-good"))
+    assert again.returncode == 4
+    assert json.loads(again.stdout)["failed"] == document["failed"]
+    quiet = good("bars", "in", "--json", "--quiet")
+    assert (quiet.returncode, len(json.loads(quiet.stdout)["failed"])) == (4, 1)
+    assert quiet.stderr.startswith("error: 1 of 3 files were left out.")
+
+
+def test_of_bad_files_only_nothing_is_written(good, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mid").write_bytes(b"<html>404</html>")
+    result = good("bars", "a.mid", "b.mid", "--out", "o")
+    assert result.returncode == 4
+    assert "error: None of the 2 files can be used. The first: a.mid is not" in result.stderr
+    assert not (tmp_path / "o").exists()
 
 
 def test_quiet(good):

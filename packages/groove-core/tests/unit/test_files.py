@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pickle
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
 from groove_core import files
 from groove_core.errors import CheckpointError, InputError, UsageError
-from groove_core.files import atomic_path, check_file, dump_json, list_files, write_text
+from groove_core.files import (
+    atomic_path,
+    beside,
+    check_file,
+    dump_json,
+    find_files,
+    list_files,
+    read_json,
+    write_text,
+)
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -83,6 +94,94 @@ def test_check_file(tmp_path):
     assert list_files(tmp_path, ["MID"]) == [big]
     with pytest.raises(InputError, match="holds no .wav file"):
         list_files(tmp_path, ["wav"])
+
+
+def _slowly(folder: Path, inside: tuple[Path, ...] = ()) -> list[str]:
+    """List the .wav files of a folder as a person would say it: no real folder above itself."""
+    found = []
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and path.resolve() not in inside:
+            found += _slowly(path, (*inside, path.resolve()))
+        elif path.suffix.lower() == ".wav":
+            found.append(str(path.resolve()))
+    return found
+
+
+def test_a_folder_is_searched_once_through_links_and_loops(tmp_path, capsys):
+    library, elsewhere = tmp_path / "library", tmp_path / "elsewhere"
+    for name in ("b/2.wav", "a/1.WAV", "10.wav", ".hidden/x.wav", "a/._1.wav", "a/cover.jpg"):
+        write_text(library / name, "x")
+    for name in ("album/3.wav", "album/deep/4.wav"):
+        write_text(elsewhere / name, "x")
+    (library / "z").symlink_to(elsewhere / "album")
+    (library / "z2").symlink_to(elsewhere / "album")  # the same folder by another name
+    (library / "a" / "loop").symlink_to(library)
+    (library / "a" / "b").symlink_to(library / "b")  # found by its own name
+    (library / "gone.wav").symlink_to(library / "nowhere")  # named, so that its loss is told
+    (library / "self").symlink_to(library / "self")
+    found = find_files(library, ["wav"])
+    names = [path.relative_to(library).as_posix() for path in found.files]
+    assert names == ["10.wav", "a/1.WAV", "b/2.wav", "gone.wav", "z/3.wav", "z/deep/4.wav"]
+    assert {str(path.resolve()) for path in found.files} == set(_slowly(library))
+    assert capsys.readouterr().err == (
+        f"passed over in {library}: 2 hidden, 2 others (.jpg 1, none 1)\n"
+    )
+    assert find_files(library / ".hidden", ["wav"]).files == [library / ".hidden/x.wav"]
+    assert list_files(library / "a/._1.wav", ["wav"]) == [library / "a/._1.wav"]
+
+
+def test_results_and_foreign_json_are_no_inputs(tmp_path, capsys):
+    result, outcomes = '{\n "schema": "groove.result/1"', '{"schema": "groove.outcomes/1"}\n'
+    write_text(tmp_path / "songs/song.wav", "x")
+    write_text(tmp_path / "songs/package.json", '{"name": "site"}')
+    write_text(tmp_path / "songs/tone.json", '{"kind": "audio", "samples": []}')
+    write_text(tmp_path / "songs/result.json", '{"kind": "audio"}')
+    write_text(tmp_path / "songs/out/made.wav", "x")
+    write_text(tmp_path / "songs/out/result.json", result)
+    write_text(tmp_path / "songs/all/one/made.wav", "x")
+    write_text(tmp_path / "songs/all/one/result.json", result)
+    write_text(tmp_path / "songs/all/results.jsonl", outcomes)
+    write_text(tmp_path / "songs/theirs/result.json", '{"schema": "other/1"}')
+    write_text(tmp_path / "songs/theirs/song.wav", "x")
+    os.mkfifo(tmp_path / "songs/pipe.json")  # opening it would wait for ever
+    found = list_files(tmp_path / "songs", ["wav", "json"], kinds=["audio"])
+    names = [path.relative_to(tmp_path / "songs").as_posix() for path in found]
+    assert names == ["song.wav", "theirs/song.wav", "tone.json"]
+    assert "2 results of Groove, 4 others (.json 4)" in capsys.readouterr().err
+    # What is named itself is searched.
+    [one] = list_files(tmp_path / "songs/out", ["wav", "json"], kinds=["audio"])
+    assert one.name == "made.wav"
+    assert list_files(tmp_path / "songs/all", ["wav"]) == [tmp_path / "songs/all/one/made.wav"]
+    (tmp_path / "songs/song.wav").unlink()
+    with pytest.raises(InputError, match=r"no \.mid file \(passed over: .* of Groove") as failed:
+        list_files(tmp_path / "songs", ["mid"])
+    assert failed.value.hint == "Give the folder of one result."
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 251 + ".txt", "\u00e9" * 125 + ".json", "\U0001f941" * 63 + "txt", "a." + "b" * 253],
+)
+def test_names_of_255_bytes(tmp_path, name):
+    assert 254 <= len(os.fsencode(name)) <= 255
+    path = write_text(tmp_path / name, "whole")
+    assert path.read_text() == "whole"
+    hidden = beside(path)
+    hidden.touch()
+    assert (hidden.name[0], hidden.parent) == (".", tmp_path)
+    assert hidden.suffix == (path.suffix if len(path.suffix) < 9 else "")
+
+
+def test_names_of_other_bytes(tmp_path):
+    name = os.fsdecode(b'Bj\xf6rk \xe9"\\.wav')
+    document = {"options": {"sound": name}, name: ["Bj\u00f6rk"]}
+    path = write_text(tmp_path / os.fsdecode(b"caf\xe9.json"), dump_json(document))
+    assert json.loads(path.read_bytes()) == read_json(path) == document
+    assert "Bj\u00f6rk" in path.read_text(encoding="utf-8")  # what UTF-8 holds stays readable
+    write_text(tmp_path / "list.txt", name)
+    assert (tmp_path / "list.txt").read_text(encoding="utf-8") == 'Bj\\udcf6rk \\udce9"\\.wav'
 
 
 def test_no_nan_in_json():

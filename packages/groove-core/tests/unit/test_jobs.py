@@ -154,7 +154,7 @@ def test_names_that_are_not_utf8(module, tmp_path):
     out = tmp_path / "out.jsonl"
     for _ in range(2):
         (outcome,) = map_files(module.work, [file], out=out)
-        assert outcome.file.endswith("b\\udcff-input")
+        assert outcome.file == str(file)  # also as read from the journal
         outcome.error["message"].encode()
     json.loads(out.read_bytes().splitlines()[1])
 

@@ -65,7 +65,7 @@ def test_values_may_be_objects_or_paths(tmp_path):
     assert play(ROCK)["beat"] is ROCK
     assert play(path)["beat"] == ROCK
     assert play(str(path))["beat"] == ROCK
-    assert play(beat=ROCK, others=[path, ROCK])["others"] == [ROCK, ROCK]
+    assert list(play(beat=ROCK, others=[path, ROCK])["others"]) == [ROCK, ROCK]
     assert play(ROCK, others=tmp_path)["others"] == [ROCK]
     assert play(ROCK, folder="x")["folder"] == Path("x")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.inputs import each
 from groove_core.params import (
     Checkpoint,
     DataPath,
@@ -311,24 +312,11 @@ def fingerprint(
     Raises
     ------
     InputError
-        If no part has drums in 4/4.
+        If no part has drums in 4/4; one that has none is left out.
     """
     from groove_vae.feel import fingerprint_of
 
-    found = []
-    for score in parts:
-        try:
-            found.append(Part.of(score))
-        except InputError as error:
-            if len(parts) == 1:
-                raise
-            note(f"left out: {error.message}")
-    if not found:
-        raise InputError(
-            f"None of the {len(parts)} files has drums in 4/4.",
-            hint="Give MIDI files with notes on channel 10.",
-        )
-    return fingerprint_of(found)
+    return fingerprint_of(list(each(parts, lambda score, _: Part.of(score), "measuring")))
 
 
 @action

@@ -15,6 +15,7 @@ import csv
 import functools
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.console import note, track
 from groove_core.errors import InputError
 from groove_core.files import check_file, list_files, write_bytes
+from groove_core.inputs import each
 from groove_core.values.grid import DRUMS, FOLD, meters
 from groove_core.values.score import Score, Track, drum_tracks
 
@@ -239,19 +240,18 @@ def build(folder: Path) -> list[Performance]:
     """
     table = folder / "info.csv"
     if table.is_file():
-        with table.open(encoding="utf-8", newline="") as stream:
+        with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
             rows = list(csv.DictReader(stream))
     else:
-        rows = [_row(folder, path) for path in list_files(folder, Score.suffixes[:2])]
-    found = []
-    for row in track(rows, "reading performances"):
-        try:
-            one = _performance(row, Score.read(folder / row["midi_filename"]))
-        except InputError as error:
-            note(f"left out: {error.message}")
-            continue
-        if len(one.tick):
-            found.append(one)
+        rows = [_row(folder, path) for path in list_files(folder, ("mid", "midi"))]
+    files = [folder / row["midi_filename"] for row in rows]
+    read = each(
+        rows,
+        lambda row, _: _performance(row, Score.read(folder / row["midi_filename"])),
+        "reading performances",
+        files=files,
+    )
+    found = [one for one in read if len(one.tick)]
     if not found:
         raise InputError(
             f"{folder} holds no drum performance.",
@@ -263,7 +263,7 @@ def build(folder: Path) -> list[Performance]:
 def _row(folder: Path, path: Path) -> dict[str, str]:
     """Make up what the table of the data set would say of a file."""
     inside = path.relative_to(folder)
-    digit = int(hashlib.sha256(inside.as_posix().encode()).hexdigest(), 16) % 10
+    digit = int(hashlib.sha256(os.fsencode(inside.as_posix())).hexdigest(), 16) % 10
     return {
         "id": inside.as_posix(),
         "drummer": "",

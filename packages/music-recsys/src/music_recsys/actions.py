@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from groove_core.console import note, track
-from groove_core.errors import InputError, UsageError
+from groove_core.console import note
+from groove_core.errors import UsageError
+from groove_core.inputs import each
 from groove_core.params import (
     Checkpoint,
     Device,
@@ -103,7 +105,8 @@ def learn(
     Raises
     ------
     InputError
-        If there are no ratings, or a line of the table is none.
+        If there are no ratings, a line of the table is none, or no song can be used; one among
+        others is left out.
     """
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile, read_ratings
@@ -113,15 +116,13 @@ def learn(
     mine, front_end = Profile(profile), FrontEnd.open(checkpoint)
     if ratings is not None:
         new = read_ratings(ratings)
-        first: InputError | None = None
-        for path, value in track(new, "listening", total=len(new)):
-            try:
-                mine.rate(path, value, front_end)
-            except InputError as error:
-                first = first or error
-                note(f"left out: {path}: {error.message}")
-        if first is not None and not mine.ratings():
-            raise first
+        for _ in each(
+            new,
+            lambda rated, _: mine.rate(*rated, front_end),
+            "listening",
+            files=[path for path, _ in new],
+        ):
+            pass
     rows = []
     known = Known.of(mine, front_end)
     for pooling, meaning in POOLINGS.items():
@@ -155,8 +156,11 @@ def score(
     Raises
     ------
     InputError
-        If nothing is rated yet, or a sound is shorter than eight seconds, or silent.
+        If nothing is rated yet, or every sound is unreadable, shorter than eight seconds, or
+        silent; one among others is left out.
     """
+    from music_recsys.features import WINDOW_S
+    from music_recsys.inspection import excerpt
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import candidate
@@ -165,29 +169,14 @@ def score(
     front_end = FrontEnd.open(checkpoint)
     taste = Known.of(Profile(profile), front_end).taste(pooling)
 
-    def scored() -> Iterator[Curve]:
-        for number, sound in enumerate(sounds):
-            heard = front_end.net.listen(front_end.net.columns.of(sound)).numpy()
-            one = candidate(taste, sound.name, heard)
-            probability = round(taste.probability(one.score, one.deviation), 4)
-            curve = Curve(_name(sound, number), probability, one.curve, one.spread)
-            yield Curve(
-                curve.name, probability, curve.scores, curve.deviations,
-                _passage(sound, curve.best_s),
-            )  # fmt: skip
+    def scored(sound: Audio, name: str) -> Curve:
+        heard = front_end.net.listen(front_end.net.columns.of(sound)).numpy()
+        one = candidate(taste, name, heard)
+        probability = round(taste.probability(one.score, one.deviation), 4)
+        curve = Curve(name, probability, one.curve, one.spread)
+        return replace(curve, sound=excerpt(sound, curve.best_s, WINDOW_S))
 
-    return iter(track(scored(), "listening", total=len(sounds)))
-
-
-def _name(sound: Audio, number: int) -> str:
-    return Path(sound.name).name if sound.name else f"sound {number + 1}"
-
-
-def _passage(sound: Audio, start_s: float) -> Audio:
-    from music_recsys.features import WINDOW_S
-    from music_recsys.inspection import excerpt
-
-    return excerpt(sound, start_s, WINDOW_S)
+    return each(sounds, scored, "listening")
 
 
 @action
@@ -283,14 +272,14 @@ def filters(
     Raises
     ------
     InputError
-        If a sound is shorter than eight seconds, or silent.
+        If every sound is unreadable, shorter than eight seconds, or silent; one among others is
+        left out.
     """
     from music_recsys.inspection import find_filters
     from music_recsys.listening import FrontEnd
 
     front_end = FrontEnd.open(checkpoint)
-    named = [(_name(sound, number), sound) for number, sound in enumerate(sounds)]
-    return find_filters(front_end.net, named, count=count, name=str(front_end.card["name"]))
+    return find_filters(front_end.net, sounds, count=count, name=str(front_end.card["name"]))
 
 
 @action

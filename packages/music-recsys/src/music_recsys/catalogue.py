@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.files import atomic_path, dump_json, file_sha256, list_files, read_json, write_text
+from groove_core.files import atomic_path, dump_json, file_sha256, read_json, write_text
+from groove_core.inputs import given, leave_out
 from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
 from groove_core.values.audio import Audio
@@ -199,7 +200,8 @@ def build(
         If the catalogue was made with another front end, or is in use by another process.
     """
     front_end = _front_end(checkpoint)
-    files = list_files(songs, Audio.suffixes)
+    files = Audio.files(songs)
+    given(files)
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)
@@ -212,15 +214,15 @@ def build(
         sha256 = (outcome.result or {})["sha256"]
         return _stored(passages_path(into, front_end.identity, sha256)) is not None
 
-    paths, hashes, vectors, left_out = [], [], [], 0
+    paths, hashes, vectors = [], [], []
     outcomes = map_files(
         hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=again,
         current=current, text="listening",
     )  # fmt: skip
     for outcome in outcomes:
         if outcome.result is None:
-            left_out += 1
-            note(f"left out: {outcome.file}: {(outcome.error or {})['message']}")
+            error = outcome.error or {}
+            leave_out(outcome.file, InputError(error["message"], hint=error["hint"]))
             continue
         paths.append(str(Path(outcome.file).resolve()))
         hashes.append(outcome.result["sha256"])
@@ -234,7 +236,7 @@ def build(
     return Report(
         f"{len(paths)} songs in {into}",
         ("", "songs"),
-        (("heard", len(paths)), ("left out", left_out)),
+        (("heard", len(paths)), ("left out", len(files) - len(paths))),
         data={"folder": str(into), "front_end": front_end.identity},
     )
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from groove_core.errors import UsageError
+from groove_core.inputs import each, names
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 from music_recsys.features import PER_SECOND
@@ -137,20 +138,25 @@ def shape_of(net: PassageNet, columns: Tensor, layer: int, channel: int, step: i
     return gradient * net.deviation[:, None]
 
 
-def find_filters(
-    net: PassageNet, sounds: Sequence[tuple[str, Audio]], *, count: int, name: str
-) -> Filters:
+def find_filters(net: PassageNet, sounds: Sequence[Audio], *, count: int, name: str) -> Filters:
     """Find what moves filters most: those whose responses differ most from second to second.
 
     Parameters
     ----------
-    sounds : sequence of (name, Audio)
+    sounds : sequence of Audio
+        One that cannot be used is left out. Only those that are shown are read again.
     count : int
         Filters to show.
     name : str
         Of the model.
     """
-    columns = [net.columns.of(sound) for _, sound in sounds]
+    found = each(
+        range(len(sounds)),
+        lambda number, song: (number, song, net.columns.of(sounds[number])),
+        "listening",
+        files=names(sounds),
+    )
+    numbers, songs, columns = zip(*found, strict=True)
     with torch.no_grad():
         responses = [net.maps(one[None])[0].mean(dim=1) for one in columns]  # (channels, steps)
     spread = torch.cat(responses, dim=1).std(dim=1)
@@ -165,11 +171,11 @@ def find_filters(
             Unit(
                 channel,
                 shape.double().numpy().round(5).tolist(),
-                sounds[song][0],
+                songs[song],
                 round(middle_s, 2),
             )
         )
-        heard.append(excerpt(sounds[song][1], middle_s - EXCERPT_S / 2, EXCERPT_S))
+        heard.append(excerpt(sounds[numbers[song]], middle_s - EXCERPT_S / 2, EXCERPT_S))
     rows = "cepstral coefficients" if net.kind == "mfcc" else "mel bands"
     return Filters(name, rows, tuple(units), medley(heard, PAUSE_S))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file, file_sha256, list_files, printable
+from groove_core.files import check_file, file_sha256, printable
 from groove_core.values.audio import Audio
 from music_recsys.listening import FrontEnd, Passages
 from music_recsys.taste import HIGHEST, LOWEST
@@ -48,8 +48,8 @@ class Rated:
 
     @property
     def name(self) -> str:
-        """Name of the file."""
-        return Path(self.path).name
+        """Name of the file, as it is shown."""
+        return printable(Path(self.path).name)
 
 
 class Profile:
@@ -105,7 +105,7 @@ class Profile:
         InputError
             If it is no sound, too short or silent.
         """
-        one = Rated(file_sha256(check_file(path)), printable(path.resolve()), check_rating(rating))
+        one = Rated(file_sha256(check_file(path)), str(path.resolve()), check_rating(rating))
         # Before anything is written: what cannot be heard is not rated either.
         heard = self._stored(one.sha256, front_end)
         heard = front_end.passages(path) if heard is None else heard
@@ -114,7 +114,7 @@ class Profile:
                 "INSERT INTO ratings (sha256, path, rating) VALUES (?, ?, ?) ON CONFLICT (sha256) "
                 "DO UPDATE SET path = excluded.path, rating = excluded.rating, "
                 "rated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-                (one.sha256, one.path, one.rating),
+                (one.sha256, _column(one.path), one.rating),
             )
             _keep(file, one.sha256, front_end, heard)
         return one
@@ -134,7 +134,7 @@ class Profile:
                 # A file that is gone or has changed is known by its name.
                 rows = file.execute(
                     "DELETE FROM ratings WHERE sha256 = ? OR path = ? RETURNING sha256",
-                    (known, printable(path.resolve())),
+                    (known, _column(str(path.resolve()))),
                 ).fetchall()
                 file.executemany("DELETE FROM passages WHERE sha256 = ?", rows)
             gone = [row[0] for row in rows]
@@ -151,7 +151,7 @@ class Profile:
             rows = file.execute(
                 "SELECT sha256, path, rating FROM ratings ORDER BY rated_at, sha256"
             ).fetchall()
-        return [Rated(*row) for row in rows]
+        return [Rated(sha256, os.fsdecode(path), rating) for sha256, path, rating in rows]
 
     def passages(self, one: Rated, front_end: FrontEnd) -> Passages | None:
         """Give what a rated song sounds like; None if this front end never heard it and cannot."""
@@ -182,6 +182,11 @@ def _keep(file: sqlite3.Connection, sha256: str, front_end: FrontEnd, heard: Pas
         "INSERT OR REPLACE INTO passages VALUES (?, ?, ?, ?)",
         (sha256, front_end.identity, len(heard), heard.astype("<f2").tobytes()),
     )
+
+
+def _column(path: str) -> str | bytes:
+    """Return a path as SQLite keeps it: a name of bytes that are not UTF-8 as those bytes."""
+    return path if printable(path) == path else os.fsencode(path)
 
 
 def _folder() -> Path:
@@ -227,7 +232,7 @@ def read_ratings(source: Path) -> list[tuple[Path, float]]:
         return _of_folders(source)
     check_file(source, what="a table of ratings, or a folder")
     try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
+        with source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             table = csv.DictReader(stream)
             names = [(name or "").strip().lower() for name in table.fieldnames or ()]
             if not {"path", "rating"} <= set(names):
@@ -261,7 +266,7 @@ def _of_folders(source: Path) -> list[tuple[Path, float]]:
         name = folder.name.lower()
         if name in LIKED or name in DISLIKED:
             rating = float(HIGHEST if name in LIKED else LOWEST)
-            found += [(path, rating) for path in list_files(folder, Audio.suffixes)]
+            found += [(path, rating) for path in Audio.files(folder)]
     if not found:
         raise InputError(
             f"{source} has no folder called liked or disliked.",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.files import write_text
+from groove_core.files import printable, write_text
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 from music_recsys.features import STEP_S, WINDOW_S
@@ -162,8 +162,8 @@ class Recommendation:
 
     @property
     def name(self) -> str:
-        """Name of the file."""
-        return Path(self.path).name
+        """Name of the file, as it is shown."""
+        return printable(Path(self.path).name)
 
     @property
     def why(self) -> str:
@@ -253,8 +253,10 @@ class Recommendations(Value):
     def _save_m3u8(self, path: Path) -> None:
         lines = ["#EXTM3U"]
         for song in self.songs:
-            # Players read one line a song.
-            lines += [f"#EXTINF:-1,{' '.join(song.name.split())}", song.path]
+            # Players read one line of UTF-8 a song; a name that is none goes as an address.
+            plain = song.path == printable(song.path) and song.path.splitlines() == [song.path]
+            where = song.path if plain else Path(song.path).as_uri()
+            lines += [f"#EXTINF:-1,{' '.join(song.name.split())}", where]
         write_text(path, "\n".join(lines) + "\n")
 
     def _save_wav(self, path: Path) -> None:

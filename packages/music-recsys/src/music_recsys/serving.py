@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.cache import Cache
-from groove_core.console import note, track
+from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.files import check_file, file_sha256, list_files, printable
+from groove_core.files import check_file, file_sha256
+from groove_core.inputs import each
 from groove_core.values.audio import Audio
 from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area
@@ -133,16 +134,16 @@ def candidates_of(
             seen = catalogue.vectors[number][None] if heard is None else heard
             found.append(candidate(taste, catalogue.paths[number], seen, seconds=heard is not None))
         return found, len(catalogue)
-    files, cache = list_files(songs, Audio.suffixes), Cache()
-    for path in track(files, "listening", total=len(files)):
-        try:
-            sha256 = file_sha256(check_file(path))
-            if sha256 not in known:
-                known.add(sha256)
-                heard = front_end.passages(path, cache)
-                found.append(candidate(taste, printable(path.resolve()), heard))
-        except InputError as error:
-            note(f"left out: {path}: {error.message}")
+    files, cache = Audio.files(songs), Cache()
+
+    def listen(path: Path, _: str) -> None:
+        sha256 = file_sha256(check_file(path))
+        if sha256 not in known:
+            known.add(sha256)
+            found.append(candidate(taste, str(path.resolve()), front_end.passages(path, cache)))
+
+    for _ in each(files, listen, "listening"):
+        pass
     return found, len(files)
 
 

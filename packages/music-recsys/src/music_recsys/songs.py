@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from groove_core.cache import Cache
-from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.files import check_file, list_files
+from groove_core.files import check_file
+from groove_core.inputs import each
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:
@@ -82,14 +82,16 @@ def open_songs(folder: Path) -> SongSet:
     """
     table = folder / MANIFEST
     if not table.is_file():
-        files = list_files(folder, Audio.suffixes)
+        files = Audio.files(folder)
         songs = []
         for path in files:
             name = path.relative_to(folder).as_posix() if path != folder else path.name
             tastes = {"folder": path.parent.name} if path.parent != folder != path else {}
             songs.append(Song(path, name, tastes, name))
         return SongSet(folder.name, tuple(songs))
-    with check_file(table).open(encoding="utf-8-sig", newline="") as stream:
+    with check_file(table).open(
+        encoding="utf-8-sig", errors="surrogateescape", newline=""
+    ) as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not all(row.get("path") for row in rows):
         raise InputError(f"{table} has no paths.", hint="Its first line must name a column path.")
@@ -112,18 +114,13 @@ def read_columns(
     InputError
         If none can be read.
     """
-    kept, found, first = [], [], None
-    for song in track(songs, "reading songs", total=len(songs)):
-        try:
-            found.append(columns.read(song.path, cache=cache))
-            kept.append(song)
-        except InputError as error:
-            first = first or error
-            note(f"left out: {song.path}: {error.message}")
-    if not kept:
-        reason = first.message if first else "there are none"
-        raise InputError(
-            f"No song can be read: {reason}",
-            hint=first.hint if first else "Give a folder of songs.",
-        )
-    return kept, found
+    if not songs:
+        raise InputError("There are no songs.", hint="Give a folder of songs.")
+    found = each(
+        songs,
+        lambda song, _: (song, columns.read(song.path, cache=cache)),
+        "reading songs",
+        files=[song.path for song in songs],
+    )
+    kept, read = zip(*found, strict=True)
+    return list(kept), list(read)

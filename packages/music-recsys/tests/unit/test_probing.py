@@ -76,7 +76,7 @@ def test_filters_of_songs(tmp_path):
     quiet = 1e-3 * rng.normal(size=9 * SAMPLE_RATE)
     loud = quiet.copy()
     loud[5 * SAMPLE_RATE : 6 * SAMPLE_RATE] += 0.5 * rng.normal(size=SAMPLE_RATE)
-    sounds = [("quiet", Audio(quiet, SAMPLE_RATE)), ("loud", Audio(loud, SAMPLE_RATE))]
+    sounds = [Audio(quiet, SAMPLE_RATE, "quiet"), Audio(loud, SAMPLE_RATE, "loud")]
     found = find_filters(net, sounds, count=5, name="front-end")
     assert len(found.units) == 5
     # Some filter is moved most where something happens.

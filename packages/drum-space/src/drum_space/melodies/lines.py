@@ -22,6 +22,7 @@ from drum_space.data import Source, reasons, sources
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.files import atomic_path, check_file
+from groove_core.inputs import given, leave_out
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR
 from groove_core.values.grid import find_onsets, is_triplet, marked_span, meters, to_grid
 from groove_core.values.score import Score, Track
@@ -343,11 +344,14 @@ def build(folders: Sequence[Path]) -> Songbook:
     """
     dropped: Counter[str] = Counter()
     pieces: list[Piece] = []
-    for source in track(list(sources(folders)), "reading MIDI files"):
+    files = list(sources(folders))
+    given(source.name for source in files)
+    for source in track(files, "reading MIDI files"):
         try:
             score = Score.from_midi(source.content(), name=source.name)
-        except InputError:
+        except InputError as error:
             dropped["files that cannot be read"] += 1
+            leave_out(source.name, error)
             continue
         pieces += pieces_of(score, name=source.name, fold=_fold(source), dropped=dropped)
     if not pieces:

@@ -23,7 +23,6 @@ from groove_core.cli.run import (
     help_of,
     typer_parameter,
 )
-from groove_core.values.base import RESULT
 
 if TYPE_CHECKING:
     from groove_core.journal import Outcome
@@ -190,7 +189,7 @@ def _map(
 ) -> None:
     from groove_core import plugins
     from groove_core.console import note, set_quiet
-    from groove_core.files import dump_json
+    from groove_core.files import dump_json, printable
     from groove_core.jobs import map_files
     from groove_core.journal import read_settings
     from groove_core.params import bind, draw_seed, plain
@@ -247,7 +246,8 @@ def _map(
         print(f"{len(files) - len(failed)} of {len(files)} files done; results in {out}")
         if failed:
             more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-            print(f"failed: {', '.join(list(failed)[:NAMED])}{more}; reasons in {journal}")
+            named = printable(", ".join(list(failed)[:NAMED]))
+            print(f"failed: {named}{more}; reasons in {journal}")
     if failed:
         raise typer.Exit(4)
 
@@ -278,34 +278,25 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
 
 
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
-    """Give the files in folders; neither hidden ones nor results of ours."""
+    """Give the files in folders; not those in the folder for the results."""
     from groove_core.errors import InputError
     from groove_core.files import list_files
 
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
+    kinds = {name for kind in first.kinds for name in (kind.kind, *kind.other_kinds)}
     files: dict[Path, Path] = {}
     """By their real path: a file that is named twice is worked on once."""
-    inside = False
     for path in given:
         if not path.is_dir():
             files.setdefault(path.parent.resolve() / path.name, path)
             continue
-        for file in list_files(path, suffixes):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            hidden |= file.name == RESULT
-            ours = out.resolve() in file.resolve().parents
-            inside |= ours
-            if not hidden and not ours:
+        for file in list_files(path, suffixes, kinds=kinds):
+            if out.resolve() not in file.resolve().parents:
                 files.setdefault(file.parent.resolve() / file.name, file)
-    if not files and inside:
+    if not files:
         raise InputError(
             f"All files lie in the folder for the results, {out}.",
             hint="Give another --out.",
-        )
-    if not files:
-        raise InputError(
-            f"{', '.join(map(str, given))} holds hidden files and results only.",
-            hint="Give a folder of files.",
         )
     return list(files.values())
 

@@ -219,6 +219,7 @@ def _run(
 ) -> None:
     from groove_core import runs
     from groove_core.console import is_main_process, note, set_quiet
+    from groove_core.errors import InputError
     from groove_core.files import dump_json
 
     set_quiet(quiet)
@@ -250,6 +251,12 @@ def _run(
     elif started.folder is not None:
         where = "." if started.folder == Path() else started.folder
         print(f"{len(started.run.files)} files in {where}")
+    if failed := len(started.tally.failed):
+        document = "the document" if started.folder is None else started.folder / "result.json"
+        raise InputError(
+            f"{failed} of {len(started.tally.files)} files were left out.",
+            hint=f'Look at "failed" in {document} for the reasons.',
+        )
 
 
 def rerun(

@@ -20,7 +20,7 @@ from groove_core.cache import cache_folder
 from groove_core.console import note
 from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates, fingerprint
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_writable, file_sha256, list_files, printable
+from groove_core.files import Found, check_writable, file_sha256, find_files, printable
 from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
 from groove_core.values.audio import Audio, AudioInfo
@@ -44,7 +44,6 @@ crackling is heard, and spectra have energy that the music has not."""
 PADDING_S = 0.1
 """So much an MP3 may lack at its end: encoders count their padding as sound."""
 BLOCK_S = 10.0
-HIDDEN = (".", "__MACOSX")
 _CUT = re.compile(r"(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
 
 
@@ -69,7 +68,7 @@ def check(
     Parameters
     ----------
     folder : path
-        Hidden files, such as the ``._song.wav`` of macOS, are passed over and counted.
+        What is passed over in it is said; see `groove_core.files.find_files`.
     jobs : int >= 1
         Worker processes.
     min_s : float >= 0 [seconds]
@@ -98,39 +97,29 @@ def check(
         raise UsageError(f"min_s cannot be {min_s}.", hint="--min-s 1")
     root = Path(folder).resolve()  # journals know files by their whole path
     endings = {f".{suffix}" for suffix in Audio.suffixes} - {".json"}
-    found = list_files(root, endings)
-    others: Counter[str] = Counter()
+    found = find_files(root, endings)
     if root.is_file():
         root = root.parent
-    else:
-        for path in root.rglob("*"):
-            if path.is_dir():
-                continue
-            if path.suffix.lower() not in endings:
-                others[path.suffix.lower() or "none"] += not _is_hidden(path.relative_to(root))
-            elif not path.is_file():  # a link to nowhere, a pipe
-                found.append(path)
-    files = sorted(file for file in found if not _is_hidden(file.relative_to(root)))
-    if not files:
-        raise InputError(f"{folder} holds hidden sound files only.", hint="Give another folder.")
     settings = {"measurement": MEASUREMENT}
     if out is None:
         out = _default_journal(root)
         overwrite |= out is not None and read_settings(out) != settings
     outcomes = map_files(
-        measure, files, jobs=jobs, out=out, settings=settings, overwrite=overwrite, text="measuring"
+        measure,
+        found.files,
+        jobs=jobs,
+        out=out,
+        settings=settings,
+        overwrite=overwrite,
+        text="measuring",
     )
     rows, prints = [], []
-    for outcome, file in zip(outcomes, files, strict=True):
+    for outcome, file in zip(outcomes, found.files, strict=True):
         row, words = _judge(outcome, _name(file, root), min_s)
         rows.append(row)
         prints.append(words)
     _mark_duplicates(rows, prints)
-    return _report(str(folder), rows, len(found) - len(files), +others, min_s)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(HIDDEN) for part in path.parts)
+    return _report(str(folder), rows, found, min_s)
 
 
 def _name(file: Path, root: Path) -> str:
@@ -342,14 +331,14 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
         row["details"].append(detail)
 
     if outcome.error is not None:
-        blame("unreadable", outcome.error["message"].replace(outcome.file, name))
+        blame("unreadable", outcome.error["message"].replace(printable(outcome.file), name))
         return row, np.zeros(0, np.uint32)
     about = dict(outcome.result or {})
     words = np.frombuffer(base64.b64decode(about.pop("words")), "<u4").astype(np.uint32)
     fault = about.pop("fault")
     row |= about
     if fault:
-        blame(fault[0], fault[1].replace(outcome.file, name))
+        blame(fault[0], printable(fault[1]).replace(printable(outcome.file), name))
         if fault[0] != "truncated":  # what was decoded before is not the file
             return row, words
     peak = row["peak_dbfs"]
@@ -388,9 +377,7 @@ def _mark_duplicates(rows: list[dict[str, Any]], prints: Sequence[Words]) -> Non
         row["details"].append(f"{'same bytes' if number in copies else 'same recording'} as {name}")
 
 
-def _report(
-    folder: str, rows: list[dict[str, Any]], hidden: int, others: Counter[str], min_s: float
-) -> Report:
+def _report(folder: str, rows: list[dict[str, Any]], found: Found, min_s: float) -> Report:
     bad = [row for row in rows if row["reasons"]]
     reasons = dict(sorted(Counter(r for row in bad for r in row["reasons"]).items()))
     seconds = [row.get("seconds", 0.0) for row in rows]
@@ -401,19 +388,14 @@ def _report(
         "usable_hours": round(
             sum(s for s, row in zip(seconds, rows, strict=True) if not row["reasons"]) / 3600, 4
         ),
-        "hidden": hidden,
-        "other_endings": dict(others.most_common()),
+        "hidden": found.hidden,
+        "results_of_groove": found.results,
+        "other_endings": dict(found.others.most_common()),
         "reasons": reasons,
     }
     text = f"{summary['usable']} of {len(rows)} files are usable"
     text += f" ({summary['usable_hours']:.2f} of {summary['hours']:.2f} hours)"
     text += "; " + ", ".join(f"{n} {reason}" for reason, n in reasons.items()) if reasons else ""
-    notes = [text]
-    if hidden:
-        notes.append(f"{hidden} hidden files were passed over")
-    if others:
-        listed = ", ".join(f"{ending} {count}" for ending, count in others.most_common(8))
-        notes.append(f"{others.total()} files with other endings were passed over: {listed}")
     return Report(
         f"sound files of {folder}",
         ("file", "not usable because"),
@@ -427,7 +409,7 @@ def _report(
             )
             for row in bad
         ),
-        tuple(notes),
+        (text,),
         {
             "schema": SCHEMA,
             "folder": folder,

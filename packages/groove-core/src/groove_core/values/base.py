@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import InputError, UsageError
+from groove_core.files import RESULT as RESULT
 from groove_core.files import atomic_path, dump_json, list_files, read_json, write_text
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Value", "from_json"]
 
-RESULT = "result.json"
-"""What a run writes beside its files."""
 KINDS = {
     "audio": "groove_core.values.audio:Audio",
     "codes": "groove_core.values.results:Codes",
@@ -38,6 +37,8 @@ class Value(abc.ABC):
     kind: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = ("json",)
     """Endings that `read` accepts."""
+    other_kinds: ClassVar[tuple[str, ...]] = ()
+    """Further kinds of JSON that `read` accepts."""
     default_formats: ClassVar[tuple[str, ...]] = ("json",)
     """What the command line writes when nobody says otherwise."""
 
@@ -106,12 +107,11 @@ class Value(abc.ABC):
 
     @classmethod
     def files(cls, path: Path) -> list[Path]:
-        """List the files of a folder that may hold such values.
+        """List the files of a folder that may hold such values; see `find_files`.
 
-        The account that a run leaves beside its files is none, so that the folder of one run
-        can be given to the next.
+        The folder of one run can be given to the next: its ``result.json`` is passed over.
         """
-        return [file for file in list_files(path, cls.suffixes) if file.name != RESULT]
+        return list_files(path, cls.suffixes, kinds=(cls.kind, *cls.other_kinds))
 
     def save(self, path: str | Path) -> Path:
         """Write the value to a file; the ending chooses the format.

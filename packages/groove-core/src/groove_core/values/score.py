@@ -180,6 +180,7 @@ class Score(Value):
 
     kind: ClassVar[str] = "score"
     suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "json")
+    other_kinds: ClassVar[tuple[str, ...]] = ("drum-pattern",)
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     tracks: tuple[Track, ...]
