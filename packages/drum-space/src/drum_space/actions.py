@@ -27,6 +27,7 @@ from groove_core.params import (
     DataPath,
     Device,
     Devices,
+    DrumTrack,
     Into,
     Opt,
     Restart,
@@ -170,6 +171,7 @@ def interpolate(
     *,
     steps: Annotated[int, Opt("beats in between", min=1, max=64)] = 6,
     model: Model = "acai",
+    drum_track: DrumTrack = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[DrumPattern]:
@@ -200,6 +202,7 @@ def vary(
     ] = 0.25,
     count: Annotated[int, Opt("variations", min=1, max=10_000)] = 4,
     model: Model = "acai",
+    drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -230,6 +233,7 @@ def encode(
     beats: Annotated[list[Score], Opt("MIDI files, or a folder of them")],
     *,
     model: Model = "acai",
+    drum_track: DrumTrack = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Codes:
@@ -299,6 +303,7 @@ def map(  # noqa: A001 - the product's word
     perplexity: Annotated[
         float, Opt("neighbours that t-SNE keeps together, about", min=5, max=200)
     ] = 30,
+    drum_track: DrumTrack = None,
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -336,6 +341,7 @@ def melody(
     temperature: Heat = 1.0,
     takes: Takes = 8,
     tempo_bpm: BeatTempo = None,
+    drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",
@@ -377,6 +383,7 @@ def song(
     temperature: Heat = 1.0,
     takes: Takes = 8,
     tempo_bpm: BeatTempo = None,
+    drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",

@@ -27,7 +27,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -41,6 +41,7 @@ __all__ = [
     "DataPath",
     "Device",
     "Devices",
+    "DrumTrack",
     "Into",
     "Opt",
     "Param",
@@ -69,7 +70,7 @@ class Opt:
     unit: str = ""
     min: float | None = None
     max: float | None = None
-    role: Literal["", "seed", "device", "checkpoint"] = ""
+    role: Literal["", "seed", "device", "checkpoint", "drum_track"] = ""
 
 
 Seed = Annotated[
@@ -84,6 +85,15 @@ Checkpoint = Annotated[
         role="checkpoint",
     ),
 ]
+DrumTrack = Annotated[
+    str | None,
+    Opt(
+        "track that plays the drums, by name or number (default: MIDI channel 10, or a track "
+        "that is named after drums)",
+        role="drum_track",
+    ),
+]
+"""The core reads scores and drum patterns accordingly: the action itself need not look at it."""
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
 Into = Annotated[
     Path | None, Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out")
@@ -115,6 +125,8 @@ class Param:
     """Further kinds of value that may be given instead, as in ``Audio | Score``."""
     optional_argument: bool = False
     """An argument on the command line that may be left out."""
+    drum_track: str = ""
+    """The track of scores that plays the drums, where the caller has said so."""
 
     @property
     def required(self) -> bool:
@@ -237,6 +249,9 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     for param in params:
         if param.required and param.name not in given:
             raise UsageError(f"{param.name} is missing.", hint=f"Give {_wanted(param)}.")
+    told = next((given.get(p.name) for p in params if p.opt.role == "drum_track"), None)
+    if told is not None:
+        by_name = {name: replace(p, drum_track=str(told)) for name, p in by_name.items()}
     return {name: _convert(by_name[name], value) for name, value in given.items()}
 
 
@@ -265,6 +280,8 @@ def _expand(param: Param, item: Any) -> list[Any]:
 
 def _convert_one(param: Param, value: Any) -> Any:
     if param.is_value:
+        if param.drum_track:
+            value = _with_drums(param, value)
         for kind in param.kinds:
             accepted = kind.accept(value)
             if accepted is not None:
@@ -295,6 +312,15 @@ def _convert_one(param: Param, value: Any) -> Any:
     if param.type in (int, float):
         _check_range(param, converted)
     return converted
+
+
+def _with_drums(param: Param, value: Any) -> Any:
+    """Read a MIDI file as a score that knows which track plays the drums."""
+    from groove_core.values.score import Score
+
+    if isinstance(value, (str, Path)) and "mid" in _kind_of_file(param, Path(value)).suffixes:
+        value = Score.read(value)
+    return replace(value, drum_track=param.drum_track) if isinstance(value, Score) else value
 
 
 def _kind_of_file(param: Param, path: Path) -> type[Value]:

@@ -14,6 +14,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.params import (
     Checkpoint,
     Device,
+    DrumTrack,
     Opt,
     Seed,
     action,
@@ -25,6 +26,7 @@ from groove_core.params import (
 )
 from groove_core.values.audio import Audio
 from groove_core.values.drums import DrumPattern
+from groove_core.values.score import Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 
@@ -168,3 +170,35 @@ def test_impossible_signatures_are_refused():
         describe(hides_the_core)
     assert describe(streams) == []
     assert bind([], {}) == {}
+
+
+@action
+def hear(
+    beats: Annotated[list[DrumPattern], Opt("beats")],
+    score: Annotated[Score | None, Opt("score")] = None,
+    *,
+    drum_track: DrumTrack = None,
+) -> tuple[list[DrumPattern], Score | None]:
+    """Hear beats."""
+    return list(beats), score
+
+
+def test_the_drum_track_is_chosen_for_files_and_objects(tmp_path):
+    lead = Track([[i * 240, 100, 60, 90] for i in range(16)], name="Lead")
+    clicks = Track([[i * 480, 100, 36 + 2 * (i % 2), 90] for i in range(8)], name="Clicks")
+    score = Score((lead, clicks))
+    path = score.save(tmp_path / "a.mid")
+    with pytest.raises(InputError, match="has no drums") as error:
+        hear([path])
+    assert error.value.hint == "Export the drums on MIDI channel 10, or pass --drum-track NAME."
+    for word in ("clicks", "2"):
+        beats, told = hear([path, score], path, drum_track=word)
+        assert [beat.masks[::4].tolist() for beat in beats] == [[1, 2] * 4] * 2
+        assert told.drum_track == word
+    with pytest.raises(UsageError, match="has no track 'bass'"):
+        hear([path], drum_track="bass")
+
+
+def test_a_score_is_taken_for_a_drum_pattern():
+    beats, _ = hear([ROCK.to_score(), ROCK])
+    assert beats == [ROCK, ROCK]

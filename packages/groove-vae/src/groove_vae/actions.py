@@ -14,6 +14,7 @@ from groove_core.params import (
     DataPath,
     Device,
     Devices,
+    DrumTrack,
     Into,
     Opt,
     Restart,
@@ -93,6 +94,7 @@ def humanize(
         float,
         Opt("how free: 0 is the average of all ways to play, 1 as drummers vary", min=0, max=2),
     ] = 1.0,
+    drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -154,6 +156,7 @@ def quantize(
     dynamics: Annotated[
         float, Opt("how far to even out velocities, to the mean of each note", min=0, max=1)
     ] = 0.0,
+    drum_track: DrumTrack = None,
 ) -> Score:
     """Put the drums of a score on the grid, as a programmed part is.
 
@@ -180,6 +183,7 @@ def transfer(
     *,
     timing: Timing = 1.0,
     dynamics: Dynamics = 1.0,
+    drum_track: DrumTrack = None,
 ) -> Score:
     """Give the feel of one drum part to the notes of another.
 
@@ -235,6 +239,7 @@ def compare(
     raw: Annotated[
         bool, Opt("compare sample by sample, as the first study did; a few seconds only")
     ] = False,
+    drum_track: DrumTrack = None,
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -300,6 +305,8 @@ def compare(
 @action
 def fingerprint(
     parts: Annotated[list[Score], Opt("MIDI files with drums in 4/4, or a folder of them")],
+    *,
+    drum_track: DrumTrack = None,
 ) -> Fingerprint:
     """Measure the feel of drum parts: how late and how hard, by drum and sixteenth.
 

@@ -244,6 +244,10 @@ class DrumPattern(Value):
         return cls(*whole_grid(score))
 
     @classmethod
+    def accept(cls, value: Any) -> Self | None:
+        return cls.from_score(value) if isinstance(value, Score) else super().accept(value)
+
+    @classmethod
     def _read_file(cls, path: Path) -> Self:
         return cls.from_score(Score.read(path))
 

@@ -265,5 +265,5 @@ def no_drums(name: str, unknown: int, *, of: int = len(DRUMS)) -> NoDrumsError:
         )
     return NoDrumsError(
         f"{name} has no drums.",
-        hint="Give a file with notes on MIDI channel 10, or name the track 'drums'.",
+        hint="Export the drums on MIDI channel 10, or pass --drum-track NAME.",
     )
