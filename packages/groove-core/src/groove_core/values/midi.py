@@ -34,6 +34,8 @@ _EVENT = (
     rb"(?:[\x80-\xbf\xe0-\xef]?+[\x00-\x7f][\x00-\x7f]|[\xc0-\xdf][\x00-\x7f])"
 )
 _events = re.compile(_EVENT).findall
+_short = re.compile(rb"[\x80-\xff]*+[\x00-\x7f][\xc0-\xdf][\x00-\x7f]").match
+_again = re.compile(rb"[\x80-\xff]*+[\x00-\x7f][\x00-\x7f]").match
 _run = re.compile(b"(?:" + _EVENT + b")*+").match
 
 
@@ -226,16 +228,28 @@ _Found = tuple[Rows, list[bytes], int, int]
 
 def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
     """Read a track run by run of channel messages; None where `_slow` must look closer."""
-    sizes = bytearray()  # of channel messages; they have seven bytes at most
-    others: list[tuple[int, int, int, int, int]] = []  # place, size, delta, status, type
+    data = np.frombuffer(content, np.uint8)
+    sizes: list[Rows] = []
+    count = 0
+    others: list[tuple[int, ...]] = []  # place, size, and delta time instead of tick: a row
     payloads: list[bytes] = []
     at, end_delta = begin, -1
     while at < limit:
+        # Messages of one byte of data, as programs at the beginning, and those that follow them
+        # without a status.
+        status = 0
+        while one := (_again if status else _short)(content, at, limit):
+            delta, behind = _number(content, at, limit)
+            status = status or content[behind]
+            others.append((count, one.end() - at, delta, status, content[one.end() - 1], 0))
+            sizes.append(_ONE)
+            count, at = count + 1, one.end()
+            if at < limit and _short(content, at, limit):
+                status = 0
         stop = _run(content, at, limit).end()  # type: ignore[union-attr]
-        try:
-            sizes += bytes(map(len, _events(content, at, stop)))
-        except ValueError:  # a delta time of hundreds of bytes
-            return None
+        if stop > at:
+            sizes.append(_sizes(content, data, at, stop))
+            count += len(sizes[-1])
         if stop == limit:
             at = stop
             break
@@ -252,29 +266,51 @@ def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
         if status == META and kind == END_OF_TRACK:
             end_delta, at = delta, at + size
             break
-        others.append((len(sizes), at + size - stop, delta, status, kind))
+        others.append((count, at + size - stop, delta, status, kind, len(payloads)))
         payloads.append(content[at : at + size])
         at += size
-        sizes.append(0)
-    rows = _decode(np.frombuffer(content, np.uint8), begin, sizes, others)
+        sizes.append(_ONE)
+        count += 1
+    rows = _decode(data, begin, np.concatenate([_ONE[:0], *sizes]), others)
     if rows is None:
         return None
     last = int(rows[-1, 0]) if len(rows) else 0
     return rows, payloads, last + end_delta if end_delta >= 0 else -1, at
 
 
+_ONE = np.ones(1, np.int64)
+
+
+def _sizes(content: bytes, data: npt.NDArray[np.uint8], at: int, stop: int) -> Rows:
+    """List the sizes of the channel messages from one byte to another."""
+    # Nearly all have two bytes of data: with the last byte of the delta time, three of seven bits.
+    # Between the first and the second there may be a status.
+    low = np.flatnonzero(data[at:stop] < 0x80)
+    if not len(low) % 3:
+        time, first, second = low[0::3], low[1::3], low[2::3]
+        gap = first - time
+        kind = data[at:stop][first - 1] & 0xF0
+        right = (second - first == 1) & (gap <= 2)
+        right &= (gap == 1) | (kind != 0xC0) & (kind != 0xD0) & (kind != 0xF0)
+        if right.all():
+            second[1:] -= second[:-1].copy()
+            second[0] += 1
+            return second
+    return np.fromiter(map(len, _events(content, at, stop)), np.int64)
+
+
 def _decode(
-    data: npt.NDArray[np.uint8], begin: int, sizes: bytearray, others: Sequence[tuple[int, ...]]
+    data: npt.NDArray[np.uint8], begin: int, size: Rows, others: Sequence[tuple[int, ...]]
 ) -> Rows | None:
     """Decode events that follow each other, given their sizes and what is known of `others`."""
-    size = np.frombuffer(sizes, np.uint8).astype(np.int64)
-    place, size_of, delta_of, status_of, kind_of = np.array(others, np.int64).reshape(-1, 5).T
+    given = np.array(others, np.int64).reshape(-1, 6)
+    place, size_of, delta_of, status_of = given.T[:4]
     size[place] = size_of
     end = begin + np.cumsum(size)
     last, second, third = data[end - 1], data[end - 2], data[end - 3]
     one = second >= 0x80  # a status byte and one byte of data
     told = one | (third >= 0x80)
-    one[place], told[place] = False, False  # meta events set no status
+    one[place] = told[place] = status_of < SYSEX  # meta and system events set no status
     source = np.maximum.accumulate(np.where(told, np.arange(len(size)), -1))
     width = size - 2 - (told & ~one)
     width[place] = 1
@@ -293,7 +329,7 @@ def _decode(
     rows[:, 1] = np.where(one, second, third)[source]
     rows[:, 2] = np.where(one, last, second)
     rows[:, 3] = np.where(one, 0, last)
-    rows[place, 1], rows[place, 2], rows[place, 3] = status_of, kind_of, np.arange(len(place))
+    rows[place, 1:] = given[:, 3:]
     return rows
 
 

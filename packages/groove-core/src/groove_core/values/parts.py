@@ -138,7 +138,9 @@ def by_port(file: MidiFile) -> Iterator[MidiFile]:
 
 
 def _table(rows: Sequence[tuple[int, ...]], columns: int) -> npt.NDArray[np.int64]:
-    return np.array(rows, np.int64).reshape(-1, columns)
+    table = np.array(rows, np.int64).reshape(-1, columns)
+    table.flags.writeable = False
+    return table
 
 
 def _parts(chunks: Sequence[Chunk], names: list[str], ports: list[int]) -> Iterable[Part]:
@@ -185,7 +187,7 @@ def _parts(chunks: Sequence[Chunk], names: list[str], ports: list[int]) -> Itera
         quiet = _next(key[silences], tick[silences], key[ons], start)
         stop = np.where(lasting, np.minimum(np.minimum(quiet, struck), ends), stop)
     group = (chunk_of[ons] * CHANNELS + channel[ons]) * 128 + program[ons]
-    for name in np.unique(group).tolist():
+    for name in sorted(set(group.tolist())):
         which = np.flatnonzero(group == name)
         mine = ons[which]
         number = name // 128 // CHANNELS

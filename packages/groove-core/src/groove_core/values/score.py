@@ -55,7 +55,8 @@ def _events(name: str, rows: Any) -> Events:
     columns = _COLUMNS[name]
     try:
         given = np.asarray(rows)
-        array = np.array(given, dtype=np.int64).reshape(-1, len(columns))
+        with np.errstate(invalid="ignore"):  # of NaN: unequal to what it becomes
+            array = np.array(given, dtype=np.int64).reshape(-1, len(columns))
         if given.dtype.kind not in "iu" and (array.ravel() != given.ravel()).any():
             raise ValueError
     except (TypeError, ValueError, OverflowError) as error:
@@ -63,8 +64,11 @@ def _events(name: str, rows: Any) -> Events:
             f"{name} must be rows of {len(columns)} whole numbers.",
             hint=f"Round {name}, and check its shape.",
         ) from error
+    if not len(array):
+        array.flags.writeable = False
+        return array
     low, high = np.array(columns).T
-    if ((array < low) | (array > high)).any():
+    if (array.min(axis=0) < low).any() or (array.max(axis=0) > high).any():
         wrong = array[((array < low) | (array > high)).any(axis=1)][0].tolist()
         raise UsageError(
             f"{name} has {wrong}; the columns may be {list(columns)}.", hint=f"Check {name}."
@@ -76,6 +80,14 @@ def _events(name: str, rows: Any) -> Events:
 
 
 _none: Any = ()
+
+
+def _unchecked(kind: Any, **values: Any) -> Any:
+    """Make a dataclass of what the bytes of a MIDI file say: nothing in them is out of range."""
+    made = object.__new__(kind)
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +132,10 @@ class Track:
 
     @classmethod
     def of_part(cls, part: Part) -> Self:
-        """Make the track of a part of a MIDI file, whose bytes can hold nothing out of range."""
-        track = object.__new__(cls)
-        for name in ("notes", "name", "program", "is_drum", "controls", "pitch_bends", "channel"):
-            object.__setattr__(track, name, getattr(part, name))
-        object.__setattr__(track, "part", part)
-        return track
+        """Make the track of a part of a MIDI file."""
+        names = ("notes", "name", "program", "is_drum", "controls", "pitch_bends", "channel")
+        made: Self = _unchecked(cls, part=part, **{name: getattr(part, name) for name in names})
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """Return the track as plain lists."""
@@ -274,18 +284,16 @@ class Score(Value):
     @classmethod
     def _of_file(cls, file: MidiFile, **more: Any) -> Self:
         source = Source.read(file)
-        return cls(
-            tuple(map(Track.of_part, source.parts)),
-            file.ticks_per_quarter,
-            source.tempos,
-            source.time_signatures,
-            source.key_signatures,
-            source.markers,
-            source.lyrics,
-            source.end_tick,
+        names = ("tempos", "time_signatures", "key_signatures", "markers", "lyrics", "end_tick")
+        made: Self = _unchecked(
+            cls,
+            tracks=tuple(map(Track.of_part, source.parts)),
+            ticks_per_quarter=file.ticks_per_quarter,
             source=source,
-            **more,
+            **{name: getattr(source, name) for name in names},
+            **{"name": cls.name, "drum_track": "", **more},
         )
+        return made
 
     def to_midi(self) -> bytes:
         """Return the score as the bytes of a MIDI file."""
