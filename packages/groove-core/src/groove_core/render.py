@@ -106,7 +106,7 @@ def render(
                 _decode(_midirenderer(file.dump(), soundfont))
                 if name == "midirenderer"
                 else _decode(_fluidsynth(file.dump(), soundfont, sample_rate or 44_100))
-                for file in by_port(write(longer))
+                for file in by_port(write(longer).silenced())
             ]
         )
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:

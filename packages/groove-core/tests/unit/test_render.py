@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from groove_core.errors import InputError, UsageError
 from groove_core.render import TAIL_S, render, renderer_name
 from groove_core.values.drums import DrumPattern
+from groove_core.values.parts import write
 from groove_core.values.score import Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=120)
@@ -72,3 +75,26 @@ def test_bad_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("GROOVE_RENDERER", "kazoo")
     with pytest.raises(UsageError, match="kazoo"):
         renderer_name()
+
+
+def test_a_note_that_nothing_ends_is_not_rendered_for_ever():
+    organ = bytes([0xC0, 19, 0x00, 0x90, 60, 100, 0x83, 0x60, 0xFF, 0x2F, 0x00])
+    content = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0" + bytes([len(organ) + 1, 0]) + organ
+    score = Score.from_midi(content)
+    assert score.tracks[0].notes.tolist() == [[0, 480, 60, 100]]
+    silenced = write(score).silenced()
+    assert silenced.chunks[0].rows[-1].tolist() == [480, 0xB0, 120, 0]
+    assert render(score).duration_s == pytest.approx(0.5 + TAIL_S, abs=0.01)
+
+
+def test_more_instruments_than_a_port_has_channels_are_all_heard():
+    # Fluidsynth and midirenderer play one port: without a second rendering, some would be lost.
+    many = Score([Track([[480 * i, 400, 48 + i, 100]], program=(i * 7) % 96) for i in range(18)])
+    audio = render(many)
+    half_s = int(audio.sample_rate / 2)
+    levels = [np.abs(audio.samples[:, i * half_s : (i + 1) * half_s]).max() for i in range(18)]
+    alone = render(replace(many, tracks=many.tracks[17:]))
+    start = slice(17 * half_s, 18 * half_s)
+    one, other = audio.samples[:, start], alone.samples[:, start]
+    assert min(levels) > 0.01
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99

@@ -20,7 +20,9 @@ __all__ = ["Chunk", "MidiError", "MidiFile", "PatternsError", "decode_text"]
 
 Rows = npt.NDArray[np.int64]
 
+OFF, ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 META, SYSEX, ESCAPE = 0xFF, 0xF0, 0xF7
+ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 TEXT, TRACK_NAME, LYRIC, MARKER, PORT = 0x01, 0x03, 0x05, 0x06, 0x21
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 MAX_TICK = 2**31 - 1
@@ -180,6 +182,20 @@ class MidiFile:
             self.ticks_per_quarter,
             self.format,
         )
+
+    def silenced(self) -> MidiFile:
+        """Return the file with all sound off at its end, on every channel that is used.
+
+        A synthesizer goes on with a note that nothing ends.
+        """
+        last = max((chunk.end_tick for chunk in self.chunks), default=0)
+
+        def quiet(chunk: Chunk) -> Chunk:
+            used = np.unique(chunk.rows[chunk.rows[:, 1] < SYSEX, 1] & 0x0F).tolist()
+            off = [(last, CONTROL | channel, ALL_SOUND_OFF, 0) for channel in used]
+            return Chunk(np.concatenate([chunk.rows, _as_rows(off)]), chunk.payloads, last)
+
+        return MidiFile(tuple(map(quiet, self.chunks)), self.ticks_per_quarter, self.format)
 
     def dump(self) -> bytes:
         """Return the bytes of the file, without running status."""

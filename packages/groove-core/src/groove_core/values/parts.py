@@ -17,17 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.values import midi
-from groove_core.values.midi import Chunk, MidiFile, Rows, decode_text
+from groove_core.values.midi import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    BEND,
+    CONTROL,
+    OFF,
+    ON,
+    PROGRAM,
+    Chunk,
+    MidiFile,
+    Rows,
+    decode_text,
+)
 
 if TYPE_CHECKING:
     from groove_core.values.score import Score, Track
 
 __all__ = ["Part", "Source", "by_port", "write"]
 
-OFF, ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 DRUM_CHANNEL = 9
 CHANNELS = 16
-ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 BANKS = (0, 32)
 """Controllers that a program change must follow."""
 
