@@ -146,6 +146,23 @@ def test_a_bend_that_stays_is_generated():
     assert player.calls[0][0] == [66.0]
 
 
+def test_the_range_of_bends_is_what_was_told_last():
+    controls = np.array(
+        [
+            [0, 101, 0], [0, 100, 0], [0, 6, 12], [0, 101, 127], [0, 100, 127],
+            [0, 6, 5],  # of no parameter
+            [0, 99, 0], [0, 98, 0], [0, 6, 7],  # of another parameter
+            [500, 101, 0], [500, 100, 0], [500, 38, 50],  # half a semitone more
+        ]
+    )  # fmt: skip
+    sound = played(
+        (0, 400, 57, 100), (500, 400, 57, 100),
+        pitch_bends=np.array([[0, 8191]]), controls=controls,
+    )  # fmt: skip
+    assert frequency(sound, 0.05, 0.38) == pytest.approx(440, abs=1)
+    assert frequency(sound, 0.55, 0.88) == pytest.approx(440 * 2 ** (0.5 / 12), abs=1)
+
+
 def test_volume_expression_and_pan():
     controls = np.array([[0, 7, 127], [0, 10, 127], [1000, 7, 64], [1000, 10, 1], [2000, 11, 64]])
     notes = [(at, 400, 69, 100) for at in (0, 1000, 2000)]

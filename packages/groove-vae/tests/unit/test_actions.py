@@ -41,6 +41,29 @@ def test_timing_and_dynamics_apart():
     np.testing.assert_array_equal(only_loud[:, :3], programmed.tracks[0].notes[:, :3])
 
 
+@pytest.mark.parametrize("ticks", [24, 100])
+def test_notes_move_by_less_than_a_tick_of_the_file(ticks):
+    rows = [[i * ticks // 2, 2, (36, 42)[i % 2], 90] for i in range(16)]
+    programmed = part(*rows, ticks_per_quarter=ticks)
+    played = humanize(programmed, seed=1)
+    late_s = played.seconds(played.tracks[0].notes[:, 0]) - programmed.seconds(np.array(rows)[:, 0])
+    assert len(set(late_s.round(6).tolist())) > 12
+    assert np.abs(late_s).max() < 0.06
+    assert played.duration_s == pytest.approx(programmed.duration_s, abs=0.06)
+
+
+@pytest.mark.parametrize("grid", ["8", "12", "16", "24", "32"])
+def test_a_grid_finer_than_ticks_gets_ticks(grid):
+    # 10 ticks have no thirds, no quarters and no eighths.
+    loose = part(*[[i * 7, 2, 38, 90] for i in range(12)], ticks_per_quarter=10)
+    made = quantize(loose, grid=grid)
+    lines = made.tracks[0].notes[:, 0] / made.ticks_per_quarter * (int(grid) // 4)
+    np.testing.assert_array_equal(lines, np.round(lines))
+    moved_s = made.seconds(made.tracks[0].notes[:, 0]) - loose.seconds(loose.tracks[0].notes[:, 0])
+    assert np.abs(moved_s).max() <= 0.5 * 2 / int(grid) + 1e-9  # half a line at 120 bpm
+    assert quantize(made, grid=grid) == made
+
+
 def test_style_and_drummer_are_heard():
     programmed = quantize(load("test")[0].to_score(), dynamics=1)
     made = [
