@@ -114,7 +114,8 @@ def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch, ca
     patterns = dataset([folder])
     assert patterns.dropped["files: not readable"] == 3
     said = capsys.readouterr().err
-    assert all(f"left out: drumloops/{name}" in said for name in ("broken.mid", "gone.mid"))
+    assert "left out: drumloops/broken.mid is not" in said
+    assert "gone.mid does not exist" in said
     (folder / "gone.mid").unlink()
     assert "files: no drums" not in patterns.dropped
     assert set(patterns.genre_of()) == {"drumloops"}
