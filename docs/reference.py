@@ -45,7 +45,7 @@ GROUPS = {
     "values": ("groove_core.values.",),
     "contract": (
         "groove_core.hookspecs", "groove_core.params", "groove_core.plugins",
-        "groove_core.errors", "groove_core.runs", "groove_core.testing.",
+        "groove_core.errors", "groove_core.inputs", "groove_core.runs", "groove_core.testing.",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (

@@ -120,7 +120,7 @@ def _bad_files(folder: Path) -> None:
         (["sample", "--out", "taken"], 2, "exists already"),
         (["sample", "--genre", "polka"], 2, "no genre 'polka'"),
         (["train", "--data", "nowhere"], 4, "does not exist"),
-        (["train", "--data", "taken"], 4, "No file in"),
+        (["train", "--data", "taken"], 4, "holds no .mid"),
         (["train", "--strategy", "magic"], 2, "no strategy"),
         (["train", "--resume"], 2, "no training to resume"),
         (["melody", "silent.mid"], 4, "is silent"),
@@ -135,10 +135,10 @@ def _bad_files(folder: Path) -> None:
         (["song", "silent.mid"], 4, "is silent"),
         (["song", "good.mid", "--form", "A" * 65], 2, "65 parts"),
         (["train-melody", "--data", "nowhere"], 4, "does not exist"),
-        (["train-melody", "--data", "taken"], 4, "No file in"),
+        (["train-melody", "--data", "taken"], 4, "holds no .mid"),
         (["train-melody", "--space", "nowhere"], 5, "no checkpoint 'nowhere'"),
         (["map", "piano.mid"], 4, "no drums"),
-        (["map", "--data", "taken"], 4, "No file in"),
+        (["map", "--data", "taken"], 4, "holds no .mid"),
         (["map", "--perplexity", "1"], 2, "at least 5"),
     ],
 )
@@ -397,6 +397,19 @@ def test_a_melody_network_of_your_own(groove, tmp_path):
     result = groove("melody", "beat.mid", "--checkpoint", "./mine")
     assert result.returncode == 5
     assert "another space" in result.stderr
+
+
+def test_files_without_a_beat_are_left_out(groove, tmp_path):
+    for name in ("a", os.fsdecode(b"caf\xe9")):
+        ROCK.save(tmp_path / f"in/{name}.mid")
+    (tmp_path / "in/page.mid").write_bytes(b"<html>404</html>")
+    Score([Track([[0, 240, 60, 90]])], 480).save(tmp_path / "in/piano.mid")
+    result = groove("encode", "in", "--out", "o", "--format", "csv,png,txt")
+    assert result.returncode == 4
+    document = json.loads((tmp_path / "o/result.json").read_text())
+    assert document["result"]["labels"] == ["a:1", "caf\\udce9:1"]
+    assert [one["file"] for one in document["failed"]] == ["in/page.mid", "in/piano.mid"]
+    assert (tmp_path / "o/encode.csv").read_text(encoding="utf-8").count("\n") == 3
 
 
 def test_map_of_the_shipped_beats_with_your_own(groove, tmp_path):

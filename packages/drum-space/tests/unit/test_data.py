@@ -56,7 +56,10 @@ def test_zip_files_are_read(beats, tmp_path):
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in sorted(beats.rglob("*.mid")):
             archive.write(path, path.relative_to(beats).as_posix())
-    assert len(dataset([tmp_path])) == len(dataset([beats]))
+            archive.writestr(f"__MACOSX/._{path.name}", b"\0\5\x16\7")
+    patterns = dataset([tmp_path])
+    assert len(patterns) == len(dataset([beats]))
+    assert "files: not readable" not in patterns.dropped
 
 
 def test_a_pattern_that_is_also_held_out_is_not_learnt(tmp_path):
@@ -83,7 +86,7 @@ def test_round_trips(beats, tmp_path):
 def test_bad_folders(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         dataset([tmp_path / "nowhere"])
-    with pytest.raises(InputError, match="No file"):
+    with pytest.raises(InputError, match="holds no .mid"):
         dataset([tmp_path])
     (tmp_path / "x.mid").write_bytes(b"nothing")
     with pytest.raises(InputError, match="not readable"):
@@ -96,7 +99,7 @@ def test_bad_folders(tmp_path):
         open_patterns(tmp_path / "p.npz")
 
 
-def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch):
+def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch, capsys):
     """A broken zip file, a table of something else, and a folder whose name says drum."""
     folder = tmp_path / "drumloops"
     for path in sorted(beats.rglob("*.mid"))[:6]:
@@ -107,7 +110,13 @@ def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch):
     (folder / "broken.zip").write_bytes(b"nothing")
     (folder / "info.csv").write_bytes(b"a,b\n\xff,2\n")
     patterns = dataset([folder])
-    assert patterns.dropped["files: not readable"] == 2
+    (folder / "gone.mid").symlink_to(folder / "nowhere")
+    patterns = dataset([folder])
+    assert patterns.dropped["files: not readable"] == 3
+    said = capsys.readouterr().err
+    assert "left out: drumloops/broken.mid is not" in said
+    assert "gone.mid does not exist" in said
+    (folder / "gone.mid").unlink()
     assert "files: no drums" not in patterns.dropped
     assert set(patterns.genre_of()) == {"drumloops"}
     monkeypatch.chdir(folder)

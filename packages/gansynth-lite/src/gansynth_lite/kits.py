@@ -114,7 +114,7 @@ class Kit(Value):
             fresh, former = Path(scratch, "fresh"), Path(scratch, "former")
             fresh.mkdir()
             for file, (_, samples) in zip(files, self.notes, strict=True):
-                _write(fresh / file, samples, self.sample_rate, "WAV")
+                (fresh / file).write_bytes(_packed(samples, self.sample_rate, "WAV"))
             if folder.exists():
                 folder.rename(former)
             try:
@@ -129,8 +129,6 @@ class Kit(Value):
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:
-        import soundfile
-
         if path.suffix.lower() != ".sfz":
             return super()._read_file(path)
         check_file(path, what="an SFZ file", max_bytes=2**20)
@@ -138,13 +136,13 @@ class Kit(Value):
         regions = [found for line in lines if (found := _REGION.fullmatch(line))]
         files = [check_file(path.parent / found[1], what="a WAV file") for found in regions]
         try:
-            read = [soundfile.read(file, dtype="int16") for file in files]
+            read = [_unpacked(file.read_bytes()) for file in files]
             [rate] = {rate for _, rate in read}
             notes = tuple(
                 (int(found[2]), samples) for found, (samples, _) in zip(regions, read, strict=True)
             )
             return cls(notes, rate, name.removeprefix("// "))
-        except (ValueError, RuntimeError, UsageError) as error:
+        except (ValueError, UsageError) as error:
             raise InputError(
                 f"{path} is not a kit: {error}.", hint="Give an .sfz file that Groove has written."
             ) from error
@@ -154,9 +152,7 @@ class Kit(Value):
 
     def to_json(self) -> dict[str, Any]:
         def packed(samples: Samples) -> str:
-            file = io.BytesIO()
-            _write(file, samples, self.sample_rate, "FLAC")
-            return base64.b64encode(file.getvalue()).decode()
+            return base64.b64encode(_packed(samples, self.sample_rate, "FLAC")).decode()
 
         return {
             "kind": self.kind,
@@ -167,15 +163,8 @@ class Kit(Value):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        import soundfile
-
         def unpacked(text: str) -> Samples:
-            file = io.BytesIO(base64.b64decode(text, validate=True))
-            try:
-                samples: Samples = soundfile.read(file, dtype="int16")[0]
-            except RuntimeError as error:
-                raise ValueError(str(error)) from error
-            return samples
+            return _unpacked(base64.b64decode(text, validate=True))[0]
 
         notes = tuple((note["pitch"], unpacked(note["flac"])) for note in document["notes"])
         return cls(notes, document["sample_rate"], document["name"])
@@ -230,7 +219,19 @@ def _rounded(samples: Any) -> Samples:
     return rounded
 
 
-def _write(file: Path | io.BytesIO, samples: Samples, sample_rate: int, container: str) -> None:
+def _packed(samples: Samples, sample_rate: int, container: str) -> bytes:
     import soundfile
 
-    soundfile.write(file, samples, sample_rate, subtype="PCM_16", format=container)
+    out = io.BytesIO()
+    soundfile.write(out, samples, sample_rate, subtype="PCM_16", format=container)
+    return out.getvalue()
+
+
+def _unpacked(content: bytes) -> tuple[Samples, int]:
+    import soundfile
+
+    try:
+        samples, sample_rate = soundfile.read(io.BytesIO(content), dtype="int16")
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return samples, sample_rate

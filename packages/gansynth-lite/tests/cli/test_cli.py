@@ -116,6 +116,19 @@ def test_from_a_sound_to_codes_and_back(groove, tmp_path):
     assert Audio.read(next((tmp_path / "s").glob("*.wav"))).peak > 0.5
 
 
+def test_sounds_that_cannot_be_encoded_are_left_out(groove, tmp_path):
+    (tmp_path / "s").mkdir()
+    for name, samples in (("low", made.tone(10, RATE)), ("note", made.tone(57, RATE)),
+                          ("silent", np.zeros(RATE))):  # fmt: skip
+        soundfile.write(tmp_path / f"s/{name}.wav", 0.3 * samples, RATE)
+    (tmp_path / "s/page.wav").write_bytes(b"<html>404</html>")
+    result = groove("encode", "s", "--out", "o", "--format", "json")
+    assert result.returncode == 4
+    assert Codes.read(tmp_path / "o/encode.json").labels == ("note.wav",)
+    failed = json.loads((tmp_path / "o/result.json").read_text())["failed"]
+    assert [one["file"] for one in failed] == ["s/low.wav", "s/page.wav", "s/silent.wav"]
+
+
 def test_a_kit(groove, tmp_path):
     result = groove("kit", "--family", "mallet", "--low", "C3", "--high", "C4", "--every", "6",
                     "--seed", "1", "--out", "o")  # fmt: skip
@@ -231,7 +244,7 @@ def bad(tmp_path):
         (["render", "silence.mid"], 4, "no notes"),
         (["render", "one.mid", "--families", "bagpipe"], 2, "bagpipe"),
         (["encode", "silent.wav"], 4, "silent"),
-        (["encode", "noise.wav", "silent.wav"], 4, "No note is heard"),
+        (["encode", "noise.wav", "silent.wav"], 4, "None of the 2 files"),
         (["encode", "nothing"], 4, "holds no"),
         (["kit", "--low", "C5", "--high", "C4"], 2, "no note from"),
         (["train", "missing"], 4, "missing"),

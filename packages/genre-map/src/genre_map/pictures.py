@@ -24,8 +24,8 @@ __all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
 LayoutName = Literal["ours", "source", "dong"]
 RANGE_DB = 80.0
 """From the loudest point of a song down to what is shown as nothing."""
-STRETCH_FRAMES = 16_384
-"""Of a long sound that are looked at together: six minutes."""
+STRETCH_FRAMES = 2048
+"""Of a long sound that are looked at together: 48 seconds. More take more memory, not less time."""
 AROUND_FRAMES = 24
 """More than medians and the ends of a stretch reach."""
 SILENT = 1e-5

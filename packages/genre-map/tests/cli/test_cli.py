@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from genre_map import classify
 from genre_map.genremap import GenreMap
 from genre_map.genres import GENRES
 from genre_map.results import Border
@@ -38,6 +39,35 @@ def test_songs_of_a_folder(groove, tmp_path):
         assert sum(song["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     again = groove("classify", "songs", "--json")
     assert json.loads(again.stdout)["result"] == document["result"]
+
+
+def test_one_bad_song_costs_only_itself(groove, tmp_path):
+    (tmp_path / "s").mkdir()
+    for name, duration_s in (("a", 4), ("jingle", 2), ("z", 4)):
+        soundfile.write(tmp_path / f"s/{name}.wav", noise(duration_s), RATE)
+    (tmp_path / "s/page.mp3").write_bytes(b"<html>404</html>")
+    (tmp_path / "s/._a.wav").write_bytes(b"\0\5\x16\7")
+    result = groove("classify", "s", "--out", "o")
+    assert result.code == 4
+    notes = result.stderr.splitlines()
+    assert notes[-4].startswith("left out: s/jingle.wav: 2.00 s of sound are too short")
+    assert notes[-3].startswith("left out: s/page.mp3 is not an audio file")
+    assert notes[-2] == "error: 2 of 4 files were left out."
+    document = json.loads((tmp_path / "o/result.json").read_text())
+    assert [song["name"] for song in document["result"]] == ["a.wav", "z.wav"]
+    assert [one["file"] for one in document["failed"]] == ["s/jingle.wav", "s/page.mp3"]
+    result = groove("place", "s", "--cells", "4", "--format", "json", "--out", "p")
+    assert result.code == 4
+    places = json.loads((tmp_path / "p/place.json").read_text())["places"]
+    assert [one["name"] for one in places] == ["a.wav", "z.wav"]
+
+
+def test_the_first_song_is_told_before_the_second_is_read(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(4), RATE)
+    found = classify([tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "c.wav"])
+    assert next(found).name == "a.wav"
+    soundfile.write(tmp_path / "b.wav", noise(4), RATE)
+    assert [song.name for song in found] == ["b.wav"]  # and c.wav is named and left out
 
 
 def test_why(groove, tmp_path):

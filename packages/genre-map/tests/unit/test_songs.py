@@ -66,6 +66,18 @@ def test_the_same_clip_in_both_formats_is_one_song(tmp_path):
     assert {song.path.suffix for song in songs} == {".au"}
 
 
+@pytest.mark.parametrize("inside", ["", "genres"])
+def test_gtzan_from_a_mac(tmp_path, inside):
+    for genre in ("jazz", "rock"):
+        for number in range(4):
+            path = tmp_path / f"genres/{genre}/{genre}.{number:05d}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, np.zeros(100), 22050)
+            path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    songs = open_songs(tmp_path / inside)
+    assert (songs.kind, songs.counts()) == ("gtzan", {"jazz": 4, "rock": 4})
+
+
 def test_folders_whatever_their_case(folder):
     songs = open_songs(folder)
     assert songs.kind == "folder"

@@ -126,7 +126,7 @@ def each(
 def given(files: Iterable[str | os.PathLike[str]]) -> None:
     """Count files among those that the run was given; `each` does it itself."""
     if (known := tally.get()) is not None:
-        known.files.update(map(os.fspath, files))
+        known.files.update(os.fspath(file) for file in files)
 
 
 def leave_out(file: str | os.PathLike[str], error: GrooveError) -> None:

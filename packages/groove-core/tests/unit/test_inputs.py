@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import ClassVar
 
 import pytest
 
@@ -24,7 +25,7 @@ def known():
 
 
 class Song:
-    alive = weakref.WeakSet["Song"]()
+    alive: ClassVar = weakref.WeakSet()
 
     def __init__(self, path):
         self.name = str(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -73,6 +74,13 @@ def test_fingerprint_of_a_folder(groove, beat):
     assert result.code == 0, result.stderr
     assert "distances" in result.stdout
     assert {path.suffix for path in (beat / "o").iterdir()} == {".png", ".csv", ".json", ".txt"}
+    bytes_name = os.fsdecode(b"caf\xe9.mid")
+    (beat / "parts/b.mid").rename(beat / "parts" / bytes_name)
+    (beat / "parts/page.mid").write_bytes(b"<html>404</html>")
+    result = groove("fingerprint", "parts", "--out", "p")
+    assert result.code == 4, result.stderr
+    assert "error: 1 of 3 files were left out." in result.stderr
+    assert "left out: parts/page.mid is not a MIDI file" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def rate(
     else:
         from music_recsys.listening import FrontEnd
 
-        mine.rate(sound, check_rating(rating), FrontEnd.open(checkpoint))
+        stars, front_end = check_rating(rating), FrontEnd.open(checkpoint)
+        list(each([sound], lambda path, _: mine.rate(path, stars, front_end)))
     return _listed(profile, mine)
 
 

@@ -8,6 +8,7 @@ no groove is in both.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -206,7 +207,7 @@ def _chosen(
     songs: Sequence[Song], one: Listener, count: int, seed: tuple[int, ...]
 ) -> tuple[list[int], Floats]:
     """Draw the songs that are rated, half of them liked where there are as many."""
-    rng = np.random.default_rng((*seed, count, *one.value.encode()))
+    rng = np.random.default_rng((*seed, count, *os.fsencode(one.value)))
     likes = [i for i in one.pool if songs[i].tastes[one.kind] == one.value]
     others = [i for i in one.pool if songs[i].tastes[one.kind] != one.value]
     liked = rng.permutation(likes)[: (count + 1) // 2].tolist()

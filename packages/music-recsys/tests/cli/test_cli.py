@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
 import soundfile
 
 from groove_core.values.audio import Audio
+from music_recsys.profile import Profile
 from music_recsys.results import Curve, Recommendations
 
 RATE = 22_050
@@ -71,6 +75,59 @@ def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
     assert len(Curve.read(second).scores) >= 1
 
 
+def test_songs_of_other_bytes_bad_ones_and_what_groove_wrote(groove, tmp_path, sound, write):
+    bytes_name = os.fsdecode(b"Bj\xf6rk.wav")
+    for n, name in enumerate((bytes_name, "plain.wav", "other.wav")):
+        # by another name: soundfile writes none of bytes
+        write(tmp_path / f"s/{n}.wav", sound(n % 2, n)).rename(tmp_path / "s" / name)
+    (tmp_path / "s/page.wav").write_bytes(b"<html>404</html>")
+    (tmp_path / "liked.csv").write_bytes(b"path,rating\ns/Bj\xf6rk.wav,5\ns/page.wav,1\n")
+    result = groove("learn", "--ratings", "liked.csv")
+    assert result.code == 4, result.stderr
+    assert "left out: s/page.wav is not" in result.stderr
+    [rated] = Profile("me").ratings()
+    assert Path(rated.path).resolve() == (tmp_path / "s" / bytes_name).resolve()
+    assert "Bj\\udcf6rk.wav" in groove("rate", tmp_path / "s" / bytes_name, "4").stdout
+
+    result = groove("recommend", "s", "--seed", "1", "--out", "s/made")
+    assert result.code == 4, result.stderr
+    found = Recommendations.read(tmp_path / "s/made/recommend.json")
+    assert {song.name for song in found.songs} == {"plain.wav", "other.wav"}
+    assert "like Bj\\udcf6rk.wav" in (tmp_path / "s/made/recommend.txt").read_text()
+    # What was made is no song; and the taking back of the rating makes the odd name one.
+    assert groove("rate", tmp_path / "s" / bytes_name, "0").code == 0
+    groove("rate", tmp_path / "s/plain.wav", "5")
+    (tmp_path / "s/page.wav").unlink()
+    result = groove("recommend", "s", "--seed", "1", "--out", "again", "--format", "m3u8,json,png")
+    assert result.code == 0, result.stderr
+    assert "passed over in s: 1 result of Groove" in result.stderr
+    found = Recommendations.read(tmp_path / "again/recommend.json")
+    assert {Path(song.path).name for song in found.songs} == {bytes_name, "other.wav"}
+    lines = (tmp_path / "again/recommend.m3u8").read_text(encoding="utf-8").splitlines()
+    opened = {os.fsdecode(unquote_to_bytes(line.removeprefix("file://"))) for line in lines[2::2]}
+    assert opened == {song.path for song in found.songs}
+    assert all(Path(path).is_file() for path in opened)
+    # The same names in a catalogue.
+    assert groove("index", "s", "--into", "c", "--jobs", "1").code == 0
+    document = json.loads(groove("recommend", "c", "--json").stdout)
+    assert {one["path"] for one in document["result"]["songs"]} == opened
+
+
+def test_scores_come_one_by_one(groove, folder, tmp_path, sound, write):
+    groove("rate", folder / "bright0.wav", "5")
+    write(tmp_path / "s/a.wav", sound(0, 7))
+    write(tmp_path / "s/short.wav", sound(0, 7, 3.0))
+    write(tmp_path / "s/z.wav", sound(1, 7))
+    result = groove("score", "s", "--out", "o", "--format", "json")
+    assert result.code == 4
+    assert "left out: s/short.wav: 3.00 s of sound are too short" in result.stderr
+    names = [Curve.read(path).name for path in sorted((tmp_path / "o").glob("score-*.json"))]
+    assert names == ["a.wav", "z.wav"]
+    result = groove("filters", "s", "--count", "2", "--out", "f", "--format", "json")
+    assert result.code == 4
+    assert "1 of 3 files were left out" in result.stderr
+
+
 @pytest.fixture
 def bad(tmp_path, folder, sound, write):
     write(tmp_path / "short.wav", sound(0, 0, 3.0))
@@ -86,7 +143,7 @@ def bad(tmp_path, folder, sound, write):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["rate", "short.wav", "5"], 4, "too short"),
+        (["rate", "short.wav", "5"], 4, "short.wav: 3.00 s of sound are too short"),
         (["rate", "silent.wav", "5"], 4, "silent"),
         (["rate", "empty.wav", "5"], 4, "empty"),
         (["rate", "text.wav", "5"], 4, "not an audio file"),

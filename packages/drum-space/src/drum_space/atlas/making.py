@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -272,7 +273,7 @@ def _origin(
     """Name all that a map depends on: another one differs in something of it."""
     digest = hashlib.sha256(b"".join(pack(patterns.hits)))
     digest.update(patterns.source.astype("<i8").tobytes())
-    digest.update("\n".join(patterns.genres).encode())
+    digest.update(os.fsencode("\n".join(patterns.genres)))
     return {
         "model": card["sha256"],
         "patterns": digest.hexdigest(),

@@ -211,7 +211,7 @@ def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
     declared_s, decoded_s = info.frames / info.sample_rate, decoded / info.sample_rate
     if info.format == "OGG":
         return ["truncated", "its last page is cut"] if _is_ogg_cut(path) else None
-    with soundfile.SoundFile(path) as file:
+    with path.open("rb") as stream, soundfile.SoundFile(stream) as file:  # a name of any bytes
         log = file.extra_info  # where libsndfile tells that it took the file as shorter
     for declared, there in (map(int, found) for found in _CUT.findall(log)):
         # Programs that write into a pipe put the largest number there.
