@@ -242,7 +242,7 @@ def _values(
                 name = f"{this.action}-{index + 1:03d}" if many else this.action
                 writer(name, index, value)
                 stored = started.folder is not None
-                documents.append(value.to_document() if stored else value.to_json())
+                documents.append(value.to_document())
                 yield name, value
         started.document = this.document(documents if many else documents[0])
         if started.folder is not None and is_main_process():
