@@ -277,18 +277,17 @@ def _after_tag(data: mmap.mmap | bytes, at: int) -> int | None:
     return None
 
 
-def _resync(data: mmap.mmap, at: int) -> int | None:
-    """Find the next two frames of one kind behind what is none."""
-    limit = min(at + MAX_JUNK, len(data))
+def _resync(data: mmap.mmap, begin: int) -> int | None:
+    """Find the next two frames of one kind behind what is none, or the next tag."""
+    limit = min(begin + MAX_JUNK, len(data))
+    at = begin
     while (at := data.find(b"\xff", at + 1, limit)) >= 0:
-        begin = data[at : at + 4]
-        frame = _frame(begin[1], begin[2]) if len(begin) == 4 else None
-        if frame is not None:
-            after = data[at + frame[0] : at + frame[0] + 3]
-            if len(after) == 3 and after[0] == 0xFF and after[1] == begin[1]:
-                return at
-    tag = max(data.find(b"ID3", at + 1, limit), data.find(b"APETAGEX", at + 1, limit))
-    return tag if tag > at else None
+        header = data[at : at + 4]
+        frame = _frame(header[1], header[2]) if len(header) == 4 else None
+        if frame is not None and data[at + frame[0] : at + frame[0] + 2] == header[:2]:
+            return at
+    tags = (data.find(tag, begin + 1, limit) for tag in (b"ID3", b"APETAGEX"))
+    return min((tag for tag in tags if tag >= 0), default=None)
 
 
 # Ogg: RFC 3533, 6.
