@@ -225,10 +225,10 @@ def test_nothing_is_left_out_in_silence(tmp_path):
     )
     (tmp_path / "nowhere.wav").symlink_to(tmp_path / "missing")
     os.mkfifo(tmp_path / "pipe.wav")
-    for name in ("a.m4a", "b.m4a", "notes", ".hidden"):
+    for name in ("a.doc", "b.doc", "notes", ".hidden"):
         (tmp_path / name).write_text("x")
     report = check(tmp_path)
     bad = {row["file"]: row["reasons"] for row in report.data["files"] if row["reasons"]}
     assert bad == {"nowhere.wav": ["unreadable"], "pipe.wav": ["unreadable"]}
-    assert report.data["summary"]["other_endings"] == {".m4a": 2, "none": 1}
-    assert "3 files with other endings were passed over: .m4a 2, none 1" in report.to_text()
+    assert report.data["summary"]["other_endings"] == {".doc": 2, "none": 1}
+    assert "3 files with other endings were passed over: .doc 2, none 1" in report.to_text()

@@ -83,7 +83,8 @@ class Audio(Value):
         if not _is_frozen(samples):
             samples = _as_float32(samples)
             samples.flags.writeable = False
-            if samples.ndim == 2 and len(samples) > MOST_CHANNELS and samples.shape[1] <= FEWEST_FRAMES:
+            turned = samples.ndim == 2 and samples.shape[1] <= FEWEST_FRAMES
+            if turned and len(samples) > MOST_CHANNELS:
                 raise UsageError(
                     f"Audio samples of shape {samples.shape} would be {len(samples)} channels.",
                     hint="Give them with shape (channels, frames): samples.T",
@@ -285,13 +286,11 @@ class Audio(Value):
         if len(self.samples) == 1:
             return self
         balance = soundfiles.Balance()
-        for start in range(0, self.samples.shape[1], soundfiles.CHUNK_FRAMES):
-            balance.add(self.samples[:, start : start + soundfiles.CHUNK_FRAMES].T)
-        if balance.cancels:
-            note(f"warning: {self.name or 'the sound'}: {balance.told(alone=True)}")
-            channel = int(balance.powers.argmax())
-            return type(self)(self.samples[channel : channel + 1], self.sample_rate)
-        return type(self)(_frozen(soundfiles.mix(self.samples.T)).T, self.sample_rate)
+        mixed = balance.mix(self.samples.T)
+        if not balance.cancels:
+            return type(self)(_frozen(mixed).T, self.sample_rate)
+        note(f"warning: {self.name or 'the sound'}: {balance.told(alone=True)}")
+        return type(self)(self.samples[balance.loudest][None], self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Self:
         """Resample (soxr, high quality); the length is rounded up to a whole sample.
@@ -419,7 +418,7 @@ class Audio(Value):
             return NotImplemented
         return self.sample_rate == other.sample_rate and np.array_equal(self.samples, other.samples)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -482,10 +481,10 @@ class Audio(Value):
 def _as_float32(samples: Any) -> npt.NDArray[np.float32]:
     """Copy samples; whole numbers are scaled as those of sound files."""
     given = np.asarray(samples)
-    if given.dtype in (np.int16, np.int32):
-        return (given / (1 + np.iinfo(given.dtype).max)).astype(np.float32)
+    if given.dtype.kind == "i" and given.dtype.itemsize in (2, 4):
+        return given.astype(np.float32) / np.float32(1 + np.iinfo(given.dtype).max)
     if given.dtype == np.uint8:
-        return (given.astype(np.float32) - 128) / 128
+        return given.astype(np.float32) / np.float32(128) - np.float32(1)
     if given.dtype.kind != "f":
         raise UsageError(
             f"Audio samples cannot be of type {given.dtype}, which has no full scale.",

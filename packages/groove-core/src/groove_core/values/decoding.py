@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -62,8 +61,10 @@ class Decoder:
         self._seekable = self.frames is not None and (part is None or part.seekable)
 
     def read(self, frames: int) -> Samples:
-        """Decode what comes next, of shape (frames, channels); less than asked for at a part's
-        end, nothing at the end of all."""
+        """Decode what comes next, of shape (frames, channels).
+
+        It may be less than asked for, and is nothing at the end.
+        """
         samples: Samples = self._file.read(frames, dtype="float32", always_2d=True)
         return samples
 
@@ -181,17 +182,18 @@ class _FFmpeg(Decoder):
     plain = False
 
     def __init__(self, program: str, path: Path, demuxer: str) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        # The demuxer is named, since some would follow addresses that a file names.
+        source = ["-f", demuxer, "-protocol_whitelist", "file,pipe", "-i", f"file:{path}"]
+        target = ["-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
         self._process = subprocess.Popen(
-            [
-                program, "-v", "error", "-nostdin",
-                # The demuxer is named, since some would follow addresses that a file names.
-                "-f", demuxer, "-protocol_whitelist", "file,pipe", "-i", b"file:" + os.fsencode(path),
-                "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors,
-        )  # fmt: skip
+            [program, "-v", "error", "-nostdin", *source, *target],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
         try:
+            assert self._process.stdout is not None
             super().__init__(_sound_file(self._process.stdout.fileno(), closefd=False))
         except BaseException:
             self._end()
@@ -202,13 +204,10 @@ class _FFmpeg(Decoder):
     def read(self, frames: int) -> Samples:
         samples = super().read(frames)
         if len(samples) < frames and self._process.wait():
-            raise RuntimeError(self.said())
+            self._errors.seek(0)
+            said = self._errors.read().decode(errors="replace").split("\n")
+            raise RuntimeError(f"ffmpeg says: {' '.join(said[:2]).strip()[:160]}")
         return samples
-
-    def said(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").splitlines()
-        return lines[-1].strip() if lines else "ffmpeg gave no reason"
 
     def _end(self) -> None:
         self._process.kill()

@@ -6,11 +6,9 @@ import contextlib
 import io
 import math
 import operator
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +111,7 @@ class Stretch:
         if sample_rate is not None:
             sample_rate = check_resampling(sample_rate)
         self._path = Path(path)
-        self._seconds = {"start_s": start_s, "duration_s": duration_s}
+        self._seconds = start_s, duration_s
         self._file = file = open_sound(self._path)
         try:
             start, self._stop = span(
@@ -232,22 +230,24 @@ class Stretch:
         """Decode and mix; where the channels cancel, the loudest is taken alone."""
         balance, channel = Balance(), None
         for piece in self._decoded(chunk_frames):
-            begins = not balance.loudest
-            balance.add(piece)
-            if begins and balance.cancels:  # so far: only then is it worth a look at the rest
+            begins = not balance.sounds
+            mixed = balance.mix(piece)
+            if begins and balance.cancels:  # only then is it worth to look at the rest first
                 channel = self._cancelling(chunk_frames)
-            yield mix(piece) if channel is None else piece[:, channel : channel + 1]
+            yield mixed if channel is None else piece[:, channel : channel + 1]
         if balance.cancels:
             note(f"warning: {self._path}: {balance.told(alone=channel is not None)}")
 
     def _cancelling(self, chunk_frames: int) -> int | None:
-        again, balance = Stretch(self._path, **self._seconds), Balance()
+        """Give the loudest channel if they cancel from the beginning to the end."""
+        start_s, duration_s = self._seconds
+        again, balance = Stretch(self._path, start_s=start_s, duration_s=duration_s), Balance()
         with again._file:
             for piece in again._decoded(chunk_frames):
-                balance.add(piece)
-                if balance.loudest and not balance.cancels:
+                balance.mix(piece)
+                if balance.sounds and not balance.cancels:
                     return None
-        return int(balance.powers.argmax())
+        return balance.loudest
 
     def _decoded(self, chunk_frames: int) -> Iterator[Samples]:
         """Decode in chunks; of shape (frames, channels)."""
@@ -353,48 +353,48 @@ def mix(samples: Samples) -> Samples:
 
 
 class Balance:
-    """How channels add up to a mix.
-
-    Attributes
-    ----------
-    powers : float array [shape=(channels,)]
-        Sums of squares.
-    mixed : float
-        That of the mean of the channels.
-    """
+    """How much of the sound of channels is left when they are mixed."""
 
     def __init__(self) -> None:
-        self.powers = np.zeros(1)
-        self.mixed = 0.0
+        self._powers: npt.NDArray[np.float64] | float = 0.0
+        self._mixed = 0.0
 
-    def add(self, samples: Samples) -> None:
-        """Count samples of shape (frames, channels)."""
-        self.powers = self.powers + np.einsum("fc,fc->c", samples, samples, dtype=np.float64)
-        mixed = mix(samples)[:, 0]
-        self.mixed += float(np.dot(mixed, mixed))
+    def mix(self, samples: Samples) -> Samples:
+        """Give the mean of the channels, of shape (frames, channels), then (frames, 1)."""
+        mixed = mix(samples)
+        # Overflow is refused as not finite, by whoever takes the samples.
+        with np.errstate(all="ignore"):
+            self._powers += np.array([np.dot(one, one) for one in samples.T], np.float64)
+            self._mixed += float(np.dot(mixed[:, 0], mixed[:, 0]))
+        return mixed
 
     @property
-    def loudest(self) -> float:
-        """Power of the loudest channel."""
-        return float(self.powers.max())
+    def sounds(self) -> bool:
+        """Whether any channel has sound."""
+        return bool(np.any(self._powers))
 
     @property
     def cancels(self) -> bool:
-        """Whether mixing leaves a hundredth of the sound at most: 20 dB less."""
-        return self.mixed <= CANCELLED * float(self.powers.mean()) != 0
+        """Whether `CANCELLED` of the power is left at most."""
+        return self.sounds and self._mixed <= CANCELLED * float(np.mean(self._powers))
+
+    @property
+    def loudest(self) -> int:
+        """Number of the loudest channel."""
+        return int(np.argmax(self._powers))
 
     @property
     def lost_db(self) -> float:
         """By how much the mix is softer than the channels; infinity where nothing is left."""
-        if not self.mixed:
-            return math.inf if self.loudest else 0.0
-        return 10 * math.log10(float(self.powers.mean()) / self.mixed)
+        if not self._mixed:
+            return math.inf if self.sounds else 0.0
+        return 10 * math.log10(float(np.mean(self._powers)) / self._mixed)
 
     def told(self, *, alone: bool) -> str:
-        """Say what is lost."""
-        left = f"the mix is {self.lost_db:.0f} dB softer" if self.mixed else "nothing is left"
-        instead = ", so its loudest channel is used alone" if alone else ""
-        return f"its channels cancel ({left}){instead}."
+        """Say what is lost, and whether the loudest channel is taken instead."""
+        left = f"the mix is {self.lost_db:.0f} dB softer" if self._mixed else "nothing is left"
+        instead = "; the loudest is used alone" if alone else ""
+        return f"its channels cancel when mixed ({left}){instead}"
 
 
 def resampled_frames(frames: int, rate_from: int, rate_to: int) -> int:
