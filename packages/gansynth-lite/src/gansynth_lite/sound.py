@@ -167,10 +167,17 @@ class Voice:
         heard, names, reasons = [], [], []
         for number, one in enumerate(sounds):
             name = Path(one.name).name if one.name else f"sound {number + 1}"
-            named = pitch_of_name(Path(name).stem) if known is None and one.name else known
+            named = pitch_of_name(Path(name).stem) if one.name else None
             try:
-                samples, at = to_note(one, self.model.layout, named, name)
-                heard.append((samples, self.in_range(at)))
+                samples, at = to_note(one, self.model.layout, known, name, named=named)
+                if not LOW <= at <= HIGH:
+                    raise InputError(
+                        f"{name} sounds at {note_name(round(at))} (MIDI {at:g}), which is out of "
+                        "the model's range.",
+                        hint=f"Give a note from {note_name(LOW)} to {note_name(HIGH)}, or say "
+                        "which it is with --pitch.",
+                    )
+                heard.append((samples, at))
                 names.append(name)
             except GrooveError as error:
                 if len(sounds) == 1:
