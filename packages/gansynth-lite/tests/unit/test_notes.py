@@ -315,7 +315,8 @@ def test_an_instrument_that_is_called_like_a_note_fools_nobody(tmp_path):
     ("name", "pitch"),
     [
         ("Yamaha C7 - C4", 60), ("Hammond B3 C4", 60), ("Studio B1 take C4", 60), ("A#3", 58),
-        ("Bb2", 46), ("Rhodes MK1 A2 v3", 45), ("piano_060_C4", 60), ("060", 60), ("D-50 pad", None),
+        ("Bb2", 46), ("Rhodes MK1 A2 v3", 45), ("piano_060_C4", 60), ("060", 60),
+        ("D-50 pad", None),
     ],
 )  # fmt: skip
 def test_the_last_note_of_a_name_is_its_pitch(name, pitch):

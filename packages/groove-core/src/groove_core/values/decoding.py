@@ -85,13 +85,6 @@ class Decoder:
         while frames > 0 and (decoded := len(self.read(min(frames, CHUNK_FRAMES)))):
             frames -= decoded
 
-    def count(self) -> int:
-        """Decode all of it, and give the number of frames."""
-        total = 0
-        while decoded := len(self.read(CHUNK_FRAMES)):
-            total += decoded
-        return total
-
     def close(self) -> None:
         """Close the file; more than once does no harm."""
         self._file.close()

@@ -79,8 +79,11 @@ class AudioInfo:
     def read(cls, path: str | Path) -> AudioInfo:
         """Look at a sound file; see `Audio.info`."""
         with open_sound(Path(path)) as file:
-            frames = file.count() if file.frames is None else file.frames
-            return cls(file.samplerate, file.channels, frames, file.format, file.subtype)
+            frames = file.frames
+            about = file.samplerate, file.channels, file.format, file.subtype
+        if frames is None:
+            frames = sum(block.shape[1] for block in Stretch(path).blocks(CHUNK_FRAMES))
+        return cls(*about[:2], frames, *about[2:])
 
 
 class Stretch:
