@@ -172,7 +172,7 @@ class Voice:
                 samples, at = to_note(one, self.model.layout, known, name, named=named)
                 if not LOW <= at <= HIGH:
                     raise InputError(
-                        f"{name} sounds at {note_name(round(at))} (MIDI {at:g}), which is out of "
+                        f"{name} sounds at {note_name(round(at))} (MIDI {at:.4g}), which is out of "
                         "the model's range.",
                         hint=f"Give a note from {note_name(LOW)} to {note_name(HIGH)}, or say "
                         "which it is with --pitch.",

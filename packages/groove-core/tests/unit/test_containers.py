@@ -280,4 +280,4 @@ def test_channels_that_cancel_later_are_named(tmp_path, capsys):
     path = write(tmp_path / "a.wav", np.hstack([left, right]), format="WAV", subtype="FLOAT")
     mono = Audio.read(path, mono=True)
     assert "its channels cancel" in capsys.readouterr().err
-    assert mono == Audio.read(path).to_mono() or mono.peak > 0
+    np.testing.assert_allclose(mono.samples[0], (left + right)[:, 0] / 2, atol=1e-6)
