@@ -275,8 +275,8 @@ def test_channels_that_cancel_are_named_and_the_loudest_is_taken(tmp_path, capsy
 
 
 def test_channels_that_cancel_later_are_named(tmp_path, capsys):
-    left, other = noise(6), noise(6, seed=1)
-    right = np.where(np.arange(len(left))[:, None] < 1000, other, -left)
+    left, other = noise(8, quiet=slice(2 * RATE)), noise(8, quiet=slice(2 * RATE), seed=1)
+    right = np.where(np.arange(len(left))[:, None] < 2 * RATE, other, -left)
     path = write(tmp_path / "a.wav", np.hstack([left, right]), format="WAV", subtype="FLOAT")
     mono = Audio.read(path, mono=True)
     assert "its channels cancel" in capsys.readouterr().err
