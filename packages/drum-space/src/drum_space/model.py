@@ -158,7 +158,7 @@ class DrumAutoencoder(nn.Module):
         """
         from sklearn.mixture import GaussianMixture
 
-        codes = self.encode(hits).double().cpu().numpy()
+        codes = self.encode(hits).cpu().double().numpy()
         mixture = GaussianMixture(
             self.config["components"], covariance_type="full", reg_covar=1e-4, random_state=seed
         ).fit(codes)
@@ -167,9 +167,9 @@ class DrumAutoencoder(nn.Module):
         self.prior_means.copy_(torch.from_numpy(mixture.means_))
         self.prior_factors.copy_(factors)
 
-        density = hits.float().mean(dim=(0, 1)).double()
+        density = hits.float().mean(dim=(0, 1))
         drawn = self.sample_codes(20_000, torch.Generator().manual_seed(seed))
-        logits = self.logits(drawn).flatten(0, 1).double()
+        logits = self.logits(drawn).flatten(0, 1).cpu().double()
         for drum in range(DRUMS):
             ordered = logits[:, drum].sort().values
             rank = round((1 - float(density[drum])) * (len(ordered) - 1))

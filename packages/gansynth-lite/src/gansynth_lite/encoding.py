@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gansynth_lite.layout import Layout
 from gansynth_lite.model import GANSynth, normalized
-from gansynth_lite.notes import fitted
+from gansynth_lite.notes import fitted, settled
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.console import track
@@ -25,8 +25,12 @@ STARTS = 8
 """Random codes among which to begin where there is no encoder."""
 
 
-def to_note(sound: Audio, layout: Layout, pitch: float | None, name: str) -> tuple[Tensor, float]:
+def to_note(
+    sound: Audio, layout: Layout, pitch: float | None, name: str, *, named: int | None = None
+) -> tuple[Tensor, float]:
     """Cut a sound to the length of a note, and find its pitch unless it is known.
+
+    What a name says is settled with what is heard, see `gansynth_lite.notes.settled`.
 
     Parameters
     ----------
@@ -37,6 +41,8 @@ def to_note(sound: Audio, layout: Layout, pitch: float | None, name: str) -> tup
     pitch : float, optional [MIDI]
     name : str
         For messages.
+    named : int, optional [MIDI]
+        What the name of its file says, see `gansynth_lite.notes.pitch_of_name`.
 
     Returns
     -------
@@ -59,11 +65,12 @@ def to_note(sound: Audio, layout: Layout, pitch: float | None, name: str) -> tup
     samples = torch.from_numpy(whole).float() / 32_767
     if pitch is None:
         f0 = detect_f0(samples[None], layout.sample_rate, high_hz=layout.sample_rate / 4)
-        if not f0.isfinite().all():
+        heard = 69 + float(cents(f0, torch.tensor([69.0]))) / 100 if f0.isfinite().all() else None
+        (pitch,) = settled([named], [heard])
+        if pitch is None:
             raise InputError(
                 f"No pitch is heard in {name}.", hint="Say which it is with --pitch, such as C4."
             )
-        pitch = 69 + float(cents(f0, torch.tensor([69.0]))) / 100
     return samples, pitch
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gansynth_lite.pitch import hz
+from groove_core.devices import widest
 from groove_core.dsp import (
     from_mel_instantaneous_frequency,
     griffin_lim,
@@ -165,7 +166,7 @@ class Layout:
             )
         else:
             magnitude = (self._spread(squeezed).exp() - QUIETEST).clamp_min(0)
-            half_turns = frequency.double().cumsum(dim=-1)
+            half_turns = frequency.to(widest(frequency.device)).cumsum(dim=-1)
             turned = self._turning(half_turns, pictures.shape[-1]) + half_turns
             spectrogram = torch.polar(magnitude, (math.pi * wrapped(turned)).to(magnitude))
         whole = F.pad(spectrogram, (0, 0, 1, 0))  # 0 Hz is not heard
@@ -193,8 +194,10 @@ class Layout:
         They are counted from the middle of a frame, where all bins of a lobe agree, and from
         frame 1, where notes begin: so the phase with which a note begins is smooth, too.
         """
-        k = torch.arange(1, self.bins + 1, device=like.device, dtype=torch.float64)[:, None]
-        t = torch.arange(frames or self.frames, device=like.device, dtype=torch.float64)
+        # Half turns up to some thousands and their quarters: exact as float32, too.
+        exact = widest(like.device)
+        k = torch.arange(1, self.bins + 1, device=like.device, dtype=exact)[:, None]
+        t = torch.arange(frames or self.frames, device=like.device, dtype=exact)
         return wrapped(k / 2 * (t - 1) - k).to(like)
 
     def _squeezed(self, log_magnitude: Tensor) -> Tensor:

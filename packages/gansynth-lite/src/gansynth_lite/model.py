@@ -313,7 +313,7 @@ class GANSynth(nn.Module):
             mine = codes[labels == group] if self.families else codes
             mine = mine if len(mine) else codes  # a family without notes is like all
             self.centres[group] = mine.mean(dim=0)
-            values, axes = torch.linalg.eigh(torch.cov(mine.T.double(), correction=0))
+            values, axes = torch.linalg.eigh(torch.cov(mine.T.cpu().double(), correction=0))
             self.spreads[group] = SPREAD * (axes * values.clamp_min(0).sqrt()).float()
 
     def mapped(self, z: Tensor, families: Tensor) -> Tensor:

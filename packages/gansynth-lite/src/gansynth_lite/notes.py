@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,16 @@ from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.files import check_file, dump_json, list_files, read_json
 from groove_core.values.audio import Audio
 
-__all__ = ["SOURCES", "SUBSETS", "Notes", "fitted", "open_notes", "pitch_of_name", "split"]
+__all__ = [
+    "SOURCES",
+    "SUBSETS",
+    "Notes",
+    "fitted",
+    "open_notes",
+    "pitch_of_name",
+    "settled",
+    "split",
+]
 
 SOURCES = ("acoustic", "electronic", "synthetic")
 """How NSynth's instruments make their sound, in its order."""
@@ -41,10 +50,11 @@ IN_MEMORY_BYTES = 2**30
 """From this size on, notes are kept in a file that is mapped."""
 RUMBLE_HZ = (12.0, 20.0)
 """Below the first nothing is kept, from the second on everything."""
-VERSION = 2
+VERSION = 3
 """Part of every key of the cache: another way to make notes is another number."""
 
 Int = npt.NDArray[np.int64]
+N = TypeVar("N", int, float)
 
 _SEPARATED = r"(?:^|(?<=[^A-Za-z0-9#]))"
 _NAME = re.compile(
@@ -54,6 +64,8 @@ _NUMBER = re.compile(
     _SEPARATED + r"(?:m|midi|pitch|note)[ _-]?(\d{1,3})(?=$|[^A-Za-z0-9]|v\d)", re.IGNORECASE
 )
 LOWEST_KEY = 21
+FEW = 3
+"""Notes of a folder with pitches in their names from which on what is heard may overrule them."""
 _NSYNTH = re.compile(r".+-(\d{3})-(\d{3})")
 _LAYER = re.compile(r"[vV](?:el)?(\d{1,3})(?=$|[^A-Za-z0-9])")
 _VELOCITY = re.compile(r" v\d+$")
@@ -169,11 +181,13 @@ def open_notes(
     - NSynth: a folder with ``examples.json`` and ``audio``, or the one above several such.
     - A soundfont: an ``.sf2`` file, rendered (see `gansynth_lite.rendered`).
     - Else a folder of sound files. The folder that a file is in is its instrument; one that is
-      called as a family is the family. Its pitch is the first part of its name that is a note
-      (``piano_C#4_v2.wav``, ``A0v10.ogg``, ``Bb2``, ``C-1``) between any signs but letters and
-      digits; else a number with ``m``, ``midi``, ``note`` or ``pitch`` before it (``m060``);
-      else the name is a number only (``60.wav``) or ends as NSynth's do (``-060-100``); else
-      it is measured. ``v10`` is a layer of velocity.
+      called as a family is the family. Its pitch is the last part of its name that is a note
+      (``piano_C#4_v2.wav``, ``Yamaha C7 - C4``, ``A0v10.ogg``, ``Bb2``, ``C-1``) between any
+      signs but letters and digits; else a number with ``m``, ``midi``, ``note`` or ``pitch``
+      before it (``m060``); else the name is a number only (``60.wav``) or ends as NSynth's do
+      (``-060-100``); else it is measured. Where most names of a folder say something else
+      than its notes sound, those count, see `settled`.
+      ``v10`` is a layer of velocity.
 
     Every note is mixed to mono, cut or padded to one length and scaled by its peak; silence
     before recorded ones is cut off.
@@ -423,9 +437,10 @@ def _collected(
     """Read the files, measure pitches that are not known, and leave out what is of no use."""
     array = room(len(items), samples, cache)
     exact = source == "nsynth"  # where notes start exactly and pitches are known
+    read: list[_Item] = []
+    heard: list[int | None] = []
     kept: list[_Item] = []
     left: dict[str, list[Path]] = {}
-    measured = 0
     for item in track(items, "reading notes"):
         try:
             audio = Audio.read(
@@ -442,19 +457,24 @@ def _collected(
         if made is None:
             left.setdefault("silent", []).append(item.path)
             continue
-        pitch = item.pitch
-        if pitch is None:
-            pitch = _measured(made, sample_rate)
-            measured += pitch is not None
+        array[len(read)] = made
+        read.append(item)
+        heard.append(None if exact else _measured(made, sample_rate))
+    pitches = [item.pitch for item in read] if exact else _settled_by_folder(read, heard)
+    for place, (item, pitch) in enumerate(zip(read, pitches, strict=True)):
         if pitch is None:
             left.setdefault("without a pitch", []).append(item.path)
         elif not low <= pitch <= high:
             left.setdefault(f"not of pitch {low} to {high}", []).append(item.path)
         else:
-            array[len(kept)] = made
+            array[len(kept)] = array[place]
             kept.append(replace(item, pitch=pitch))
+    measured = sum(i.pitch is None and p is not None for i, p in zip(read, pitches, strict=True))
     if measured:
         note(f"the names of {measured} notes do not say their pitch, which was measured")
+    changed = sum(i.pitch not in (None, p) for i, p in zip(read, pitches, strict=True))
+    if changed:
+        note(f"the names of {changed} notes say another pitch than what is heard, which counts")
     for reason, paths in left.items():
         note(f"left out, {reason}: {len(paths)} files, the first is {paths[0]}")
     if not kept:
@@ -479,6 +499,55 @@ def _collected(
         makers=_indices([item.maker for item in kept], SOURCES),
         dropped={reason: len(paths) for reason, paths in left.items()},
     )
+
+
+def _settled_by_folder(items: Sequence[_Item], heard: Sequence[int | None]) -> list[int | None]:
+    pitches: list[int | None] = [None] * len(items)
+    folders: dict[Path, list[int]] = {}
+    for number, item in enumerate(items):
+        folders.setdefault(item.path.parent, []).append(number)
+    for numbers in folders.values():
+        named = [items[i].pitch for i in numbers]
+        sound = [heard[i] for i in numbers]
+        if sum(pitch is not None for pitch in named) < FEW:
+            found = [h if n is None else n for n, h in zip(named, sound, strict=True)]
+        else:
+            found = settled(named, sound)
+        for number, pitch in zip(numbers, found, strict=True):
+            pitches[number] = pitch
+    return pitches
+
+
+def settled(named: Sequence[int | None], heard: Sequence[N | None]) -> list[int | N | None]:
+    """Settle the pitches of the notes of a folder by their names and by what is heard.
+
+    Names hold where half of them are heard to a semitone, whatever the octave: a pitch that was
+    measured wrong counts less than the names of a whole library. Libraries that call middle C
+    C3 or C5 are known by most notes sounding that octave higher or lower. Where most names are
+    something else, as of a ``Hammond B3``, what is heard counts.
+
+    Parameters
+    ----------
+    named, heard : sequence of numbers, MIDI
+        None where a name says nothing, or no pitch is heard.
+
+    Returns
+    -------
+    list of numbers
+        None where neither says anything.
+
+    Examples
+    --------
+    >>> settled([60, 62, 64], [60, 62, 52]), settled([48, 50], [60, 62]), settled([59], [72])
+    ([60, 62, 64], [60, 62], [72])
+    """
+    both = [(n, h) for n, h in zip(named, heard, strict=True) if n is not None and h is not None]
+    octaves = Counter(round((h - n) / 12) for n, h in both if abs((h - n + 6) % 12 - 6) <= 1)
+    if 2 * octaves.total() < len(both):
+        return [n if h is None else h for n, h in zip(named, heard, strict=True)]
+    octave, votes = octaves.most_common(1)[0] if octaves else (0, 0)
+    shift = 12 * octave if 2 * votes > len(both) else 0
+    return [h if n is None else n + shift for n, h in zip(named, heard, strict=True)]
 
 
 def _indices(words: Sequence[str], names: Sequence[str]) -> Int:
@@ -590,13 +659,16 @@ def pitch_of_name(stem: str) -> int | None:
     --------
     >>> pitch_of_name("piano_C#4_v2"), pitch_of_name("take m060"), pitch_of_name("violin")
     (61, 60, None)
+    >>> pitch_of_name("Yamaha C7 - C4"), pitch_of_name("Rhodes MK1 A2 v3")
+    (60, 45)
 
     A number below the lowest key of a piano counts files:
 
     >>> pitch_of_name("note-001") is None
     True
     """
-    if (match := _NAME.search(stem)) and (pitch := parse_note_name(match[1])) is not None:
-        return pitch
+    for match in reversed(list(_NAME.finditer(stem))):
+        if (pitch := parse_note_name(match[1])) is not None:
+            return pitch
     number = _NUMBER.search(stem) or _NSYNTH.fullmatch(stem) or re.fullmatch(r"(\d{1,3})", stem)
     return int(number[1]) if number and LOWEST_KEY <= int(number[1]) <= 127 else None

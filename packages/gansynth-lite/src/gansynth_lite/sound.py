@@ -169,12 +169,16 @@ class Voice:
         known = None if pitch is None else self.in_range(parse_pitch(pitch))
 
         def hear(sound: Audio, name: str) -> tuple[Tensor, float, str]:
-            named = pitch_of_name(Path(name).stem) if known is None and sound.name else known
-            samples, at = to_note(sound, self.model.layout, named, name)
-            try:
-                return samples, self.in_range(at), name
-            except UsageError as error:  # the pitch was heard, not given
-                raise InputError(f"{name}: {error.message}", hint=error.hint) from error
+            named = pitch_of_name(Path(name).stem) if sound.name else None
+            samples, at = to_note(sound, self.model.layout, known, name, named=named)
+            if not LOW <= at <= HIGH:
+                raise InputError(
+                    f"{name} sounds at {note_name(round(at))} (MIDI {at:.4g}), which is out of "
+                    "the model's range.",
+                    hint=f"Give a note from {note_name(LOW)} to {note_name(HIGH)}, or say "
+                    "which it is with --pitch.",
+                )
+            return samples, at, name
 
         notes, found, names = each(sounds, hear, "listening"), [], []
         while some := list(islice(notes, TOGETHER)):

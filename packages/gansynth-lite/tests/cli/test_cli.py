@@ -89,6 +89,17 @@ def test_a_song_is_played(groove, tmp_path):
                   "--out", "w").returncode == 0  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["squeak", "C4"])
+def test_a_sound_out_of_range_is_no_mistake_of_an_option(groove, tmp_path, name):
+    time_s = np.arange(RATE) / RATE
+    soundfile.write(tmp_path / f"{name}.wav", 0.3 * np.sin(2 * np.pi * 2093 * time_s), RATE)
+    result = groove("encode", f"{name}.wav")
+    assert result.returncode == 4, result.stderr
+    assert f"{name}.wav sounds at C7 (MIDI 96), which is out of the model's range" in result.stderr
+    assert groove("encode", f"{name}.wav", "--pitch", "C9").returncode == 2
+    assert groove("encode", f"{name}.wav", "--pitch", "C6").returncode == 0
+
+
 def test_from_a_sound_to_codes_and_back(groove, tmp_path):
     for name, odd in (("clear", False), ("hollow", True)):
         for pitch in (57, 64):

@@ -39,6 +39,14 @@ def test_a_sound_becomes_a_note_at_its_pitch():
     assert to_note(other, SMALL, None, "tone")[1] == pytest.approx(57, abs=0.05)
 
 
+def test_what_is_heard_settles_what_a_name_says():
+    sound = Audio(0.2 * made.tone(57, 40_000), 16_000)
+    for named, pitch in ((57, 57), (47, 57), (45, 57), (None, 57)):
+        assert to_note(sound, SMALL, None, "tone", named=named)[1] == pytest.approx(pitch, abs=0.05)
+    noise = Audio(np.random.default_rng(0).normal(size=16_000).clip(-3, 3) / 4, 16_000)
+    assert to_note(noise, SMALL, None, "snare", named=50)[1] == 50
+
+
 def test_silence_and_noise_are_no_notes():
     with pytest.raises(InputError, match="silent"):
         to_note(Audio(np.zeros(9_000), 16_000), SMALL, None, "nothing")

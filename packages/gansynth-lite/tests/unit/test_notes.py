@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import FULL_SCALE, Notes, fitted, open_notes, split
+from gansynth_lite.notes import FULL_SCALE, Notes, fitted, open_notes, pitch_of_name, settled, split
 from gansynth_lite.pitch import hz, note_name
 from groove_core.cache import Cache
 from groove_core.errors import InputError, UsageError
@@ -300,3 +300,31 @@ def test_fitting_scales_cuts_and_pads():
     rumble = fitted(np.ones(RATE, np.float32) + 0.1 * np.resize(square, RATE), RATE, RATE)
     assert abs(rumble[RATE // 2 : -RATE // 4].mean()) < 0.01 * FULL_SCALE
     assert long[-1] == 0
+
+
+def test_an_instrument_that_is_called_like_a_note_fools_nobody(tmp_path):
+    for pitch in (60, 62, 64):
+        write(tmp_path / "grand" / f"Yamaha C7 - {note_name(pitch)}.wav", pitch)
+        write(tmp_path / "organ" / f"Hammond B3 {pitch - 59:02d}.wav", pitch)
+        write(tmp_path / "pad" / f"pad_{note_name(pitch - 12)}.wav", pitch)  # middle C is C3
+    notes = open_notes(tmp_path, **SMALL)
+    assert notes.pitches.tolist() == [60, 62, 64] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "pitch"),
+    [
+        ("Yamaha C7 - C4", 60), ("Hammond B3 C4", 60), ("Studio B1 take C4", 60), ("A#3", 58),
+        ("Bb2", 46), ("Rhodes MK1 A2 v3", 45), ("piano_060_C4", 60), ("060", 60),
+        ("D-50 pad", None),
+    ],
+)  # fmt: skip
+def test_the_last_note_of_a_name_is_its_pitch(name, pitch):
+    assert pitch_of_name(name) == pitch
+
+
+def test_names_hold_where_half_of_them_are_heard():
+    assert settled([60, 62, 64, 65], [60, 62, 71, None]) == [60, 62, 64, 65]
+    assert settled([60, None, 64], [72, 74, 76]) == [72, 74, 76]
+    assert settled([59, 59, 59], [60.2, 64.0, 67.0]) == [60.2, 64.0, 67.0]
+    assert settled([], []) == []

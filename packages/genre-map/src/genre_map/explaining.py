@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
+from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError, UsageError
 from groove_core.statistics import bootstrap, interval
@@ -99,12 +100,12 @@ def faithfulness(
     """
     generator = torch.Generator().manual_seed(seed)
     clip = torch.as_tensor(owner)
-    share = F.one_hot(clip).double().T
+    share = F.one_hot(clip).T.to(windows.device, widest(windows.device))
     share = share / share.sum(dim=1, keepdim=True)
 
     def heard(pictures: Tensor) -> Tensor:
         """Give the probabilities of clips [shape=(clips, genres)]."""
-        return share @ model.probabilities(model.listen(pictures)).double()
+        return share @ model.probabilities(model.listen(pictures)).to(share)
 
     before = heard(windows)
     genres = before.argmax(dim=1)

@@ -135,7 +135,7 @@ class Layout:
 
         if cache is None:
             return make()
-        key = cache.key({**self.feature.settings, "scale": self.scale, "pictures": 1}, Path(path))
+        key = cache.key({**self.feature.identity, "scale": self.scale, "pictures": 1}, Path(path))
         return torch.from_numpy(cache.get(key, lambda: make().numpy()).copy())
 
     def _check(self, duration_s: float, peak: float) -> None:

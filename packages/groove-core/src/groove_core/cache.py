@@ -137,7 +137,8 @@ class Cache:
             If the settings are not JSON, or the array holds Python objects.
         """
         if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-            settings = {type(settings).__qualname__: dataclasses.asdict(settings)}
+            address = f"{type(settings).__module__}:{type(settings).__qualname__}"
+            settings = {address: dataclasses.asdict(settings)}
         if not isinstance(settings, Mapping):
             raise UsageError("Settings must be a dict or a dataclass.", hint='{"bands": 80}')
         about = {"format": FORMAT, "settings": settings, "content": _content(content)}

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ __all__ = [
     "read_card",
     "read_header",
     "save",
+    "storable",
     "verify",
 ]
 
@@ -232,7 +233,7 @@ def save(
     made = beside(folder)
     try:
         made.mkdir()
-        tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+        tensors = storable(model.state_dict())
         if half:
             tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
         save_file(tensors, made / WEIGHTS)
@@ -256,6 +257,11 @@ def save(
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def storable(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copy tensors one by one: safetensors refuses those that share memory, as tied weights do."""
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
 
 
 def load(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from groove_core.errors import DeviceError, UsageError
 
-__all__ = ["available", "resolve"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["available", "resolve", "widest"]
 
 
 def _works(device: str) -> str:
@@ -65,3 +70,10 @@ def resolve(device: str = "auto") -> str:
     if reason:
         raise DeviceError(f"The device {device!r} does not work: {reason}.", hint="--device cpu")
     return device
+
+
+def widest(device: torch.device | str) -> torch.dtype:
+    """Return the most exact floating type of a device: float64, or float32 on MPS."""
+    import torch
+
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64

@@ -245,8 +245,7 @@ def _values(
                     raise TypeError(f"{this.action} gave something of type {kind}, not a value")
                 name = f"{this.action}-{index + 1:03d}" if many else this.action
                 writer(name, index, value)
-                stored = started.folder is not None
-                documents.append(value.to_document() if stored else value.to_json())
+                documents.append(value.to_document())
                 yield name, value
         started.document = this.document(documents if many else documents[0])
         if started.tally.failed:

@@ -54,10 +54,14 @@ class Shard:
         self.generator = generator
 
     def __call__(self, whole: torch.Tensor) -> torch.Tensor:
-        """Cut this process's contiguous part out of a tensor of the whole batch."""
-        size = len(whole) // self.fabric.world_size
-        start = self.fabric.global_rank * size
-        return whole[start : start + size].to(self.fabric.device)
+        """Cut this process's contiguous part out of a tensor of the whole batch.
+
+        Together the parts are the batch. Where it cannot be divided evenly some parts are
+        longer by one item; of fewer items than processes, some are in several parts.
+        """
+        rank, count = self.fabric.global_rank, self.fabric.world_size
+        start, stop = (len(whole) * number // count for number in (rank, rank + 1))
+        return whole[start : max(stop, start + 1)].to(self.fabric.device)
 
     def rand(self, *shape: int) -> torch.Tensor:
         """Draw uniform numbers for the whole batch; give this process's part."""
@@ -228,7 +232,7 @@ def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
         for index, slots in optimizer.state_dict()["state"].items():
             for key, value in slots.items():
                 tensors[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value)
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return checkpoints.storable(tensors)
 
 
 def _store(

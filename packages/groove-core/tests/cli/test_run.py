@@ -341,3 +341,13 @@ def test_every_run_has_a_folder_of_its_own_and_a_failed_one_has_none(good, tmp_p
     assert failed.returncode == 4
     names = sorted(p.name for p in (tmp_path / "groove-out").iterdir())
     assert names == ["good-beat-seed3", "good-beat-seed3-2"]
+
+
+def test_a_document_names_what_is_too_large_for_it(site, monkeypatch):
+    """Without files, too: an hour of samples is no text to print."""
+    import groove_core
+
+    monkeypatch.syspath_prepend(site("groove-good"))
+    monkeypatch.setattr(DrumPattern, "to_document", lambda self: {"kind": self.kind, "sha256": "x"})
+    document = groove_core.run("good", "beat", count=2, seed=1)
+    assert document["result"] == 2 * [{"kind": "drum-pattern", "sha256": "x"}]

@@ -284,17 +284,6 @@ def test_samples_that_are_not_numbers(tmp_path, opened, bad, options):
     assert all(file.closed for file in opened)
 
 
-def test_a_stream_that_does_not_say_its_length(tmp_path):
-    path = write(tmp_path / "a.flac", sine())
-    content = bytearray(path.read_bytes())
-    content[21] &= 0xF0  # the 36 bits of the number of samples
-    content[22:26] = bytes(4)
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="how long") as caught:
-        Audio.read(path)
-    assert "ffmpeg" in caught.value.hint
-
-
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -484,3 +473,56 @@ def test_a_document_beside_files_holds_short_sounds_and_names_long_ones():
     assert len(str(document)) < 300
     assert document != Audio(np.full((2, 200_000), 1e-6), 44_100).to_document()
     assert "float32" in long.to_json()
+
+
+def test_whole_numbers_are_scaled_as_in_files():
+    full = {np.int16: [-32_768, 16_384], np.int32: [-(2**31), 2**30], np.uint8: [0, 192]}
+    for kind, values in full.items():
+        assert Audio(np.array(values, kind), RATE).samples.tolist() == [[-1, 0.5]]
+    assert Audio(np.array([-32_768, 16_384], ">i2"), RATE).samples.tolist() == [[-1, 0.5]]
+    for bad in ([1, 2, 3], np.ones(3, np.int64), np.ones(3, np.uint16), np.ones(3, bool)):
+        with pytest.raises(UsageError, match="full scale") as caught:
+            Audio(bad, RATE)
+        assert caught.value.hint
+
+
+def test_an_array_that_lies_the_other_way_is_refused():
+    for shape in ((RATE, 2), (RATE, 1), (100, 24)):
+        with pytest.raises(UsageError, match="channels") as caught:
+            Audio(np.zeros(shape), RATE)
+        assert "samples.T" in caught.value.hint
+    assert Audio(np.zeros((2, 1)), RATE).samples.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bits", "subtype", "step"),
+    [
+        ("wav", 16, "PCM_16", 2**-15), ("wav", 24, "PCM_24", 2**-23), ("wav", 32, "FLOAT", 0),
+        ("flac", 16, "PCM_16", 2**-15), ("flac", 24, "PCM_24", 2**-23),
+    ],
+)  # fmt: skip
+def test_bits_of_saved_samples(tmp_path, suffix, bits, subtype, step):
+    audio = Audio(np.random.default_rng(0).uniform(-0.9, 0.9, 999), RATE)
+    path = audio.save(tmp_path / f"a.{suffix}", bits=bits)
+    assert soundfile.info(path).subtype == subtype
+    assert np.abs(Audio.read(path).samples - audio.samples).max() <= step
+    loud = Audio(np.array([2.0, -3.0]), RATE).save(path, bits=bits)
+    assert Audio.read(loud).peak == pytest.approx(3 if bits == 32 else 1, abs=1e-4)
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [("wav", 8), ("flac", 32), ("ogg", 24), ("json", 24)])
+def test_bits_that_a_format_does_not_have(tmp_path, suffix, bits):
+    with pytest.raises(UsageError, match="bits") as caught:
+        Audio(sine(), RATE).save(tmp_path / f"a.{suffix}", bits=bits)
+    assert caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_sounds_are_compared_by_their_samples(monkeypatch):
+    monkeypatch.setattr(Audio, "to_json", None)  # the text of an hour would fill the memory
+    audio = Audio(sine(), RATE)
+    assert audio == Audio(sine(), RATE)
+    assert audio != Audio(sine(), 48_000)
+    assert audio != Audio(sine(level=0.4), RATE)
+    assert audio != Audio(sine(1), RATE)
+    assert audio != "a sound"

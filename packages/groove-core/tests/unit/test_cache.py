@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,10 @@ class Other:
     bands: int = 80
 
 
+Elsewhere = make_dataclass("Mel", [("bands", int, 80)])
+Elsewhere.__module__ = "elsewhere"
+
+
 def test_keys_differ_by_settings_and_content_only(tmp_path):
     one, same, other = (tmp_path / name for name in ("one", "same", "other"))
     one.write_bytes(b"abc")
@@ -76,6 +80,7 @@ def test_keys_differ_by_settings_and_content_only(tmp_path):
         Cache.key(Mel(), one),
         Cache.key(Mel(81), one),
         Cache.key(Other(), one),
+        Cache.key(Elsewhere(), one),  # called the same in another package
         Cache.key({}, array),
         Cache.key({}, array.view(np.uint32)),
         Cache.key({}, array.reshape(1, 2)),
@@ -84,7 +89,7 @@ def test_keys_differ_by_settings_and_content_only(tmp_path):
     ]
     assert len(set(keys)) == len(keys)
     assert keys[0] == Cache.key({"b": (1, 2), "a": 1}, str(same))
-    assert keys[7] == Cache.key({}, np.repeat(array, 2)[::2])  # strides are no content
+    assert keys[8] == Cache.key({}, np.repeat(array, 2)[::2])  # strides are no content
     with pytest.raises(InputError):
         Cache.key({}, tmp_path / "missing")
     for wrong in ({"a": np.arange(2)}, {"a": float("nan")}, [1], Mel):

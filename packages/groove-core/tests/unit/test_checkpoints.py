@@ -129,3 +129,24 @@ def test_models_commands_read_without_torch(groove, saved):
     assert failed.returncode == 5
     assert "failed" in failed.stdout
     assert groove("models", "show", "nothing").returncode == 5
+
+
+class Tied(Net):
+    """Two layers with one weight, and a buffer that is a part of another."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.again = torch.nn.Linear(2, width, bias=False)
+        self.again.weight = self.layer.weight
+        self.register_buffer("whole", torch.arange(4.0))
+        self.register_buffer("part", self.whole[:2])
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_tied_weights_can_be_stored(tmp_path, half):
+    made = Tied(3)
+    path = checkpoints.save(tmp_path / "net", made, CARD, half=half)
+    model, _ = checkpoints.load("tests", path, Tied)
+    assert model.again.weight is model.layer.weight
+    torch.testing.assert_close(model.layer.weight, made.layer.weight, atol=1e-3, rtol=1e-3)
+    assert model.part.tolist() == [0, 1]

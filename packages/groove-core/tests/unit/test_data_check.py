@@ -225,10 +225,48 @@ def test_nothing_is_left_out_in_silence(tmp_path, capsys):
     )
     (tmp_path / "nowhere.wav").symlink_to(tmp_path / "missing")
     os.mkfifo(tmp_path / "pipe.wav")
-    for name in ("a.m4a", "b.m4a", "notes", ".hidden"):
+    for name in ("a.doc", "b.doc", "notes", ".hidden"):
         (tmp_path / name).write_text("x")
     report = check(tmp_path)
     bad = {row["file"]: row["reasons"] for row in report.data["files"] if row["reasons"]}
     assert bad == {"nowhere.wav": ["unreadable"], "pipe.wav": ["unreadable"]}
-    assert report.data["summary"]["other_endings"] == {".m4a": 2, "none": 1}
-    assert "1 hidden, 3 others (.m4a 2, none 1)" in capsys.readouterr().err
+    assert report.data["summary"]["other_endings"] == {".doc": 2, "none": 1}
+    assert "1 hidden, 3 others (.doc 2, none 1)" in capsys.readouterr().err
+
+
+def test_only_what_was_cut_is_clipped(tmp_path):
+    """Neither the jumps of a square wave nor floats above full scale are cut peaks."""
+    time_s = np.arange(2 * 44_100) / 44_100
+    pitch_hz = 220 * 2 ** (np.floor(time_s * 4) % 5 / 12)
+    square = np.where((pitch_hz * time_s) % 1 < 0.5, 0.999, -0.999)
+    pulse = np.where((pitch_hz * time_s) % 1 < 0.125, 0.5, -0.5)
+    sine = np.sin(2 * np.pi * 220 * time_s)
+    shares = {
+        name: measure(write(tmp_path / "a.wav", sound, 44_100, subtype=subtype))["clipped_share"]
+        for name, sound, subtype in (
+            ("square", square, "PCM_16"),
+            ("square in 8 bits", square, "PCM_U8"),
+            ("two voices", 0.5 * square + 0.998 * pulse, "PCM_16"),
+            ("hot", 1.5 * sine * np.exp(-time_s / 3), "FLOAT"),
+            ("cut", np.clip(1.5 * sine, -1, 1), "PCM_16"),
+            ("cut hot", np.clip(3 * sine, -1.2, 1.2), "FLOAT"),
+        )
+    }
+    for name in ("square", "square in 8 bits", "two voices", "hot"):
+        assert shares[name] < 1e-3, name
+    # Two thirds of 1.5 sin(x) lie below 1: the rest is 1 - 2 arcsin(2/3) / pi, and of 1.2 in 3
+    # it is 1 - 2 arcsin(0.4) / pi.
+    assert shares["cut"] == pytest.approx(1 - 2 * np.arcsin(2 / 3) / np.pi, abs=0.01)
+    assert shares["cut hot"] == pytest.approx(1 - 2 * np.arcsin(0.4) / np.pi, abs=0.01)
+
+
+def test_channels_that_cancel_are_told_apart_from_silence_and_copies(tmp_path):
+    sound, other = tune(1, 6.0), tune(2, 6.0)
+    write(tmp_path / "both.wav", np.stack([sound, sound], 1))
+    write(tmp_path / "opposite.wav", np.stack([other, -other], 1))
+    write(tmp_path / "wide.wav", np.stack([tune(3, 6.0), tune(4, 6.0)], 1))
+    report = check(tmp_path)
+    assert reasons(report) == {"opposite.wav": ["cancelling"]}
+    assert "softer when its channels are mixed" in report.to_text()
+    write(tmp_path / "exact.wav", np.stack([tune(5, 6.0), -tune(5, 6.0)], 1), subtype="FLOAT")
+    assert reasons(check(tmp_path))["exact.wav"] == ["cancelling"]

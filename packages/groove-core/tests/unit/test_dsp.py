@@ -341,3 +341,46 @@ def test_features_of_a_file(tmp_path: Path) -> None:
     assert cache.stats().entries == 2
     with pytest.raises(InputError):
         dsp.Mel().extract(tmp_path / "missing.wav", cache=cache)
+
+
+def test_features_of_one_name_are_kept_apart(tmp_path, monkeypatch):
+    """Those of two packages, and of two versions of one."""
+    import sys
+    from types import ModuleType
+
+    class Mel(dsp.Mel):
+        pass
+
+    path = Audio(sine(440).numpy(), 22050).save(tmp_path / "a.wav")
+    keys = [Cache.key(dsp.Mel().identity, path), Cache.key(Mel().identity, path)]
+    other = ModuleType("other")
+    monkeypatch.setitem(sys.modules, "other", other)
+    monkeypatch.setattr(Mel, "__module__", "other.features")
+    for version in ("1.0", "1.1"):
+        other.__version__ = version
+        keys.append(Cache.key(Mel().identity, path))
+    assert len(set(keys)) == 4
+    assert dsp.Mel().settings == {**Mel().settings, "feature": "Mel"}
+
+
+def test_nothing_is_float64_where_a_device_has_none(monkeypatch):
+    """As on MPS, which refuses them; here a mode refuses them in its place."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from groove_core import devices
+    from groove_core.dsp import instfreq
+
+    class Refusing(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            made = function(*arguments, **(options or {}))
+            assert getattr(made, "dtype", None) != torch.float64, function
+            return made
+
+    assert devices.widest("mps") == torch.float32
+    assert devices.widest("cpu") == devices.widest("cuda:1") == torch.float64
+    frequency = torch.rand(1, 5, 200)
+    wanted = instfreq._summed_phase(frequency)
+    monkeypatch.setattr(instfreq, "widest", lambda device: devices.widest("mps"))
+    with Refusing():
+        made = instfreq._summed_phase(frequency)
+    torch.testing.assert_close(made, wanted.to(made), atol=1e-3, rtol=0)

@@ -99,6 +99,12 @@ def test_shards_are_the_parts_of_one_whole():
     whole = torch.arange(8)
     parts = [Shard(Fake(r), epoch_generator(1, 0))(whole) for r in range(4)]
     assert torch.equal(torch.cat(parts), whole)
+    for size in (1, 3, 5, 6, 7, 9):  # no item is lost, and nobody is left without
+        parts = [Shard(Fake(r), epoch_generator(1, 0))(torch.arange(size)) for r in range(4)]
+        assert torch.cat(parts).unique().tolist() == list(range(size))
+        assert {len(part) for part in parts} <= {max(1, size // 4), -(-size // 4)}
+        if size >= 4:
+            assert torch.equal(torch.cat(parts), torch.arange(size))
     noise = [Shard(Fake(r), epoch_generator(1, 0)).randn(8) for r in range(4)]
     assert torch.equal(torch.cat(noise), torch.randn(8, generator=epoch_generator(1, 0)))
 

@@ -100,7 +100,7 @@ class Columns:
 
         if cache is None:
             return make()
-        key = cache.key({**self.feature.settings, "levelled": 1}, Path(path))
+        key = cache.key({**self.feature.identity, "levelled": 1}, Path(path))
         return torch.from_numpy(cache.get(key, lambda: make().numpy()).copy())
 
     def _check(self, duration_s: float, peak: float) -> None:

@@ -69,5 +69,5 @@ class FrontEnd:
 
         if cache is None:
             return make()
-        settings = {**columns.feature.settings, "levelled": 1, "front end": self.identity}
+        settings = {**columns.feature.identity, "levelled": 1, "front end": self.identity}
         return cache.get(cache.key(settings, path), make)

@@ -197,7 +197,7 @@ def whitened(net: PassageNet, songs: Sequence[Tensor]) -> None:
     the summary gives is standardised.
     """
     with torch.no_grad():
-        seen = torch.cat([net.seen(song.float())[::4] for song in songs]).double()
+        seen = torch.cat([net.seen(song.float())[::4] for song in songs]).cpu().double()
         mean = seen.mean(dim=0)
         inner = net.features
         variance, directions = torch.linalg.eigh(torch.cov((seen - mean)[:, :inner].T))

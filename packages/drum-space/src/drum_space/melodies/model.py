@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drum_space.melodies.lines import HOLD, INSTRUMENTS, LOWEST, NO_BASS, OCTAVES, REST
+from groove_core.devices import widest
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR
 
 __all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
@@ -257,5 +258,5 @@ class DrumMelody(nn.Module):
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     if not temperature:
         return logits.argmax(dim=-1)
-    chances = (logits.double() / temperature).softmax(dim=-1)
+    chances = (logits.to(widest(logits.device)) / temperature).softmax(dim=-1)
     return torch.multinomial(chances, 1, generator=generator)[:, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import math
 import os
 import re
 import sys
@@ -25,11 +26,12 @@ from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
 from groove_core.values.audio import Audio, AudioInfo
 from groove_core.values.results import Report
+from groove_core.values.soundfiles import CANCELLED, Balance
 
 __all__ = ["SCHEMA", "check", "measure"]
 
 SCHEMA = "groove.data-check/1"
-MEASUREMENT = 1
+MEASUREMENT = 2
 """Counts up when `measure` measures otherwise; what an older one has stored is not used."""
 SILENT_DBFS = -60.0
 """Peak below which a file counts as silent: the mean removed, since a direct current is none."""
@@ -38,9 +40,16 @@ CLIPPED_LEVEL = 0.98
 CLIPPED_RUN = 3
 """Samples in a row at the highest level. Sound that was not cut touches it once or, as a
 deep tone of 16 bits may, twice; a cut peak stays."""
+JUMP = 0.02
+"""A square wave was never higher than its level: it lies still at another one, farther away than
+neighbouring steps of 8 bits, before it jumps there and after."""
+MAX_RUN = 2**20
+"""Samples of one run that are kept together, however a file is cut into blocks."""
 CLIPPED_SHARE = 0.001
 """44 samples in a second: loud masters have a few cut peaks that nobody hears; above this,
 crackling is heard, and spectra have energy that the music has not."""
+CANCELLED_DB = -10 * math.log10(CANCELLED)
+"""By so much softer, what is left of a mix is not the sound."""
 PADDING_S = 0.1
 """So much an MP3 may lack at its end: encoders count their padding as sound."""
 BLOCK_S = 10.0
@@ -59,7 +68,8 @@ def check(
 
     A file is ``unreadable``, ``damaged`` (decoding stops with an error), ``truncated``
     (less in it than its header says), ``not finite``, ``silent`` (peak below -60 dBFS), ``clipped``
-    (more than 0.1 % of the samples in runs at full scale), ``too short``, or a ``duplicate``: the
+    (more than 0.1 % of the samples in peaks that were cut), ``cancelling`` (20 dB softer or more
+    when its channels are mixed), ``too short``, or a ``duplicate``: the
     same bytes, or the same recording in another codec, rate, level or number of
     channels, or cut a little (see `groove_core.data.fingerprint`; at least 1.9 s
     must sound, and the first minute is compared). Of two copies the one with no
@@ -147,7 +157,8 @@ def measure(path: Path) -> dict[str, Any]:
     -------
     dict
         ``seconds``, ``sample_rate``, ``channels``, ``peak_dbfs`` (the mean removed; None for
-        digital silence), ``rms_dbfs``, ``clipped_share``, ``fault`` (None, or ``damaged``,
+        digital silence), ``rms_dbfs``, ``clipped_share``, ``cancelled_db`` (by how much the
+        mix of the channels is softer; None where nothing is left), ``fault`` (None, or ``damaged``,
         ``truncated`` or ``not finite`` and a message), ``sha256``, and ``words``,
         the fingerprint in base64.
 
@@ -211,6 +222,8 @@ def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
     declared_s, decoded_s = info.frames / info.sample_rate, decoded / info.sample_rate
     if info.format == "OGG":
         return ["truncated", "its last page is cut"] if _is_ogg_cut(path) else None
+    if info.subtype == "FFMPEG":
+        return None
     with path.open("rb") as stream, soundfile.SoundFile(stream) as file:  # a name of any bytes
         log = file.extra_info  # where libsndfile tells that it took the file as shorter
     for declared, there in (map(int, found) for found in _CUT.findall(log)):
@@ -242,7 +255,8 @@ class _Meter:
         self.high = np.full(channels, -np.inf)
         self.low = np.full(channels, np.inf)
         self.sums = np.zeros((2, channels))
-        self.tops = _Plateau(channels), _Plateau(channels)
+        self.balance = Balance()
+        self.tops = [(_Plateau(), _Plateau()) for _ in range(channels)]
 
     def add(self, samples: npt.NDArray[np.float32]) -> None:
         self.frames += samples.shape[1]
@@ -250,20 +264,26 @@ class _Meter:
         self.low = np.minimum(self.low, samples.min(axis=1))
         exact = samples.astype(np.float64)
         self.sums += exact.sum(axis=1), np.einsum("cf,cf->c", exact, exact)
-        self.tops[0].add(samples)
-        self.tops[1].add(-samples)
+        self.balance.mix(samples.T)
+        for (top, bottom), channel in zip(self.tops, samples, strict=True):
+            top.add(channel)
+            bottom.add(-channel)
 
     def levels(self) -> dict[str, float | None]:
         if not self.frames:
-            return {"peak_dbfs": None, "rms_dbfs": None, "clipped_share": 0.0}
+            return {
+                "peak_dbfs": None, "rms_dbfs": None, "clipped_share": 0.0, "cancelled_db": 0.0,
+            }  # fmt: skip
         mean, power = self.sums / self.frames
         peak = np.maximum(self.high - mean, mean - self.low).max()
         power = np.maximum(power - mean**2, 0).mean()
-        clipped = sum(top.clipped() for top in self.tops)
+        clipped = sum(top.clipped() for tops in self.tops for top in tops)
+        lost_db = self.balance.lost_db
         return {
             "peak_dbfs": _dbfs(peak),
             "rms_dbfs": _dbfs(np.sqrt(power)),
             "clipped_share": clipped / (self.frames * len(self.high)),
+            "cancelled_db": round(lost_db, 2) if math.isfinite(lost_db) else None,
         }
 
 
@@ -273,29 +293,36 @@ def _dbfs(level: float) -> float | None:
 
 
 class _Plateau:
-    """Counts the samples in runs at the highest level so far, which is 1 at most."""
+    """Counts the samples of peaks of one channel that were cut at the highest level so far."""
 
-    def __init__(self, channels: int) -> None:
-        self.level = np.zeros(channels, np.float32)
-        self.count = np.zeros(channels, np.int64)
-        self.last = np.zeros((channels, CLIPPED_RUN), bool)
+    def __init__(self) -> None:
+        self.level = np.float32(0)
+        self.count = 0
+        self.rest = np.zeros(2, np.float32)
+        """What is not judged yet, and two samples before."""
 
-    def add(self, samples: npt.NDArray[np.float32]) -> None:
-        level = np.minimum(samples.max(axis=1), np.float32(1))
-        higher = level > self.level
-        self.level[higher] = level[higher]
-        self.count[higher] = 0
-        self.last[higher] = False
-        if self.level.max() < CLIPPED_LEVEL:
-            return
-        at = np.concatenate([self.last, samples >= self.level[:, None]], axis=1)
-        # A run of n samples ends n - 2 runs of 3, and each of the first ends two more samples.
-        ends = at[:, 2:] & at[:, 1:-1] & at[:, :-2]
-        self.count += ends[:, 1:].sum(axis=1) + 2 * (ends[:, 1:] & ~ends[:, :-1]).sum(axis=1)
-        self.last = at[:, -CLIPPED_RUN:]
+    def add(self, samples: npt.NDArray[np.float32], *, last: bool = False) -> None:
+        samples = np.concatenate([self.rest, samples])
+        if samples.max() > self.level:
+            self.level, self.count = samples.max(), 0
+        keep = len(samples) - 2
+        if self.level >= CLIPPED_LEVEL and len(at := np.flatnonzero(samples == self.level)):
+            breaks = np.flatnonzero(np.diff(at) > 1)
+            starts, stops = at[np.r_[0, breaks + 1]], at[np.r_[breaks, -1]] + 1
+            if stops[-1] > keep and keep - starts[-1] < MAX_RUN and not last:  # it may go on
+                keep, starts, stops = starts[-1] - 2, starts[:-1], stops[:-1]
+            around = np.pad(samples, (0, 2))
+            jumps = [
+                (around[beside] == around[beyond]) & (self.level - around[beside] > JUMP)
+                for beside, beyond in ((starts - 1, starts - 2), (stops, stops + 1))
+            ]
+            cut = (stops - starts >= CLIPPED_RUN) & ~(jumps[0] & jumps[1])
+            self.count += int((stops - starts)[cut].sum())
+        self.rest = samples[max(0, keep) :].copy()
 
     def clipped(self) -> int:
-        return int(self.count[self.level >= CLIPPED_LEVEL].sum())
+        self.add(np.zeros(2, np.float32), last=True)
+        return self.count if self.level >= CLIPPED_LEVEL else 0
 
 
 class _Start:
@@ -310,7 +337,11 @@ class _Start:
 
     def add(self, samples: npt.NDArray[np.float32]) -> None:
         if self.left > 0:
-            mono = samples[:, : self.left].mean(axis=0)
+            begin = samples[:, : self.left]
+            balance = Balance()
+            mono = balance.mix(begin.T)[:, 0]
+            if balance.cancels:  # what they leave is rounding, and says nothing
+                mono = begin[balance.loudest]
             self.left -= len(mono)
             self.pieces.append(self.stream.resample_chunk(mono))
 
@@ -346,6 +377,10 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
         blame("too short", f"{row['seconds']:.2f} s")
     if peak is None or peak < SILENT_DBFS:
         blame("silent", "no sound" if peak is None else f"peak {peak:.1f} dBFS")
+    lost_db = row["cancelled_db"]
+    if lost_db is None or lost_db >= CANCELLED_DB:
+        left = "silent" if lost_db is None else f"{lost_db:.0f} dB softer"
+        blame("cancelling", f"{left} when its channels are mixed")
     if row["clipped_share"] > CLIPPED_SHARE:
         blame("clipped", f"{100 * row['clipped_share']:.1f} % of the samples are cut")
     return row, words
@@ -419,6 +454,7 @@ def _report(folder: str, rows: list[dict[str, Any]], found: Found, min_s: float)
                 "clipped_level": CLIPPED_LEVEL,
                 "clipped_run": CLIPPED_RUN,
                 "clipped_share": CLIPPED_SHARE,
+                "cancelled_db": CANCELLED_DB,
             },
             "summary": summary,
             "files": rows,

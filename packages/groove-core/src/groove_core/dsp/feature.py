@@ -9,6 +9,7 @@ piece by piece, kept, and shared by all the windows that overlap; what depends o
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,8 +77,18 @@ class Feature(abc.ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that decides the numbers, for cards and for the cache."""
+        """Everything that decides the numbers, for cards."""
         return {"feature": type(self).__name__, "numbers": NUMBERS, **asdict(self)}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings with the address of the class and the version of its package, for caches.
+
+        Two packages may call their features the same, and a later version may compute otherwise.
+        """
+        module, name = type(self).__module__, type(self).__qualname__
+        version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", None)
+        return {**self.settings, "feature": f"{module}:{name}", "version": version}
 
     def __call__(self, sound: Audio | torch.Tensor) -> torch.Tensor:
         """Give the feature of a whole sound.
@@ -181,7 +192,7 @@ class Feature(abc.ABC):
             If the file cannot be read.
         """
         rate = self.sample_rate
-        return kept(cache, self.settings, path, lambda: self.stream(
+        return kept(cache, self.identity, path, lambda: self.stream(
             Audio.blocks(path, sample_rate=rate, mono=True))[0])  # fmt: skip
 
     def finished(self, columns: torch.Tensor) -> torch.Tensor:

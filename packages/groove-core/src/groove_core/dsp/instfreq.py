@@ -12,6 +12,7 @@ import math
 
 import torch
 
+from groove_core.devices import widest
 from groove_core.errors import UsageError
 
 __all__ = [
@@ -152,8 +153,7 @@ def _wrapped_difference(phase: torch.Tensor) -> torch.Tensor:
 
 def _summed_phase(frequency: torch.Tensor) -> torch.Tensor:
     """Sum half turns along time to phase; whole turns are dropped, so that no digits are lost."""
-    widest = torch.float32 if frequency.device.type == "mps" else torch.float64
-    half_turns = frequency.to(widest).cumsum(dim=-1)
+    half_turns = frequency.to(widest(frequency.device)).cumsum(dim=-1)
     return math.pi * (half_turns - 2 * torch.round(half_turns / 2))
 
 

@@ -128,7 +128,7 @@ class WindowedFeatures:
             If the file cannot be read or is shorter than one window.
         """
         rate = self.feature.sample_rate
-        return kept(cache, self.settings, path, lambda: self(
+        return kept(cache, {**self.settings, **self.feature.identity}, path, lambda: self(
             Audio.read(path, sample_rate=rate, mono=True))[0])  # fmt: skip
 
     @property

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.console import note
 from groove_core.errors import UsageError
+from groove_core.files import atomic_path
 from groove_core.values import soundfiles
 from groove_core.values.base import Value
 from groove_core.values.soundfiles import AudioInfo, Stretch
@@ -31,6 +33,9 @@ PLAYER_S = 60.0
 """The most sound that a notebook embeds."""
 EMBEDDED = 2**18
 """Samples that a result document holds beside sound files; those of a song would fill a disk."""
+MOST_CHANNELS, FEWEST_FRAMES = 64, 32
+"""More channels than the first, with no more frames than the second, are an array that lies the
+other way."""
 GATE_S = 0.4
 """Gating block of ITU-R BS.1770."""
 
@@ -41,9 +46,11 @@ class Audio(Value):
 
     Parameters
     ----------
-    samples : float32 array [shape=(channels, frames), full scale is -1 to 1]
-        One channel may be given as shape ``(frames,)``. Copied, unless it is a float32
-        array that nobody can write to (``flags.writeable`` is false all the way down).
+    samples : array [shape=(channels, frames), full scale is -1 to 1]
+        One channel may be given as shape ``(frames,)``. Kept as float32: copied, unless it is
+        a float32 array that nobody can write to (``flags.writeable`` is false all the way
+        down). Integers of a sound file (uint8, int16, int32) are divided by their full
+        scale, 128 (after taking 128 off), 32,768 or 2,147,483,648.
     sample_rate : int [Hz]
     name : str
         Where it came from, for messages; not saved and not compared.
@@ -51,7 +58,8 @@ class Audio(Value):
     Raises
     ------
     UsageError
-        If the samples have another shape or are not all finite.
+        If the samples have another shape or type, are not all finite, or are more than 64
+        channels of at most 32 frames: an array of shape (frames, channels).
 
     Examples
     --------
@@ -73,9 +81,14 @@ class Audio(Value):
     def __post_init__(self) -> None:
         samples = self.samples
         if not _is_frozen(samples):
-            with np.errstate(over="ignore"):  # beyond float32: not finite, so refused below
-                samples = np.array(samples, dtype=np.float32)
+            samples = _as_float32(samples)
             samples.flags.writeable = False
+            turned = samples.ndim == 2 and samples.shape[1] <= FEWEST_FRAMES
+            if turned and len(samples) > MOST_CHANNELS:
+                raise UsageError(
+                    f"Audio samples of shape {samples.shape} would be {len(samples)} channels.",
+                    hint="Give them with shape (channels, frames): samples.T",
+                )
         if samples.ndim == 1:
             samples = samples[None]
         if samples.ndim != 2 or not len(samples) or not soundfiles.all_finite(samples):
@@ -108,7 +121,8 @@ class Audio(Value):
 
         Everything that libsndfile decodes is read: wav, flac, ogg (Vorbis, Opus), mp3,
         aiff, au, caf, w64, rf64 and more, of 8 to 32 bits or floats, and any number of
-        channels; besides, ``.json`` as saved by Groove.
+        channels; ``.json`` as saved by Groove; and, where ffmpeg is installed, m4a, aac, wma
+        and others. Files that were joined, and Ogg chains, are read to their end.
 
         Parameters
         ----------
@@ -117,7 +131,8 @@ class Audio(Value):
             Resample to this rate (soxr, high quality, as `librosa.load`); the rate of the
             file when left out. The length is rounded up.
         mono : bool
-            Give the mean of the channels. It is taken before resampling.
+            Give the mean of the channels. It is taken before resampling. Where they cancel
+            from the start to the end, the loudest of them is given, and a note names the file.
         start_s, duration_s : float [s]
             Read an excerpt, which starts at the frame that sounds at `start_s`. What is
             before is skipped and what is behind never looked at. An excerpt that would reach
@@ -196,7 +211,8 @@ class Audio(Value):
             starts = range(0, whole.samples.shape[1], size)
             return (cls(whole.samples[:, at : at + size], whole.sample_rate) for at in starts)
         stretch = Stretch(path, **options)
-        size = min(stretch.frames, max(1, soundfiles.frame_at(block_s, stretch.sample_rate)))
+        size = max(1, soundfiles.frame_at(block_s, stretch.sample_rate))
+        size = min(stretch.frames or size, size)
         if soundfiles.samples_bytes(stretch.channels, size) > soundfiles.MAX_BYTES:
             raise UsageError(f"A block of {block_s:g} s would take over 4 GiB.", hint="block_s=30")
         return cls._of_blocks(stretch, size)
@@ -210,6 +226,9 @@ class Audio(Value):
     @classmethod
     def info(cls, path: str | Path) -> AudioInfo:
         """Look at the header of a sound file, without decoding it.
+
+        Where the header does not say how long the sound is, frames are counted (mp3, ogg), or
+        it is decoded (flac of a stream, what ffmpeg reads).
 
         Raises
         ------
@@ -263,10 +282,15 @@ class Audio(Value):
             return float(Meter(audio.sample_rate).integrated_loudness(samples))
 
     def to_mono(self) -> Self:
-        """Give the mean of the channels."""
+        """Give the mean of the channels, or the loudest where they cancel, which is noted."""
         if len(self.samples) == 1:
             return self
-        return type(self)(_frozen(soundfiles.mix(self.samples.T)).T, self.sample_rate)
+        balance = soundfiles.Balance()
+        mixed = balance.mix(self.samples.T)
+        if not balance.cancels:
+            return type(self)(_frozen(mixed).T, self.sample_rate)
+        note(f"warning: {self.name or 'the sound'}: {balance.told(alone=True)}")
+        return type(self)(self.samples[balance.loudest][None], self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Self:
         """Resample (soxr, high quality); the length is rounded up to a whole sample.
@@ -356,6 +380,30 @@ class Audio(Value):
             return self
         return self.normalized(min(peak_dbfs, 20 * math.log10(self.peak) + lufs - loudness))
 
+    def save(self, path: str | Path, *, bits: int = 16) -> Path:
+        """Write the sound to a file; the ending chooses the format.
+
+        Parameters
+        ----------
+        path : str or Path
+        bits : int
+            Of a sample: 16 or 24 in ``wav`` and ``flac``, or 32 in ``wav``, which are floats
+            and hold the samples exactly, those above full scale included.
+
+        Raises
+        ------
+        UsageError
+            If a sound cannot be written so, or the folder cannot be written.
+        """
+        suffix = Path(path).suffix.lower().lstrip(".")
+        if bits == 16:
+            return super().save(path)
+        if suffix not in soundfiles.WRITERS:
+            raise UsageError(f".{suffix} has no bits to choose.", hint="Leave bits out.")
+        with atomic_path(path) as temporary:
+            soundfiles.write(temporary, suffix, self.samples, self.sample_rate, bits=bits)
+        return Path(path)
+
     def _save_wav(self, path: Path) -> None:
         soundfiles.write(path, "wav", self.samples, self.sample_rate)
 
@@ -364,6 +412,13 @@ class Audio(Value):
 
     def _save_ogg(self, path: Path) -> None:
         soundfiles.write(path, "ogg", self.samples, self.sample_rate)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.sample_rate == other.sample_rate and np.array_equal(self.samples, other.samples)
+
+    __hash__ = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -421,6 +476,22 @@ class Audio(Value):
         ax.fill_between(edges / self.sample_rate, low, high, color=INK, linewidth=0.3)
         ax.set(xlabel="seconds", ylabel="amplitude", ylim=(-1.05, 1.05))
         return ax
+
+
+def _as_float32(samples: Any) -> npt.NDArray[np.float32]:
+    """Copy samples; whole numbers are scaled as those of sound files."""
+    given = np.asarray(samples)
+    if given.dtype.kind == "i" and given.dtype.itemsize in (2, 4):
+        return given.astype(np.float32) / np.float32(1 + np.iinfo(given.dtype).max)
+    if given.dtype == np.uint8:
+        return given.astype(np.float32) / np.float32(128) - np.float32(1)
+    if given.dtype.kind != "f":
+        raise UsageError(
+            f"Audio samples cannot be of type {given.dtype}, which has no full scale.",
+            hint="Give floats from -1 to 1, or the int16 of a sound file.",
+        )
+    with np.errstate(over="ignore"):  # beyond float32: not finite, so refused later
+        return np.array(given, dtype=np.float32)
 
 
 def _check_peak(peak_dbfs: float) -> None:

@@ -6,20 +6,20 @@ import contextlib
 import io
 import math
 import operator
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file
+from groove_core.values.decoding import CHUNK_FRAMES, UNKNOWN, open_sound, reason
 
 __all__ = [
     "AudioInfo",
+    "Balance",
     "Stretch",
     "all_finite",
     "check_resampling",
@@ -36,31 +36,32 @@ Samples = npt.NDArray[np.float32]
 
 SUFFIXES = (
     "wav", "flac", "ogg", "oga", "opus", "mp3", "aiff", "aif", "aifc", "au", "snd", "caf", "w64",
-    "rf64",
+    "rf64", "mp2", "m4a", "m4b", "aac", "wma", "ac3", "amr", "ape", "mka", "mpc", "tta", "wv",
+    "dsf", "weba",
 )  # fmt: skip
-"""Endings of what libsndfile reads; what decides is the content."""
+"""Endings of what libsndfile reads, or ffmpeg; what decides is the content."""
 MAX_BYTES = 4 * 2**30
 """What one piece of sound may take in memory, as float32."""
 MAX_SAMPLE_RATE = 1_000_000
-WRITERS = {
-    # ending: container, subtype, most channels, highest sample rate
-    "wav": ("WAV", "PCM_16", 1024, 2**31 - 1),
-    "flac": ("FLAC", "PCM_16", 8, 655_350),
+CANCELLED = 0.01
+"""Part of the power that a mix keeps of channels that cancel. Of two independent channels it
+keeps half; of wide stereo, hardly less than a tenth."""
+WRITERS: dict[str, tuple[str, dict[int, str], int, int]] = {
+    # ending: container, its subtypes by bits, most channels, highest sample rate
+    "wav": ("WAV", {16: "PCM_16", 24: "PCM_24", 32: "FLOAT"}, 1024, 2**31 - 1),
+    "flac": ("FLAC", {16: "PCM_16", 24: "PCM_24"}, 8, 655_350),
     # Beyond these, libsndfile 1.2 does not refuse, it crashes.
-    "ogg": ("OGG", "VORBIS", 255, 200_000),
+    "ogg": ("OGG", {16: "VORBIS"}, 255, 200_000),
 }
-CHUNK_FRAMES = 2**16
-"""Decoded at a time: small enough to stay in the processor's cache."""
-VORBIS_LAST_PAGE_FRAMES = 255 * 1024
-"""The most that one page of Ogg holds, of the packets that encoders make."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What the header of a sound file says.
+    """What a sound file says of itself.
 
-    ``format`` and ``subtype`` are libsndfile's names, such as ``WAV`` and ``PCM_16``.
-    A damaged file may hold less than ``frames``.
+    ``format`` and ``subtype`` are libsndfile's names, such as ``WAV`` and ``PCM_16``; of what
+    ffmpeg decodes, that of its demuxer, such as ``MOV``, and ``FFMPEG``. A damaged file may hold
+    less than ``frames``.
     """
 
     sample_rate: int
@@ -76,9 +77,13 @@ class AudioInfo:
 
     @classmethod
     def read(cls, path: str | Path) -> AudioInfo:
-        """Look at a sound file without decoding it; see `Audio.info`."""
-        with _open(Path(path)) as file:
-            return cls(file.samplerate, file.channels, file.frames, file.format, file.subtype)
+        """Look at a sound file; see `Audio.info`."""
+        with open_sound(Path(path)) as file:
+            frames = file.frames
+            about = file.samplerate, file.channels, file.format, file.subtype
+        if frames is None:
+            frames = sum(block.shape[1] for block in Stretch(path).blocks(CHUNK_FRAMES))
+        return cls(*about[:2], frames, *about[2:])
 
 
 class Stretch:
@@ -90,8 +95,10 @@ class Stretch:
     Attributes
     ----------
     sample_rate : int [Hz]
-    channels, frames : int
-        Of the result, that is, mixed and resampled. A damaged file may give less.
+    channels : int
+    frames : int or None
+        Of the result, that is, mixed and resampled. A damaged file may give less; None where
+        only decoding tells the length.
     """
 
     def __init__(
@@ -107,11 +114,13 @@ class Stretch:
         if sample_rate is not None:
             sample_rate = check_resampling(sample_rate)
         self._path = Path(path)
-        self._file = file = _open(self._path)
+        self._seconds = start_s, duration_s
+        self._file = file = open_sound(self._path)
         try:
             start, self._stop = span(
-                file.frames, file.samplerate, start_s, duration_s, name=str(path)
-            )
+                UNKNOWN if file.frames is None else file.frames,
+                file.samplerate, start_s, duration_s, name=str(path),
+            )  # fmt: skip
         except InputError:
             file.close()
             raise
@@ -123,7 +132,9 @@ class Stretch:
         period = file.samplerate // math.gcd(file.samplerate, self.sample_rate)
         self._start = start - start % period
         self._skip = (start - self._start) * self.sample_rate // file.samplerate
-        self.frames = self._resampled_frames(self._stop - self._start) - self._skip
+        self.frames: int | None = None
+        if file.frames is not None:
+            self.frames = self._resampled_frames(self._stop - self._start) - self._skip
 
     def _resampled_frames(self, frames: int) -> int:
         return resampled_frames(frames, self._file.samplerate, self.sample_rate)
@@ -136,21 +147,34 @@ class Stretch:
         InputError
             If it is broken or takes more memory than `MAX_BYTES`.
         """
-        size = samples_bytes(self.channels, self.frames)
-        if size > MAX_BYTES:
-            self._file.close()
-            raise InputError(
-                f"{self._path} would take {size / 2**30:.1f} GiB of memory.",
-                hint="Read an excerpt (duration_s=60), or go through it with Audio.blocks.",
-            )
-        if self._mono or self.sample_rate != self._file.samplerate:
-            pieces = self.blocks(self.frames)
+        file, frames = self._file, self.frames
+        if samples_bytes(self.channels, frames or 0) > MAX_BYTES:
+            file.close()
+            raise self._too_large(frames or 0)
+        if frames is None:
+            size, pieces = 0, []
+            with contextlib.closing(self.blocks(CHUNK_FRAMES)) as blocks:
+                for block in blocks:
+                    pieces.append(block)
+                    size += block.shape[1]
+                    if samples_bytes(self.channels, size) > MAX_BYTES:
+                        raise self._too_large(size)
+            return _frozen(np.concatenate(pieces, axis=1))
+        if self._mono or self.sample_rate != file.samplerate or not file.plain:
+            found = list(self.blocks(frames))  # one
         else:  # as it is in the file: decoded at once and not copied
-            pieces = (_frozen(chunk).T for chunk in self._decoded(self.frames))
-        with self._file, contextlib.closing(pieces):
-            for whole in pieces:
-                return whole
-        raise self._breaks_off()
+            with file:
+                found = [_frozen(chunk).T for chunk in self._decoded(frames)]
+        if not found:
+            raise self._breaks_off()
+        return found[0]
+
+    def _too_large(self, frames: int) -> InputError:
+        size = samples_bytes(self.channels, frames)
+        return InputError(
+            f"{self._path} would take {size / 2**30:.1f} GiB of memory.",
+            hint="Read an excerpt (duration_s=60), or go through it with Audio.blocks.",
+        )
 
     def blocks(self, size: int) -> Generator[Samples, None, None]:
         """Decode in blocks of shape (channels, size), the last one shorter.
@@ -184,9 +208,8 @@ class Stretch:
         """Decode, mix and resample; of shape (frames, channels)."""
         file_rate = self._file.samplerate
         # Of a chunk that is resampled to more, memory must hold the more.
-        pieces = self._decoded(max(1, CHUNK_FRAMES * file_rate // max(file_rate, self.sample_rate)))
-        if self._mono:
-            pieces = map(mix, pieces)
+        size = max(1, CHUNK_FRAMES * file_rate // max(file_rate, self.sample_rate))
+        pieces = self._mixed(size) if self._mono else self._decoded(size)
         if self.sample_rate == file_rate:
             yield from pieces
             return
@@ -206,15 +229,38 @@ class Stretch:
         # soxr rounds the length, we (and librosa) round it up.
         yield np.zeros((max(0, self._resampled_frames(given) - made), self.channels), np.float32)
 
+    def _mixed(self, chunk_frames: int) -> Iterator[Samples]:
+        """Decode and mix; where the channels cancel, the loudest is taken alone."""
+        balance, channel = Balance(), None
+        for piece in self._decoded(chunk_frames):
+            begins = not balance.sounds
+            mixed = balance.mix(piece)
+            if begins and balance.cancels:  # only then is it worth to look at the rest first
+                channel = self._cancelling(chunk_frames)
+            yield mixed if channel is None else piece[:, channel : channel + 1]
+        if balance.cancels:
+            note(f"warning: {self._path}: {balance.told(alone=channel is not None)}")
+
+    def _cancelling(self, chunk_frames: int) -> int | None:
+        """Give the loudest channel if they cancel from the beginning to the end."""
+        start_s, duration_s = self._seconds
+        again, balance = Stretch(self._path, start_s=start_s, duration_s=duration_s), Balance()
+        with again._file:
+            for piece in again._decoded(chunk_frames):
+                balance.mix(piece)
+                if balance.sounds and not balance.cancels:
+                    return None
+        return balance.loudest
+
     def _decoded(self, chunk_frames: int) -> Iterator[Samples]:
         """Decode in chunks; of shape (frames, channels)."""
         file, position = self._file, self._start
         with self._reporting_damage(position):
-            _seek(file, position)
+            file.seek(position)
         while position < self._stop:
             with self._reporting_damage(position):
-                chunk = _read(file, min(chunk_frames, self._stop - position))
-            if not len(chunk):  # the header promised more
+                chunk = file.read(min(chunk_frames, self._stop - position))
+            if not len(chunk):  # the end, whatever the header promised
                 break
             if not all_finite(chunk):
                 raise InputError(
@@ -225,9 +271,11 @@ class Stretch:
             yield chunk
 
     def _breaks_off(self) -> InputError:
+        start_s = self._start / self._file.samplerate
+        if self._file.frames is None:
+            return InputError(f"{self._path} ends before {start_s:.2f} s.", hint="Start earlier.")
         return InputError(
-            f"{self._path} breaks off before {self._start / self._file.samplerate:.2f} s, "
-            "though its header promises more.",
+            f"{self._path} breaks off before {start_s:.2f} s, though its header promises more.",
             hint="Export the file again, or start earlier.",
         )
 
@@ -239,69 +287,30 @@ class Stretch:
             before_cs = 100 * (position - self._start) // self._file.samplerate
             way = f"duration_s={before_cs / 100:g}" if before_cs else "Audio.blocks"
             raise InputError(
-                f"{self._path} is damaged: {_reason(error)}.",
+                f"{self._path} is damaged: {reason(error)}.",
                 hint=f"Export the file again, or read what is before the damage with {way}.",
             ) from error
 
 
-def _open(path: Path) -> Any:
-    import soundfile
-
-    check_file(path, what="an audio file")
-    try:
-        # As bytes, since names may be any bytes there; Windows has its own way.
-        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
-    except (RuntimeError, TypeError) as error:  # TypeError: a name that ends in .raw
-        raise InputError(
-            f"{path} is not an audio file that can be read.",
-            hint="Give a wav, flac, ogg, mp3 or aiff file.",
-        ) from error
-    if file.frames < 1 or file.samplerate < 1:
-        problem, hint = "holds no sound", "Give a file with sound in it."
-    elif file.frames > 2**62:  # libsndfile's sign for unknown
-        problem = "does not say how long it is, as a recording of a stream"
-        hint = "Write it anew, for example with ffmpeg -i IN.flac OUT.flac."
-    else:
-        # Else soundfile seeks after each read to where it is, and a cut mp3 lands elsewhere.
-        file.seekable = lambda: False
-        return file
-    file.close()
-    raise InputError(f"{path} {problem}.", hint=hint)
-
-
-def _reason(error: Exception) -> str:
-    """Give what libsndfile says, without the path."""
-    return str(getattr(error, "error_string", error)).rstrip(".")
-
-
-def _read(file: Any, frames: int) -> Samples:
-    samples: Samples = file.read(frames, dtype="float32", always_2d=True)
-    return samples
-
-
-def _seek(file: Any, frame: int) -> None:
-    near = frame
-    if file.subtype == "VORBIS":
-        # In the last page libsndfile 1.2 lands wrong by a block (its issue 885): what is
-        # there is reached by decoding.
-        near = max(0, min(frame, file.frames - VORBIS_LAST_PAGE_FRAMES))
-    if near:
-        file.seek(near)
-    if near < frame:
-        _read(file, frame - near)
-
-
-def write(file: Path | io.BytesIO, suffix: str, samples: Samples, sample_rate: int) -> None:
-    """Write samples of shape (channels, frames) as ``wav``, ``flac`` (16 bits) or ``ogg``.
+def write(
+    file: Path | io.BytesIO, suffix: str, samples: Samples, sample_rate: int, *, bits: int = 16
+) -> None:
+    """Write samples of shape (channels, frames) as ``wav``, ``flac`` or ``ogg``.
 
     Raises
     ------
     UsageError
-        If the format cannot hold as many channels or this sample rate.
+        If the format cannot hold as many channels, this sample rate or these bits.
     """
     import soundfile
 
-    container, subtype, most_channels, highest_rate = WRITERS[suffix]
+    container, subtypes, most_channels, highest_rate = WRITERS[suffix]
+    if bits not in subtypes:
+        lossless = " or ".join(map(str, subtypes)) if len(subtypes) > 1 else "its own 16 only"
+        raise UsageError(
+            f"{suffix} is not written with {bits} bits.", hint=f"bits for {suffix}: {lossless}"
+        )
+    subtype = subtypes[bits]
     channels, frames = samples.shape
     try:
         if channels > most_channels or sample_rate > highest_rate:
@@ -312,12 +321,13 @@ def write(file: Path | io.BytesIO, suffix: str, samples: Samples, sample_rate: i
         ) as sound:
             # In pieces: in one long write, libsndfile's Vorbis encoder overflows the stack.
             for start in range(0, frames, CHUNK_FRAMES):
-                # Clipped at full scale: some formats would wrap around.
-                sound.write(np.clip(samples[:, start : start + CHUNK_FRAMES].T, -1.0, 1.0))
+                piece = samples[:, start : start + CHUNK_FRAMES].T
+                # Clipped at full scale: some formats would wrap around. Floats hold more.
+                sound.write(piece if subtype == "FLOAT" else np.clip(piece, -1.0, 1.0))
     except RuntimeError as error:
         raise UsageError(
             f"{channels} channels at {sample_rate} Hz cannot be written as {suffix}: "
-            f"{_reason(error)}.",
+            f"{reason(error)}.",
             hint="Write wav, or change the sound with to_mono() or resampled(48000).",
         ) from error
 
@@ -343,6 +353,51 @@ def mix(samples: Samples) -> Samples:
             total += samples[:, channel : channel + 1]
     total /= np.float32(samples.shape[1])
     return total
+
+
+class Balance:
+    """How much of the sound of channels is left when they are mixed."""
+
+    def __init__(self) -> None:
+        self._powers: npt.NDArray[np.float64] | float = 0.0
+        self._mixed = 0.0
+
+    def mix(self, samples: Samples) -> Samples:
+        """Give the mean of the channels, of shape (frames, channels), then (frames, 1)."""
+        mixed = mix(samples)
+        # Overflow is refused as not finite, by whoever takes the samples.
+        with np.errstate(all="ignore"):
+            self._powers += np.array([np.dot(one, one) for one in samples.T], np.float64)
+            self._mixed += float(np.dot(mixed[:, 0], mixed[:, 0]))
+        return mixed
+
+    @property
+    def sounds(self) -> bool:
+        """Whether any channel has sound."""
+        return bool(np.any(self._powers))
+
+    @property
+    def cancels(self) -> bool:
+        """Whether `CANCELLED` of the power is left at most."""
+        return self.sounds and self._mixed <= CANCELLED * float(np.mean(self._powers))
+
+    @property
+    def loudest(self) -> int:
+        """Number of the loudest channel."""
+        return int(np.argmax(self._powers))
+
+    @property
+    def lost_db(self) -> float:
+        """By how much the mix is softer than the channels; infinity where nothing is left."""
+        if not self._mixed:
+            return math.inf if self.sounds else 0.0
+        return 10 * math.log10(float(np.mean(self._powers)) / self._mixed)
+
+    def told(self, *, alone: bool) -> str:
+        """Say what is lost, and whether the loudest channel is taken instead."""
+        left = f"the mix is {self.lost_db:.0f} dB softer" if self._mixed else "nothing is left"
+        instead = "; the loudest is used alone" if alone else ""
+        return f"its channels cancel when mixed ({left}){instead}"
 
 
 def resampled_frames(frames: int, rate_from: int, rate_to: int) -> int:
