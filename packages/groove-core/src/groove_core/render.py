@@ -17,8 +17,9 @@ import numpy as np
 from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file
 from groove_core.values.audio import Audio
-from groove_core.values.parts import by_port, write
+from groove_core.values.parts import by_port
 from groove_core.values.score import Score
+from groove_core.values.writing import write
 
 __all__ = ["find_soundfont", "render", "renderer_name"]
 

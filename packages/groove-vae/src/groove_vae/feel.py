@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from groove_core.files import write_text
 from groove_core.values.base import Value
-from groove_core.values.grid import meters, no_drums
-from groove_core.values.score import Score, drum_tracks
+from groove_core.values.grid import drum_tracks, meters, no_drums
+from groove_core.values.score import Score
 from groove_vae.performances import CLASSES, TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 

@@ -28,8 +28,8 @@ import numpy.typing as npt
 from groove_core.errors import InputError
 from groove_core.files import check_file, list_files, write_bytes
 from groove_core.inputs import each
-from groove_core.values.grid import DRUMS, FOLD, meters
-from groove_core.values.score import Score, Track, drum_tracks
+from groove_core.values.grid import DRUMS, FOLD, drum_tracks, meters
+from groove_core.values.score import Score, Track
 
 __all__ = [
     "CLASSES",

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.values.grid import NoDrumsError, meters, no_drums
-from groove_core.values.score import Score, Track, drum_tracks
+from groove_core.values.grid import NoDrumsError, drum_tracks, meters, no_drums
+from groove_core.values.score import Score, Track
 from groove_vae.performances import CLASSES, TICKS_PER_QUARTER, Performance, drum_of_pitch
 
 __all__ = [

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from groove_core.errors import InputError
 from groove_core.values.audio import Audio
-from groove_core.values.grid import is_triplet, no_drums
-from groove_core.values.score import Score, drum_tracks
+from groove_core.values.grid import drum_tracks, is_triplet, no_drums
+from groove_core.values.score import Score
 from groove_vae import kits
 from groove_vae.alignment import Alignment, Beats, beats_of_score, find_beats, retimed
 from groove_vae.feel import on_grid

@@ -7,7 +7,6 @@ import contextlib
 import html
 import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,13 +19,14 @@ from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, PatternsError
-from groove_core.values.parts import Part, Source, write
+from groove_core.values.parts import Part, Source
+from groove_core.values.writing import write
 
 if TYPE_CHECKING:
     import pretty_midi
     from matplotlib.axes import Axes
 
-__all__ = ["MAX_HOURS", "Score", "Track", "drum_tracks"]
+__all__ = ["MAX_HOURS", "Score", "Track"]
 
 MAX_BYTES = 64 * 2**20
 MAX_HOURS = 4
@@ -513,59 +513,3 @@ class Score(Value):
 _KEYS = [((7 * key + 5) % 12 - 5, 0) for key in range(12)]
 _KEYS += [((7 * key + 2) % 12 - 5, 1) for key in range(12)]
 """Sharps and mode by pretty_midi's numbers: major keys from C, then minor ones."""
-
-_DRUM_NAMES = re.compile(
-    r"(?<![^\W\d_])(?:drum(?:s|set|kit)?|drum ?machine|percussions?|perc|beats?|kit"
-    r"|snare|kick|bass ?drum|hi-?hats?|cymbals?|toms?"
-    r"|schlagzeug|trommeln?|schlagwerk|batterie|percussioni|batteria|tamburi|bater[ií]a|percusi[oó]n"
-    r"|percuss[aã]o|tambores|slagwerk|trummor|trommer|slagtøj|rummut|perkus(?:ja|e)|bic[ií]|b[eę]bny"
-    r"|dobok|davul|ударные|барабаны)(?![^\W\d_])"
-    r"|ドラム|パーカッション|打楽器|鼓|드럼",
-    re.IGNORECASE,
-)
-_NOT_DRUMS = re.compile(
-    r"(?<![^\W\d_])(?:organ|piano|guitar|bass(?! ?drum)|synth|pad|strings?)(?![^\W\d_])",
-    re.IGNORECASE,
-)
-_PERCUSSION = (22, 87)
-"""Pitches that General MIDI, GS and Roland's kits have drums on."""
-
-
-def drum_tracks(score: Score) -> Sequence[Track]:
-    """Find the tracks that play drums.
-
-    That which the score is told of; else the drum channel; and where a file does not use
-    that, tracks whose name says so in whole words, and whose pitches lie in the range of
-    percussion.
-
-    Raises
-    ------
-    UsageError
-        If the score has no such track as it is told of.
-    """
-    tracks = [t for t in score.tracks if len(t.notes)]
-    if score.drum_track:
-        return _chosen(tracks, score)
-    low, high = _PERCUSSION
-    return [t for t in tracks if t.is_drum] or [
-        t
-        for t in tracks
-        if _DRUM_NAMES.search(t.name)
-        and not _NOT_DRUMS.search(t.name)
-        and t.notes[:, 2].min() >= low
-        and t.notes[:, 2].max() <= high
-    ]
-
-
-def _chosen(tracks: list[Track], score: Score) -> list[Track]:
-    wanted = score.drum_track.casefold()
-    found = [t for t in tracks if t.name.casefold() == wanted]
-    if not found and wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-        found = [tracks[int(wanted) - 1]]
-    if not found:
-        listed = ", ".join(f"{n} {t.name or '(no name)'}" for n, t in enumerate(tracks, 1))
-        raise UsageError(
-            f"{score.name} has no track {score.drum_track!r} with notes.",
-            hint=f"Choose one by name or number: {listed}." if listed else "Give another file.",
-        )
-    return found
