@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +42,14 @@ def new_axes(width_in: float, height_in: float) -> Axes:
 
 def save_png(plot: Callable[[], Any], path: Path) -> None:
     """Draw and write a PNG of stable bytes (no date, no version inside)."""
+    _save(plot().figure, path)
+    # A figure is a cycle: of hundreds, Python would keep some dozen until it looks for garbage.
+    gc.collect(0)
+
+
+def _save(figure: Any, path: Path) -> None:
     from matplotlib.text import Text
 
-    figure = plot().figure
     for text in figure.findobj(Text):  # names of files may be of bytes that no font can draw
         text.set_text(printable(text.get_text()))
     figure.savefig(path, format="png", metadata={"Software": None})
