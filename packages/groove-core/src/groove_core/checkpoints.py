@@ -146,7 +146,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             f"{folder} is not a checkpoint: it has no {CARD}.",
             hint="groove models list shows the checkpoints there are.",
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken: {error}.", hint=_REINSTALL) from error
     if not isinstance(card, dict) or card.get("schema") != SCHEMA:
         schema = card.get("schema") if isinstance(card, dict) else None
@@ -183,7 +183,7 @@ def read_header(folder: str | Path) -> dict[str, dict[str, Any]]:
             header = json.loads(stream.read(size))
             if not isinstance(header, dict):
                 raise ValueError("its header is not a table")
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError, RecursionError, struct.error) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", hint=_REINSTALL) from error
     return {name: about for name, about in header.items() if name != "__metadata__"}
 

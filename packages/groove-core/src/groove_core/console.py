@@ -2,15 +2,86 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
-__all__ = ["is_main_process", "note", "set_quiet", "track"]
+from groove_core.errors import unwritable
+
+__all__ = ["is_main_process", "note", "prints_aside", "set_quiet", "track", "use_utf8"]
 
 T = TypeVar("T")
 _quiet = False
+
+
+class _Outlet(io.RawIOBase):
+    """Where a standard stream goes, until nobody reads it any more.
+
+    A reader that has left (``| head``) or a terminal that was closed stops the printing, not the
+    work: what is printed after that is dropped.
+    """
+
+    def __init__(self, raw: Any, name: str, *, must_arrive: bool) -> None:
+        self._raw, self._name, self._must_arrive = raw, name, must_arrive
+        self._gone = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self._raw.isatty())
+
+    def write(self, data: Any) -> int | None:
+        if not self._gone:
+            try:
+                written: int | None = self._raw.write(data)
+                return written
+            except OSError as error:
+                self._gone = True  # the rest, which Python writes when it ends, would fail alike
+                # EIO: the terminal was closed.
+                lost = isinstance(error, BrokenPipeError) or error.errno == errno.EIO
+                if self._must_arrive and not lost:
+                    raise unwritable(self._name, error) from error
+        return memoryview(data).nbytes
+
+
+def use_utf8() -> None:
+    """Print UTF-8 whatever the console says, and go on when nobody reads any more.
+
+    For a process of our own: the streams of the whole process are replaced.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed before Python began (``>&-``)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+            continue
+        buffer = stream.buffer
+        outlet = _Outlet(getattr(buffer, "raw", buffer), name, must_arrive=name == "stdout")
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                io.BufferedWriter(outlet),
+                "utf-8",
+                # What UTF-8 cannot hold, such as names of files in other bytes; JSON reads it.
+                "backslashreplace",
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            ),
+        )
+
+
+def prints_aside() -> AbstractContextManager[Any]:
+    """Send what a plugin prints to stderr: stdout is for the result."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def set_quiet(quiet: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import FULL, InputError, unwritable
 
 __all__ = [
     "atomic_path",
@@ -21,11 +22,13 @@ __all__ = [
     "check_writable",
     "dump_json",
     "file_sha256",
+    "kept_reason",
     "list_files",
     "printable",
     "read_json",
     "write_bytes",
     "write_text",
+    "writing",
 ]
 
 
@@ -39,20 +42,87 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     UsageError
-        If the folder cannot be written.
+        If `path` cannot be written. Other errors of the block, such as a missing input, are
+        passed on as they are.
     """
     target = Path(path)
     temporary = beside(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)  # now, not after long work in the block
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch(exist_ok=False)  # now, not after long work in the block
+        with writing(target, temporary):
+            yield temporary
+        with writing(target):
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def writing(target: Path, *places: Path) -> Iterator[None]:
+    """Report that a place cannot be written, by its name and with the reason of the system.
+
+    Parameters
+    ----------
+    target : path
+        What the error names.
+    places : paths
+        Where the block writes, if it does other things, too: then only errors of these places,
+        and a full disk, are errors of `target`.
+
+    Raises
+    ------
+    UsageError
+        Instead of an `OSError` of the target.
+    """
+    try:
+        yield
+    except OSError as error:
+        # An error of writing to an open file names no file; one of opening another file does.
+        inside = error.filename is None or any(
+            Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places
+        )
+        if not places or inside or error.errno in FULL:
+            raise unwritable(target, error) from error
+        raise
+
+
+@contextlib.contextmanager
+def kept_reason(file: Path | io.BytesIO) -> Iterator[Any]:
+    """Open a file for a library that forgets why it could not write, and raise the reason.
+
+    libsndfile says "System error." of a full disk. Here it is told that all was written, and
+    what the file itself said is raised at the end of the block. A file in memory is given as
+    it is.
+    """
+    if isinstance(file, io.BytesIO):
+        yield file
+        return
+    with file.open("wb", buffering=0) as stream:
+        kept = _Kept(stream)
+        yield kept
+        if kept.reason is not None:
+            raise kept.reason
+
+
+class _Kept:
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.reason: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        try:
+            while rest and self.reason is None:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.reason = error
+        return len(data)
 
 
 def beside(path: Path) -> Path:
@@ -62,13 +132,6 @@ def beside(path: Path) -> Path:
     happens. `tempfile.mkstemp` and `mkdtemp` tell the name after: Ctrl-C between leaves it.
     """
     return path.parent / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"Cannot write to {path}: {error.strerror or error}.",
-        hint="Choose a folder you may write to, for example with --out FOLDER.",
-    )
 
 
 def check_writable(folder: Path) -> None:
@@ -81,11 +144,10 @@ def check_writable(folder: Path) -> None:
     """
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"x")  # a folder may have room for names and none for content
     finally:
         for one in made:  # innermost first
             with contextlib.suppress(OSError):
@@ -125,7 +187,11 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     path = check_file(path, what="a JSON file")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise InputError(
+            f"{path} is nested too deeply.", hint="Give a file that Groove has written."
+        ) from error
+    except ValueError as error:
         raise InputError(
             f"{path} is not a JSON file: {error}.", hint="Give a file that Groove has written."
         ) from error
@@ -158,7 +224,7 @@ def check_file(
             pass
     except OSError as error:
         raise InputError(
-            f"Cannot read {path}: {error.strerror}.", hint="Check its permissions (ls -l)."
+            f"Cannot read {path}: {error.strerror or error}.", hint="Check its permissions (ls -l)."
         ) from error
     if size == 0:
         raise InputError(f"{path} is empty.", hint=f"Give {what} with something in it.")

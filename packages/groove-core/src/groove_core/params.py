@@ -24,6 +24,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -56,8 +57,8 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-RESERVED = ("out", "format", "json", "quiet", "overwrite")
-"""Options that the core adds to every action, so that no parameter can be called so."""
+RESERVED = ("out", "format", "json", "quiet", "overwrite", "debug", "help")
+"""Options that every action has from the core, so that no parameter can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Param:
     """bool, int, float, str, pathlib.Path or a subclass of Value."""
     opt: Opt
     default: Any = inspect.Parameter.empty
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
+    """Of `type`: texts or numbers."""
     many: bool = False
     """A list: many files, or a folder of them."""
     optional: bool = False
@@ -191,9 +193,13 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
         hint, *others = [m for m in members if m is not type(None)]
     if typing.get_origin(hint) is list:
         many, (hint,) = True, typing.get_args(hint)
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     if typing.get_origin(hint) is Literal:
-        choices, hint = typing.get_args(hint), str
+        choices = typing.get_args(hint)
+        kinds = {type(choice) for choice in choices}
+        if len(kinds) != 1 or not kinds <= {str, int}:
+            raise TypeError(f"{name}: the choices of a Literal must be all texts or all integers")
+        (hint,) = kinds
     if not (isinstance(hint, type) and issubclass(hint, (bool, int, float, str, Path, Value))):
         raise TypeError(f"{name}: an action cannot have a parameter of type {hint}")
     if others and not all(isinstance(o, type) and issubclass(o, Value) for o in (hint, *others)):
@@ -271,7 +277,7 @@ def _convert_one(param: Param, value: Any) -> Any:
         if not isinstance(value, bool):
             raise _wrong(param, value)
         return value
-    if isinstance(value, bool) and param.type in (int, float):
+    if isinstance(value, bool) or (param.type is str and not _is_text(value)):
         raise _wrong(param, value)
     try:
         converted = param.type(value)
@@ -280,14 +286,20 @@ def _convert_one(param: Param, value: Any) -> Any:
     if param.type is int and not isinstance(value, str) and converted != value:
         raise _wrong(param, value)
     if param.choices and converted not in param.choices:
+        choices = [str(choice) for choice in param.choices]
         raise UsageError(
-            f"{param.name} must be one of {', '.join(param.choices)}, not {value!r}.",
-            hint=did_you_mean(str(value), param.choices, form=f"{param.flag} {{}}")
-            or f"{param.flag} {param.choices[0]}",
+            f"{param.name} must be one of {', '.join(choices)}, not {value!r}.",
+            hint=did_you_mean(str(value), choices, form=f"{param.flag} {{}}")
+            or f"{param.flag} {choices[0]}",
         )
     if param.type in (int, float):
         _check_range(param, converted)
     return converted
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value can be meant as a text: ``str`` would make one of anything."""
+    return isinstance(value, (str, Path, numbers.Real))
 
 
 def _kind_of_file(param: Param, path: Path) -> type[Value]:
@@ -327,6 +339,8 @@ def _wanted(param: Param) -> str:
     if param.is_value:
         kinds = " or ".join(kind.kind for kind in param.kinds)
         return f"a {kinds} or the path of a file that holds one"
+    if param.choices:
+        return f"one of {', '.join(map(str, param.choices))}"
     article = "an" if param.type is int else "a"
     name = {int: "integer", float: "number", str: "text", Path: "path", bool: "bool"}[param.type]
     return f"{article} {name}" + (f", {param.range}" if param.range else "")
@@ -345,6 +359,11 @@ def action(function: F) -> F:
     mistake raises the same error that the command line shows.
     """
     signature = inspect.signature(function)
+    positional = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
     params: list[Param] = []
 
     @functools.wraps(function)
@@ -354,10 +373,9 @@ def action(function: F) -> F:
         try:
             given = signature.bind_partial(*args, **kwargs).arguments
         except TypeError as error:
-            given = dict(zip(signature.parameters, args, strict=False))
-            if len(args) > len(given) or given.keys() & kwargs.keys():
+            if len(args) > len(positional) or set(positional[: len(args)]) & kwargs.keys():
                 raise UsageError(f"{error}.", hint=f"help({function.__name__})") from error
-            given.update(kwargs)
+            given = {**dict(zip(positional, args, strict=False)), **kwargs}
         return function(**bind(params, given))
 
     return checked  # type: ignore[return-value]
@@ -422,7 +440,7 @@ def markdown_table(function: Callable[..., Any]) -> str:
     """Describe the options of an action as a Markdown table, for the documentation."""
     rows = ["| option | meaning | range | default |", "| --- | --- | --- | --- |"]
     for param in describe(function):
-        allowed = ", ".join(param.choices) or param.range
+        allowed = ", ".join(map(str, param.choices)) or param.range
         default = "required" if param.required else plain(param.default)
         default = "-" if default is None else default
         rows.append(f"| `{param.flag}` | {param.opt.help} | {allowed} | {default} |")

@@ -12,6 +12,9 @@ def main() -> None:
     # Imports make many objects and no garbage: looking for some, as often as Python
     # does, takes a tenth of the time that `import torch` takes.
     gc.set_threshold(100_000, 20, 20)
+    from groove_core.console import use_utf8
+
+    use_utf8()
     from groove_core.cli.app import run_cli
 
     raise SystemExit(run_cli())

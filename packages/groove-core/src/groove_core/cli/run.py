@@ -168,7 +168,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
     bounds = f"[{param.range}]" if param.range and not param.choices else ""
     kind: Any = bool if param.type is bool else str
     if param.choices:
-        metavar = "|".join(param.choices)
+        metavar = "|".join(map(str, param.choices))
     elif param.is_value or param.type is Path:
         metavar = "FILE" if param.is_value else "PATH"
     else:
@@ -178,7 +178,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
         about["metavar"] = param.flag if param.is_argument else metavar
     if param.choices:
         about["autocompletion"] = lambda incomplete: [
-            c for c in param.choices if c.startswith(incomplete)
+            c for c in map(str, param.choices) if c.startswith(incomplete)
         ]
     if param.many:
         kind = list[kind]

@@ -93,7 +93,9 @@ class Value(abc.ABC):
             )
         try:
             return cls.from_json(document)
-        except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+        except (
+            KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError,
+        ) as error:  # fmt: skip
             raise InputError(
                 f"{path} is not a valid {cls.kind}: {error!r}.",
                 hint="Save the value again with save().",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file
+from groove_core.files import check_file, kept_reason
 
 __all__ = [
     "AudioInfo",
@@ -307,9 +307,12 @@ def write(file: Path | io.BytesIO, suffix: str, samples: Samples, sample_rate: i
         if channels > most_channels or sample_rate > highest_rate:
             limits = f"at most {most_channels} channels and {highest_rate:,} Hz"
             raise soundfile.SoundFileRuntimeError(limits)
-        with soundfile.SoundFile(
-            file, "w", sample_rate, channels, subtype, format=container
-        ) as sound:
+        with (
+            kept_reason(file) as stream,
+            soundfile.SoundFile(
+                stream, "w", sample_rate, channels, subtype, format=container
+            ) as sound,
+        ):
             # In pieces: in one long write, libsndfile's Vorbis encoder overflows the stack.
             for start in range(0, frames, CHUNK_FRAMES):
                 # Clipped at full scale: some formats would wrap around.
