@@ -91,8 +91,11 @@ def set_quiet(quiet: bool) -> None:
 
 
 def is_main_process() -> bool:
-    """Tell whether this process speaks and writes, among those that train together."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    """Return whether this process speaks and writes, among those that train together."""
+    # A rank without others, as a shell may have inherited it, is no reason to be silent.
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    ranks = (os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK"))
+    return alone or all(rank == "0" for rank in ranks)
 
 
 def note(text: str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,9 @@ __all__ = [
     "write_text",
     "writing",
 ]
+
+STAGING = ".groove"
+"""How the hidden folders begin that a run writes to before its files are moved."""
 
 
 @contextlib.contextmanager
@@ -85,7 +89,7 @@ def writing(target: Path, *places: Path) -> Iterator[None]:
             Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places
         )
         if not places or inside or error.errno in FULL:
-            raise unwritable(target, error) from error
+            raise unwritable(_meant(target), error) from error
         raise
 
 
@@ -132,6 +136,12 @@ def beside(path: Path) -> Path:
     happens. `tempfile.mkstemp` and `mkdtemp` tell the name after: Ctrl-C between leaves it.
     """
     return path.parent / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+
+
+def _meant(path: Path) -> str:
+    """Return the path that a hidden one is for, which is the one that people know."""
+    shown = re.sub(r"\.groove-[0-9a-f]{8}[\\/]fresh[\\/]", "", str(path))
+    return re.sub(r"\.([^\\/]+)-[0-9a-f]{8}(\.[^\\/.]*)?(?=[\\/]|$)", r"\1\2", shown)
 
 
 def check_writable(folder: Path) -> None:

@@ -106,6 +106,8 @@ class Run:
     wanted_checkpoint: Any = None
     """What a repeated run must load."""
     files: list[str] = field(default_factory=list)
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    """Each file that was read: its option, name and sha256."""
 
     def document(self, result: Any) -> dict[str, Any]:
         """Give the result document; it has no time or place in it, so it can be compared."""
@@ -118,6 +120,7 @@ class Run:
             "seed": self.seed,
             "device": self.device,
             "checkpoint": self.checkpoint,
+            "inputs": self.inputs,
             "result": result,
             "files": self.files,
         }

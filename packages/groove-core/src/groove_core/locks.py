@@ -14,6 +14,8 @@ from groove_core.files import writing
 
 __all__ = ["locked"]
 
+ATTEMPTS = 100
+"""At a place that others make and remove at the same time."""
 _FAR = 2**30
 """Windows locks bytes, and nobody can read those: one far behind the text."""
 
@@ -57,11 +59,13 @@ def locked(place: Path, lock: Path) -> Iterator[None]:
 
 def _taken(lock: Path) -> int | None:
     """Open and lock the file; None if another process has it."""
-    while True:
-        lock.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(ATTEMPTS):
         try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # its folder was removed, by a run that had failed there
+        except FileNotFoundError:  # a run that failed there removed the folder meanwhile
+            if attempt == ATTEMPTS - 1:
+                raise
             continue
         if not _try_lock(file):
             os.close(file)
@@ -71,6 +75,7 @@ def _taken(lock: Path) -> int | None:
                 os.truncate(file, 0)
                 return file
         os.close(file)  # its holder removed it between our opening and locking it
+    return None
 
 
 def _try_lock(file: int) -> bool:

@@ -27,7 +27,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -52,8 +52,10 @@ __all__ = [
     "bind",
     "describe",
     "draw_seed",
+    "files_of",
     "json_schema",
     "markdown_table",
+    "result_kind",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,7 +71,9 @@ class Opt:
     unit: str = ""
     min: float | None = None
     max: float | None = None
-    role: Literal["", "seed", "device", "checkpoint"] = ""
+    role: Literal["", "seed", "device", "checkpoint", "place"] = ""
+    """What the core does with it. A place is where the action writes besides its result: a
+    rerun asks for it again."""
 
 
 Seed = Annotated[
@@ -86,10 +90,11 @@ Checkpoint = Annotated[
 ]
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
 Into = Annotated[
-    Path | None, Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out")
+    Path | None,
+    Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out", role="place"),
 ]
 Resume = Annotated[bool, Opt("go on with an interrupted training")]
-Restart = Annotated[bool, Opt("discard a training that is in the folder")]
+Restart = Annotated[bool, Opt("discard a training that is in the folder", role="place")]
 Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
 Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
 
@@ -222,6 +227,31 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
     )
 
 
+def result_kind(function: Callable[..., Any]) -> type[Value] | None:
+    """Return the kind of value that an action says it gives; None if it cannot be known here."""
+    function = inspect.unwrap(function)
+    hint = inspect.get_annotations(function).get("return")
+    try:
+        hint = typing.get_type_hints(
+            types.SimpleNamespace(__annotations__={"return": hint}),
+            globalns=getattr(function, "__globals__", {}),
+        )["return"]
+    except (NameError, TypeError):  # known to type checkers only
+        return None
+    if typing.get_origin(hint) in (list, Iterator, Iterable, Sequence):
+        (hint,) = typing.get_args(hint)
+    return hint if isinstance(hint, type) and issubclass(hint, Value) else None
+
+
+def files_of(param: Param, value: Any) -> list[Path]:
+    """List the files that an argument names: one, several, or those in a folder of values."""
+    if not (param.is_value or param.type is Path):
+        return []
+    items = value if param.many and isinstance(value, (list, tuple)) else [value]
+    named = [one for item in items if isinstance(item, (str, Path)) for one in _expand(param, item)]
+    return [Path(one) for one in named if Path(one).is_file()]
+
+
 def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     """Check and convert arguments; paths become values where values are wanted.
 
@@ -269,7 +299,7 @@ def _convert_one(param: Param, value: Any) -> Any:
             if accepted is not None:
                 return accepted
             if isinstance(value, dict) and value.get("kind") == kind.kind:
-                return kind.from_json(value)  # as a result document holds it
+                return kind.from_document(value, param.name)  # as a result document holds it
         if isinstance(value, (str, Path)):
             return _kind_of_file(param, Path(value)).read(Path(value))
         raise _wrong(param, value)

@@ -256,27 +256,28 @@ def rerun(
     result: Annotated[Path, typer.Argument(help="A result.json that a run has saved.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the files.")] = None,
     format: Annotated[str | None, typer.Option("--format", help="File endings to write.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="Where the action may write besides --out; it is not taken from the document.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
-    """Make the same result again from its result.json."""
-    from groove_core import plugins
-    from groove_core.console import note
-    from groove_core.errors import InputError
-    from groove_core.files import read_json
-    from groove_core.runs import RESULT_SCHEMA
+    """Make the same result again from its result.json.
 
-    document = read_json(result)
-    keys = {"package", "version", "action", "options", "files"}
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != RESULT_SCHEMA
-        or not keys <= document.keys()
-    ):
-        raise InputError(
-            f"{result} is not a result of a run.", hint="Give a result.json that groove run saved."
-        )
+    The files that the run has read are looked for where they were and beside the document, and
+    must be the same as then.
+    """
+    from groove_core import again, plugins
+    from groove_core.console import note, set_quiet
+
+    set_quiet(quiet)
+    document = again.read(result)
     version = plugins.find(document["package"]).version
     if version != document["version"]:
         note(f"warning: made with {document['package']} {document['version']}, this is {version}")
@@ -289,11 +290,10 @@ def rerun(
         # The same endings as before, in the order they were written.
         endings = dict.fromkeys(Path(f).suffix[1:] for f in document["files"])
         format = ",".join(endings) or None  # noqa: A001
-    options = {k: v for k, v in document["options"].items() if v is not None}
     _run(
         document["package"],
         document["action"],
-        options,
+        again.options(document, result, option or []),
         out=out,
         format=format,
         json=json,
