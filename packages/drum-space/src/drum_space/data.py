@@ -332,7 +332,8 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
             windows = extract_patterns(score, stride_bars=stride_bars)
         except OSError as error:
             raise InputError(
-                f"{source.name} cannot be read: {error.strerror}.", hint="Unpack the data again."
+                f"{source.name} cannot be read: {error.strerror or error}.",
+                hint="Unpack the data again.",
             ) from error
         except InputError as error:
             no_drums = isinstance(error, NoDrumsError)

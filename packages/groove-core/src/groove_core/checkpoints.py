@@ -5,6 +5,7 @@ Cards and headers are read without torch; only `load` and `save` need it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from groove_core import plugins
 from groove_core.console import note
 from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
-from groove_core.files import beside, dump_json, file_sha256
+from groove_core.files import beside, dump_json, file_sha256, writing
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,8 @@ def available(package: str | None = None) -> list[Stored]:
         for origin, root in _roots(one, everything)
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if (folder / CARD).is_file()
+        # A hidden one was never finished: a save that was killed has left it.
+        if (folder / CARD).is_file() and not folder.name.startswith(".")
     ]
 
 
@@ -225,17 +227,17 @@ def save(
     half : bool
         Store 16-bit floats; `load` makes them 32-bit again.
     """
-    from safetensors.torch import save_file
-
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     made = beside(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, made, ignore_errors=True)
+        stack.enter_context(writing(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
         made.mkdir()
         tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
         if half:
             tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-        save_file(tensors, made / WEIGHTS)
+        save_tensors(tensors, made / WEIGHTS)
         full = {
             "schema": SCHEMA,
             **card,
@@ -253,9 +255,22 @@ def save(
                 (made / name).replace(folder / name)
         else:
             made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def save_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file; a full disk is an `OSError` here, as everywhere else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        if (number := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def load(

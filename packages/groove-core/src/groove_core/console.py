@@ -8,8 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from groove_core.errors import unwritable
 
@@ -17,6 +16,7 @@ __all__ = ["is_main_process", "note", "prints_aside", "set_quiet", "track", "use
 
 T = TypeVar("T")
 _quiet = False
+_aside: TextIO | None = None
 
 
 class _Outlet(io.RawIOBase):
@@ -79,9 +79,19 @@ def use_utf8() -> None:
         )
 
 
-def prints_aside() -> AbstractContextManager[Any]:
-    """Send what a plugin prints to stderr: stdout is for the result."""
-    return contextlib.redirect_stdout(sys.stderr)
+@contextlib.contextmanager
+def prints_aside(to: TextIO | None = None) -> Iterator[None]:
+    """Send what a plugin prints to stderr, or to a stream: stdout is for the result.
+
+    A stream holds for the blocks inside, too.
+    """
+    global _aside
+    before, _aside = _aside, to or _aside
+    try:
+        with contextlib.redirect_stdout(_aside or sys.stderr):
+            yield
+    finally:
+        _aside = before
 
 
 def set_quiet(quiet: bool) -> None:

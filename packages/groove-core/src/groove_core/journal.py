@@ -96,7 +96,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; its lock is `open_journal`'s."""
-        self.stream.close()
+        with contextlib.suppress(OSError):  # of a line that `append` could not write: it has told
+            self.stream.close()
 
     def has(self, file: str, identity: Identity) -> bool:
         """Tell whether there is an outcome of the file as it is now."""
@@ -145,7 +146,8 @@ def _begun(path: Path, header: bytes) -> bool:
             return not header.startswith(stream.read(len(header) + 1))
     except OSError as error:
         raise UsageError(
-            f"{path} is not a file that can be read: {error.strerror or error}.", hint="Give another --out."
+            f"{path} is not a file that can be read: {error.strerror or error}.",
+            hint="Give another --out.",
         ) from error
 
 

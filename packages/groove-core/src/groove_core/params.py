@@ -238,7 +238,8 @@ def result_kind(function: Callable[..., Any]) -> type[Value] | None:
         )["return"]
     except (NameError, TypeError):  # known to type checkers only
         return None
-    if typing.get_origin(hint) in (list, Iterator, Iterable, Sequence):
+    many: tuple[Any, ...] = (list, Iterator, Iterable, Sequence)
+    if typing.get_origin(hint) in many:
         (hint,) = typing.get_args(hint)
     return hint if isinstance(hint, type) and issubclass(hint, Value) else None
 

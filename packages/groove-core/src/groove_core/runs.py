@@ -35,12 +35,12 @@ def note_checkpoint(about: dict[str, Any]) -> None:
     if run is None:
         return
     wanted = run.wanted_checkpoint
-    known = wanted if isinstance(wanted, list) else [wanted]
+    known: list[Any] = wanted if isinstance(wanted, list) else [wanted]
     if wanted is not None and about not in known:
-        before = known[0] if isinstance(known[0], dict) else {}
+        made_with = known[0] if known and isinstance(known[0], dict) else {}
         raise CheckpointError(
-            f"The result was made with {before.get('name', 'other weights')} "
-            f"{str(before.get('sha256', ''))[:12]}..., this is {about['name']} "
+            f"The result was made with {made_with.get('name', 'other weights')} "
+            f"{str(made_with.get('sha256', ''))[:12]}..., this is {about['name']} "
             f"{about['sha256'][:12]}...",
             hint="Put the checkpoint back, or groove run again to make a new result.",
         )
@@ -144,9 +144,9 @@ def start(
         formats = formats.split(",")
     if formats is not None:
         formats = [f.strip().lower().lstrip(".") for f in formats if f.strip()]
-        kind = result_kind(function)
-        for suffix in formats if kind is not None else ():
-            kind.check_format(suffix)
+        if (kind := result_kind(function)) is not None:  # otherwise the first value tells
+            for suffix in formats:
+                kind.check_format(suffix)
     inputs = [Input.of(p.name, file) for p in params for file in files_of(p, options.get(p.name))]
     with contextlib.ExitStack() as stack:
         place = None

@@ -234,11 +234,10 @@ def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
 def _store(
     plain: tuple[Any, Any], folder: Path, settings: str, history: list[dict[str, float]]
 ) -> None:
-    from safetensors.torch import save_file
-
     lines = [json.dumps(line) for line in history]
     with atomic_path(folder / STATE) as temporary:
-        save_file(_flatten(plain), temporary, {"settings": settings, "history": "\n".join(lines)})
+        about = {"settings": settings, "history": "\n".join(lines)}
+        checkpoints.save_tensors(_flatten(plain), temporary, about)
     write_text(folder / METRICS, "\n".join(lines) + "\n")
 
 

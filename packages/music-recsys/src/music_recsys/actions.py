@@ -37,9 +37,7 @@ __all__ = [
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
-Who = Annotated[
-    str, Opt("whose ratings: a name, or the path of an .sqlite file", role="place")
-]
+Who = Annotated[str, Opt("whose ratings: a name, or the path of an .sqlite file", role="place")]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
     Opt("how passages make a song: all alike, one beloved passage counts, or as in the source"),
