@@ -21,7 +21,7 @@ from groove_core.files import STAGING, beside, read_json, write_text, writing
 from groove_core.locks import locked
 from groove_core.values.base import RESULT, Value
 
-__all__ = ["Place", "claimed", "new_folder"]
+__all__ = ["Place", "claimed"]
 
 LOCK = f"{STAGING}.lock"
 FRESH, FORMER = "fresh", "former"
@@ -106,7 +106,7 @@ def _exists(path: Path) -> UsageError:
     )
 
 
-def new_folder(folder: Path) -> Path:
+def _new(folder: Path) -> Path:
     """Make a folder that was not there, of this name or with a number behind it."""
     with writing(folder):
         for number in itertools.count(1):
@@ -119,7 +119,7 @@ def new_folder(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, action: str, *, overwrite: bool) -> Iterator[Place]:
+def claimed(folder: Path, action: str, *, overwrite: bool, new: bool = False) -> Iterator[Place]:
     """Hold the folder of a run for this process alone.
 
     After an error the folder is as it was before. After an interruption, what was moved to its
@@ -129,11 +129,13 @@ def claimed(folder: Path, action: str, *, overwrite: bool) -> Iterator[Place]:
     Parameters
     ----------
     folder : path
-        It is made if it is not there, and removed if nothing is in it in the end.
+        It is made if it is not there, and then removed if nothing is in it in the end.
     action : str
         Files of an earlier run are known by it.
     overwrite : bool
         Whether such files may be replaced.
+    new : bool
+        Make a folder that was not there, with a number behind its name if need be.
 
     Raises
     ------
@@ -141,6 +143,9 @@ def claimed(folder: Path, action: str, *, overwrite: bool) -> Iterator[Place]:
         If another process holds the folder, it cannot be written, or an earlier result is there.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
+    if new:
+        folder = _new(folder)
+        made = [folder]
     try:
         with locked(folder, folder / LOCK):
             _sweep(folder)
@@ -170,7 +175,7 @@ def claimed(folder: Path, action: str, *, overwrite: bool) -> Iterator[Place]:
             finally:
                 shutil.rmtree(place.staging, ignore_errors=True)
     finally:
-        for path in made or [folder]:  # innermost first
+        for path in made:  # innermost first
             with contextlib.suppress(OSError):
                 path.rmdir()
 

@@ -16,7 +16,7 @@ from groove_core.errors import CheckpointError, GrooveError, UsageError, of_syst
 from groove_core.files import dump_json, file_sha256
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.params import Param, bind, describe, draw_seed, files_of, plain, result_kind
-from groove_core.places import Place, claimed, new_folder
+from groove_core.places import Place, claimed
 from groove_core.values.base import Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
@@ -151,8 +151,9 @@ def start(
     with contextlib.ExitStack() as stack:
         place = None
         if write and is_main_process():
-            folder = _folder(this, out, overwrite)
-            place = stack.enter_context(claimed(folder, action, overwrite=overwrite))
+            folder = _folder(this, out)
+            new = out is None and not overwrite  # every run has a folder of its own
+            place = stack.enter_context(claimed(folder, action, overwrite=overwrite, new=new))
         if "device" in roles:
             from groove_core.devices import resolve
 
@@ -173,11 +174,10 @@ def _option(param: Param, given: dict[str, Any], converted: dict[str, Any]) -> A
     return plain((given if param.is_value else converted)[param.name])
 
 
-def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
+def _folder(this: Run, out: str | Path | None) -> Path:
     if out is None:
         name = f"{this.package}-{this.action}"
-        folder = Path("groove-out", name if this.seed is None else f"{name}-seed{this.seed}")
-        return folder if overwrite else new_folder(folder)
+        return Path("groove-out", name if this.seed is None else f"{name}-seed{this.seed}")
     folder = Path(out)
     ending = folder.suffix.lower().lstrip(".")
     if folder.is_file() or (ending in _ENDINGS and not folder.exists()):
