@@ -8,7 +8,6 @@ as it was.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from groove_core.errors import InputError, UsageError
 from groove_core.files import STAGING, beside, read_json, write_text, writing
-from groove_core.locks import locked
+from groove_core.locks import ATTEMPTS, locked
 from groove_core.values.base import RESULT, Value
 
 __all__ = ["Place", "claimed"]
@@ -108,14 +107,20 @@ def _exists(path: Path) -> UsageError:
 
 def _new(folder: Path) -> Path:
     """Make a folder that was not there, of this name or with a number behind it."""
+    made, number, attempts = folder, 1, 0
     with writing(folder):
-        for number in itertools.count(1):
-            made = folder.with_name(f"{folder.name}-{number}") if number > 1 else folder
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
+        while True:
+            try:
+                made.parent.mkdir(parents=True, exist_ok=True)
                 made.mkdir()
-                break
-    return made
+                return made
+            except FileExistsError:
+                number += 1
+                made = folder.with_name(f"{folder.name}-{number}")
+            except FileNotFoundError:  # a run that failed removed the folder above meanwhile
+                attempts += 1
+                if attempts == ATTEMPTS:
+                    raise
 
 
 @contextlib.contextmanager
@@ -145,7 +150,7 @@ def claimed(folder: Path, action: str, *, overwrite: bool, new: bool = False) ->
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     if new:
         folder = _new(folder)
-        made = [folder]
+        made = [folder, *(path for path in made if path in folder.parents)]
     try:
         with locked(folder, folder / LOCK):
             _sweep(folder)

@@ -154,6 +154,26 @@ def test_many_new_folders_at_once_are_all_different(tmp_path):
     assert {path.name for path in made} == names == {p.name for p in (tmp_path / "a").iterdir()}
 
 
+def test_failures_beside_it_are_in_no_runs_way(tmp_path):
+    barrier = threading.Barrier(8)
+
+    def run(number):
+        barrier.wait()
+        for _ in range(20):
+            try:
+                with claimed(tmp_path / "a/b/beat", "beat", overwrite=False, new=True) as place:
+                    if number % 2:
+                        raise RuntimeError
+                    place.finish(result())
+            except RuntimeError:
+                pass
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
+    assert len(list((tmp_path / "a/b").glob("*/result.json"))) == 80
+    assert len(list((tmp_path / "a/b").iterdir())) == 80
+
+
 def test_of_many_at_one_lock_only_one_is_inside(tmp_path):
     inside, entered = [], 0
 
