@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from groove_core.files import file_sha256, read_json
 from groove_core.hookspecs import RESULT_SCHEMA
 from groove_core.params import Param, describe, files_of, plain
 
-__all__ = ["options", "read"]
+__all__ = ["options", "read", "versions"]
 
 SHAPE: dict[str, type] = {
     "package": str, "version": str, "action": str, "options": dict, "files": list,
@@ -35,6 +37,7 @@ def read(path: Path) -> dict[str, Any]:
         or document.get("schema") != RESULT_SCHEMA
         or not all(isinstance(document.get(key), kind) for key, kind in SHAPE.items())
         or not all(isinstance(file, str) for file in document["files"])
+        or not isinstance(document.get("versions", {}), dict)
         or not _are_inputs(document.get("inputs", []))
     ):
         raise InputError(
@@ -49,6 +52,16 @@ def _are_inputs(inputs: Any) -> bool:
         and all(isinstance(one.get(key), str) for key in ("option", "file", "sha256"))
         for one in inputs
     )
+
+
+def versions(before: dict[str, Any]) -> dict[str, str]:
+    """Return the installed versions of what a document names."""
+    found: dict[str, str] = {}
+    for name in ("groove-core", "numpy", "torch"):  # not whatever a stranger's document asks for
+        if name in before:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                found[name] = metadata.version(name)
+    return found
 
 
 def options(document: dict[str, Any], path: Path, given: Sequence[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from groove_core import plugins
 from groove_core.console import note
 from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
-from groove_core.files import beside, dump_json, file_sha256, writing
+from groove_core.files import beside, check_writable, dump_json, file_sha256, writing
 
 if TYPE_CHECKING:
     import torch
@@ -124,12 +124,14 @@ def place(package: str, name: str | None, into: Path | None, default: str) -> tu
     Raises
     ------
     UsageError
-        If it cannot be called so.
+        If it cannot be called so, or the folder cannot be written: now, not after the training.
     """
     name = name or (into.name if into else default)
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
-    return name, into or Path("groove-models", package, name)
+    folder = into or Path("groove-models", package, name)
+    check_writable(folder)
+    return name, folder
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "list_files",
     "printable",
     "read_json",
+    "sweep",
     "write_bytes",
     "write_text",
     "writing",
@@ -136,6 +138,20 @@ def beside(path: Path) -> Path:
     happens. `tempfile.mkstemp` and `mkdtemp` tell the name after: Ctrl-C between leaves it.
     """
     return path.parent / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes have left of a file or folder beside it; see `beside`.
+
+    For those who are alone in the place: it would take the unfinished file of another, too.
+    """
+    hidden = re.compile(rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    with contextlib.suppress(OSError):
+        for left in [one for one in path.parent.iterdir() if hidden.fullmatch(one.name)]:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _meant(path: Path) -> str:

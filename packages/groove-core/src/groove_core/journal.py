@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import atomic_path, check_writable, dump_json, write_bytes, writing
+from groove_core.files import atomic_path, check_writable, dump_json, sweep, write_bytes, writing
 from groove_core.locks import locked
 
 __all__ = ["SCHEMA", "Current", "Identity", "Journal", "Outcome", "open_journal", "read_settings"]
@@ -166,8 +166,7 @@ def open_journal(
 ) -> Iterator[Journal]:
     """Open a journal for this process alone."""
     check_writable(path.parent)
-    with (
-        locked(path, path.with_name(f".{path.name}.lock")),
-        contextlib.closing(Journal(path, settings, overwrite, current)) as journal,
-    ):
-        yield journal
+    with locked(path, path.with_name(f".{path.name}.lock")):
+        sweep(path)
+        with contextlib.closing(Journal(path, settings, overwrite, current)) as journal:
+            yield journal

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from groove_core import plugins
+from groove_core.__about__ import __version__
 from groove_core.console import is_main_process, note, prints_aside
 from groove_core.errors import CheckpointError, GrooveError, UsageError, of_system
 from groove_core.files import dump_json, file_sha256
@@ -139,6 +143,7 @@ def start(
         {p.name: _option(p, options, arguments) for p in params},
         seed=arguments[roles["seed"].name] if "seed" in roles else None,
         wanted_checkpoint=checkpoint,
+        versions={"groove-core": __version__, "numpy": np.__version__},
     )
     if isinstance(formats, str):
         formats = formats.split(",")
@@ -159,6 +164,7 @@ def start(
 
             param = roles["device"]
             arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
+            this.versions["torch"] = str(sys.modules["torch"].__version__)
         started = Started(this, iter(()), None if place is None else place.folder)
         writer = _Writer(this, place, formats)
         started.values = _values(

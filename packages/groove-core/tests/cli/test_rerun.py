@@ -90,6 +90,16 @@ def test_an_older_document_still_works_with_a_warning(made, tmp_path):
     assert "beats" in result.stderr
 
 
+def test_other_versions_are_named(made, tmp_path):
+    path = tmp_path / "r/result.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"versions": {"numpy": "0.1", "evil": "1"}}))
+    result = made("--json")
+    assert result.returncode == 0
+    assert "made with numpy 0.1, this is " in result.stderr
+    assert "evil" not in result.stderr
+
+
 def test_a_file_that_changes_during_the_run_is_not_named(tmp_path, monkeypatch, capsys, site):
     monkeypatch.syspath_prepend(site("groove-good"))
     monkeypatch.chdir(tmp_path)
@@ -141,7 +151,8 @@ def test_a_place_to_write_to_is_asked_for_again(groove, site, tmp_path):
     "odd",
     [
         {"files": [5]}, {"files": None}, {"options": [1]}, {"action": ["a"]}, {"package": None},
-        {"version": 1}, {"inputs": 3}, {"inputs": [{"option": "beats"}]}, {"schema": []},
+        {"version": 1}, {"versions": 1}, {"schema": []}, {"inputs": 3},
+        {"inputs": [{"option": "beats"}]},
     ],
 )  # fmt: skip
 def test_a_document_of_other_types_is_an_input_error(groove, site, tmp_path, odd):

@@ -16,7 +16,7 @@ DOCUMENT = {
     "additionalProperties": False,
     "required": [
         "schema", "package", "version", "action", "options", "seed", "device", "checkpoint",
-        "inputs", "result", "files",
+        "versions", "inputs", "result", "files",
     ],
     "properties": {
         "schema": {"const": "groove.result/1"},
@@ -27,6 +27,7 @@ DOCUMENT = {
         "seed": {"type": ["integer", "null"]},
         "device": {"type": ["string", "null"]},
         "checkpoint": {"type": ["object", "null"]},
+        "versions": {"type": "object", "required": ["groove-core", "numpy"]},
         "inputs": {"type": "array", "items": {"required": ["option", "file", "sha256"]}},
         "result": {"type": ["object", "array"]},
         "files": {"type": "array", "items": {"type": "string"}},

@@ -278,9 +278,11 @@ def rerun(
 
     set_quiet(quiet)
     document = again.read(result)
-    version = plugins.find(document["package"]).version
-    if version != document["version"]:
-        note(f"warning: made with {document['package']} {document['version']}, this is {version}")
+    package = document["package"]
+    before = {package: document["version"], **document.get("versions", {})}
+    for name, now in {package: plugins.find(package).version, **again.versions(before)}.items():
+        if now != before[name]:
+            note(f"warning: made with {name} {before[name]}, this is {now}")
     if out is None and not json and not overwrite:
         folder = result.parent if result.parent.name else result.resolve().parent
         out = folder.with_name(f"{folder.name}-again")
@@ -291,7 +293,7 @@ def rerun(
         endings = dict.fromkeys(Path(f).suffix[1:] for f in document["files"])
         format = ",".join(endings) or None  # noqa: A001
     _run(
-        document["package"],
+        package,
         document["action"],
         again.options(document, result, option or []),
         out=out,
