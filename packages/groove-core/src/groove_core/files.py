@@ -11,9 +11,9 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from groove_core.errors import FULL, InputError, unwritable
 
@@ -106,7 +106,7 @@ def kept_reason(file: Path | io.BytesIO) -> Iterator[Any]:
     if isinstance(file, io.BytesIO):
         yield file
         return
-    with file.open("wb", buffering=0) as stream:
+    with file.open("wb", buffering=2**20) as stream:  # callers write little at a time
         kept = _Kept(stream)
         yield kept
         if kept.reason is not None:
@@ -114,21 +114,30 @@ def kept_reason(file: Path | io.BytesIO) -> Iterator[Any]:
 
 
 class _Kept:
-    def __init__(self, file: io.FileIO) -> None:
+    """A file whose first error is kept, after which nothing is written any more."""
+
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.reason: OSError | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+        self.tell = file.tell
 
     def write(self, data: bytes) -> int:
-        rest = memoryview(data)
+        self._attempt(self._file.write, data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._attempt(self._file.seek, offset, whence)
+        return self.tell()
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+    def _attempt(self, call: Callable[..., object], *arguments: object) -> None:
         try:
-            while rest and self.reason is None:
-                rest = rest[self._file.write(rest) :]
+            if self.reason is None:
+                call(*arguments)
         except OSError as error:
             self.reason = error
-        return len(data)
 
 
 def beside(path: Path) -> Path:

@@ -130,19 +130,6 @@ def test_a_full_disk_is_named_whoever_writes(small_files, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_short_write_is_continued_and_a_first_error_kept(tmp_path, monkeypatch):
-    with kept_reason(tmp_path / "a") as file:
-        real = file._file
-
-        class Slow:
-            def write(self, data):
-                return real.write(data[:3])
-
-        file._file = Slow()
-        assert file.write(b"0123456789") == 10
-    assert (tmp_path / "a").read_bytes() == b"0123456789"
-
-
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
