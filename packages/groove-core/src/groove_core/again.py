@@ -95,7 +95,7 @@ def options(document: dict[str, Any], path: Path, given: Sequence[str]) -> dict[
         if param.name in then:
             found[param.name] = _inputs(param, found.get(param.name), then[param.name], path)
         elif files_of(param, found.get(param.name)):
-            note(f"warning: {path} does not say which {param.name} it was: it may have changed")
+            note(f"warning: {path} has no hash of {param.name}: the file may have changed since")
     return found
 
 
@@ -106,9 +106,9 @@ def _set_places(
     for name in wanted:
         if name not in {param.name for param in params}:
             raise UsageError(
-                f"--option {name} is no place that this action writes to.",
+                f"--option cannot set {name}: it is for places where the action writes.",
                 hint=did_you_mean(name, [param.name for param in params])
-                or "All other options are those of the document.",
+                or "Leave it out: all other options come from the document.",
             )
     for param in params:
         before = found.pop(param.name, None)

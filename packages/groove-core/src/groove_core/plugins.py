@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ def damaged() -> list[str]:
 
 def _metadata() -> tuple[list[Installed], list[str]]:
     """Read what installed metadata says of Groove, again only after something was installed."""
-    return _scan(tuple((place, _changed_ns(place)) for place in sys.path))
+    return _scan(tuple((place, _distributions(place, _changed_ns(place))) for place in sys.path))
 
 
 def _changed_ns(place: str) -> int:
@@ -121,8 +122,17 @@ def _changed_ns(place: str) -> int:
         return 0
 
 
+@functools.lru_cache(maxsize=64)
+def _distributions(place: str, _changed_ns: int) -> frozenset[str]:
+    """Name the distributions in a folder, which may be the one that a run writes to."""
+    try:
+        return frozenset(n for n in os.listdir(place or ".") if n.endswith("-info"))  # noqa: PTH208
+    except OSError:
+        return frozenset()
+
+
 @functools.lru_cache(maxsize=1)
-def _scan(_state: tuple[tuple[str, int], ...]) -> tuple[list[Installed], list[str]]:
+def _scan(_state: tuple[tuple[str, frozenset[str]], ...]) -> tuple[list[Installed], list[str]]:
     found: list[Installed] = []
     broken: list[str] = []
     seen: set[str] = set()

@@ -207,7 +207,8 @@ def test_metadata_is_read_once_and_again_after_an_installation(monkeypatch, tmp_
 
     monkeypatch.setattr(plugins.metadata, "distributions", counted)
     monkeypatch.syspath_prepend(tmp_path)
-    for _ in range(3):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").touch()  # a folder of code may be one of results, too
         plugins.installed()
         plugins.observers()
         plugins.damaged()
