@@ -12,11 +12,12 @@ from typing import Any, TextIO, TypeVar
 
 from groove_core.errors import unwritable
 
-__all__ = ["is_main_process", "note", "prints_aside", "set_quiet", "track", "use_utf8"]
+__all__ = ["is_main_process", "note", "own_streams", "prints_aside", "set_quiet", "track"]
 
 T = TypeVar("T")
 _quiet = False
-_aside: TextIO | None = None
+_is_command = False
+_redirected = False
 
 
 class _Outlet(io.RawIOBase):
@@ -53,11 +54,13 @@ class _Outlet(io.RawIOBase):
         return memoryview(data).nbytes
 
 
-def use_utf8() -> None:
+def own_streams() -> None:
     """Print UTF-8 whatever the console says, and go on when nobody reads any more.
 
-    For a process of our own: the streams of the whole process are replaced.
+    For the process of a command: it replaces the streams of the whole process.
     """
+    global _is_command
+    _is_command = True
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed before Python began (``>&-``)
@@ -81,17 +84,21 @@ def use_utf8() -> None:
 
 @contextlib.contextmanager
 def prints_aside(to: TextIO | None = None) -> Iterator[None]:
-    """Send what a plugin prints to stderr, or to a stream: stdout is for the result.
+    """Send what a plugin prints to stderr, since stdout is for the result of a command.
 
-    A stream holds for the blocks inside, too.
+    From Python nothing is redirected: other threads may print. With a stream all goes there,
+    and stays there in the blocks inside.
     """
-    global _aside
-    before, _aside = _aside, to or _aside
+    global _redirected
+    if _redirected or not (_is_command or to):
+        yield
+        return
+    _redirected = True
     try:
-        with contextlib.redirect_stdout(_aside or sys.stderr):
+        with contextlib.redirect_stdout(to or sys.stderr):
             yield
     finally:
-        _aside = before
+        _redirected = False
 
 
 def set_quiet(quiet: bool) -> None:

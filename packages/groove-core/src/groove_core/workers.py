@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing import connection, resource_tracker
@@ -96,6 +97,7 @@ def _work(pipe: connection.Connection, function: bytes) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     set_quiet(True)
+    sys.stdout = sys.stderr  # what a plugin prints is not the result of the command
     try:
         try:
             loaded: Function = pickle.loads(function)  # noqa: S301 - from the parent process

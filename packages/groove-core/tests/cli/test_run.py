@@ -268,6 +268,14 @@ def test_what_a_plugin_prints_is_not_in_the_result(good):
     assert "written by a plugin" in result.stderr
 
 
+def test_from_python_nothing_is_redirected(site, monkeypatch, capsys):
+    import groove_core
+
+    monkeypatch.syspath_prepend(site("groove-good"))
+    groove_core.run("good", "keep")
+    assert capsys.readouterr().out == "written by a plugin\n"
+
+
 def test_an_overwriting_run_that_fails_leaves_the_earlier_result(good, tmp_path):
     assert good("beat", "--out", "o", "--format", "txt,wav", "--seed", "1").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}

@@ -16,9 +16,9 @@ def main() -> None:
     # torch would read the metadata of every distribution for devices that Groove has no use
     # for, and a damaged one would end it.
     os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
-    from groove_core.console import use_utf8
+    from groove_core.console import own_streams
 
-    use_utf8()
+    own_streams()
     from groove_core.cli.app import run_cli
 
     raise SystemExit(run_cli())
