@@ -88,8 +88,9 @@ class Place:
 
 
 def _move(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(target)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
 
 
 def _put_back(staging: Path, folder: Path) -> None:
