@@ -24,6 +24,7 @@ GOOD = (
     def groove_generators():
         return [Action("beat", "{module}_actions:beat", "Make beats."),
                 Action("fail", "{module}_actions:fail", "Fail."),
+                Action("keep", "{module}_actions:keep", "Leave a file in a folder."),
                 Action("heavy", "{module}_nowhere:heavy", "Need a module that is not there."),
                 Action("lost", "{module}_actions:lost", "Name a function that is not there.")]
 
@@ -40,7 +41,7 @@ GOOD = (
 ACTIONS = '''
     import time
     from typing import Annotated, Iterator, Literal
-    from groove_core.params import Opt, Seed, action
+    from groove_core.params import Into, Opt, Seed, action
     from groove_core.values.drums import DrumPattern
     from groove_core.values.results import Report
 
@@ -58,8 +59,11 @@ ACTIONS = '''
         return make()
 
     @action
-    def bars(beats: Annotated[list[DrumPattern], Opt("beats to count")]) -> Report:
+    def bars(beats: Annotated[list[DrumPattern], Opt("beats to count")], *,
+             slow: Annotated[bool, Opt("wait before counting")] = False) -> Report:
         """Count the bars of beats."""
+        if slow:
+            time.sleep(60)
         rows = tuple((str(i), b.bars) for i, b in enumerate(beats))
         return Report("bars", ("file", "bars"), rows)
 
@@ -69,6 +73,14 @@ ACTIONS = '''
         if how == "bug":
             raise RuntimeError("out of cheese")
         return 3
+
+    @action
+    def keep(*, into: Into = None, rate: Annotated[Literal[16, 24], Opt("rate")] = 16) -> Report:
+        """Leave a file in a folder."""
+        if into is not None:
+            into.mkdir()
+        print("written by a plugin")
+        return Report("kept", ("file", "rate"), (("one", rate),))
 
     def write_tab(value, path):
         path.write_text("TAB " + value.to_text())

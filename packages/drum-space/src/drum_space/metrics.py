@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from drum_space.data import Bits, PatternSet, pack, rotations
+from groove_core.errors import UsageError
 from groove_core.values.drums import DRUMS
 from groove_core.values.results import Cell, Estimate
 
@@ -107,7 +108,14 @@ def bootstrap(
     groups : array [shape=(n,)], optional
         What is drawn with replacement: all patterns of a group together. Patterns of
         one performance are alike, so their number says little; draw performances.
+
+    Raises
+    ------
+    UsageError
+        If there is no column.
     """
+    if not columns:
+        raise UsageError("There are no measures to draw from.", hint="Give at least one column.")
     values = np.stack(columns, axis=1).astype(np.float64)
     n = len(values)
     if not n:

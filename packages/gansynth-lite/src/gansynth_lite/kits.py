@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file, check_writable, write_text
+from groove_core.files import check_file, check_writable, write_text, writing
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 
@@ -110,7 +110,10 @@ class Kit(Value):
             raise UsageError(
                 f"{folder} holds more than the samples of a kit.", hint="Choose another --out."
             )
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kit-") as scratch:
+        with (
+            writing(path, path.parent),
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".kit-") as scratch,
+        ):
             fresh, former = Path(scratch, "fresh"), Path(scratch, "former")
             fresh.mkdir()
             for file, (_, samples) in zip(files, self.notes, strict=True):

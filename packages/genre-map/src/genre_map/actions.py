@@ -293,7 +293,7 @@ def border(
 @action
 def corpus(
     *,
-    into: Annotated[Path, Opt("folder for the songs")] = Path("genre-corpus"),
+    into: Annotated[Path, Opt("folder for the songs", role="place")] = Path("genre-corpus"),
     songs: Annotated[int, Opt("of each genre", min=1, max=10_000)] = 100,
     soundfonts: Annotated[
         list[Path] | None, Opt("two or more .sf2 files; Debian's and pretty_midi's when left out")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import GrooveError, UsageError
-from groove_core.files import atomic_path, check_file, file_sha256
+from groove_core.files import atomic_path, check_file, file_sha256, kept_reason
 
 __all__ = ["Cache", "Stats", "cache_folder"]
 
@@ -213,8 +213,8 @@ class Cache:
         if not self._works or array.nbytes > self.limit_bytes or not self.limit_bytes:
             return
         try:
-            with atomic_path(path) as temporary:
-                np.save(temporary, array, allow_pickle=False)
+            with atomic_path(path) as temporary, kept_reason(temporary) as file:
+                np.save(file, array, allow_pickle=False)
         except GrooveError as error:
             if path.exists():  # another process was faster and, on Windows, has it mapped
                 return

@@ -5,6 +5,7 @@ Cards and headers are read without torch; only `load` and `save` need it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from groove_core import plugins
 from groove_core.console import note
 from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
-from groove_core.files import beside, dump_json, file_sha256
+from groove_core.files import beside, check_writable, dump_json, file_sha256, writing
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +85,8 @@ def available(package: str | None = None) -> list[Stored]:
         for origin, root in _roots(one, everything)
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if (folder / CARD).is_file()
+        # A hidden one was never finished: a save that was killed has left it.
+        if (folder / CARD).is_file() and not folder.name.startswith(".")
     ]
 
 
@@ -123,12 +125,14 @@ def place(package: str, name: str | None, into: Path | None, default: str) -> tu
     Raises
     ------
     UsageError
-        If it cannot be called so.
+        If it cannot be called so, or the folder cannot be written: now, not after the training.
     """
     name = name or (into.name if into else default)
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
-    return name, into or Path("groove-models", package, name)
+    folder = into or Path("groove-models", package, name)
+    check_writable(folder)
+    return name, folder
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
@@ -147,7 +151,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             f"{folder} is not a checkpoint: it has no {CARD}.",
             hint="groove models list shows the checkpoints there are.",
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken: {error}.", hint=_REINSTALL) from error
     if not isinstance(card, dict) or card.get("schema") != SCHEMA:
         schema = card.get("schema") if isinstance(card, dict) else None
@@ -184,7 +188,7 @@ def read_header(folder: str | Path) -> dict[str, dict[str, Any]]:
             header = json.loads(stream.read(size))
             if not isinstance(header, dict):
                 raise ValueError("its header is not a table")
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError, RecursionError, struct.error) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", hint=_REINSTALL) from error
     return {name: about for name, about in header.items() if name != "__metadata__"}
 
@@ -226,17 +230,17 @@ def save(
     half : bool
         Store 16-bit floats; `load` makes them 32-bit again.
     """
-    from safetensors.torch import save_file
-
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     made = beside(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, made, ignore_errors=True)
+        stack.enter_context(writing(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
         made.mkdir()
         tensors = storable(model.state_dict())
         if half:
             tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-        save_file(tensors, made / WEIGHTS)
+        save_tensors(tensors, made / WEIGHTS)
         full = {
             "schema": SCHEMA,
             **card,
@@ -254,14 +258,27 @@ def save(
                 (made / name).replace(folder / name)
         else:
             made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return folder
 
 
 def storable(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Copy tensors one by one: safetensors refuses those that share memory, as tied weights do."""
     return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+
+
+def save_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file; a full disk is an `OSError` here, as everywhere else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        if (number := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def load(

@@ -2,15 +2,103 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TextIO, TypeVar
 
-__all__ = ["is_main_process", "note", "set_quiet", "track"]
+from groove_core.errors import unwritable
+
+__all__ = ["is_main_process", "note", "own_streams", "prints_aside", "set_quiet", "track"]
 
 T = TypeVar("T")
 _quiet = False
+_is_command = False
+_redirected = False
+
+
+class _Outlet(io.RawIOBase):
+    """Where a standard stream goes, until nobody reads it any more.
+
+    A reader that has left (``| head``) or a terminal that was closed stops the printing, not the
+    work: what is printed after that is dropped.
+    """
+
+    def __init__(self, raw: Any, name: str, *, must_arrive: bool) -> None:
+        self._raw, self._name, self._must_arrive = raw, name, must_arrive
+        self._gone = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self._raw.isatty())
+
+    def write(self, data: Any) -> int | None:
+        if not self._gone:
+            try:
+                written: int | None = self._raw.write(data)
+                return written
+            except OSError as error:
+                self._gone = True  # the rest, which Python writes when it ends, would fail alike
+                # EIO: the terminal was closed.
+                lost = isinstance(error, BrokenPipeError) or error.errno == errno.EIO
+                if self._must_arrive and not lost:
+                    raise unwritable(self._name, error) from error
+        return memoryview(data).nbytes
+
+
+def own_streams() -> None:
+    """Print UTF-8 whatever the console says, and go on when nobody reads any more.
+
+    For the process of a command: it replaces the streams of the whole process.
+    """
+    global _is_command
+    _is_command = True
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed before Python began (``>&-``)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+            continue
+        buffer = stream.buffer
+        outlet = _Outlet(getattr(buffer, "raw", buffer), name, must_arrive=name == "stdout")
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                io.BufferedWriter(outlet),
+                "utf-8",
+                # What UTF-8 cannot hold, such as names of files in other bytes; JSON reads it.
+                "backslashreplace",
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            ),
+        )
+
+
+@contextlib.contextmanager
+def prints_aside(to: TextIO | None = None) -> Iterator[None]:
+    """Send what a plugin prints to stderr, since stdout is for the result of a command.
+
+    From Python nothing is redirected: other threads may print. With a stream all goes there,
+    and stays there in the blocks inside.
+    """
+    global _redirected
+    if _redirected or not (_is_command or to):
+        yield
+        return
+    _redirected = True
+    try:
+        with contextlib.redirect_stdout(to or sys.stderr):
+            yield
+    finally:
+        _redirected = False
 
 
 def set_quiet(quiet: bool) -> None:
@@ -20,8 +108,11 @@ def set_quiet(quiet: bool) -> None:
 
 
 def is_main_process() -> bool:
-    """Tell whether this process speaks and writes, among those that train together."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    """Return whether this process speaks and writes, among those that train together."""
+    # A rank without others, as a shell may have inherited it, is no reason to be silent.
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    ranks = (os.environ.get(name, "0") for name in ("LOCAL_RANK", "NODE_RANK"))
+    return alone or all(rank == "0" for rank in ranks)
 
 
 def note(text: str) -> None:

@@ -6,6 +6,8 @@ its own, so that scripts can tell a wrong option from a broken file.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 
 __all__ = [
@@ -16,7 +18,12 @@ __all__ = [
     "PluginError",
     "UsageError",
     "did_you_mean",
+    "of_system",
+    "unwritable",
 ]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a used-up quota, and a limit on the size of files."""
 
 
 class GrooveError(Exception):
@@ -72,7 +79,7 @@ class CheckpointError(GrooveError):
 
 
 class DeviceError(GrooveError):
-    """A device that is not there or has no memory left."""
+    """A device that is not there, or a device or machine that has no memory left."""
 
     exit_code = 6
 
@@ -83,3 +90,39 @@ def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
 
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
     return f"Did you mean {form.format(near[0])}?" if near else ""
+
+
+def unwritable(place: str | os.PathLike[str], error: OSError) -> UsageError:
+    """Return the error of a place that cannot be written, with the reason of the system."""
+    hint = "choose a folder you may write to, for example with --out FOLDER."
+    return UsageError(
+        f"Cannot write to {os.fspath(place)}: {error.strerror or error}.",
+        hint=f"Make room, or {hint}" if error.errno in FULL else hint.capitalize(),
+    )
+
+
+def of_system(error: BaseException) -> GrooveError | None:
+    """Return what the system lacks or refuses as an error with a hint; None for anything else."""
+    # torch.OutOfMemoryError is a RuntimeError; named, so that torch need not be imported.
+    if type(error).__name__ == "OutOfMemoryError":
+        return DeviceError(
+            "The device has no memory left.", hint="Pass --device cpu, or use smaller batches."
+        )
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return DeviceError(
+            "This machine has no memory left.", hint="Use fewer --jobs, or shorter or fewer files."
+        )
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in FULL:
+        return unwritable(error.filename or "the disk", error)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return DeviceError(
+            "This process may not open more files.", hint="Use fewer --jobs, or raise ulimit -n."
+        )
+    if error.filename is None or not error.strerror:
+        return None
+    return InputError(
+        f"Cannot use {os.fsdecode(error.filename)}: {error.strerror}.",
+        hint="Check that it is there, its permissions, and the disk.",
+    )

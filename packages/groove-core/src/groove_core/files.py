@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 from groove_core.console import note
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import FULL, InputError, unwritable
 
 __all__ = [
     "RESULT",
@@ -29,11 +31,14 @@ __all__ = [
     "file_sha256",
     "find_files",
     "is_hidden",
+    "kept_reason",
     "list_files",
     "printable",
     "read_json",
+    "sweep",
     "write_bytes",
     "write_text",
+    "writing",
 ]
 
 RESULT = "result.json"
@@ -43,6 +48,8 @@ NAME_BYTES = 255
 PEEK_BYTES = 2**16
 """How much of a JSON file is looked at to tell what it is."""
 ENDINGS_SHOWN = 4
+STAGING = ".groove"
+"""How the hidden folders begin that a run writes to before its files are moved."""
 
 
 @contextlib.contextmanager
@@ -55,20 +62,96 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     UsageError
-        If the folder cannot be written.
+        If `path` cannot be written. Other errors of the block, such as a missing input, are
+        passed on as they are.
     """
     target = Path(path)
     temporary = beside(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)  # now, not after long work in the block
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch(exist_ok=False)  # now, not after long work in the block
+        with writing(target, temporary):
+            yield temporary
+        with writing(target):
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def writing(target: Path, *places: Path) -> Iterator[None]:
+    """Report that a place cannot be written, by its name and with the reason of the system.
+
+    Parameters
+    ----------
+    target : path
+        What the error names.
+    places : paths
+        Where the block writes, if it does other things, too: then only errors of these places,
+        and a full disk, are errors of `target`.
+
+    Raises
+    ------
+    UsageError
+        Instead of an `OSError` of the target.
+    """
+    try:
+        yield
+    except OSError as error:
+        # An error of writing to an open file names no file; one of opening another file does.
+        inside = error.filename is None or any(
+            Path(os.fsdecode(error.filename)).is_relative_to(place) for place in places
+        )
+        if not places or inside or error.errno in FULL:
+            raise unwritable(_meant(target), error) from error
+        raise
+
+
+@contextlib.contextmanager
+def kept_reason(file: Path | io.BytesIO) -> Iterator[Any]:
+    """Open a file for a library that forgets why it could not write, and raise the reason.
+
+    libsndfile says "System error." of a full disk. Here it is told that all was written, and
+    what the file itself said is raised at the end of the block. A file in memory is given as
+    it is.
+    """
+    if isinstance(file, io.BytesIO):
+        yield file
+        return
+    with file.open("wb", buffering=2**20) as stream:  # callers write little at a time
+        kept = _Kept(stream)
+        yield kept
+        if kept.reason is not None:
+            raise kept.reason
+
+
+class _Kept:
+    """A file whose first error is kept, after which nothing is written any more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.reason: OSError | None = None
+        self.tell = file.tell
+
+    def write(self, data: bytes) -> int:
+        self._attempt(self._file.write, data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._attempt(self._file.seek, offset, whence)
+        return self.tell()
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+    def _attempt(self, call: Callable[..., object], *arguments: object) -> None:
+        try:
+            if self.reason is None:
+                call(*arguments)
+        except OSError as error:
+            self.reason = error
 
 
 def beside(path: Path) -> Path:
@@ -85,11 +168,24 @@ def beside(path: Path) -> Path:
     return path.parent / f".{stem}{end}"
 
 
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"Cannot write to {path}: {error.strerror or error}.",
-        hint="Choose a folder you may write to, for example with --out FOLDER.",
-    )
+def sweep(path: Path) -> None:
+    """Remove what killed processes have left of a file or folder beside it; see `beside`.
+
+    For those who are alone in the place: it would take the unfinished file of another, too.
+    """
+    hidden = re.compile(rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    with contextlib.suppress(OSError):
+        for left in [one for one in path.parent.iterdir() if hidden.fullmatch(one.name)]:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _meant(path: Path) -> str:
+    """Return the path that a hidden one is for, which is the one that people know."""
+    shown = re.sub(r"\.groove-[0-9a-f]{8}[\\/]fresh[\\/]", "", str(path))
+    return re.sub(r"\.([^\\/]+)-[0-9a-f]{8}(\.[^\\/.]*)?(?=[\\/]|$)", r"\1\2", shown)
 
 
 def check_writable(folder: Path) -> None:
@@ -102,11 +198,10 @@ def check_writable(folder: Path) -> None:
     """
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"x")  # a folder may have room for names and none for content
     finally:
         for one in made:  # innermost first
             with contextlib.suppress(OSError):
@@ -154,7 +249,11 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     path = check_file(path, what="a JSON file")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise InputError(
+            f"{path} is nested too deeply.", hint="Give a file that Groove has written."
+        ) from error
+    except ValueError as error:
         raise InputError(
             f"{path} is not a JSON file: {error}.", hint="Give a file that Groove has written."
         ) from error
@@ -187,7 +286,7 @@ def check_file(
             pass
     except OSError as error:
         raise InputError(
-            f"Cannot read {path}: {error.strerror}.", hint="Check its permissions (ls -l)."
+            f"Cannot read {path}: {error.strerror or error}.", hint="Check its permissions (ls -l)."
         ) from error
     if size == 0:
         raise InputError(f"{path} is empty.", hint=f"Give {what} with something in it.")

@@ -106,6 +106,10 @@ class Run:
     wanted_checkpoint: Any = None
     """What a repeated run must load."""
     files: list[str] = field(default_factory=list)
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    """Each file that was read: its option, name and sha256."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what the bytes of the result depend on besides the package."""
 
     def document(self, result: Any) -> dict[str, Any]:
         """Give the result document; it has no time or place in it, so it can be compared."""
@@ -118,6 +122,8 @@ class Run:
             "seed": self.seed,
             "device": self.device,
             "checkpoint": self.checkpoint,
+            "versions": self.versions,
+            "inputs": self.inputs,
             "result": result,
             "files": self.files,
         }

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import atomic_path, check_writable, dump_json, write_bytes
+from groove_core.files import atomic_path, check_writable, dump_json, sweep, write_bytes, writing
+from groove_core.locks import locked
 
 __all__ = ["SCHEMA", "Current", "Identity", "Journal", "Outcome", "open_journal", "read_settings"]
 
@@ -95,7 +96,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; its lock is `open_journal`'s."""
-        self.stream.close()
+        with contextlib.suppress(OSError):  # of a line that `append` could not write: it has told
+            self.stream.close()
 
     def has(self, file: str, identity: Identity) -> bool:
         """Tell whether there is an outcome of the file as it is now."""
@@ -112,15 +114,10 @@ class Journal:
         """Write the next outcome; what a killed process leaves of a line is dropped later."""
         line = _line(outcome.to_json())
         self.order.append(self.end)
-        try:
+        with writing(self.path):  # the same again continues where it stopped
             self.stream.seek(self.end)
             self.stream.write(line)
             self.stream.flush()
-        except OSError as error:
-            raise UsageError(
-                f"Cannot write to {self.path}: {error.strerror}.",
-                hint="Make room, and run the same again: it continues where it stopped.",
-            ) from error
         self.end += len(line)
 
     def finish(self) -> None:
@@ -149,7 +146,8 @@ def _begun(path: Path, header: bytes) -> bool:
             return not header.startswith(stream.read(len(header) + 1))
     except OSError as error:
         raise UsageError(
-            f"{path} is not a file that can be read: {error.strerror}.", hint="Give another --out."
+            f"{path} is not a file that can be read: {error.strerror or error}.",
+            hint="Give another --out.",
         ) from error
 
 
@@ -167,26 +165,8 @@ def open_journal(
     path: Path, settings: dict[str, Any], overwrite: bool, current: Current | None
 ) -> Iterator[Journal]:
     """Open a journal for this process alone."""
-    import sqlite3
-
     check_writable(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # SQLite locks files on every system, and its locks end with the process,
-    # even with one that was killed; a file with a process id in it would outlive it.
-    lock = path.with_name(f".{path.name}.lock")
-    holder = sqlite3.connect(lock, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        try:
-            holder.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise UsageError(
-                f"{path} is in use by another process.", hint="Wait for it, or give another --out."
-            ) from error
-        try:
-            with contextlib.closing(Journal(path, settings, overwrite, current)) as journal:
-                yield journal
-        finally:
-            with contextlib.suppress(OSError):  # Windows removes no open file
-                lock.unlink()
-    finally:
-        holder.close()
+    with locked(path, path.with_name(f".{path.name}.lock")):
+        sweep(path)
+        with contextlib.closing(Journal(path, settings, overwrite, current)) as journal:
+            yield journal

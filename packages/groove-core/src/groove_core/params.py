@@ -24,9 +24,10 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import numbers
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -53,13 +54,15 @@ __all__ = [
     "bind",
     "describe",
     "draw_seed",
+    "files_of",
     "json_schema",
     "markdown_table",
+    "result_kind",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-RESERVED = ("out", "format", "json", "quiet", "overwrite")
-"""Options that the core adds to every action, so that no parameter can be called so."""
+RESERVED = ("out", "format", "json", "quiet", "overwrite", "debug", "help")
+"""Options that every action has from the core, so that no parameter can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class Opt:
     unit: str = ""
     min: float | None = None
     max: float | None = None
-    role: Literal["", "seed", "device", "checkpoint", "drum_track"] = ""
+    role: Literal["", "seed", "device", "checkpoint", "drum_track", "place"] = ""
+    """What the core does with it. A place is where the action writes besides its result: a
+    rerun asks for it again."""
 
 
 Seed = Annotated[
@@ -96,10 +101,11 @@ DrumTrack = Annotated[
 """The core reads scores and drum patterns accordingly: the action itself need not look at it."""
 DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
 Into = Annotated[
-    Path | None, Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out")
+    Path | None,
+    Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out", role="place"),
 ]
 Resume = Annotated[bool, Opt("go on with an interrupted training")]
-Restart = Annotated[bool, Opt("discard a training that is in the folder")]
+Restart = Annotated[bool, Opt("discard a training that is in the folder", role="place")]
 Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
 Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
 
@@ -116,7 +122,8 @@ class Param:
     """bool, int, float, str, pathlib.Path or a subclass of Value."""
     opt: Opt
     default: Any = inspect.Parameter.empty
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
+    """Of `type`: texts or numbers."""
     many: bool = False
     """A list: many files, or a folder of them; of values, the action is given `Inputs`."""
     optional: bool = False
@@ -204,9 +211,13 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
         hint, *others = [m for m in members if m is not type(None)]
     if typing.get_origin(hint) is list:
         many, (hint,) = True, typing.get_args(hint)
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     if typing.get_origin(hint) is Literal:
-        choices, hint = typing.get_args(hint), str
+        choices = typing.get_args(hint)
+        kinds = {type(choice) for choice in choices}
+        if len(kinds) != 1 or not kinds <= {str, int}:
+            raise TypeError(f"{name}: the choices of a Literal must be all texts or all integers")
+        (hint,) = kinds
     if not (isinstance(hint, type) and issubclass(hint, (bool, int, float, str, Path, Value))):
         raise TypeError(f"{name}: an action cannot have a parameter of type {hint}")
     if others and not all(isinstance(o, type) and issubclass(o, Value) for o in (hint, *others)):
@@ -227,6 +238,35 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
         tuple(others),
         optional_argument,
     )
+
+
+def result_kind(function: Callable[..., Any]) -> type[Value] | None:
+    """Return the kind of value that an action says it gives; None if it cannot be known here."""
+    function = inspect.unwrap(function)
+    hint = inspect.get_annotations(function).get("return")
+    try:
+        hint = typing.get_type_hints(
+            types.SimpleNamespace(__annotations__={"return": hint}),
+            globalns=getattr(function, "__globals__", {}),
+        )["return"]
+    except (NameError, TypeError):  # known to type checkers only
+        return None
+    many: tuple[Any, ...] = (list, Iterator, Iterable, Sequence)
+    if typing.get_origin(hint) in many:
+        (hint,) = typing.get_args(hint)
+    return hint if isinstance(hint, type) and issubclass(hint, Value) else None
+
+
+def files_of(param: Param, value: Any) -> list[Path]:
+    """List the files that an argument names: one, several, or those in a folder of values."""
+    if isinstance(value, Inputs):
+        named: Sequence[Any] = value.items
+    elif param.is_value or param.type is Path:
+        items = value if param.many and isinstance(value, (list, tuple)) else [value]
+        named = [one for item in items for one in _expand(param, item)]
+    else:
+        named = []
+    return [Path(one) for one in named if isinstance(one, (str, Path)) and Path(one).is_file()]
 
 
 def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,9 +305,12 @@ def _convert(param: Param, value: Any) -> Any:
     if isinstance(value, (str, Path, Value)) or not hasattr(value, "__iter__"):
         value = [value]
     items = [item for one in value for item in _expand(param, one)]
-    if not param.is_value or len(items) == 1:  # of a single file, a mistake is told at once
-        return [_convert_one(param, item) for item in items]
     read = functools.partial(_convert_one, param)
+    if not param.is_value:
+        return [read(item) for item in items]
+    if len(items) == 1:  # a mistake is told at once
+        only = read(items[0])
+        return Inputs(items, lambda _: only) if isinstance(items[0], (str, Path)) else [only]
     return Inputs([i if isinstance(i, (str, Path)) else read(i) for i in items], read)
 
 
@@ -287,7 +330,7 @@ def _convert_one(param: Param, value: Any) -> Any:
             if accepted is not None:
                 return accepted
             if isinstance(value, dict) and value.get("kind") == kind.kind:
-                return kind.from_json(value)  # as a result document holds it
+                return kind.from_document(value, param.name)  # as a result document holds it
         if isinstance(value, (str, Path)):
             return _kind_of_file(param, Path(value)).read(Path(value))
         raise _wrong(param, value)
@@ -295,7 +338,7 @@ def _convert_one(param: Param, value: Any) -> Any:
         if not isinstance(value, bool):
             raise _wrong(param, value)
         return value
-    if isinstance(value, bool) and param.type in (int, float):
+    if isinstance(value, bool) or (param.type is str and not _is_text(value)):
         raise _wrong(param, value)
     try:
         converted = param.type(value)
@@ -304,10 +347,11 @@ def _convert_one(param: Param, value: Any) -> Any:
     if param.type is int and not isinstance(value, str) and converted != value:
         raise _wrong(param, value)
     if param.choices and converted not in param.choices:
+        choices = [str(choice) for choice in param.choices]
         raise UsageError(
-            f"{param.name} must be one of {', '.join(param.choices)}, not {value!r}.",
-            hint=did_you_mean(str(value), param.choices, form=f"{param.flag} {{}}")
-            or f"{param.flag} {param.choices[0]}",
+            f"{param.name} must be one of {', '.join(choices)}, not {value!r}.",
+            hint=did_you_mean(str(value), choices, form=f"{param.flag} {{}}")
+            or f"{param.flag} {choices[0]}",
         )
     if param.type in (int, float):
         _check_range(param, converted)
@@ -321,6 +365,11 @@ def _with_drums(param: Param, value: Any) -> Any:
     if isinstance(value, (str, Path)) and "mid" in _kind_of_file(param, Path(value)).suffixes:
         value = Score.read(value)
     return replace(value, drum_track=param.drum_track) if isinstance(value, Score) else value
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value can be meant as a text: ``str`` would make one of anything."""
+    return isinstance(value, (str, Path, numbers.Real))
 
 
 def _kind_of_file(param: Param, path: Path) -> type[Value]:
@@ -360,6 +409,8 @@ def _wanted(param: Param) -> str:
     if param.is_value:
         kinds = " or ".join(kind.kind for kind in param.kinds)
         return f"a {kinds} or the path of a file that holds one"
+    if param.choices:
+        return f"one of {', '.join(map(str, param.choices))}"
     article = "an" if param.type is int else "a"
     name = {int: "integer", float: "number", str: "text", Path: "path", bool: "bool"}[param.type]
     return f"{article} {name}" + (f", {param.range}" if param.range else "")
@@ -378,6 +429,11 @@ def action(function: F) -> F:
     mistake raises the same error that the command line shows.
     """
     signature = inspect.signature(function)
+    positional = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
     params: list[Param] = []
 
     @functools.wraps(function)
@@ -387,10 +443,9 @@ def action(function: F) -> F:
         try:
             given = signature.bind_partial(*args, **kwargs).arguments
         except TypeError as error:
-            given = dict(zip(signature.parameters, args, strict=False))
-            if len(args) > len(given) or given.keys() & kwargs.keys():
+            if len(args) > len(positional) or set(positional[: len(args)]) & kwargs.keys():
                 raise UsageError(f"{error}.", hint=f"help({function.__name__})") from error
-            given.update(kwargs)
+            given = {**dict(zip(positional, args, strict=False)), **kwargs}
         return function(**bind(params, given))
 
     return checked  # type: ignore[return-value]
@@ -455,7 +510,7 @@ def markdown_table(function: Callable[..., Any]) -> str:
     """Describe the options of an action as a Markdown table, for the documentation."""
     rows = ["| option | meaning | range | default |", "| --- | --- | --- | --- |"]
     for param in describe(function):
-        allowed = ", ".join(param.choices) or param.range
+        allowed = ", ".join(map(str, param.choices)) or param.range
         default = "required" if param.required else plain(param.default)
         default = "-" if default is None else default
         rows.append(f"| `{param.flag}` | {param.opt.help} | {allowed} | {default} |")

@@ -8,15 +8,19 @@ take the others down.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import os
 import re
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
+from groove_core.console import prints_aside
 from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.hookspecs import (
     API_VERSION,
@@ -32,6 +36,7 @@ from groove_core.hookspecs import (
 __all__ = [
     "Installed",
     "Plugin",
+    "damaged",
     "find",
     "installed",
     "load",
@@ -94,33 +99,76 @@ class Plugin:
         return self.actions[name]
 
 
-def _from_metadata(group_pattern: str) -> Iterator[Installed]:
-    seen = set()
-    for distribution in metadata.distributions():
-        # Most distributions have nothing for us: a look at the text is enough to pass
-        # them over, and their metadata is never parsed.
-        if "groove." not in (distribution.read_text("entry_points.txt") or ""):
-            continue
-        # An editable install can be met twice; the first on the path is the one that runs.
-        key = re.sub(r"[-_.]+", "-", distribution.name or "").lower()
-        if key in seen:
-            continue
-        seen.add(key)
-        for point in distribution.entry_points:
-            if re.fullmatch(group_pattern, point.group):
-                yield Installed(
-                    name=point.name,
-                    group=point.group,
-                    module=point.value.partition(":")[0].strip(),
-                    distribution=distribution.name,
-                    version=distribution.version,
-                    summary=str(distribution.metadata.json.get("summary", "")),
-                )
-
-
 def installed() -> list[Installed]:
     """List the packages of any API version, by name, without importing them."""
-    return sorted(_from_metadata(r"groove\.v\d+"), key=lambda e: (e.name, e.distribution))
+    found = (entry for entry in _metadata()[0] if re.fullmatch(r"groove\.v\d+", entry.group))
+    return sorted(found, key=lambda entry: (entry.name, entry.distribution))
+
+
+def damaged() -> list[str]:
+    """List the distributions whose installed metadata cannot be read, each with the reason."""
+    return list(_metadata()[1])
+
+
+def _metadata() -> tuple[list[Installed], list[str]]:
+    """Read what installed metadata says of Groove, again only after something was installed."""
+    return _scan(tuple((place, _distributions(place, _changed_ns(place))) for place in sys.path))
+
+
+def _changed_ns(place: str) -> int:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=64)
+def _distributions(place: str, _changed_ns: int) -> frozenset[str]:
+    """Name the distributions in a folder, which may be the one that a run writes to."""
+    try:
+        return frozenset(n for n in os.listdir(place or ".") if n.endswith("-info"))  # noqa: PTH208
+    except OSError:
+        return frozenset()
+
+
+@functools.lru_cache(maxsize=1)
+def _scan(_state: tuple[tuple[str, frozenset[str]], ...]) -> tuple[list[Installed], list[str]]:
+    found: list[Installed] = []
+    broken: list[str] = []
+    seen: set[str] = set()
+    for distribution in metadata.distributions():
+        try:
+            found += _entry_points(distribution, seen)
+        except Exception as error:  # of a stranger's package, which must not stop the others
+            place = getattr(distribution, "_path", "a distribution")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            broken.append(f"The metadata of {place} is damaged: {reason}.")
+    return found, broken
+
+
+def _entry_points(distribution: metadata.Distribution, seen: set[str]) -> list[Installed]:
+    # Most distributions have nothing for us: a look at the text is enough to pass
+    # them over, and their metadata is never parsed.
+    if "groove." not in (distribution.read_text("entry_points.txt") or ""):
+        return []
+    about = distribution.metadata.json
+    # An editable install can be met twice; the first on the path is the one that runs.
+    key = re.sub(r"[-_.]+", "-", str(about["name"])).lower()
+    if key in seen:
+        return []
+    seen.add(key)
+    return [
+        Installed(
+            name=point.name,
+            group=point.group,
+            module=point.value.partition(":")[0].strip(),
+            distribution=str(about["name"]),
+            version=str(about["version"]),
+            summary=str(about.get("summary", "")),
+        )
+        for point in distribution.entry_points
+        if point.group.startswith("groove.")
+    ]
 
 
 def find(name: str, everything: list[Installed] | None = None) -> Installed:
@@ -193,7 +241,8 @@ def load_all(
 
 def _load(entry: Installed) -> Plugin:
     try:
-        return _describe(entry, _register(entry.module, entry.name))
+        with prints_aside():
+            return _describe(entry, _register(entry.module, entry.name))
     except (PluginError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a plugin that calls sys.exit() is broken, too
@@ -259,9 +308,12 @@ def _flat(results: list[Any], kind: type, hook: str) -> list[Any]:
 def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
     """Load the modules that asked to watch every run, and the errors of those that failed."""
     managers, broken = [], []
-    for entry in _from_metadata(re.escape(OBSERVER_GROUP)):
+    for entry in _metadata()[0]:
+        if entry.group != OBSERVER_GROUP:
+            continue
         try:
-            managers.append(_register(entry.module, entry.name))
+            with prints_aside():
+                managers.append(_register(entry.module, entry.name))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -279,7 +331,8 @@ def resolve(address: str, *, owner: Installed | None = None) -> Any:
     """
     module, _, attribute = address.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with prints_aside():
+            return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         extra = "groove-core[torch]" if missing.split(".")[0] in _TORCH_EXTRA else missing

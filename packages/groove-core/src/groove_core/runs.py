@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import copy
+import sys
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from groove_core import plugins
-from groove_core.console import is_main_process, note
-from groove_core.errors import CheckpointError, DeviceError, InputError, UsageError
-from groove_core.files import check_writable, dump_json, read_json, write_text
+from groove_core.__about__ import __version__
+from groove_core.console import is_main_process, note, prints_aside
+from groove_core.errors import CheckpointError, GrooveError, UsageError, of_system
+from groove_core.files import dump_json, file_sha256
 from groove_core.hookspecs import RESULT_SCHEMA, Run
-from groove_core.inputs import Tally, tally
-from groove_core.params import Param, bind, describe, draw_seed, plain
-from groove_core.values.base import RESULT, Value
+from groove_core.inputs import Inputs, Tally, tally
+from groove_core.params import Param, bind, describe, draw_seed, files_of, plain, result_kind
+from groove_core.places import Place, claimed
+from groove_core.values.base import Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
 
@@ -35,10 +40,13 @@ def note_checkpoint(about: dict[str, Any]) -> None:
     if run is None:
         return
     wanted = run.wanted_checkpoint
-    if isinstance(wanted, dict) and wanted != about:
+    known: list[Any] = wanted if isinstance(wanted, list) else [wanted]
+    if wanted is not None and about not in known:
+        made_with = known[0] if known and isinstance(known[0], dict) else {}
         raise CheckpointError(
-            f"The result was made with {wanted.get('name')} {str(wanted.get('sha256'))[:12]}..., "
-            f"this is {about['name']} {about['sha256'][:12]}...",
+            f"The result was made with {made_with.get('name', 'other weights')} "
+            f"{str(made_with.get('sha256', ''))[:12]}..., this is {about['name']} "
+            f"{about['sha256'][:12]}...",
             hint="Put the checkpoint back, or groove run again to make a new result.",
         )
     if run.checkpoint is None:
@@ -138,20 +146,38 @@ def start(
         {p.name: _option(p, options, arguments) for p in params},
         seed=arguments[roles["seed"].name] if "seed" in roles else None,
         wanted_checkpoint=checkpoint,
+        versions={"groove-core": __version__, "numpy": np.__version__},
     )
     if isinstance(formats, str):
         formats = formats.split(",")
     if formats is not None:
         formats = [f.strip().lower().lstrip(".") for f in formats if f.strip()]
-    folder = _folder(this, out, overwrite) if write else None
-    if "device" in roles:
-        from groove_core.devices import resolve
+        if (kind := result_kind(function)) is not None:  # otherwise the first value tells
+            for suffix in formats:
+                kind.check_format(suffix)
+    inputs = [
+        Input.of(p.name, file)
+        for p in params
+        for bound in [arguments.get(p.name)]
+        for file in files_of(p, bound if isinstance(bound, Inputs) else options.get(p.name))
+    ]
+    with contextlib.ExitStack() as stack:
+        place = None
+        if write and is_main_process():
+            folder = _folder(this, out)
+            new = out is None and not overwrite  # every run has a folder of its own
+            place = stack.enter_context(claimed(folder, action, overwrite=overwrite, new=new))
+        if "device" in roles:
+            from groove_core.devices import resolve
 
-        param = roles["device"]
-        arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
-    started = Started(this, iter(()), folder)
-    writer = _Writer(this, folder, formats, overwrite)
-    started.values = _values(plugin, function, arguments, started, writer)
+            param = roles["device"]
+            arguments[param.name] = this.device = resolve(arguments.get(param.name, param.default))
+            this.versions["torch"] = str(sys.modules["torch"].__version__)
+        started = Started(this, iter(()), None if place is None else place.folder)
+        writer = _Writer(this, place, formats)
+        started.values = _values(
+            plugin, function, arguments, inputs, started, writer, stack.pop_all()
+        )
     return started
 
 
@@ -162,45 +188,55 @@ def _option(param: Param, given: dict[str, Any], converted: dict[str, Any]) -> A
     return plain((given if param.is_value else converted)[param.name])
 
 
-def _folder(this: Run, out: str | Path | None, overwrite: bool) -> Path:
-    if out is not None:
-        folder = Path(out)
-    else:
-        folder = Path("groove-out", f"{this.package}-{this.action}")
-        if this.seed is not None:
-            folder = folder.with_name(f"{folder.name}-seed{this.seed}")
-        if not overwrite:  # a folder of its own for every run
-            names = (f"{folder.name}-{n}" if n > 1 else folder.name for n in range(1, 10**6))
-            folder = next(f for f in map(folder.with_name, names) if not f.exists())
+def _folder(this: Run, out: str | Path | None) -> Path:
+    if out is None:
+        name = f"{this.package}-{this.action}"
+        return Path("groove-out", name if this.seed is None else f"{name}-seed{this.seed}")
+    folder = Path(out)
     ending = folder.suffix.lower().lstrip(".")
     if folder.is_file() or (ending in _ENDINGS and not folder.exists()):
         raise UsageError(
             f"--out {folder} is not a folder.",
             hint=f"--out {folder.with_suffix('')} --format {ending or 'mid'}",
         )
-    if folder.is_dir() and not overwrite:
-        for path in sorted(folder.iterdir()):
-            if path.name == RESULT or re.match(rf"{this.action}(-\d+)?\.", path.name):
-                raise _exists(path)
-    check_writable(folder)  # now: an hour of work that cannot be written helps nobody
     return folder
 
 
-def _exists(path: Path) -> UsageError:
-    return UsageError(
-        f"{path} exists already.", hint="--overwrite to replace it, or --out FOLDER to keep it."
-    )
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that a run reads, as it was when the run began."""
+
+    option: str
+    file: Path
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, option: str, file: Path) -> Input:
+        about = file.stat()
+        return cls(option, file, about.st_size, about.st_mtime_ns)
+
+    def to_json(self) -> dict[str, str] | None:
+        """Return name and hash; None, with a warning, if it is not the same file any more."""
+        try:
+            sha256 = file_sha256(self.file)
+            changed = self.of(self.option, self.file) != self
+        except OSError:
+            changed = True
+        if changed:
+            note(f"warning: {self.file} changed during the run, so result.json does not name it.")
+            return None
+        return {"option": self.option, "file": self.file.as_posix(), "sha256": sha256}
 
 
 @dataclass
 class _Writer:
     run: Run
-    folder: Path | None
+    place: Place | None
     formats: list[str] | None
-    overwrite: bool
 
     def __call__(self, name: str, index: int, value: Value) -> None:
-        if self.folder is None or not is_main_process():
+        if self.place is None:
             return
         formats = value.default_formats if self.formats is None else self.formats
         if self.formats is None and index >= MANY:
@@ -212,50 +248,49 @@ class _Writer:
             for suffix in formats:  # all of them, before the first file is written
                 value.writer(suffix)
         for suffix in formats:
-            path = self.folder / f"{name}.{suffix}"
-            if path.exists() and not self.overwrite:
-                raise _exists(path)
-            value.save(path)
-            self.run.files.append(path.as_posix())
+            self.run.files.append(self.place.save(value, f"{name}.{suffix}").as_posix())
 
 
 def _values(
     plugin: plugins.Plugin,
     function: Any,
     arguments: dict[str, Any],
+    inputs: list[Input],
     started: Started,
     writer: _Writer,
+    stack: contextlib.ExitStack,
 ) -> Iterator[tuple[str, Value]]:
     this = started.run
     managers, broken = plugins.observers()
-    for error in broken:
-        note(f"warning: {error.message} {error.hint}")
+    for problem in (*(f"{error.message} {error.hint}" for error in broken), *plugins.damaged()):
+        note(f"warning: {problem}")
     managers = [plugin.manager, *managers]
-    _observe(managers, "groove_run_started", run=this)
     token = _current.set(this)
     before = tally.set(started.tally)
     documents: list[dict[str, Any]] = []
     try:
-        with _device_errors():
-            result = function(**arguments)
-            many = isinstance(result, Iterable) and not isinstance(result, Value)
-            for index, value in enumerate(result if many else [result]):
-                if not isinstance(value, Value):
-                    kind = type(value).__name__
-                    raise TypeError(f"{this.action} gave something of type {kind}, not a value")
-                name = f"{this.action}-{index + 1:03d}" if many else this.action
-                writer(name, index, value)
-                documents.append(value.to_document())
-                yield name, value
-        started.document = this.document(documents if many else documents[0])
-        if started.tally.failed:
-            started.document["failed"] = list(started.tally.failed.values())
-        if started.folder is not None and is_main_process():
-            _remove_earlier(started.folder, this.files)
-            write_text(started.folder / RESULT, dump_json(started.document))
+        with stack:
+            _observe(managers, "groove_run_started", run=this)
+            with _system_errors():
+                with prints_aside():
+                    result = function(**arguments)
+                many = isinstance(result, Iterable) and not isinstance(result, Value)
+                for index, value in enumerate(_drawn(result) if many else [result]):
+                    if not isinstance(value, Value):
+                        kind = type(value).__name__
+                        raise TypeError(f"{this.action} gave something of type {kind}, not a value")
+                    name = f"{this.action}-{index + 1:03d}" if many else this.action
+                    with prints_aside():
+                        writer(name, index, value)
+                    documents.append(value.to_document())
+                    yield name, value
+                this.inputs = [about for one in inputs if (about := one.to_json()) is not None]
+                started.document = this.document(documents if many else documents[0])
+                if started.tally.failed:
+                    started.document["failed"] = list(started.tally.failed.values())
+                if writer.place is not None:
+                    writer.place.finish(dump_json(started.document))
     except BaseException as error:
-        if isinstance(error, Exception):  # Ctrl-C keeps what is finished; a failure keeps nothing
-            _remove(started.folder, this.files)
         _observe(managers, "groove_run_failed", run=this, error=error)
         raise
     finally:
@@ -265,41 +300,42 @@ def _values(
     _observe(managers, "groove_run_finished", run=this, result=started.document)
 
 
-def _remove(folder: Path | None, files: list[str]) -> None:
-    """Remove the files of a failed run, and its folder if nothing else is in it."""
-    for file in files:
-        Path(file).unlink(missing_ok=True)
-    if folder is not None:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-
-
-def _remove_earlier(folder: Path, written: list[str]) -> None:
-    """Remove what an overwritten run left here and this one did not write again."""
-    try:
-        earlier = read_json(folder / RESULT)["files"]
-    except (InputError, TypeError, KeyError):
-        return
-    for name in {Path(str(f)).name for f in earlier} - {Path(f).name for f in written}:
-        (folder / name).unlink(missing_ok=True)
+def _drawn(values: Iterable[Value]) -> Iterator[Value]:
+    """Draw one value after the other; what an action prints meanwhile is not the result."""
+    iterator = iter(values)
+    while True:
+        with prints_aside():
+            try:
+                value = next(iterator)
+            except StopIteration:
+                return
+        yield value
 
 
 def _observe(managers: list[Any], hook: str, **about: Any) -> None:
+    """Tell observers, who cannot change a run, print among its results, or end it."""
     for manager in managers:
+        if not getattr(manager.hook, hook).get_hookimpls():
+            continue
         try:
-            getattr(manager.hook, hook)(**about)
-        except Exception as error:
+            with prints_aside():
+                getattr(manager.hook, hook)(**_copied(about))
+        except (Exception, SystemExit) as error:
             note(f"warning: an observer failed in {hook}: {type(error).__name__}: {error}")
 
 
+def _copied(about: dict[str, Any]) -> dict[str, Any]:
+    return {k: v if isinstance(v, BaseException) else copy.deepcopy(v) for k, v in about.items()}
+
+
 @contextlib.contextmanager
-def _device_errors() -> Iterator[None]:
+def _system_errors() -> Iterator[None]:
+    """Say what the system lacks or refuses in words; an action does not end the process."""
     try:
         yield
-    except RuntimeError as error:
-        # torch.OutOfMemoryError is a RuntimeError; named, so that torch need not be imported.
-        if type(error).__name__ == "OutOfMemoryError":
-            raise DeviceError(
-                "The device has no memory left.", hint="--device cpu, or smaller batches."
-            ) from error
-        raise
+    except SystemExit as error:
+        raise RuntimeError(f"the action ended with SystemExit({error.code})") from error
+    except Exception as error:
+        if isinstance(error, GrooveError) or (told := of_system(error)) is None:
+            raise
+        raise told from error

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.errors import UsageError
 from groove_core.values.results import Estimate
 
 __all__ = ["auc", "bootstrap", "interval", "spearman", "wilson"]
@@ -23,7 +24,17 @@ def bootstrap(n: int, rounds: int = ROUNDS) -> Floats:
     Returns
     -------
     float array [shape=(1 + rounds, n)]
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to draw from, or a negative number of rounds.
     """
+    if n < 1 or rounds < 0:
+        raise UsageError(
+            f"Nothing can be drawn from {n} things in {rounds} rounds.",
+            hint="Give at least one thing.",
+        )
     drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=rounds)
     return np.concatenate([np.ones((1, n)), drawn])
 
@@ -66,10 +77,10 @@ def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -
 
 def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimate:
     """Give the rank correlation over all performances, with weights for the bootstrap."""
+    if sum(map(len, x)) < 3:
+        return interval(np.full(1, np.nan))
     owner = np.repeat(np.arange(len(x)), [len(one) for one in x])
     first, second = np.concatenate(x), np.concatenate(y)
-    if len(first) < 3:
-        return interval(np.full(1, np.nan))
     rounds = []
     for weights in draws:
         w = weights[owner]
@@ -96,6 +107,8 @@ def wilson(right: int, total: int) -> Estimate:
     >>> print(wilson(30, 40))
     0.750 ±0.152
     """
+    if not 0 <= right <= total or not total:
+        raise UsageError(f"{right} of {total} is no share.", hint="Give a total of at least 1.")
     z, share = 1.96, right / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + (z / total / 2) ** 2)

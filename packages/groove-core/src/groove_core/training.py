@@ -22,7 +22,7 @@ import torch
 from groove_core import checkpoints
 from groove_core.console import is_main_process, note, track
 from groove_core.errors import DeviceError, InputError, UsageError
-from groove_core.files import atomic_path, write_text
+from groove_core.files import atomic_path, sweep, write_text
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
@@ -156,8 +156,13 @@ def fit(
     settings = json.dumps({**task.config, "epochs": epochs, "seed": seed}, sort_keys=True)
     history: list[dict[str, float]] = []
     state = folder / STATE
+    if fabric.is_global_zero:
+        for path in (folder, state, folder / METRICS):
+            sweep(path)
     if resume:
         history = _restore(task, folder, settings)
+        if fabric.is_global_zero:
+            _write_metrics(folder, history)  # a kill between the two files parts them
     elif not restart and (state.exists() or (folder / "card.json").exists()):
         raise UsageError(
             f"{folder} already holds a training.",
@@ -238,12 +243,18 @@ def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
 def _store(
     plain: tuple[Any, Any], folder: Path, settings: str, history: list[dict[str, float]]
 ) -> None:
-    from safetensors.torch import save_file
-
-    lines = [json.dumps(line) for line in history]
     with atomic_path(folder / STATE) as temporary:
-        save_file(_flatten(plain), temporary, {"settings": settings, "history": "\n".join(lines)})
-    write_text(folder / METRICS, "\n".join(lines) + "\n")
+        about = {"settings": settings, "history": _lines(history)}
+        checkpoints.save_tensors(_flatten(plain), temporary, about)
+    _write_metrics(folder, history)
+
+
+def _lines(history: list[dict[str, float]]) -> str:
+    return "\n".join(json.dumps(line) for line in history)
+
+
+def _write_metrics(folder: Path, history: list[dict[str, float]]) -> None:
+    write_text(folder / METRICS, _lines(history) + "\n")
 
 
 def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing import connection, resource_tracker
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from groove_core.console import set_quiet
-from groove_core.errors import GrooveError, InputError, UsageError
+from groove_core.errors import GrooveError, InputError, UsageError, of_system
 from groove_core.files import dump_json, printable
 
 __all__ = ["Function", "here", "parallel", "pickled"]
@@ -29,7 +30,7 @@ STILLBORN = 10
 """Workers that may be killed while they start, as happens where memory is short."""
 FINISH_S = 0.5
 """How long workers may go on after an interruption, so that short work is never torn."""
-CLEAN_UP_S = 3.0
+CLEAN_UP_S = 1.0
 """How long the others may take to remove their unfinished files."""
 THREADS = (
     "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
@@ -50,6 +51,8 @@ def _attempt(function: Function, path: Path) -> str:
     except OSError as error:
         kind, message, code = "OSError", f"{path}: {error.strerror or error}.", InputError.exit_code
         hint = "Check that the file is there, its permissions, and the disk."
+        if (known := of_system(error)) is not None and not isinstance(known, InputError):
+            message, hint, code = known.message, known.hint, known.exit_code
     except (Exception, SystemExit) as error:
         kind, message, code = "Bug", f"This is a bug: {type(error).__name__}: {error}", 1
         hint = "Run it on this file alone with --debug, and report what it prints."
@@ -90,8 +93,11 @@ def pickled(function: Function) -> bytes:
 def _work(pipe: connection.Connection, function: bytes) -> None:
     """Be a worker: until the pipe closes, take a path and give what came of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ...
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ... lets `finally` blocks run
+    for name in ("SIGTERM", "SIGHUP"):  # ... lets `finally` blocks run; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     set_quiet(True)
+    sys.stdout = sys.stderr  # what a plugin prints is not the result of the command
     try:
         try:
             loaded: Function = pickle.loads(function)  # noqa: S301 - from the parent process

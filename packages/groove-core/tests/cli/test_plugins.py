@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -119,8 +120,6 @@ def test_observers_watch_other_packages_and_cannot_break_a_run(site, groove, tmp
 
 
 def test_check_plugin_accepts_the_good_and_names_what_is_wrong(site, tmp_path):
-    import os
-
     code = "import sys; from groove_core.testing import check_plugin; check_plugin(sys.argv[1])"
 
     def check(distribution):
@@ -144,3 +143,76 @@ def test_a_third_party_renderer_adds_an_ending(site, groove, tmp_path):
     assert result.returncode == 0, result.stderr
     written = tmp_path / "groove-out/good-beat-seed1/beat-001.tab"
     assert written.read_text().startswith("TAB snare")
+
+
+def _distribution(folder, name: str, files: dict[str, bytes]) -> str:
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+    for file, content in {"METADATA": metadata, **files}.items():
+        (about / file).write_bytes(content)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"entry_points.txt": b"\xff\xfe garbage"},
+        {"entry_points.txt": b"[groove.v1]\nno equals sign groove.\n"},
+        {"entry_points.txt": b"[groove.v1]\nx = m\n", "METADATA": b"\xff\xfe"},
+        {"entry_points.txt": b"[groove.v1]\nx = m\n", "METADATA": b"Metadata-Version: 2.1\n"},
+    ],
+)
+def test_a_damaged_distribution_is_named_and_in_nobodys_way(site, groove, tmp_path, files):
+    path = os.pathsep.join([_distribution(tmp_path / "x", "odd", files), site("groove-good")])
+    result = groove("run", "good", "beat", "--json", path=path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("odd-1.0.dist-info is damaged") == 1
+    listed = groove("plugins", "--json", path=path)
+    assert listed.returncode == 0
+    document = json.loads(listed.stdout)
+    assert "good" in {row["name"] for row in document["plugins"]}
+    assert "odd-1.0.dist-info" in document["damaged"][0]
+
+
+def test_a_plugin_that_prints_and_an_observer_that_exits_change_no_result(site, groove, tmp_path):
+    place = _distribution(
+        tmp_path / "x",
+        "loud",
+        {"entry_points.txt": b"[groove.v1]\nloud = loud\n[groove.observers.v1]\nloud = loud\n"},
+    )
+    (tmp_path / "x/loud.py").write_text(
+        "import sys\nfrom groove_core.hookspecs import hookimpl\nprint('LOUD')\n"
+        "@hookimpl\ndef groove_run_started(run):\n    run.options['count'] = run.seed = -1\n"
+        "@hookimpl\ndef groove_run_finished(run, result):\n"
+        "    result.clear(); print('LOUD'); sys.exit(4)\n"
+    )
+    path = os.pathsep.join([place, site("groove-good")])
+    quiet = groove("run", "good", "beat", "--json", "--seed", "1", path=site("groove-good"))
+    loud = groove("run", "good", "beat", "--json", "--seed", "1", path=path)
+    assert (loud.returncode, loud.stdout) == (0, quiet.stdout)
+    assert "an observer failed in groove_run_finished: SystemExit" in loud.stderr
+    assert json.loads(groove("plugins", "--json", path=path).stdout)["plugins"]
+
+
+def test_metadata_is_read_once_and_again_after_an_installation(monkeypatch, tmp_path):
+    from groove_core import plugins
+
+    read = []
+    distributions = plugins.metadata.distributions
+
+    def counted():
+        read.append(1)
+        return distributions()
+
+    monkeypatch.setattr(plugins.metadata, "distributions", counted)
+    monkeypatch.syspath_prepend(tmp_path)
+    for number in range(3):
+        (tmp_path / f"{number}.txt").touch()  # a folder of code may be one of results, too
+        plugins.installed()
+        plugins.observers()
+        plugins.damaged()
+    assert len(read) == 1
+    _distribution(tmp_path, "new", {"entry_points.txt": b"[groove.v1]\nnew-one = m\n"})
+    assert plugins.find("new-one").distribution == "new"
+    assert len(read) == 2

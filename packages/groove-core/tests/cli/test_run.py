@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jsonschema
@@ -21,7 +17,7 @@ DOCUMENT = {
     "additionalProperties": False,
     "required": [
         "schema", "package", "version", "action", "options", "seed", "device", "checkpoint",
-        "result", "files",
+        "versions", "inputs", "result", "files",
     ],
     "properties": {
         "schema": {"const": "groove.result/1"},
@@ -32,6 +28,8 @@ DOCUMENT = {
         "seed": {"type": ["integer", "null"]},
         "device": {"type": ["string", "null"]},
         "checkpoint": {"type": ["object", "null"]},
+        "versions": {"type": "object", "required": ["groove-core", "numpy"]},
+        "inputs": {"type": "array", "items": {"required": ["option", "file", "sha256"]}},
         "result": {"type": ["object", "array"]},
         "files": {"type": "array", "items": {"type": "string"}},
         "failed": {
@@ -124,6 +122,9 @@ def test_help_shows_units_ranges_and_defaults(good):
         (["bars", "missing.mid"], 4, "missing.mid does not exist", "path"),
         (["bars", "."], 4, "holds no", "subfolders"),
         (["beat", "--format", "xyz"], 2, "cannot be written as .xyz", "mid"),
+        (["bars", "missing.mid", "--format", "mid"], 4, "missing.mid does not exist", "path"),
+        (["fail", "--format", "mid"], 2, "A report cannot be written as .mid", "csv"),
+        (["keep", "--rate", "20"], 2, "rate must be one of 16, 24, not '20'", "--rate 16"),
         (["beat", "--out", "beat.mid"], 2, "not a folder", "--format mid"),
         (["beat", "--out", "/proc/nowhere"], 2, "Cannot write", "--out"),
         (["fail"], 1, "out of cheese", "--debug"),
@@ -154,39 +155,6 @@ def test_debug_shows_the_traceback(good):
     result = good("fail", "--debug")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
-
-
-def test_interrupt_keeps_finished_files_and_no_partial_one(site, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "groove_core", "run", "good", "beat", "--slow", "--format", "mid",
-         "--out", "o"],
-        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        env={**os.environ, "PYTHONPATH": site("groove-good")},
-    )  # fmt: skip
-    finished = tmp_path / "o/beat-001.mid"
-    deadline = time.monotonic() + 60
-    while not finished.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in stderr
-    assert "Traceback" not in stderr
-    assert [p.name for p in (tmp_path / "o").iterdir()] == ["beat-001.mid"]
-    DrumPattern.read(finished)
-
-
-def test_a_closed_pipe_is_not_an_error(site, tmp_path):
-    command = f"{sys.executable} -m groove_core run good beat --count 9999 --json | head -c 10"
-    result = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": site("groove-good")},
-    )
-    assert result.stdout.startswith('{"schema"')
-    assert "Traceback" not in result.stderr
 
 
 def test_a_list_takes_files_or_a_folder(good, tmp_path):
@@ -351,3 +319,33 @@ def test_a_document_names_what_is_too_large_for_it(site, monkeypatch):
     monkeypatch.setattr(DrumPattern, "to_document", lambda self: {"kind": self.kind, "sha256": "x"})
     document = groove_core.run("good", "beat", count=2, seed=1)
     assert document["result"] == 2 * [{"kind": "drum-pattern", "sha256": "x"}]
+
+
+def test_what_a_plugin_prints_is_not_in_the_result(good):
+    result = good("keep", "--rate", "24", "--json")
+    assert json.loads(result.stdout)["result"]["rows"] == [["one", 24]]
+    assert "written by a plugin" in result.stderr
+
+
+def test_from_python_nothing_is_redirected(site, monkeypatch, capsys):
+    import groove_core
+
+    monkeypatch.syspath_prepend(site("groove-good"))
+    groove_core.run("good", "keep")
+    assert capsys.readouterr().out == "written by a plugin\n"
+
+
+def test_an_overwriting_run_that_fails_leaves_the_earlier_result(good, tmp_path):
+    assert good("beat", "--out", "o", "--format", "txt,wav", "--seed", "1").returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
+    failed = good(
+        "beat", "--out", "o", "--format", "txt,wav", "--seed", "2", "--overwrite",
+        GROOVE_SOUNDFONT="/nowhere.sf2",
+    )  # fmt: skip
+    assert failed.returncode == 4
+    assert {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()} == before
+
+
+def test_a_rank_without_others_is_no_reason_to_be_silent(good):
+    assert "files in" in good("beat", "--format", "txt", LOCAL_RANK="1").stdout
+    assert not good("beat", "--format", "txt", LOCAL_RANK="1", WORLD_SIZE="2").stdout

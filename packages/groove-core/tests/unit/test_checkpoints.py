@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from groove_core import checkpoints
-from groove_core.errors import CheckpointError
+from groove_core.errors import CheckpointError, UsageError
 
 torch = pytest.importorskip("torch")
 
@@ -117,6 +118,37 @@ def test_search_order(saved, tmp_path, monkeypatch):
     assert checkpoints.load("tests", "net", Net)[1]["config"] == {"width": 7}
     assert checkpoints.load("tests", saved, Net)[1]["config"] == {"width": 3}
     assert [s.origin for s in checkpoints.available("tests")] == ["project", "home"]
+
+
+def test_what_a_killed_save_left_has_no_name(tmp_path, monkeypatch, saved):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GROOVE_HOME", str(tmp_path / "home"))
+    for name in ("net", ".net-0123abcd"):
+        shutil.copytree(saved, tmp_path / "groove-models/tests" / name)
+    assert [one.name for one in checkpoints.available("tests")] == ["net"]
+
+
+def test_a_full_disk_is_said_and_leaves_the_earlier_one(saved):
+    resource = pytest.importorskip("resource")
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(UsageError) as caught:
+            checkpoints.save(saved, Net(10_000), CARD)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.message == f"Cannot write to {saved}: File too large."
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_training(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="Cannot write"):
+        checkpoints.place("tests", "net", tmp_path / "file/net", "net")
+    assert checkpoints.place("tests", None, tmp_path / "a/net", "x") == ("net", tmp_path / "a/net")
+    assert not (tmp_path / "a").exists()
 
 
 def test_models_commands_read_without_torch(groove, saved):

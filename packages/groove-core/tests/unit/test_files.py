@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -10,20 +11,24 @@ import stat
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from groove_core import files
-from groove_core.errors import CheckpointError, InputError, UsageError
+from groove_core.errors import CheckpointError, InputError, UsageError, of_system
 from groove_core.files import (
     atomic_path,
     beside,
     check_file,
     dump_json,
     find_files,
+    kept_reason,
     list_files,
     read_json,
+    write_bytes,
     write_text,
 )
+from groove_core.values.audio import Audio
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -85,6 +90,75 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="Cannot write"):
         write_text(tmp_path / "file" / "a.txt", "x")
+
+
+def test_a_missing_input_is_no_unwritable_output(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
+        (tmp_path / "missing.txt").read_text()
+    told = of_system(FileNotFoundError(errno.ENOENT, "No such file or directory", "missing.txt"))
+    assert isinstance(told, InputError)
+    assert told.message == "Cannot use missing.txt: No such file or directory."
+    with pytest.raises(UsageError, match="a.txt"), atomic_path(tmp_path / "a.txt") as temporary:
+        (temporary / "below a file").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_files():
+    """Let no file grow beyond 10 kB, which the system reports as it does a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_whoever_writes(small_files, tmp_path):
+    sound = Audio(np.random.default_rng(0).normal(size=(1, 48_000)).astype(np.float32) / 9, 48_000)
+
+    def array(path):
+        with atomic_path(path) as temporary, kept_reason(temporary) as file:
+            np.save(file, np.zeros(10_000))
+
+    writers = {
+        "a.txt": lambda path: write_text(path, "x" * 20_000),
+        "a.bin": lambda path: write_bytes(path, b"x" * 20_000),
+        "a.npy": array,
+        **dict.fromkeys(("a.wav", "a.flac", "a.ogg"), sound.save),
+    }
+    for name, write in writers.items():
+        with pytest.raises(UsageError) as caught:
+            write(tmp_path / name)
+        assert caught.value.message == f"Cannot write to {tmp_path / name}: File too large."
+        assert caught.value.hint.startswith("Make room")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 2, "No space left on device"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.wav"), 6, "more files"),
+        (MemoryError(), 6, "no memory"),
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), 6, "no memory"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a.wav"), 4, "a.wav"),
+    ],
+)
+def test_what_the_system_lacks_has_words_and_a_code(error, code, said):
+    told = of_system(error)
+    assert told is not None
+    assert (told.exit_code, said in told.message, bool(told.hint)) == (code, True, True)
+
+
+def test_other_errors_are_left_alone():
+    assert of_system(ValueError("x")) is None
+    assert of_system(OSError("no number")) is None
+
+
+def test_json_nested_without_end(tmp_path):
+    path = write_text(tmp_path / "a.json", "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(InputError, match="nested too deeply"):
+        read_json(path)
 
 
 def test_check_file(tmp_path):

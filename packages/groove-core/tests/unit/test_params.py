@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ import pytest
 
 from groove_core.errors import InputError, UsageError
 from groove_core.params import (
+    RESERVED,
     Checkpoint,
     Device,
     DrumTrack,
@@ -23,6 +25,7 @@ from groove_core.params import (
     json_schema,
     markdown_table,
     plain,
+    result_kind,
 )
 from groove_core.values.audio import Audio
 from groove_core.values.drums import DrumPattern
@@ -68,7 +71,7 @@ def test_values_may_be_objects_or_paths(tmp_path):
     assert play(path)["beat"] == ROCK
     assert play(str(path))["beat"] == ROCK
     assert list(play(beat=ROCK, others=[path, ROCK])["others"]) == [ROCK, ROCK]
-    assert play(ROCK, others=tmp_path)["others"] == [ROCK]
+    assert list(play(ROCK, others=tmp_path)["others"]) == [ROCK]
     assert play(ROCK, folder="x")["folder"] == Path("x")
 
 
@@ -202,3 +205,85 @@ def test_the_drum_track_is_chosen_for_files_and_objects(tmp_path):
 def test_a_score_is_taken_for_a_drum_pattern():
     beats, _ = hear([ROCK.to_score(), ROCK])
     assert beats == [ROCK, ROCK]
+
+
+@action
+def convert(
+    beat: Annotated[DrumPattern | None, Opt("beat")] = None,
+    *,
+    bits: Annotated[Literal[16, 24, 32], Opt("bits of a sample")] = 16,
+    name: Annotated[str, Opt("name")] = "x",
+) -> dict[str, object]:
+    """Convert a beat."""
+    return dict(locals())
+
+
+def test_keyword_only_parameters_take_no_positions():
+    assert convert(ROCK)["beat"] == ROCK
+    for call in (
+        lambda: convert(ROCK, 24),
+        lambda: convert(ROCK, 24, unknown=1),  # two mistakes at once
+        lambda: convert(ROCK, beat=ROCK, unknown=1),
+    ):
+        with pytest.raises(UsageError, match="positional|multiple|too many"):
+            call()
+    with pytest.raises(UsageError, match="no option 'unknown'"):
+        convert(ROCK, unknown=1)
+
+
+def test_a_literal_of_numbers():
+    [_, bits, _] = describe(convert)
+    assert (bits.type, bits.choices) == (int, (16, 24, 32))
+    for given in (24, "24", np.int64(24), 24.0):
+        assert convert(bits=given)["bits"] == 24
+    for wrong in (20, "20", "x", True, None, 24.5):
+        with pytest.raises(UsageError, match="16, 24, 32|cannot be"):
+            convert(bits=wrong)
+    schema = json_schema(convert)["properties"]["bits"]
+    assert (schema["type"], schema["enum"], schema["default"]) == ("integer", [16, 24, 32], 16)
+    jsonschema.validate({"bits": 24}, json_schema(convert))
+    assert "| 16, 24, 32 | 16 |" in markdown_table(convert)
+
+
+def test_none_is_no_text():
+    for wrong in (None, True, ["x"], {"a": 1}, b"x"):
+        with pytest.raises(UsageError, match="name cannot be"):
+            convert(name=wrong)
+    assert convert(name="None")["name"] == "None"
+    assert convert(name=Path("a"))["name"] == "a"
+    assert convert(name=60)["name"] == "60"
+
+
+def test_every_option_of_the_core_is_a_reserved_name():
+    from groove_core.cli.run import CORE_OPTIONS
+
+    assert {*CORE_OPTIONS, "debug", "help"} == set(RESERVED)
+    for name in RESERVED:
+
+        def function(**options: int) -> int:
+            return 0
+
+        parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=int)
+        function.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
+        function.__annotations__ = {name: int}
+        with pytest.raises(TypeError, match="option of the core"):
+            describe(function)
+
+
+def test_choices_of_two_types_are_refused():
+    def mixed(*, bits: Annotated[Literal[16, "all"], Opt("bits")] = 16) -> int:
+        return 0
+
+    with pytest.raises(TypeError, match="all texts or all integers"):
+        describe(mixed)
+
+
+def test_the_kind_that_an_action_gives():
+    def one() -> DrumPattern: ...  # type: ignore[empty-body]
+    def many() -> Iterator[Audio]: ...  # type: ignore[empty-body]
+    def listed() -> list[Audio]: ...  # type: ignore[empty-body]
+    def hidden() -> NotImported: ...  # type: ignore[name-defined]  # noqa: F821
+    def untold(): ...
+
+    kinds = [result_kind(one) for one in (one, many, listed, hidden, untold, convert)]
+    assert kinds == [DrumPattern, Audio, Audio, None, None, None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_core.statistics import auc, bootstrap, interval, spearman
+from groove_core.errors import UsageError
+from groove_core.statistics import auc, bootstrap, interval, spearman, wilson
 
 
 def test_auc_counts_pairs():
@@ -55,3 +56,17 @@ def test_spearman_is_the_correlation_of_ranks():
     long_x, long_y = (np.concatenate([v[:3], v[:3], v[3:]]) for v in (x, y))
     assert twice.value == pytest.approx(np.corrcoef(ranks(long_x), ranks(long_y))[0, 1])
     assert spearman([x], [np.exp(x)], bootstrap(1)).value == pytest.approx(1)
+
+
+def test_nothing_to_draw_from_is_said():
+    for call in (
+        lambda: bootstrap(0),
+        lambda: bootstrap(-1),
+        lambda: bootstrap(2, rounds=-1),
+        lambda: wilson(0, 0),
+        lambda: wilson(3, 2),
+    ):
+        with pytest.raises(UsageError):
+            call()
+    assert bootstrap(2, rounds=0).tolist() == [[1, 1]]
+    assert np.isnan(spearman([], [], np.ones((1, 0))).value)

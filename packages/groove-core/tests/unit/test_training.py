@@ -72,6 +72,22 @@ def test_resumed_is_as_unbroken(tmp_path, monkeypatch, stop, every_s):
     assert same[0] == same[1]
 
 
+def test_what_a_killed_training_left_is_swept_and_its_log_made_whole(tmp_path):
+    folder = tmp_path / "net"
+    fit(launch("cpu"), Line(), epochs=2, folder=folder, seed=1)
+    log = (folder / "metrics.jsonl").read_bytes()
+    for left in (".state-0123abcd.safetensors", ".metrics-0123abcd.jsonl", ".mine-0123abcd.jsonl"):
+        (folder / left).write_bytes(b"half")
+    (tmp_path / ".net-0123abcd").mkdir()
+    (tmp_path / ".net-0123abcd/card.json").write_bytes(b"half")
+    (folder / "metrics.jsonl").write_bytes(log.splitlines(keepends=True)[0])  # killed between both
+    fit(launch("cpu"), Line(), epochs=2, folder=folder, seed=1, resume=True)
+    assert (folder / "metrics.jsonl").read_bytes() == log
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"state.safetensors", "metrics.jsonl", ".mine-0123abcd.jsonl"}
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
 def test_a_training_is_not_lost_by_mistake(tmp_path):
     fit(launch("cpu"), Line(), epochs=2, folder=tmp_path, seed=1)
     with pytest.raises(UsageError, match="already holds"):

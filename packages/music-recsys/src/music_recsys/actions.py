@@ -39,7 +39,7 @@ __all__ = [
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
-Who = Annotated[str, Opt("whose ratings: a name, or the path of an .sqlite file")]
+Who = Annotated[str, Opt("whose ratings: a name, or the path of an .sqlite file", role="place")]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
     Opt("how passages make a song: all alike, one beloved passage counts, or as in the source"),
@@ -239,7 +239,7 @@ def recommend(
 def index(
     songs: Annotated[Path, Opt("folder of songs; subfolders are searched, too")],
     *,
-    into: Annotated[Path, Opt("folder for the catalogue")] = Path("groove-catalogue"),
+    into: Annotated[Path, Opt("folder for the catalogue", role="place")] = Path("groove-catalogue"),
     again: Annotated[bool, Opt("begin anew, with this front end")] = False,
     jobs: Annotated[int, Opt("songs heard at once", min=1, max=64)] = 2,
     checkpoint: Checkpoint = None,
@@ -363,7 +363,7 @@ def evaluate(
 @action
 def material(
     *,
-    into: Annotated[Path, Opt("folder for the clips")] = Path("groove-material"),
+    into: Annotated[Path, Opt("folder for the clips", role="place")] = Path("groove-material"),
     drums: Annotated[Path | None, Opt("folder of the Groove MIDI Dataset")] = None,
     songs: Annotated[Path | None, Opt("zip file of POP909")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,

@@ -23,7 +23,14 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.files import atomic_path, dump_json, file_sha256, read_json, write_text
+from groove_core.files import (
+    atomic_path,
+    dump_json,
+    file_sha256,
+    kept_reason,
+    read_json,
+    write_text,
+)
 from groove_core.inputs import given, leave_out
 from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
@@ -177,8 +184,8 @@ def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
     heard = _stored(target)
     if heard is None:
         heard = front_end.passages(path)
-        with atomic_path(target) as temporary:
-            np.save(temporary, heard, allow_pickle=False)
+        with atomic_path(target) as temporary, kept_reason(temporary) as file:
+            np.save(file, heard, allow_pickle=False)
     mean = heard.astype(np.float32).mean(axis=0).astype("<f2")
     return {
         "sha256": sha256,
@@ -255,8 +262,8 @@ def write(
     """
     content = hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()[:16]
     files = {"vectors": f"vectors-{content}.npy", "index": f"index-{content}.faiss"}
-    with atomic_path(into / files["vectors"]) as temporary:
-        np.save(temporary, vectors, allow_pickle=False)
+    with atomic_path(into / files["vectors"]) as temporary, kept_reason(temporary) as file:
+        np.save(file, vectors, allow_pickle=False)
     if len(vectors) >= EXACT:
         make_index(into / files["index"], vectors)
     about = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import os
 import re
 import sqlite3
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError, UsageError, unwritable
 from groove_core.files import check_file, file_sha256, printable
 from groove_core.values.audio import Audio
 from music_recsys.listening import FrontEnd, Passages
@@ -87,15 +88,15 @@ class Profile:
                 with file:
                     yield file
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise unwritable(self.path, full) from error
             raise InputError(
                 f"{self.path} cannot be used as a profile: {error}.",
                 hint="Give another --profile, or move that file away.",
             ) from error
         except OSError as error:
-            raise UsageError(
-                f"Cannot write to {self.path.parent}: {error.strerror}.",
-                hint="--profile PATH.sqlite in a folder you may write to",
-            ) from error
+            raise unwritable(self.path, error) from error
 
     def rate(self, path: Path, rating: float, front_end: FrontEnd) -> Rated:
         """Take down what is said of a song; a later rating replaces an earlier one.

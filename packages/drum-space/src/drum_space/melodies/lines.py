@@ -21,7 +21,7 @@ import numpy.typing as npt
 from drum_space.data import Source, reasons, sources
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.files import atomic_path, check_file
+from groove_core.files import check_file, write_bytes
 from groove_core.inputs import given, leave_out
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR
 from groove_core.values.grid import find_onsets, is_triplet, marked_span, meters, to_grid
@@ -289,9 +289,7 @@ class Songbook:
             lines=np.concatenate([p.lines.ravel() for p in self.pieces]),
             dropped=np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
         )
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
-        return path
+        return write_bytes(path, buffer.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> Songbook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +11,10 @@ import typer
 
 from groove_core.__about__ import __version__
 from groove_core.cli.data import MapGroup
+from groove_core.cli.endings import Endings
 from groove_core.cli.run import PackageGroup, rerun
 from groove_core.console import is_main_process
-from groove_core.errors import GrooveError, did_you_mean
+from groove_core.errors import GrooveError, did_you_mean, of_system
 
 __all__ = ["app", "run_cli"]
 
@@ -242,29 +243,31 @@ def run_cli(arguments: list[str] | None = None) -> int:
     # --debug is understood anywhere, since it is added to a command that just failed.
     _debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    endings = Endings()
     try:
-        code = app(arguments, prog_name="groove", standalone_mode=False)
-        if code == 130:
-            return _interrupted()
-        return code if isinstance(code, int) else 0
+        with endings.watched():
+            code = app(arguments, prog_name="groove", standalone_mode=False)
+            sys.stdout.flush()  # here, where a full disk still becomes two lines and a code
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
-    except BrokenPipeError:
-        # The reader of our output left (``| head``): nothing to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = 130
     except Exception as error:
         if _debug:
             raise
         return _report(error)
+    if code == 130:  # some versions of typer give it instead of the exception
+        return _interrupted(endings.received)
+    return code if isinstance(code, int) else 0
 
 
-def _interrupted() -> int:
-    print("\ninterrupted; finished files stay.", file=sys.stderr)
-    return 130
+def _interrupted(by: signal.Signals | None) -> int:
+    by = by or signal.SIGINT
+    what = "interrupted" if by == signal.SIGINT else f"ended by {by.name}"
+    print(f"\n{what}; finished files stay.", file=sys.stderr)
+    return 128 + by
 
 
 def _report(error: Exception) -> int:
+    error = of_system(error) or error
     if isinstance(error, GrooveError):
         message, hint, code = error.message, error.hint, error.exit_code
     elif hasattr(error, "format_message"):  # typer's own usage errors, of any version

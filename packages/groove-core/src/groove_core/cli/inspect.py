@@ -67,9 +67,10 @@ def plugins(json: bool, check: bool) -> None:
             texts += [columns(cells)] if cells else []
         else:
             texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
-    for error in broken.values():
-        typer.echo(f"warning: {error.message}", err=True)
-    document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows}
+    damaged = loader.damaged()
+    for message in (*(error.message for error in broken.values()), *damaged):
+        typer.echo(f"warning: {message}", err=True)
+    document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows, "damaged": damaged}
     _print(document, json, "\n".join(texts) or "No packages are installed: pip install drum-space")
     if check and broken:
         raise typer.Exit(3)

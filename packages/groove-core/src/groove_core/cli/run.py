@@ -168,7 +168,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
     bounds = f"[{param.range}]" if param.range and not param.choices else ""
     kind: Any = bool if param.type is bool else str
     if param.choices:
-        metavar = "|".join(param.choices)
+        metavar = "|".join(map(str, param.choices))
     elif param.is_value or param.type is Path:
         metavar = "FILE" if param.is_value else "PATH"
     else:
@@ -178,7 +178,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
         about["metavar"] = param.flag if param.is_argument else metavar
     if param.choices:
         about["autocompletion"] = lambda incomplete: [
-            c for c in param.choices if c.startswith(incomplete)
+            c for c in map(str, param.choices) if c.startswith(incomplete)
         ]
     if param.many:
         kind = list[kind]
@@ -264,30 +264,33 @@ def rerun(
     result: Annotated[Path, typer.Argument(help="A result.json that a run has saved.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the files.")] = None,
     format: Annotated[str | None, typer.Option("--format", help="File endings to write.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="Where the action may write besides --out; it is not taken from the document.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
-    """Make the same result again from its result.json."""
-    from groove_core import plugins
-    from groove_core.console import note
-    from groove_core.errors import InputError
-    from groove_core.files import read_json
-    from groove_core.runs import RESULT_SCHEMA
+    """Make the same result again from its result.json.
 
-    document = read_json(result)
-    keys = {"package", "version", "action", "options", "files"}
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != RESULT_SCHEMA
-        or not keys <= document.keys()
-    ):
-        raise InputError(
-            f"{result} is not a result of a run.", hint="Give a result.json that groove run saved."
-        )
-    version = plugins.find(document["package"]).version
-    if version != document["version"]:
-        note(f"warning: made with {document['package']} {document['version']}, this is {version}")
+    The files that the run has read are looked for where they were and beside the document, and
+    must be the same as then.
+    """
+    from groove_core import again, plugins
+    from groove_core.console import note, set_quiet
+
+    set_quiet(quiet)
+    document = again.read(result)
+    package = document["package"]
+    before = {package: document["version"], **document.get("versions", {})}
+    for name, now in {package: plugins.find(package).version, **again.versions(before)}.items():
+        if now != before[name]:
+            note(f"warning: made with {name} {before[name]}, this is {now}")
     if out is None and not json and not overwrite:
         folder = result.parent if result.parent.name else result.resolve().parent
         out = folder.with_name(f"{folder.name}-again")
@@ -297,11 +300,10 @@ def rerun(
         # The same endings as before, in the order they were written.
         endings = dict.fromkeys(Path(f).suffix[1:] for f in document["files"])
         format = ",".join(endings) or None  # noqa: A001
-    options = {k: v for k, v in document["options"].items() if v is not None}
     _run(
-        document["package"],
+        package,
         document["action"],
-        options,
+        again.options(document, result, option or []),
         out=out,
         format=format,
         json=json,

@@ -188,7 +188,9 @@ def _check_param(where: str, param: Param) -> Iterator[Problem]:
         return
     if param.choices:
         if default not in param.choices:
-            yield Problem("range", f"{where}: {default!r} is none of {', '.join(param.choices)}")
+            yield Problem(
+                "range", f"{where}: {default!r} is none of {', '.join(map(str, param.choices))}"
+            )
     elif param.type in (int, float):
         if isinstance(default, bool) or not isinstance(default, (int, param.type)):
             yield Problem("signature", f"{where}: its default {default!r} is no number")

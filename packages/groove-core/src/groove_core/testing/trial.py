@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 from groove_core import plugins, runs
-from groove_core.console import note
+from groove_core.console import note, prints_aside
 from groove_core.errors import GrooveError, InputError
 from groove_core.files import dump_json
 from groove_core.hookspecs import Action, Renderer, Run
@@ -359,7 +359,7 @@ class _Bench:
         printed = io.StringIO()
         before = self._tree()
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            with prints_aside(printed), contextlib.redirect_stderr(io.StringIO()):
                 yield
         finally:
             if printed.getvalue().strip():

@@ -74,7 +74,7 @@ class Value(abc.ABC):
         """
         path = Path(path)
         if path.suffix.lower() == ".json":
-            return cls._from_document(read_json(path), path)
+            return cls.from_document(read_json(path), path)
         return cls._read_file(path)
 
     @classmethod
@@ -85,7 +85,14 @@ class Value(abc.ABC):
         )
 
     @classmethod
-    def _from_document(cls, document: Any, path: Path) -> Self:
+    def from_document(cls, document: Any, path: str | Path) -> Self:
+        """Make the value from a document of anybody; `path` says in errors where it is.
+
+        Raises
+        ------
+        InputError
+            If it is of another kind, or not as `to_json` makes it.
+        """
         kind = document.get("kind") if isinstance(document, dict) else None
         if kind != cls.kind:
             raise InputError(
@@ -94,7 +101,9 @@ class Value(abc.ABC):
             )
         try:
             return cls.from_json(document)
-        except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+        except (
+            KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError,
+        ) as error:  # fmt: skip
             raise InputError(
                 f"{path} is not a valid {cls.kind}: {error!r}.",
                 hint="Save the value again with save().",
@@ -136,13 +145,33 @@ class Value(abc.ABC):
             If nothing does.
         """
         writer: Callable[[Path], None] | None = getattr(self, f"_save_{suffix}", None)
-        writer = writer or _plugin_renderer(self, suffix)
         if writer is None:
-            raise UsageError(
-                f"A {self.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
-                hint=f"Choose one of {', '.join(self.formats())}.",
-            )
+            run = self.check_format(suffix)
+            return lambda path: run(self, path)
         return writer
+
+    @classmethod
+    def check_format(cls, suffix: str) -> Any:
+        """Check that such values can be written to files with an ending.
+
+        Returns
+        -------
+        callable of (value, path), or None
+            The renderer of a plugin, where the core has no way of its own.
+
+        Raises
+        ------
+        UsageError
+            If nothing writes them so.
+        """
+        if suffix in cls.formats():
+            return None
+        if (run := _plugin_renderer(cls.kind, suffix)) is None:
+            raise UsageError(
+                f"A {cls.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
+                hint=f"Choose one of {', '.join(cls.formats())}.",
+            )
+        return run
 
     @classmethod
     def formats(cls) -> list[str]:
@@ -168,15 +197,14 @@ class Value(abc.ABC):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _plugin_renderer(value: Value, suffix: str) -> Any:
+def _plugin_renderer(kind: str, suffix: str) -> Any:
     """Ask the installed packages for a renderer; only when the core has none."""
     from groove_core import plugins
 
     for plugin in plugins.load_all()[0]:
         for renderer in plugin.renderers:
-            if (renderer.kind, renderer.suffix) == (value.kind, suffix):
-                run = plugins.resolve(renderer.run, owner=plugin.source)
-                return lambda path: run(value, path)
+            if (renderer.kind, renderer.suffix) == (kind, suffix):
+                return plugins.resolve(renderer.run, owner=plugin.source)
     return None
 
 

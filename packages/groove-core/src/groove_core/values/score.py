@@ -273,13 +273,13 @@ class Score(Value):
         return super().accept(value.to_score() if isinstance(value, DrumPattern) else value)
 
     @classmethod
-    def _from_document(cls, document: Any, path: Path) -> Self:
+    def from_document(cls, document: Any, path: str | Path) -> Self:
         if isinstance(document, dict) and document.get("kind") == "drum-pattern":
             from groove_core.values.drums import DrumPattern
 
-            beat = DrumPattern._from_document(document, path)  # a beat is a score, too
+            beat = DrumPattern.from_document(document, path)  # a beat is a score, too
             return replace(cast("Self", beat.to_score()), name=str(path))
-        return super()._from_document(document, path)
+        return super().from_document(document, path)
 
     @classmethod
     def _of_file(cls, file: MidiFile, **more: Any) -> Self:

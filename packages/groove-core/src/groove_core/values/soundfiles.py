@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
+from groove_core.files import kept_reason
 from groove_core.values.decoding import CHUNK_FRAMES, UNKNOWN, open_sound, reason
 
 __all__ = [
@@ -316,9 +317,12 @@ def write(
         if channels > most_channels or sample_rate > highest_rate:
             limits = f"at most {most_channels} channels and {highest_rate:,} Hz"
             raise soundfile.SoundFileRuntimeError(limits)
-        with soundfile.SoundFile(
-            file, "w", sample_rate, channels, subtype, format=container
-        ) as sound:
+        with (
+            kept_reason(file) as stream,
+            soundfile.SoundFile(
+                stream, "w", sample_rate, channels, subtype, format=container
+            ) as sound,
+        ):
             # In pieces: in one long write, libsndfile's Vorbis encoder overflows the stack.
             for start in range(0, frames, CHUNK_FRAMES):
                 piece = samples[:, start : start + CHUNK_FRAMES].T

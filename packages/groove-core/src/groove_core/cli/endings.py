@@ -1,0 +1,46 @@
+"""How a command ends before it is done: Ctrl-C, a signal to stop, or a closed terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+__all__ = ["Endings"]
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Those that ask for an end; Windows has no SIGHUP."""
+
+
+class Endings:
+    """The first signal that asked this process to end, or None."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let every such signal end the block as Ctrl-C does, so that it cleans up.
+
+        Only Ctrl-C is heard a second time: a closing terminal signals more than once, and a
+        second interruption would end the cleaning up.
+        """
+        before: dict[signal.Signals, object] = {}
+        try:
+            for name in SIGNALS:
+                number = getattr(signal, name, None)
+                # One that is ignored, as nohup does, stays so. Outside of the main thread
+                # Python allows no handlers, and the caller has its own.
+                if number and signal.getsignal(number) is not signal.SIG_IGN:
+                    with contextlib.suppress(ValueError):
+                        before[number] = signal.signal(number, self._receive)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        first, self.received = self.received is None, self.received or signal.Signals(number)
+        if first or number == signal.SIGINT:
+            raise KeyboardInterrupt

@@ -1,0 +1,107 @@
+"""One process in one place: locks that say who holds them and end with their holder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from groove_core.errors import UsageError
+from groove_core.files import writing
+
+__all__ = ["locked"]
+
+ATTEMPTS = 100
+"""At a place that others make and remove at the same time."""
+_FAR = 2**30
+"""Windows locks bytes, and nobody can read those: one far behind the text."""
+
+
+@contextlib.contextmanager
+def locked(place: Path, lock: Path) -> Iterator[None]:
+    """Hold a place for this process alone, by a lock on a file.
+
+    The operating system ends the lock with the process, even with one that was killed; a
+    file with a process number in it would outlive it. Such a file is there, too, but only to
+    tell others who works here.
+
+    Parameters
+    ----------
+    place : path
+        What errors name.
+    lock : path
+        File to lock; it is made, with its folder, and removed.
+
+    Raises
+    ------
+    UsageError
+        If another process holds it, or it cannot be written.
+    """
+    with writing(place):
+        file = _taken(lock)
+    if file is None:
+        raise UsageError(
+            f"{place} is in use by {_holder(lock)}.",
+            hint="Wait for it, or choose another folder, for example with --out FOLDER.",
+        )
+    try:
+        with contextlib.suppress(OSError):  # a full disk: nobody will know who it was
+            os.write(file, f"process {os.getpid()} on {platform.node()}".encode())
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            lock.unlink()
+        os.close(file)
+
+
+def _taken(lock: Path) -> int | None:
+    """Open and lock the file; None if another process has it."""
+    for attempt in range(ATTEMPTS):
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # a run that failed there removed the folder meanwhile
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        if not _try_lock(file):
+            os.close(file)
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), lock.stat()):
+                os.truncate(file, 0)
+                return file
+        os.close(file)  # its holder removed it between our opening and locking it
+    return None
+
+
+def _try_lock(file: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        os.lseek(file, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # a network file system without locks: better alone by luck than not at all
+    return True
+
+
+def _holder(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
+    except OSError:
+        return "another process"
