@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_saved_again_leaves_nothing_of_before(tmp_path):
 
 
 @pytest.mark.parametrize("before", [False, True])
-@pytest.mark.parametrize("broken", ["_write", "write_text"])
+@pytest.mark.parametrize("broken", ["_packed", "write_text"])
 def test_interrupted(before, broken, tmp_path, monkeypatch):
     if before:
         Kit(KIT.notes[1:], RATE).save(tmp_path / "a.sfz")
@@ -136,3 +137,10 @@ def test_shown(tmp_path):
     assert rate == RATE
     assert np.abs(sound - np.concatenate([samples for _, samples in KIT.notes])).max() <= 1
     assert {"sfz", "wav", "json", "png", "txt"} <= set(KIT.formats())
+
+
+def test_a_folder_of_other_bytes(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9") / "kit.sfz"
+    path.parent.mkdir()
+    KIT.save(path)
+    assert Kit.read(path).notes[0][1].tolist() == KIT.notes[0][1].tolist()

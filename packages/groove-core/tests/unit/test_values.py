@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pretty_midi
 import pytest
 
 from groove_core.errors import InputError, UsageError
+from groove_core.plots import save_png
 from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
 from groove_core.values.drums import DRUMS, FOLD, DrumPattern
@@ -272,3 +275,21 @@ def test_values_show_themselves_in_notebooks():
     assert "<audio" in Audio(np.zeros(9), 8000)._repr_html_()
     assert "Codes(2 points, 2 dimensions)" in repr(Codes([[0, 1], [1, 0]]))
     assert Codes([[0, 1]]).to_text().split() == ["1", "0.0000", "1.0000"]
+
+
+def test_a_picture_with_a_name_of_any_bytes_is_freed_when_it_is_saved(tmp_path):
+    figures = []
+
+    def draw():
+        axes = DrumPattern.from_masks(ROCK).plot()
+        axes.set_title("caf\udce9.mid")
+        figures.append(weakref.ref(axes.figure))
+        return axes
+
+    gc.disable()  # as if Python had no time to look for garbage
+    try:
+        save_png(draw, tmp_path / "a.png")
+    finally:
+        gc.enable()
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert figures[0]() is None
