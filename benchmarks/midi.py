@@ -30,6 +30,8 @@ from groove_core.render import find_soundfont
 from groove_core.values.score import Score
 
 ENDINGS = (".mid", ".midi")
+# mido refuses files with keys that it does not know; so it compares their bytes.
+del mido.midifiles.meta._META_SPECS[0x59]
 
 
 def files(places: list[Path]) -> Iterator[tuple[str, bytes]]:
@@ -89,10 +91,11 @@ def main() -> None:
         saved = score.to_midi()
         before, length = told(content)
         counts["events"] += sum(map(len, before.values()))
-        if told(saved)[0] != before:
+        after, length_after = told(saved)
+        if after != before:
             counts["events differ"] += 1
             print(f"{name}: its events differ", file=sys.stderr)
-        if max(abs(told(saved)[1] - length), abs(score.duration_s - length)) > 1e-3:
+        if max(abs(length_after - length), abs(score.duration_s - length)) > 1e-3:
             counts["length differs"] += 1
             print(f"{name}: {length:.3f} s are {score.duration_s:.3f} s", file=sys.stderr)
         kept.append((name, content, saved))
