@@ -126,9 +126,15 @@ def humanize(
     True
     """
     from groove_core import checkpoints, devices
-    from groove_vae.twin import Twin, play
+    from groove_vae.twin import TEMPO_RANGE, Twin, play
 
     part = _straight(score)
+    slowest, fastest = TEMPO_RANGE
+    if part.bar_tempos_bpm.min() < slowest or part.bar_tempos_bpm.max() > fastest:
+        note(
+            f"{score.name} plays outside {slowest} to {fastest} bpm, the tempos that the model "
+            "knows: it is played as at the nearest of them."
+        )
     model, _ = checkpoints.load(
         PACKAGE, checkpoint or SYMBOLIC, Twin, device=devices.resolve(device)
     )

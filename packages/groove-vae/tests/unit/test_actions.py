@@ -52,6 +52,12 @@ def test_notes_move_by_less_than_a_tick_of_the_file(ticks):
     assert played.duration_s == pytest.approx(programmed.duration_s, abs=0.06)
 
 
+@pytest.mark.parametrize(("us", "is_said"), [(3_000_000, True), (500_000, False)])
+def test_a_tempo_that_the_model_does_not_know_is_said(us, is_said, capsys):
+    humanize(part(*[[i * 240, 60, 36, 90] for i in range(8)], tempos=[[0, us]]), seed=1)
+    assert ("outside 40 to 300 bpm" in capsys.readouterr().err) is is_said
+
+
 @pytest.mark.parametrize("grid", ["8", "12", "16", "24", "32"])
 def test_a_grid_finer_than_ticks_gets_ticks(grid):
     # 10 ticks have no thirds, no quarters and no eighths.
