@@ -81,6 +81,8 @@ class Source:
     markers: tuple[tuple[int, str], ...]
     lyrics: tuple[tuple[int, str], ...]
     end_tick: int
+    encoding: str | None
+    """What the file declares of its texts."""
 
     @classmethod
     def read(cls, file: MidiFile) -> Source:
@@ -119,6 +121,7 @@ class Source:
             texts(midi.MARKER),
             texts(midi.LYRIC),
             max(ends, default=0),
+            declared,
         )  # fmt: skip
 
 
