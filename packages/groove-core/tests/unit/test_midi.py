@@ -17,9 +17,10 @@ from groove_core.extraction import extract_patterns
 from groove_core.values import midi
 from groove_core.values.drums import DrumPattern
 from groove_core.values.grid import drum_tracks
-from groove_core.values.midi import MidiFile, decode_text
+from groove_core.values.midi import MidiFile
 from groove_core.values.parts import _pair
 from groove_core.values.score import Score, Track
+from groove_core.values.texts import decode_text
 
 # A writer of MIDI files of its own: byte by byte, in the order given.
 

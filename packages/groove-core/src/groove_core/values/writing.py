@@ -20,9 +20,9 @@ from groove_core.values.midi import (
     Chunk,
     MidiFile,
     Rows,
-    encode_text,
 )
 from groove_core.values.parts import CHANNELS, DRUM_CHANNEL, Part, Source, ports
+from groove_core.values.texts import encode_text
 
 if TYPE_CHECKING:
     from groove_core.values.score import Score, Track
