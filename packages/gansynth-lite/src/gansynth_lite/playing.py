@@ -324,7 +324,8 @@ def _sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Float
 def _first(one: Track, numbers: Sequence[int], ticks: Integers) -> Integers:
     """Find the first of some controllers behind ticks; the largest tick where there is none."""
     found = one.controls[np.isin(one.controls[:, 1], numbers), 0]
-    return np.r_[found, MAX_TICK][np.searchsorted(found, ticks, side="right")]
+    first: Integers = np.r_[found, MAX_TICK][np.searchsorted(found, ticks, side="right")]
+    return first
 
 
 def _settings(one: Track, number: int, before: int) -> Integers:
