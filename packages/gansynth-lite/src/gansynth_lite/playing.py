@@ -8,7 +8,7 @@ those the model draws, what repeats is generated once, and pedal, bends and cont
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeVar
@@ -25,6 +25,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.render import TAIL_S
 from groove_core.render import render as render_with_soundfont
 from groove_core.values.audio import Audio
+from groove_core.values.midi import MAX_TICK
 from groove_core.values.score import Score, Track
 from groove_core.values.soundfiles import check_resampling
 
@@ -46,9 +47,11 @@ BATCH, MAX_THREADS = 2, 8
 """Notes drawn together, and how often at once; with more, pictures leave the processor's cache."""
 BEND_SEMITONES = 2
 """Of a full bend, unless the track says otherwise (registered parameter 0)."""
-VOLUME, PAN, EXPRESSION, PEDAL = 7, 10, 11, 64
+VOLUME, PAN, EXPRESSION, PEDAL, SILENCE, RESET = 7, 10, 11, 64, 120, 121
+KEYS_UP = range(123, 128)
+"""All notes off, and changes of mode, which say so, too."""
 DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH = 6, 38, 98, 99, 100, 101
-SETTING = (DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH)
+SETTING = (DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH, RESET)
 """Controllers that set a parameter: what it is set to, and which one, registered or another."""
 
 Floats = npt.NDArray[np.float64]
@@ -160,9 +163,10 @@ def render(
 
     All notes are brought to one peak. Then velocity, volume (controller 7) and expression (11)
     count as General MIDI recommends, each with a gain of (value / 127)^2; pan (10) keeps the power.
-    The sustain pedal (64) holds notes. A note is drawn at the pitch of its key and its bend; where
-    the bend moves, it is read faster and slower, as samplers do. Drums are left to the soundfont,
-    with a peak `DRUMS_DB` relative to that of the rest.
+    The sustain pedal (64) holds notes. A reset of all controllers (121) frees pedal, expression and
+    bend, but neither volume nor pan (RP-015). A note is drawn at the pitch of its key and its bend;
+    where the bend moves, it is read faster and slower, as samplers do. Drums are left to the
+    soundfont, with a peak `DRUMS_DB` relative to that of the rest.
 
     Parameters
     ----------
@@ -297,22 +301,37 @@ def _jobs(score: Score, model: Player, instruments: Instruments, low: int, high:
 def _sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Floats]:
     """Give pitches and velocities [shape=(n, 2)], and when notes begin, end, and how they fade.
 
-    A pedal holds notes, and the next note of a key ends the one before.
+    A pedal holds notes, and the next note of a key ends the one before. The channel can be told to
+    release all keys, or to be silent at once.
     """
     rows = one.notes[np.lexsort((-one.notes[:, 1], one.notes[:, 0], one.notes[:, 2]))]
     again = np.r_[False, (rows[1:, [0, 2]] == rows[:-1, [0, 2]]).all(axis=1)]
     rows = rows[~again]  # of notes at once on one key, the longest
-    ends = rows[:, 0] + rows[:, 1]
-    pedal = one.controls[one.controls[:, 1] == PEDAL]
-    down = pedal[:, 2] >= 64
+    ends = np.minimum(rows[:, 0] + rows[:, 1], _first(one, KEYS_UP, rows[:, 0]))
+    pedal = _settings(one, PEDAL, 0)
+    down = pedal[:, 1] >= 64
     ups = np.r_[pedal[~down, 0], score.end_tick]
     is_down = np.r_[False, down][np.searchsorted(pedal[:, 0], ends, side="right")]
     up = ups[np.searchsorted(ups[:-1], ends, side="right")]
     ends = np.where(is_down, np.maximum(up, ends), ends)
+    ends = np.minimum(ends, _first(one, (SILENCE,), rows[:, 0]))
     start_s, end_s = score.seconds(rows[:, 0]), score.seconds(ends)
     following: Floats = np.r_[np.where(rows[1:, 2] == rows[:-1, 2], start_s[1:], np.inf), np.inf]
     end_s = np.minimum(np.minimum(end_s, following), start_s + LONGEST_S)
     return rows[:, 2:], start_s, end_s, np.minimum(following + DAMPED_S - end_s, RELEASE_S)
+
+
+def _first(one: Track, numbers: Sequence[int], ticks: Integers) -> Integers:
+    """Find the first of some controllers behind ticks; the largest tick where there is none."""
+    found = one.controls[np.isin(one.controls[:, 1], numbers), 0]
+    first: Integers = np.r_[found, MAX_TICK][np.searchsorted(found, ticks, side="right")]
+    return first
+
+
+def _settings(one: Track, number: int, before: int) -> Integers:
+    """List what a controller is set to [shape=(n, 2), tick and value]; a reset is `before`."""
+    told = one.controls[np.isin(one.controls[:, 1], (number, RESET))]
+    return np.stack([told[:, 0], np.where(told[:, 1] == RESET, before, told[:, 2])], axis=1)
 
 
 def _blocks(start_s: float, end_s: float) -> Floats:
@@ -329,7 +348,10 @@ def _steps(score: Score, events: Integers | Floats, before: int) -> Curve:
 
 def _bends(score: Score, one: Track) -> Curve:
     """Give the bend at any time, in semitones."""
-    bent, widest = _steps(score, one.pitch_bends, 0), _steps(score, _ranges(one), BEND_SEMITONES)
+    resets = one.controls[one.controls[:, 1] == RESET, 0]
+    told = np.concatenate([np.stack([resets, 0 * resets], axis=1), one.pitch_bends])
+    told = told[np.argsort(told[:, 0], kind="stable")]
+    bent, widest = _steps(score, told, 0), _steps(score, _ranges(one), BEND_SEMITONES)
     return lambda seconds: widest(seconds) / 8192 * bent(seconds)
 
 
@@ -341,8 +363,10 @@ def _ranges(one: Track) -> Floats:
     ranges: list[tuple[float, float]] = []
     selected: dict[int, int] = {}
     semitones, cents = BEND_SEMITONES, 0
-    for tick, number, value in one.controls[np.isin(one.controls[:, 1], SETTING)].tolist():
-        if number in (OTHER_LOW, OTHER_HIGH):
+    for tick, number, value in one.controls[
+        np.isin(one.controls[:, 1], (*SETTING, RESET))
+    ].tolist():
+        if number in (OTHER_LOW, OTHER_HIGH, RESET):
             selected = {}
         elif number in (PARAMETER_LOW, PARAMETER_HIGH):
             selected[number] = value
@@ -357,10 +381,11 @@ def _ranges(one: Track) -> Floats:
 
 def _gains(score: Score, one: Track) -> Curve:
     """Give how loud a track is left and right [shape=(2, n)] at any time."""
-    volume, expression, pan = (
+    volume, pan = (
         _steps(score, one.controls[one.controls[:, 1] == number][:, [0, 2]], before)
-        for number, before in ((VOLUME, 100), (EXPRESSION, 127), (PAN, 64))
+        for number, before in ((VOLUME, 100), (PAN, 64))
     )
+    expression = _steps(score, _settings(one, EXPRESSION, 127), 127)
 
     def gains(seconds: Floats) -> Floats:
         level = (volume(seconds) * expression(seconds) / 127**2) ** 2

@@ -124,6 +124,25 @@ def test_a_pedal_holds():
     assert level(with_pedal, 1.9, 2.4) < -80
 
 
+def test_a_reset_frees_pedal_expression_and_bend():
+    controls = np.array([[0, 7, 64], [0, 11, 20], [100, 64, 127], [1000, 121, 0]])
+    notes = (0, 300, 60, 100), (1500, 300, 69, 100), (2500, 100, 72, 1)
+    sound = played(*notes, controls=controls, pitch_bends=np.array([[0, 0], [600, 8191]]))
+    assert level(sound, 0.7, 0.95) > -60
+    assert level(sound, 1.4, 1.5) < -80
+    assert frequency(sound, 1.55, 1.75) == pytest.approx(440, abs=1)
+    louder = level(sound, 1.55, 1.75) - level(sound, 0.05, 0.25)
+    assert louder == pytest.approx(40 * np.log10(127 / 20), abs=0.3)
+
+
+@pytest.mark.parametrize(("told", "silent_s"), [(120, 0.55), (123, 1.35), (126, 1.35)])
+def test_all_keys_can_be_released_and_all_sound_stopped(told, silent_s):
+    controls = np.array([[100, 64, 127], [500, told, 0], [1000, 64, 0]])
+    sound = played((0, 2000, 60, 100), (2500, 100, 72, 1), controls=controls)
+    assert level(sound, 0.3, 0.49) > -30
+    assert level(sound, silent_s + 0.3, 2.4) < -80
+
+
 def test_a_key_struck_again_ends_what_it_held():
     controls = np.array([[0, 64, 127]])
     sound = played((0, 100, 60, 127), (500, 100, 60, 20), (1000, 100, 90, 1), controls=controls)

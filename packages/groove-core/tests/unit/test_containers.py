@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from groove_core.errors import InputError
+from groove_core.values import decoding
 from groove_core.values.audio import Audio
 
 RATE = 44_100
@@ -159,6 +160,14 @@ def test_a_wav_without_sound_has_none(tmp_path):
         Audio.read(path)
 
 
+def test_two_flac_files_of_one_length_joined(tmp_path):
+    parts = [write(tmp_path / f"{n}.flac", noise(1, seed=n), format="FLAC") for n in (0, 1)]
+    both = tmp_path / "both.flac"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    wanted = np.concatenate([decoded(part) for part in parts], axis=1)
+    assert np.array_equal(Audio.read(both).samples, wanted)
+
+
 def test_a_flac_of_a_stream(tmp_path):
     path = write(tmp_path / "a.flac", noise(3, channels=2), format="FLAC")
     whole, content = decoded(path), bytearray(path.read_bytes())
@@ -240,6 +249,28 @@ def test_what_ffmpeg_says_is_told(tmp_path, ffmpeg):
             read(path)
 
 
+def test_what_ffmpeg_goes_on_over_is_said(tmp_path, ffmpeg, capsys):
+    path = tmp_path / "a.m4a"
+    path.write_bytes(M4A)
+    write(tmp_path / "sound.au", noise(1), format="AU", subtype="FLOAT", endian="BIG")
+    ffmpeg(f'cat "{tmp_path}/sound.au"; echo partial file >&2')
+    assert Audio.read(path).samples.shape[1] == RATE
+    assert f"warning: {path}: ffmpeg says: partial file" in capsys.readouterr().err
+
+
+def test_an_ffmpeg_that_hangs_is_ended(tmp_path, ffmpeg, monkeypatch):
+    monkeypatch.setattr(decoding, "STALLED_S", 0.3)
+    path = tmp_path / "a.m4a"
+    path.write_bytes(M4A)
+    write(tmp_path / "sound.au", noise(8), format="AU", subtype="FLOAT", endian="BIG")
+    ffmpeg(f'head -c 400000 "{tmp_path}/sound.au"; exec sleep 60')
+    with pytest.raises(InputError, match="damaged: ffmpeg said nothing for 0.3 s"):
+        Audio.read(path)
+    ffmpeg("exec sleep 60")
+    with pytest.raises(InputError, match="not an audio file that can be read"):
+        Audio.read(path)
+
+
 def test_without_ffmpeg_one_sentence_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     path = tmp_path / "a.m4a"
@@ -281,3 +312,5 @@ def test_channels_that_cancel_later_are_named(tmp_path, capsys):
     mono = Audio.read(path, mono=True)
     assert "its channels cancel" in capsys.readouterr().err
     np.testing.assert_allclose(mono.samples[0], (left + right)[:, 0] / 2, atol=1e-6)
+    assert Audio.read(path).to_mono() == mono
+    assert "its channels cancel" in capsys.readouterr().err

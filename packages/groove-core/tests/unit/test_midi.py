@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import unicodedata
 from dataclasses import replace
 
 import mido
@@ -16,9 +17,10 @@ from groove_core.extraction import extract_patterns
 from groove_core.values import midi
 from groove_core.values.drums import DrumPattern
 from groove_core.values.grid import drum_tracks
-from groove_core.values.midi import MidiFile, decode_text
+from groove_core.values.midi import MidiFile
 from groove_core.values.parts import _pair
 from groove_core.values.score import Score, Track
+from groove_core.values.texts import decode_text
 
 # A writer of MIDI files of its own: byte by byte, in the order given.
 
@@ -195,6 +197,126 @@ def test_another_instrument_gets_a_channel_of_its_own():
     assert told(again.to_midi())[0] == told(EVERYTHING)[0]
 
 
+def edited(score, number=0, **changes):
+    """Change one track of a score, save it, and read it again."""
+    tracks = list(score.tracks)
+    tracks[number] = replace(tracks[number], **changes)
+    return Score.from_midi(replace(score, tracks=tracks).to_midi())
+
+
+def heard(score):
+    return sorted((t.program, t.name, t.notes.tolist()) for t in score.tracks)
+
+
+def test_a_bank_that_is_selected_behind_the_first_tick_is_played():
+    setup = [(0, cc(0, 8)), (2, cc(32, 1)), (3, program(5)), (100, on(60)), (200, off(60))]
+    again = edited(Score.from_midi(smf(track(*setup))), program=6)
+    order = [m.type for _, m in told(again.to_midi())[0]]
+    assert order[2:5] == ["control_change", "program_change", "note_on"]
+    assert again.tracks[0].controls.tolist() == [[0, 0, 8], [2, 32, 1]]
+
+
+def test_a_note_that_is_moved_past_a_program_change_keeps_its_instrument():
+    for channel in (0, 9):
+        content = smf(
+            track((0, program(1, channel)), (470, on(60, 90, channel)), (475, program(5, channel)),
+                  (480, off(60, 64, channel)), (480, on(62, 80, channel)),
+                  (500, off(62, 64, channel)))
+        )  # fmt: skip
+        again = edited(Score.from_midi(content), notes=[[480, 10, 60, 90]])
+        assert heard(again) == [(1, "", [[480, 10, 60, 90]]), (5, "", [[480, 20, 62, 80]])]
+
+
+def test_a_pedal_pressed_before_a_key_is_released_still_holds_it():
+    events = [(0, on(60)), (480, cc(64, 127)), (480, off(60)), (960, on(62)), (990, off(62))]
+    score = Score.from_midi(smf(track(*events, (1400, cc(64, 0)))))
+    softer = edited(score, notes=[[0, 480, 60, 100], [960, 30, 62, 50]])
+    before, after = told(score.to_midi())[0], told(softer.to_midi())[0]
+    assert [m.type for _, m in after] == [m.type for _, m in before]
+    assert after[3][1].velocity == 50
+    # A note more leaves those that are there in their places, too.
+    more = edited(score, notes=[*score.tracks[0].notes.tolist(), [1000, 9, 65, 70]])
+    assert told(more.to_midi())[0][:5] == before[:5]
+
+
+def test_one_part_of_a_track_of_the_file_can_be_renamed():
+    events = [(0, meta(3, b"all")), (0, program(1)), (0, program(2, 1))]
+    events += [(0, on(60)), (0, on(64, 100, 1)), (90, off(60)), (90, off(64, 64, 1))]
+    score = Score.from_midi(smf(track(*events), kind=0))
+    again = edited(score, 1, name="lead")
+    assert heard(again) == [(1, "all", [[0, 90, 60, 100]]), (2, "lead", [[0, 90, 64, 100]])]
+
+
+def test_a_score_that_is_cut_ends_where_it_is_cut():
+    events = [(0, on(60)), (100, off(60)), (5_000, meta(1, b"the end")), (5_000, b"\xd0\x11")]
+    score = Score.from_midi(smf(track(*events)))
+    assert Score.from_midi(replace(score, end_tick=200).to_midi()).end_tick == 200
+
+
+def test_a_file_without_tracks_can_be_filled():
+    empty = Score.from_midi(smf())
+    longer = replace(empty, end_tick=960)
+    assert longer.duration_s == seconds(longer.to_midi()) == 1
+    assert Score.from_midi(replace(empty, markers=[(3, "a")]).to_midi()).markers == ((3, "a"),)
+
+
+def test_instruments_that_share_a_channel_tell_it_once():
+    kits = [Track([[0, 9, p, 90]], is_drum=True, controls=[[0, 7, 90]]) for p in (36, 38)]
+    again = Score.from_midi(Score(kits).to_midi())
+    assert [t.controls.tolist() for t in again.tracks] == [[[0, 7, 90]]] * 2
+
+
+def test_more_than_midi_can_hold_is_refused():
+    kits = [
+        Track([[0, 9, 36, 90]], is_drum=True, program=p % 128, controls=[[0, 7, p // 128]])
+        for p in range(300)
+    ]
+    with pytest.raises(UsageError, match="more different instruments"):
+        Score(kits).to_midi()
+    with pytest.raises(UsageError, match="tracks; MIDI has 65,535 at most"):
+        Score([Track([[0, 9, 36, 90]], is_drum=True)] * 66_000).to_midi()
+    with pytest.raises(UsageError, match="no power of two"):
+        Score((), time_signatures=[[0, 4, 3]])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_edited_scores_are_read_as_they_were_saved(seed):
+    rng = np.random.default_rng(seed)
+
+    def pick(*values):
+        return int(rng.choice(values))
+
+    def some():
+        for _ in range(12):
+            tick, channel, pitch = pick(0, 10, 20, 30, 40), pick(0, 1, 9), pick(40, 41)
+            kind = pick(0, 0, 1, 2, 3)
+            what = [on(pitch, pick(5, 99), channel), program(pick(0, 1), channel),
+                    cc(pick(0, 7, 32, 64), pick(0, 127), channel), meta(3, b"a")]  # fmt: skip
+            yield tick, what[kind]
+            if not kind:
+                yield tick + pick(0, 5, 10, 15), off(pitch, 64, channel)
+
+    def kept(score):
+        found = {}
+        for one in score.tracks:
+            key = one.is_drum, one.program, one.name, str(one.controls)
+            found.setdefault(key, []).extend(one.notes[:, [0, 2, 3]].tolist())
+        return {key: sorted(notes) for key, notes in found.items() if notes}
+
+    score = Score.from_midi(smf(*(track(*some()) for _ in range(pick(1, 2, 3)))))
+    tracks = list(score.tracks)
+    for number in range(len(tracks)):
+        notes = tracks[number].notes.copy()
+        notes[:, 0] = np.round(notes[:, 0] / 20) * 20
+        changes = [
+            {}, {"notes": notes}, {"notes": notes[1:]}, {"program": 1}, {"name": "b"},
+            {"notes": np.insert(notes, 0, [pick(0, 20), 5, 45, 9], axis=0)},
+        ]  # fmt: skip
+        tracks[number] = replace(tracks[number], **changes[pick(*range(6))])
+    changed = replace(score, tracks=tracks)
+    assert kept(Score.from_midi(changed.to_midi())) == kept(changed)
+
+
 def test_the_last_of_several_tempos_at_a_tick_counts():
     content = smf(track((0, tempo(500_000)), (0, tempo(344_828))), track(*drums((1920, 36))))
     score = Score.from_midi(content)
@@ -358,6 +480,11 @@ def test_time_in_frames(frames, per_second):
         480 / (per_second * 40), rel=1e-5
     )
     assert seconds(score.to_midi()) == pytest.approx(960 / (per_second * 40), rel=1e-5)
+    for ticks in (1, 3, 100, 127, 255):  # exact after hours, too
+        content = smf(track(end=960_000), division=(256 - frames) << 8 | ticks)
+        exact = 960_000 / (per_second * ticks)
+        if exact < 4 * 3600:
+            assert Score.from_midi(content).duration_s == pytest.approx(exact, rel=1e-12)
 
 
 def test_patterns_that_do_not_sound_together_are_refused(tmp_path):
@@ -379,6 +506,16 @@ def test_tracks_that_say_a_wrong_length():
     content = right[: at + 4] + struct.pack(">I", length + 4) + right[at + 8 : at + 8 + length]
     content += bytes(4) + BEAT
     assert told(Score.from_midi(content).to_midi()) == told(right)
+    # Another chunk behind the bytes, or behind a track without an end mark.
+    alien = b"XFIH" + struct.pack(">I", 4) + b"\0\x90\x3c\x64"
+    content = content[: -len(BEAT)] + alien + BEAT
+    assert told(Score.from_midi(content).to_midi()) == told(right)
+    open_ended = track((0, on(60)), (9, off(60)), mark=False)
+    content = smf(open_ended, BEAT).replace(BEAT, alien + BEAT)
+    assert Score.from_midi(content).tracks[0].notes.tolist() == [[0, 9, 60, 100]]
+    # Tracks that the header does not count are no part of the music, for all readers.
+    content = right[:10] + b"\0\1" + right[12:]
+    assert len(told(content)[9]) == len(told(Score.from_midi(content).to_midi())[9])
     # No end mark.
     bare = smf(track((0, on(60)), (9, off(60)), mark=False))
     assert Score.from_midi(bare).tracks[0].notes.tolist() == [[0, 9, 60, 100]]
@@ -466,6 +603,14 @@ def test_a_new_name_is_written_as_utf8():
     assert meta(3, "ドラム".encode()) in named.to_midi()
 
 
+@pytest.mark.parametrize("name", ["né", "ドラム", "plain", "—"])
+@pytest.mark.parametrize("declaration", [b"{@LATIN}", b"{@JP}"])
+def test_a_new_name_is_read_as_the_file_declares(name, declaration):
+    content = smf(track((0, meta(1, declaration)), (0, on(60)), (9, off(60))))
+    again = edited(replace(Score.from_midi(content), markers=[(0, name)]), name=name)
+    assert (again.tracks[0].name, again.markers) == (name, ((0, name),))
+
+
 # drums ------------------------------------------------------------------------------------
 
 
@@ -474,7 +619,11 @@ def test_a_new_name_is_written_as_utf8():
     [
         ("Drums", True), ("drum kit", True), ("DRUMS_1", True), ("Drums2", True), ("Perc.", True),
         ("Batería", True), ("Schlagzeug", True), ("Batterie", True), ("ドラム", True),
-        ("Snare", True),
+        ("Snare", True), ("Hi Hat", True), ("Perkussion", True), ("ﾄﾞﾗﾑ", True),
+        ("ＤＲＵＭＳ", True),
+        (unicodedata.normalize("NFD", "Percussão"), True), ("Bass-Drum", True), ("Snares", True),
+        ("Ударная установка", True), ("打击乐", True), ("Synth Drums", True),
+        ("Steel Drums", False), ("Off-beat", False), ("Tom's voice", False), ("Melodic Tom", False),
         ("Hi-Hat", True), ("Ударные", True), ("鼓组", True), ("Bass Drum", True),
         ("Percussive Organ", False), ("Offbeat Guitar", False), ("Kitchen Synth", False),
         ("Steel Drum Pad Synth", False), ("Heartbeats Lead", False), ("Beat Bass", False),

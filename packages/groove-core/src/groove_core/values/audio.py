@@ -22,6 +22,7 @@ from groove_core.errors import UsageError
 from groove_core.files import atomic_path
 from groove_core.values import soundfiles
 from groove_core.values.base import Value
+from groove_core.values.decoding import CHUNK_FRAMES
 from groove_core.values.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
@@ -282,15 +283,19 @@ class Audio(Value):
             return float(Meter(audio.sample_rate).integrated_loudness(samples))
 
     def to_mono(self) -> Self:
-        """Give the mean of the channels, or the loudest where they cancel, which is noted."""
+        """Return the mean of the channels, or the loudest where they cancel, as `read` does."""
         if len(self.samples) == 1:
             return self
         balance = soundfiles.Balance()
         mixed = balance.mix(self.samples.T)
         if not balance.cancels:
             return type(self)(_frozen(mixed).T, self.sample_rate)
-        note(f"warning: {self.name or 'the sound'}: {balance.told(alone=True)}")
-        return type(self)(self.samples[balance.loudest][None], self.sample_rate)
+        starts = range(0, self.samples.shape[1], CHUNK_FRAMES)
+        pieces = (self.samples[:, at : at + CHUNK_FRAMES].T for at in starts)
+        channel = soundfiles.cancelling(pieces)
+        note(f"warning: {self.name or 'the sound'}: {balance.told(alone=channel is not None)}")
+        alone = mixed.T if channel is None else self.samples[channel][None]
+        return type(self)(_frozen(alone), self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Self:
         """Resample (soxr, high quality); the length is rounded up to a whole sample.

@@ -9,7 +9,6 @@ import functools
 import io
 import mmap
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,6 @@ MAX_JUNK = 2**16
 """Bytes between two frames of MPEG in which the next one is looked for, as decoders do."""
 MAX_MPEG_FRAME = 2881
 """Bytes; of layer II at 384 kbit/s and 16 kHz."""
-FLAC_TAGS = 4096
-"""Bytes of tags that may be behind the last frame of FLAC."""
-MAX_FLAC_FRAME = 2**18
-"""Bytes of the last frame of FLAC, where the header does not state the largest."""
 KBPS = {
     # version 1 or not, layer (3 is I, 2 is II, 1 is III): by the four bits of the header
     (True, 3): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -316,56 +311,18 @@ def _ogg(data: mmap.mmap, frames: int) -> list[Part]:
     return [] if len(found) == 1 and found[0].seekable else found
 
 
-# FLAC: RFC 9639, 8.2 and 9.1.
+# FLAC: RFC 9639, 6 and 8.2.
 
 
 def _flac(data: mmap.mmap) -> list[Part]:
-    """Cut where a further stream begins, if the last frame is not the one that is promised."""
-    info = data.find(b"fLaC") + 8
-    most_bytes = int.from_bytes(data[info + 7 : info + 10], "big") or MAX_FLAC_FRAME
-    total = int.from_bytes(data[info + 13 : info + 18], "big") & (2**36 - 1)
-    block = int.from_bytes(data[info : info + 2], "big")
-    tail = data[max(0, len(data) - most_bytes - FLAC_TAGS) :]
-    if total and total in _flac_ends(tail, block):
-        return []
-    begin = b"fLaC\x00\x00\x00\x22"
-    starts = [info - 8]
-    while (at := data.find(begin, starts[-1] + 8)) >= 0:
+    """Cut where a further stream begins."""
+    starts = [data.find(b"fLaC")]
+    while (at := data.find(b"fLaC\x00\x00\x00\x22", starts[-1] + 8)) >= 0:
         starts.append(at)
     if len(starts) == 1:
         return []
     ends = [*starts[1:], len(data)]
     return [Part(*span) for span in zip(starts, ends, strict=True)]
-
-
-def _flac_ends(tail: bytes, fixed_block: int) -> Iterator[int]:
-    """Yield the samples at which the frames end that begin in the last bytes of a file."""
-    for match in re.finditer(rb"\xff[\xf8\xf9]", tail):
-        header = tail[match.start() : match.start() + 16].ljust(16, b"\0")
-        ones = 8 - (header[4] ^ 0xFF).bit_length()  # a number as UTF-8 writes it
-        at = 4 + max(1, ones)
-        number = header[4] & (0x7F >> ones)
-        for byte in header[5:at]:
-            number = number << 6 | byte & 0x3F
-        code = header[2] >> 4
-        if code in (6, 7):
-            block = 1 + int.from_bytes(header[at : at + code - 5], "big")
-            at += code - 5
-        else:
-            block = 192 if code == 1 else 576 << code - 2 if 2 <= code <= 5 else 1 << code
-        at += {12: 1, 13: 2, 14: 2}.get(header[2] & 15, 0)
-        if code and _crc8(header[:at]) == header[at]:
-            yield (number if header[1] & 1 else number * fixed_block) + block
-
-
-def _crc8(header: bytes) -> int:
-    """Give the checksum of a header of FLAC."""
-    value = 0
-    for byte in header:
-        value ^= byte
-        for _ in range(8):
-            value = value << 1 ^ (0x107 if value & 0x80 else 0)
-    return value
 
 
 # RIFF WAVE.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.files import check_file
 from groove_core.values.containers import Part, View, foreign, parts
@@ -22,6 +26,8 @@ Samples = npt.NDArray[np.float32]
 
 UNKNOWN = 2**48
 """Frames from which on a length is libsndfile's sign that it does not know it."""
+STALLED_S = 60.0
+"""How long ffmpeg may be silent before it is ended."""
 CHUNK_FRAMES = 2**16
 """Decoded at a time: small enough to stay in the processor's cache."""
 VORBIS_LAST_PAGE_FRAMES = 255 * 1024
@@ -185,9 +191,11 @@ class _FFmpeg(Decoder):
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
+        self._path, self._noted = path, False
         try:
             assert self._process.stdout is not None
-            super().__init__(_sound_file(self._process.stdout.fileno(), closefd=False))
+            with self._in_time():
+                super().__init__(_sound_file(self._process.stdout.fileno(), closefd=False))
         except BaseException:
             self._end()
             raise
@@ -195,12 +203,30 @@ class _FFmpeg(Decoder):
         self._seekable = False
 
     def read(self, frames: int) -> Samples:
-        samples = super().read(frames)
-        if len(samples) < frames and self._process.wait():
+        with self._in_time():
+            samples = super().read(frames)
+            failed = len(samples) < frames and self._process.wait()
+        if len(samples) < frames:
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace").split("\n")
-            raise RuntimeError(f"ffmpeg says: {' '.join(said[:2]).strip()[:160]}")
+            problem = f"ffmpeg says: {' '.join(said[:2]).strip()[:160]}"
+            if failed and not any(said):
+                problem = f"ffmpeg said nothing for {STALLED_S:g} s"
+            if failed:
+                raise RuntimeError(problem)
+            if any(said) and not self._noted:  # it goes on over damage
+                self._noted = True
+                note(f"warning: {self._path}: {problem}")
         return samples
+
+    @contextlib.contextmanager
+    def _in_time(self) -> Iterator[None]:
+        timer = threading.Timer(STALLED_S, self._process.kill)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _end(self) -> None:
         self._process.kill()

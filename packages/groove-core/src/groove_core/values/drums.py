@@ -60,7 +60,7 @@ class DrumPattern(Value):
     offset_ticks : int8 array [shape=(steps, 14), -60 to 59] or None
         How late (early: negative) each hit is, in 120ths of a step. None: on the grid.
     tempo_bpm : float, 3.58 to 60,000 [quarter notes per minute]
-        Kept to a hundredth, which MIDI can hold.
+        Kept to a hundredth, or to what MIDI can hold: whole microseconds per quarter note.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class DrumPattern(Value):
             "hits": hits,
             "velocity": velocity if velocity is None else velocity.astype(np.uint8),
             "offset_ticks": offset if offset is None else offset.astype(np.int8),
-            "tempo_bpm": round(float(self.tempo_bpm), 2),
+            "tempo_bpm": round(6e7 / round(6e7 / self.tempo_bpm), 2),
         }
         for name, value in values.items():
             if isinstance(value, np.ndarray):

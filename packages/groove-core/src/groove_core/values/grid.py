@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ STEPS_PER_BAR = 16
 TICKS_PER_STEP = 120
 """Resolution of micro-timing: 480 ticks per quarter note."""
 TEMPOS_BPM = (3.58, 60_000)
-"""What MIDI can hold to a hundredth."""
+"""What MIDI can hold."""
 MARKER = "groove:steps="
 """MIDI marker at the first step of a pattern that we wrote, with its length."""
 
@@ -95,16 +96,18 @@ class Onsets:
 
 
 _DRUM_NAMES = re.compile(
-    r"(?<![^\W\d_])(?:drum(?:s|set|kit)?|drum ?machine|percussions?|perc|beats?|kit"
-    r"|snare|kick|bass ?drum|hi-?hats?|cymbals?|toms?"
-    r"|schlagzeug|trommeln?|schlagwerk|batterie|percussioni|batteria|tamburi|bater[ií]a|percusi[oó]n"
-    r"|percuss[aã]o|tambores|slagwerk|trummor|trommer|slagtøj|rummut|perkus(?:ja|e)|bic[ií]|b[eę]bny"
-    r"|dobok|davul|ударные|барабаны)(?![^\W\d_])"
-    r"|ドラム|パーカッション|打楽器|鼓|드럼",
+    r"(?<![^\W\d_])(?:drum(?:s|set|kit)?|drum ?machine|percussions?|perc|(?<!off[ -])beats?|kit"
+    r"|snares?|kicks?|bass ?drum|hi[ -]?hats?|cymbals?|toms?"
+    r"|schlagzeug|trommeln?|schlagwerk|perkussion|batterie|percussioni|batteria|tamburi|bater[ií]a"
+    r"|percusi[oó]n|percuss[aã]o|tambores|slagwerk|drumstel|slagverk|trumset|trummor|trommer|slagtøj"
+    r"|rummut|perkus(?:ja|e|i)|bic[ií]|b[eę]bny|baterie|dobok|davul|ударн(?:ые|ая|і)|барабан(?:ы|и)?"
+    r"|ντραμς|κρουστά)(?![^\W\d_]|['’]s)"
+    r"|ドラム|パーカッション|打楽器|鼓|打击乐|打擊樂|드럼|타악기|퍼커션",
     re.IGNORECASE,
 )
 _NOT_DRUMS = re.compile(
-    r"(?<![^\W\d_])(?:organ|piano|guitar|bass(?! ?drum)|synth|pad|strings?)(?![^\W\d_])",
+    r"(?<![^\W\d_])(?:organ|piano|guitar|(?:bass|synth)(?![ -]?drum)|pad|strings?|steel|vocals?"
+    r"|melod(?:y|ic))(?![^\W\d_])",
     re.IGNORECASE,
 )
 _PERCUSSION = (22, 87)
@@ -130,11 +133,14 @@ def drum_tracks(score: Score) -> Sequence[Track]:
     return [t for t in tracks if t.is_drum] or [
         t
         for t in tracks
-        if _DRUM_NAMES.search(t.name)
-        and not _NOT_DRUMS.search(t.name)
-        and t.notes[:, 2].min() >= low
-        and t.notes[:, 2].max() <= high
+        if _names_drums(t.name) and t.notes[:, 2].min() >= low and t.notes[:, 2].max() <= high
     ]
+
+
+def _names_drums(name: str) -> bool:
+    # Letters of half or full width, and accents apart from their letters, are common in names.
+    name = unicodedata.normalize("NFKC", name)
+    return bool(_DRUM_NAMES.search(name)) and not _NOT_DRUMS.search(name)
 
 
 def _chosen(tracks: list[Track], score: Score) -> list[Track]:

@@ -6,17 +6,16 @@ so that nothing gets lost; `groove_core.values.parts` makes notes and instrument
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Chunk", "MidiError", "MidiFile", "PatternsError", "decode_text"]
+__all__ = ["Chunk", "MidiError", "MidiFile", "PatternsError"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -26,7 +25,8 @@ ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 TEXT, TRACK_NAME, LYRIC, MARKER, PORT = 0x01, 0x03, 0x05, 0x06, 0x21
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 MAX_TICK = 2**31 - 1
-FRAMES_PER_SECOND = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}
+FRAMES = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 30: (30, 1_000_000)}
+"""By the number in the header: so many frames take so many microseconds."""
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
 """Data bytes of system messages, which have no place in a file and yet are met there."""
 
@@ -113,7 +113,7 @@ class MidiFile:
         length, kind, count, division = struct.unpack_from(">IHHH", content, at + 4)
         if length < 6 or kind > 2:
             raise MidiError("the header is not one of a MIDI file")
-        chunks = list(_chunks(content, at + 8 + length, count))
+        chunks = list(itertools.islice(_chunks(content, at + 8 + length), count))
         if len(chunks) < count:
             raise MidiError(f"the header says {count} tracks, {len(chunks)} are there")
         if kind == 2 and len(chunks) > 1:
@@ -128,15 +128,17 @@ class MidiFile:
 
     @classmethod
     def _of_film(cls, chunks: list[Chunk], frames: int, ticks: int, kind: int) -> MidiFile:
-        """Turn ticks that count parts of frames (SMPTE) into those of a tempo near 120 bpm.
+        """Turn ticks that count parts of frames (SMPTE) into those of a tempo near 60 or 120 bpm.
 
         Such ticks last as long whatever tempo the file tells of, so that it must go.
         """
-        per_second = FRAMES_PER_SECOND.get(frames, 0) * ticks
-        if not per_second:
+        count, us = FRAMES.get(frames, (0, 0))
+        quarter = count * ticks
+        if not quarter:
             raise MidiError("its time code is unknown")
-        quarter = min(max(1, round(per_second / 2)), 2**15 - 1)
-        tempo = round(quarter / per_second * 1e6).to_bytes(3, "big")
+        if not quarter % 2:
+            quarter, us = quarter // 2, us // 2
+        tempo = us.to_bytes(3, "big")
         for number, chunk in enumerate(chunks):
             rows = chunk.rows[(chunk.rows[:, 1] != META) | (chunk.rows[:, 2] != TEMPO)]
             payloads = chunk.payloads
@@ -205,28 +207,33 @@ class MidiFile:
         return header + b"".join(_dump(chunk) for chunk in self.chunks)
 
 
-def _chunks(content: bytes, at: int, count: int) -> Iterator[Chunk]:
-    found = 0
+def _chunks(content: bytes, at: int) -> Iterator[Chunk]:
     while len(content) - at >= 8:
         kind, length = struct.unpack_from(">4sI", content, at)
         begin, end = at + 8, at + 8 + length
         at = end
         if kind == b"MTrk":
             chunk, behind = _track(content, begin, end)
-            found += 1
             yield chunk
-            if behind != end and content[end : end + 4] != b"MTrk":
-                at = behind  # the length was not true
-        elif found >= count or end > len(content):
-            return  # what is behind the last track is none of MIDI
+            if behind != end and not _chunk_ends(content, end):  # the length was not true
+                at = content.find(b"MTrk", behind)
+                if at < 0:
+                    return
+
+
+def _chunk_ends(content: bytes, at: int) -> bool:
+    """Return whether the content ends here, or another chunk begins."""
+    name = content[at : at + 4]
+    if name in (b"", b"MTrk"):
+        return at <= len(content)
+    fits = at + 8 + int.from_bytes(content[at + 4 : at + 8], "big") <= len(content)
+    return len(name) == 4 and name.isalnum() and fits
 
 
 def _track(content: bytes, begin: int, end: int) -> tuple[Chunk, int]:
     """Read the events of a track; give them and where they end."""
-    # One whose length says too little goes on to its end mark; the next header bounds one
-    # whose length says too much.
-    whole = end <= len(content) and (end == len(content) or content[end : end + 4] == b"MTrk")
-    limit = end if whole else len(content)
+    # One whose length is not true goes on to its end mark.
+    limit = end if _chunk_ends(content, end) else len(content)
     found = _fast(content, begin, limit)
     if found is None:
         found = _slow(content, begin, limit)
@@ -437,48 +444,3 @@ def _dump(chunk: Chunk) -> bytes:
         out += payload
     out += _variable(max(0, chunk.end_tick - before)) + bytes((META, END_OF_TRACK, 0))
     return struct.pack(">4sI", b"MTrk", len(out)) + out
-
-
-_DECLARED = re.compile(rb"\{@([A-Za-z0-9]+)\}")
-_DECLARATIONS = {b"LATIN": "cp1252", b"LATIN1": "cp1252", b"JP": "cp932", b"UTF-8": "utf-8"}
-
-
-def declared_encoding(payloads: Any) -> str | None:
-    """Find the encoding that a file declares for its texts, such as ``{@JP}`` (RP-026)."""
-    for payload in payloads:
-        found = _DECLARED.match(payload)
-        if found and found[1].upper() in _DECLARATIONS:
-            return _DECLARATIONS[found[1].upper()]
-    return None
-
-
-def decode_text(payload: bytes, declared: str | None = None) -> str:
-    """Decode a name or a lyric, of whose encoding MIDI files mostly say nothing.
-
-    It is the declared one, UTF-16, UTF-8, Shift-JIS where that makes Japanese of it, or else
-    Windows' Latin-1.
-    """
-    encodings = [declared, "utf-8-sig"]
-    if payload.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    elif payload[1::2].count(0) * 2 > len(payload[1::2]):
-        encodings = [declared, "utf-16-le"]
-    elif payload[::2].count(0) * 2 > len(payload[::2]):
-        encodings = [declared, "utf-16-be"]
-    for encoding in filter(None, encodings):
-        try:
-            return payload.decode(encoding).rstrip("\0")
-        except UnicodeDecodeError:
-            continue
-    with contextlib.suppress(UnicodeDecodeError):
-        japanese = payload.decode("cp932")
-        if _JAPANESE.search(japanese) or _FREQUENT_KANJI.search(payload):
-            return japanese.rstrip("\0")
-    with contextlib.suppress(UnicodeDecodeError):
-        return payload.decode("cp1252").rstrip("\0")
-    return payload.decode("latin-1").rstrip("\0")
-
-
-_JAPANESE = re.compile("[\u3040-\u30ff]")  # kana
-_FREQUENT_KANJI = re.compile(rb"(?:[\x88-\x98][\x40-\x7e\x80-\xfc]){2}")
-"""Two ideographs of the first level of JIS in a row; accented Latin-1 rarely looks like that."""

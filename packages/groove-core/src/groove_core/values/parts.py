@@ -25,8 +25,8 @@ from groove_core.values.midi import (
     Chunk,
     MidiFile,
     Rows,
-    decode_text,
 )
+from groove_core.values.texts import declared_encoding, decode_text
 
 if TYPE_CHECKING:
     from groove_core.values.score import Track
@@ -81,12 +81,14 @@ class Source:
     markers: tuple[tuple[int, str], ...]
     lyrics: tuple[tuple[int, str], ...]
     end_tick: int
+    encoding: str | None
+    """What the file declares of its texts."""
 
     @classmethod
     def read(cls, file: MidiFile) -> Source:
         """Pair notes, and follow what each channel is told."""
         metas = [chunk.metas() for chunk in file.chunks]
-        declared = midi.declared_encoding(
+        declared = declared_encoding(
             text
             for meta in metas
             for kind in (midi.TEXT, midi.LYRIC)
@@ -119,6 +121,7 @@ class Source:
             texts(midi.MARKER),
             texts(midi.LYRIC),
             max(ends, default=0),
+            declared,
         )  # fmt: skip
 
 

@@ -73,6 +73,10 @@ def _events(name: str, rows: Any) -> Events:
         raise UsageError(
             f"{name} has {wrong}; the columns may be {list(columns)}.", hint=f"Check {name}."
         )
+    if name == "time_signatures" and (array[:, 2] & (array[:, 2] - 1)).any():
+        raise UsageError(
+            "time_signatures has a denominator that is no power of two.", hint=f"Check {name}."
+        )
     if (array[1:, 0] < array[:-1, 0]).any():
         array = array[np.argsort(array[:, 0], kind="stable")]
     array.flags.writeable = False

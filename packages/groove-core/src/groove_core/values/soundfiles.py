@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import operator
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ __all__ = [
     "Balance",
     "Stretch",
     "all_finite",
+    "cancelling",
     "check_resampling",
     "check_seconds",
     "frame_at",
@@ -243,15 +244,10 @@ class Stretch:
             note(f"warning: {self._path}: {balance.told(alone=channel is not None)}")
 
     def _cancelling(self, chunk_frames: int) -> int | None:
-        """Give the loudest channel if they cancel from the beginning to the end."""
         start_s, duration_s = self._seconds
-        again, balance = Stretch(self._path, start_s=start_s, duration_s=duration_s), Balance()
+        again = Stretch(self._path, start_s=start_s, duration_s=duration_s)
         with again._file:
-            for piece in again._decoded(chunk_frames):
-                balance.mix(piece)
-                if balance.sounds and not balance.cancels:
-                    return None
-        return balance.loudest
+            return cancelling(again._decoded(chunk_frames))
 
     def _decoded(self, chunk_frames: int) -> Iterator[Samples]:
         """Decode in chunks; of shape (frames, channels)."""
@@ -402,6 +398,21 @@ class Balance:
         left = f"the mix is {self.lost_db:.0f} dB softer" if self._mixed else "nothing is left"
         instead = "; the loudest is used alone" if alone else ""
         return f"its channels cancel when mixed ({left}){instead}"
+
+
+def cancelling(pieces: Iterable[Samples]) -> int | None:
+    """Return the loudest channel if the channels cancel from the beginning to the end.
+
+    Parameters
+    ----------
+    pieces : iterable of arrays [shape=(frames, channels)]
+    """
+    balance = Balance()
+    for piece in pieces:
+        balance.mix(piece)
+        if balance.sounds and not balance.cancels:
+            return None
+    return balance.loudest
 
 
 def resampled_frames(frames: int, rate_from: int, rate_to: int) -> int:

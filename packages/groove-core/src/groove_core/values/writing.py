@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.errors import UsageError
 from groove_core.values import midi
-from groove_core.values.midi import BEND, CONTROL, OFF, ON, PROGRAM, Chunk, MidiFile
-from groove_core.values.parts import CHANNELS, DRUM_CHANNEL, Source, ports
+from groove_core.values.midi import (
+    BEND,
+    CONTROL,
+    OFF,
+    ON,
+    PROGRAM,
+    Chunk,
+    MidiFile,
+    Rows,
+)
+from groove_core.values.parts import CHANNELS, DRUM_CHANNEL, Part, Source, ports
+from groove_core.values.texts import encode_text
 
 if TYPE_CHECKING:
     from groove_core.values.score import Score, Track
@@ -18,7 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 BANKS = (0, 32)
-"""Controllers that a program change must follow."""
+"""Controllers that count from the next program change on."""
+MAX_PORTS = 128
+MAX_TRACKS = 2**16 - 1
+
+
+_no_notes, _no_rows = np.zeros((0, 4), np.int64), np.zeros(0, np.int64)
 
 
 class _Edit:
@@ -52,13 +69,43 @@ class _Edit:
         mine: npt.NDArray[np.bool_] = (self.rows[:, 1] < 0xF0) & (self.rows[:, 1] & 0x0F == channel)
         return mine
 
-    def add_notes(self, channel: int, notes: npt.NDArray[np.int64]) -> None:
-        """Add notes: their ends before, and their beginnings behind what else is there."""
+    def write_notes(self, channel: int, parts: Sequence[tuple[Part, Track | None]]) -> None:
+        """Write the notes of a channel anew: in the place of those they were, or added."""
+        # An end of no note would end one that moves there.
+        self.keep &= ~self.on_channel(channel) | (self.rows[:, 1] & 0xF0 > ON)
+        notes, on, off = [_no_notes], [_no_rows], [_no_rows]
+        for part, track in parts:
+            if track is not None:
+                which = _which(part.notes, track.notes)
+                notes.append(track.notes)
+                on.append(np.append(part.on_rows, -1)[which])
+                off.append(np.append(part.off_rows, -1)[which])
+        self.add_notes(channel, *(np.concatenate(rows) for rows in (notes, on, off)))
+
+    def add_notes(self, channel: int, notes: Rows, on: Rows, off: Rows) -> None:
+        """Write notes into the rows of their beginnings and ends; -1 is a new row."""
         ends = _ends(notes)
-        on = np.full(len(notes), ON | channel)
-        self.add(np.stack([notes[:, 0], on, notes[:, 2], notes[:, 3]], axis=1), 1)
-        off = np.stack([ends, on - ON + OFF, notes[:, 2], np.full(len(notes), 64)], axis=1)
-        self.add(off, np.where(ends > notes[:, 0], -1, 2))
+        begin = np.insert(notes[:, [0, 2, 3]], 1, ON | channel, axis=1)
+        end = np.insert(notes[:, [0, 2, 3]], 1, OFF | channel, axis=1)
+        end[:, 0], end[:, 3] = ends, 64
+        old = off >= 0
+        end[old, 1::2] = self.rows[off[old], 1::2]
+        # An end that several notes share stays only where it is.
+        shared = np.bincount(off[old], minlength=1)[off[old]] > 1
+        stays = (self.rows[off[old]] == end[old]).all(axis=1)
+        off = off.copy()
+        off[old] = np.where(shared & ~stays, -1, off[old])
+        self._put(on, begin, np.ones(len(notes), np.int64))
+        self._put(off, end, np.where(ends > notes[:, 0], -1, 2))
+
+    def _put(self, at: Rows, rows: Rows, phase: Rows) -> None:
+        """Write events into rows; what keeps its tick and its pitch keeps its order, too."""
+        old = at >= 0
+        stays = (self.rows[at[old], ::2] == rows[old, ::2]).all(axis=1) & (phase[old] < 2)
+        self.rows[at[old]] = rows[old]
+        self.phase[at[old]] = np.where(stays, 0, phase[old])
+        self.keep[at[old]] = True
+        self.add(rows[~old], phase[~old])
 
     def chunk(self) -> Chunk:
         rows, phase = self.rows[self.keep], self.phase[self.keep]
@@ -67,7 +114,16 @@ class _Edit:
         return Chunk(rows, tuple(self.payloads), max(self.end_tick, last))
 
 
-def _ends(notes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _which(before: Rows, notes: Rows) -> Rows:
+    """Find what notes were before: one by one, or, if there are more or fewer, alike; else -1."""
+    if len(before) == len(notes):
+        return np.arange(len(notes))
+    number = {tuple(row): place for place, row in enumerate(before[:, :3].tolist())}
+    which = [number.pop(tuple(row), -1) for row in notes[:, :3].tolist()]
+    return np.array(which, np.int64)
+
+
+def _ends(notes: Rows) -> Rows:
     """Give the ticks at which notes end: at the latest where their pitch is struck again.
 
     An end behind that would be the end of the later note, too.
@@ -80,7 +136,7 @@ def _ends(notes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return ends
 
 
-_NOTHING = Source.read(MidiFile((Chunk(np.zeros((0, 4), np.int64)),)))
+_NOTHING = Source.read(MidiFile((Chunk(_no_notes),)))
 
 
 def write(score: Score) -> MidiFile:
@@ -90,14 +146,26 @@ def write(score: Score) -> MidiFile:
     where nothing has changed. Where notes have, those of their track and channel are written
     anew; of an instrument that has, everything, on a track and a channel of its own.
     """
-    source = score.source or _NOTHING
+    source = score.source if score.source and score.source.file.chunks else _NOTHING
     edits = [_Edit(chunk) for chunk in source.file.chunks]
     kept: dict[int, Track] = {}
     fresh: list[Track] = []
     number_of = {id(part): number for number, part in enumerate(source.parts)}
+    names: dict[int, set[str]] = {}
     for track in score.tracks:
-        number = number_of.get(id(track.part))
-        if number is None or number in kept or not source.parts[number].plays(track):
+        if track.part and id(track.part) in number_of:
+            names.setdefault(track.part.chunk, set()).add(track.name)
+    for track in score.tracks:
+        part, number = track.part, number_of.get(id(track.part))
+        if (
+            part is None
+            or number is None
+            or number in kept
+            or not part.plays(track)
+            # The parts of a track of the file have one name.
+            or (track.name != part.name and len(names[part.chunk]) > 1)
+            or not _keep_program(source, part, track.notes)
+        ):
             fresh.append(track)
         else:
             kept[number] = track
@@ -105,14 +173,44 @@ def write(score: Score) -> MidiFile:
     _write_names(source, edits, kept)
     _write_metas(score, source, edits)
     taken = _taken(source, edits)
-    for track, (port, channel) in zip(fresh, _channels(fresh, taken), strict=True):
-        edits.append(_new(track, port, channel))
+    told: set[tuple[int, int]] = set()
+    for track, place in zip(fresh, _channels(fresh, taken), strict=True):
+        if place in told:  # a channel is told once
+            track = replace(track, controls=_no_notes[:, :3], pitch_bends=_no_notes[:, :2])
+        told.add(place)
+        edits.append(_new(track, *place, source.encoding))
+    if len(edits) > MAX_TRACKS:
+        raise UsageError(
+            f"{score.name} has {len(edits):,} tracks; MIDI has {MAX_TRACKS:,} at most.",
+            hint="Save it in several files.",
+        )
     if score.end_tick != source.end_tick:
         for edit in edits:
+            edit.keep &= edit.rows[:, 0] <= score.end_tick  # texts and others that no score lists
             edit.end_tick = min(edit.end_tick, score.end_tick)
         edits[0].end_tick = score.end_tick
     kind = source.file.format if len(edits) == len(source.file.chunks) else 1
     return MidiFile(tuple(edit.chunk() for edit in edits), score.ticks_per_quarter, kind)
+
+
+def _keep_program(source: Source, part: Part, notes: Rows) -> bool:
+    """Return whether the channel still has the program of a part where its notes begin."""
+    if np.array_equal(notes, part.notes):
+        return True
+    status = PROGRAM | part.channel
+    told = [
+        (tick, number, program)
+        for number, port in enumerate(ports(source.file))
+        if port == part.port
+        for tick, of, program, _ in source.file.chunks[number].rows.tolist()
+        if of == status
+    ]
+    told.sort(key=lambda one: one[:2])
+    programs = np.array([0, *(program for *_, program in told)])
+    # At one tick, what a later track tells comes too late.
+    begins = [tick + (number > part.chunk) for tick, number, _ in told]
+    which = np.searchsorted(begins, notes[:, 0], side="right")
+    return bool((programs[which] == part.program).all())
 
 
 def _write_notes(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> None:
@@ -128,27 +226,7 @@ def _write_notes(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> 
             for part, track in zip(parts, tracks, strict=True)
         ):
             continue
-        edit = edits[chunk]
-        on_rows = np.concatenate([part.on_rows for part in parts])
-        off_rows = np.concatenate([part.off_rows for part in parts])
-        notes = np.concatenate(
-            [track.notes for track in tracks if track is not None] or [parts[0].notes[:0]]
-        )
-        if (
-            len(notes) == len(on_rows)
-            and len(np.unique(off_rows)) == len(off_rows)
-            and min(off_rows) >= 0
-        ):
-            # As many as there were: each is written in the place of one of them.
-            ends = _ends(notes)
-            edit.rows[on_rows] = np.stack(
-                [notes[:, 0], edit.rows[on_rows, 1], notes[:, 2], notes[:, 3]], axis=1
-            )
-            edit.rows[off_rows, 0], edit.rows[off_rows, 2] = ends, notes[:, 2]
-            edit.phase[off_rows] = np.where(ends > notes[:, 0], -1, 2)
-        else:
-            edit.keep &= ~edit.on_channel(channel) | (edit.rows[:, 1] & 0xF0 > ON)
-            edit.add_notes(channel, notes)
+        edits[chunk].write_notes(channel, list(zip(parts, tracks, strict=True)))
     alive = {(source.parts[number].port, source.parts[number].channel) for number in kept}
     of_chunk = ports(source.file)
     for port, channel in {(part.port, part.channel) for part in source.parts} - alive:
@@ -166,7 +244,7 @@ def _write_names(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> 
         ]
         if changed:
             edit.drop_metas(midi.TRACK_NAME)
-            edit.add_metas(midi.TRACK_NAME, [(0, changed[0].encode())])
+            edit.add_metas(midi.TRACK_NAME, [(0, encode_text(changed[0], source.encoding))])
 
 
 def _write_metas(score: Score, source: Source, edits: list[_Edit]) -> None:
@@ -177,8 +255,8 @@ def _write_metas(score: Score, source: Source, edits: list[_Edit]) -> None:
             lambda row: bytes((row[1], int(row[2]).bit_length() - 1, 24, 8)),
         ),
         "key_signatures": (midi.KEY_SIGNATURE, lambda row: bytes((row[1] & 0xFF, row[2]))),
-        "markers": (midi.MARKER, lambda row: row[1].encode()),
-        "lyrics": (midi.LYRIC, lambda row: row[1].encode()),
+        "markers": (midi.MARKER, lambda row: encode_text(row[1], source.encoding)),
+        "lyrics": (midi.LYRIC, lambda row: encode_text(row[1], source.encoding)),
     }
     for name, (kind, payload) in tables.items():
         rows, before = getattr(score, name), getattr(source, name)
@@ -223,6 +301,11 @@ def _channels(tracks: Sequence[Track], taken: set[tuple[int, int]]) -> list[tupl
         place = free[0] if free else shared.get(told)
         port = 1
         while place is None:
+            if port == MAX_PORTS:
+                raise UsageError(
+                    "There are more different instruments than MIDI has channels for.",
+                    hint=f"Give fewer: {MAX_PORTS} drum kits, and 15 times as many others.",
+                )
             place = next(((port, c) for c in wanted if (port, c) not in taken), None)
             port += 1
         taken.add(place)
@@ -231,25 +314,25 @@ def _channels(tracks: Sequence[Track], taken: set[tuple[int, int]]) -> list[tupl
     return chosen
 
 
-def _new(track: Track, port: int, channel: int) -> _Edit:
+def _new(track: Track, port: int, channel: int, encoding: str | None) -> _Edit:
     """Write a track of its own."""
-    edit = _Edit(Chunk(np.zeros((0, 4), np.int64)))
+    edit = _Edit(Chunk(_no_notes))
     if port:
         edit.add_metas(midi.PORT, [(0, bytes((port,)))])
     if track.name:
-        edit.add_metas(midi.TRACK_NAME, [(0, track.name.encode())])
+        edit.add_metas(midi.TRACK_NAME, [(0, encode_text(track.name, encoding))])
     controls = np.stack(
         [track.controls[:, 0], np.full(len(track.controls), CONTROL | channel),
          track.controls[:, 1], track.controls[:, 2]], axis=1
     )  # fmt: skip
-    banks = (controls[:, 0] == 0) & np.isin(controls[:, 2], BANKS)
-    edit.add(controls[banks], -1)
-    edit.add([(0, PROGRAM | channel, track.program, 0)], -1)
-    edit.add(controls[~banks], 0)
+    edit.add(controls, 0)
+    banks = controls[np.isin(controls[:, 2], BANKS), 0].tolist()
+    edit.add([(tick, PROGRAM | channel, track.program, 0) for tick in sorted({0, *banks})], 0)
     bends = track.pitch_bends[:, 1] + 8192
     edit.add(np.stack(
         [track.pitch_bends[:, 0], np.full(len(bends), BEND | channel), bends & 127, bends >> 7],
         axis=1,
     ), 0)  # fmt: skip
-    edit.add_notes(channel, track.notes)
+    nowhere = np.full(len(track.notes), -1)
+    edit.add_notes(channel, track.notes, nowhere, nowhere)
     return edit
