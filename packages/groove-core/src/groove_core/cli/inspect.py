@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from groove_core.errors import CheckpointError, GrooveError, PluginError
+from groove_core.errors import CheckpointError, GrooveError, InputError, PluginError
 from groove_core.files import dump_json
 from groove_core.hookspecs import API_VERSION
 
@@ -347,7 +347,10 @@ def models_show(name: str, json: bool) -> None:
     if report:
         from groove_core.values.results import Report
 
-        lines += ["", Report.from_json(report).to_text(), ""]
+        try:
+            lines += ["", Report.from_document(report, path / checkpoints.CARD).to_text(), ""]
+        except InputError as error:
+            raise CheckpointError(error.message, hint="Copy the checkpoint again.") from error
     lines += [f"{k}  {v['dtype']} {v['shape']}" for k, v in header.items()]
     _print({"path": str(path), "card": card, "tensors": header}, json, "\n".join(lines))
 
