@@ -240,7 +240,7 @@ def _is_whole(about: Any, length: int) -> bool:
     """Return whether what a header says of a tensor agrees with itself and with the file."""
     if not isinstance(about, dict) or about.get("dtype") not in DTYPES:
         return False
-    shape, offsets = about.get("shape"), about.get("data_offsets")
+    shape, offsets = about.get("shape", 0), about.get("data_offsets", 0)
     if not all(
         isinstance(one, list) and all(type(n) is int and n >= 0 for n in one)
         for one in (shape, offsets)
@@ -264,8 +264,7 @@ def verify(folder: str | Path) -> dict[str, Any]:
     found = file_sha256(path)
     if found != card["sha256"]:
         raise CheckpointError(
-            f"{path} has sha256 {found[:12]}..., its card says "
-            f"{str(card['sha256'])[:12]}...",
+            f"{path} has sha256 {found[:12]}..., its card says {str(card['sha256'])[:12]}...",
             hint=_REINSTALL,
         )
     for name, about in header.items():

@@ -7,7 +7,6 @@ that a taste can be learnt again in a moment, even where the songs have moved.
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import os
 import re
@@ -20,6 +19,7 @@ import numpy as np
 
 from groove_core.errors import InputError, UsageError, unwritable
 from groove_core.files import check_file, file_sha256, printable
+from groove_core.tables import read_table
 from groove_core.values.audio import Audio
 from music_recsys.listening import FrontEnd, Passages
 from music_recsys.taste import HIGHEST, LOWEST
@@ -231,26 +231,14 @@ def read_ratings(source: Path) -> list[tuple[Path, float]]:
     """
     if source.is_dir():
         return _of_folders(source)
-    check_file(source, what="a table of ratings, or a folder")
-    try:
-        with source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            table = csv.DictReader(stream)
-            names = [(name or "").strip().lower() for name in table.fieldnames or ()]
-            if not {"path", "rating"} <= set(names):
-                raise InputError(
-                    f"{source} has no columns path and rating.",
-                    hint="Its first line must be: path,rating",
-                )
-            table.fieldnames = names
-            found = [_of_row(source, table.line_num, row) for row in table]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{source} is no CSV file: {error}.", hint="Save it as UTF-8.") from error
+    table = read_table(source, ("path", "rating"), what="a table of ratings, or a folder")
+    found = [_of_row(source, number, row) for number, row in enumerate(table, 2)]
     if not found:
         raise InputError(f"{source} holds no ratings.", hint="A line each: song.mp3,5")
     return found
 
 
-def _of_row(source: Path, line: int, row: dict[str, str | None]) -> tuple[Path, float]:
+def _of_row(source: Path, line: int, row: dict[str, str]) -> tuple[Path, float]:
     try:
         rating = check_rating(float(row["rating"] or "nothing"))
     except (ValueError, UsageError) as error:
@@ -258,7 +246,7 @@ def _of_row(source: Path, line: int, row: dict[str, str | None]) -> tuple[Path, 
             f"{source}, line {line}: {row['rating']!r} is no rating of {LOWEST} to {HIGHEST}.",
             hint="A line each: song.mp3,5",
         ) from error
-    return source.parent / (row["path"] or ""), rating
+    return source.parent / row["path"], rating
 
 
 def _of_folders(source: Path) -> list[tuple[Path, float]]:

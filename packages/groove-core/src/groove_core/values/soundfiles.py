@@ -44,6 +44,11 @@ SUFFIXES = (
 MAX_BYTES = 4 * 2**30
 """What one piece of sound may take in memory, as float32."""
 MAX_SAMPLE_RATE = 1_000_000
+LOUDEST = 1e10
+"""Times full scale; 32-bit integers that were written as floats have a fifth of it. Powers and
+sums of what is louder are not finite."""
+MAX_STRETCHING = 64
+"""How many samples resampling may make of one: 44,100 Hz of 690 Hz. No music has fewer."""
 CANCELLED = 0.01
 """Part of the power that a mix keeps of channels that cancel. Of two independent channels it
 keeps half; of wide stereo, hardly less than a tenth."""
@@ -125,6 +130,12 @@ class Stretch:
         except InputError:
             file.close()
             raise
+        if sample_rate is not None and sample_rate > MAX_STRETCHING * file.samplerate:
+            file.close()
+            raise InputError(
+                f"{path} has {file.samplerate} samples a second, too few to make {sample_rate:,}.",
+                hint="Export it with its true sample rate.",
+            )
         self._mono = mono and file.channels > 1
         self.sample_rate: int = sample_rate or file.samplerate
         self.channels: int = 1 if mono else file.channels
@@ -267,6 +278,11 @@ class Stretch:
                 raise InputError(
                     f"{self._path} holds samples that are not numbers (NaN or infinite).",
                     hint="Export the file again.",
+                )
+            if max(chunk.max(), -chunk.min()) > LOUDEST:
+                raise InputError(
+                    f"{self._path} holds samples of more than {LOUDEST:g} times full scale.",
+                    hint="Export the file again; float samples are from -1 to 1.",
                 )
             position += len(chunk)
             yield chunk
