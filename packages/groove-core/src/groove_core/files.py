@@ -27,7 +27,6 @@ __all__ = [
     "beside",
     "check_file",
     "check_writable",
-    "displayed",
     "dump_json",
     "file_sha256",
     "find_files",
@@ -53,8 +52,6 @@ MAX_JSON_BYTES = 64 * 2**20
 MAX_JSON_VALUES = 2_000_000
 """Commas and opening brackets, in texts, too."""
 ENDINGS_SHOWN = 4
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of writing; not tabs and line feeds."""
 STAGING = ".groove"
 """How the hidden folders begin that a run writes to before its files are moved."""
 
@@ -252,15 +249,6 @@ def in_script(document: Any) -> str:
 def printable(text: object) -> str:
     """Write out what UTF-8 cannot hold: names of files may be any bytes."""
     return str(text).encode("utf-8", "backslashreplace").decode()
-
-
-def displayed(text: object) -> str:
-    r"""Write out what a terminal would obey, such as the escape sequences in a name of a file.
-
-    >>> displayed("a\x1b[2J.wav")
-    'a\\x1b[2J.wav'
-    """
-    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], printable(text))
 
 
 def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) -> Any:
