@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +159,7 @@ class Report(Value):
         """Give the table as Markdown, for cards and documentation."""
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         rows = [self.columns, rule, *([_show(c) for c in row] for row in self.rows)]
-        lines = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows)
+        lines = (" | ".join(map(_in_markdown, row)) for row in rows)
         return "\n".join(f"| {line} |" for line in lines)
 
     def _save_md(self, path: Path) -> None:
@@ -221,6 +222,11 @@ class Report(Value):
             for side in ("top", "right"):
                 panel.spines[side].set_visible(False)
         return ax
+
+
+def _in_markdown(cell: str) -> str:
+    """Return a text as a cell of a Markdown table: neither a column, a line nor HTML more."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(cell.split()).replace("|", "\\|"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

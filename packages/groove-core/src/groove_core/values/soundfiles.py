@@ -47,8 +47,8 @@ MAX_SAMPLE_RATE = 1_000_000
 LOUDEST = 1e10
 """Times full scale; 32-bit integers that were written as floats have a fifth of it. Powers and
 sums of what is louder are not finite."""
-MAX_STRETCHING = 64
-"""How many samples resampling may make of one: 44,100 Hz of 690 Hz. No music has fewer."""
+MAX_STRETCHING, SMALL_BYTES = 64, 64 * 2**20
+"""How many samples resampling may make of one where many come out: 44,100 Hz of 690 Hz."""
 CANCELLED = 0.01
 """Part of the power that a mix keeps of channels that cancel. Of two independent channels it
 keeps half; of wide stereo, hardly less than a tenth."""
@@ -130,12 +130,6 @@ class Stretch:
         except InputError:
             file.close()
             raise
-        if sample_rate is not None and sample_rate > MAX_STRETCHING * file.samplerate:
-            file.close()
-            raise InputError(
-                f"{path} has {file.samplerate} samples a second, too few to make {sample_rate:,}.",
-                hint="Export it with its true sample rate.",
-            )
         self._mono = mono and file.channels > 1
         self.sample_rate: int = sample_rate or file.samplerate
         self.channels: int = 1 if mono else file.channels
@@ -157,10 +151,13 @@ class Stretch:
         Raises
         ------
         InputError
-            If it is broken or takes more memory than `MAX_BYTES`.
+            If it is broken or takes more memory than `MAX_BYTES`, or `SMALL_BYTES` where that is
+            more than `MAX_STRETCHING` times what is in the file.
         """
         file, frames = self._file, self.frames
-        if samples_bytes(self.channels, frames or 0) > MAX_BYTES:
+        stretched = self.sample_rate > MAX_STRETCHING * file.samplerate
+        most = SMALL_BYTES if stretched else MAX_BYTES
+        if samples_bytes(self.channels, frames or 0) > most:
             file.close()
             raise self._too_large(frames or 0)
         if frames is None:
