@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import csv
+import contextlib
 import hashlib
 import io
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,15 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.archives import read_arrays, zip_members
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.extraction import extract_patterns
 from groove_core.files import check_file, is_hidden, list_files, write_bytes
 from groove_core.inputs import given, leave_out
+from groove_core.tables import member, read_table
 from groove_core.values.base import Value
 from groove_core.values.drums import DRUMS, DrumPattern
 from groove_core.values.grid import NoDrumsError
-from groove_core.values.score import Score
+from groove_core.values.score import MAX_BYTES, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,17 +130,22 @@ class PatternSet(Value):
 
     @classmethod
     def _from_arrays(cls, arrays: Any) -> Self:
-        bits = np.unpackbits(arrays["bits"], axis=1).astype(bool)
+        hits = np.unpackbits(arrays["bits"], axis=1).view(bool).reshape(-1, STEPS, len(DRUMS))
+        source, half_bar, split = (
+            arrays[name].astype(np.int64).reshape(len(hits))
+            for name in ("source", "half_bar", "split")
+        )
+        names, genres = (tuple(map(str, arrays[name])) for name in ("sources", "genres"))
+        for what, index, count in (("source", source, len(names)), ("split", split, len(SPLITS))):
+            if len(index) and not 0 <= index.min() <= index.max() < count:
+                raise ValueError(f"a pattern is of a {what} that is not there")
+        if len(genres) != len(names):
+            raise ValueError(f"{len(genres)} genres for {len(names)} sources")
         dropped = (str(entry).rpartition("=") for entry in arrays["dropped"])
         return cls(
-            bits.reshape(-1, STEPS, len(DRUMS)),
-            arrays["source"].astype(np.int64),
-            arrays["half_bar"].astype(np.int64),
-            arrays["split"].astype(np.int64),
-            tuple(str(s) for s in arrays["sources"]),
-            tuple(str(g) for g in arrays["genres"]),
+            hits, source, half_bar, split, names, genres,
             {name: int(count) for name, _, count in dropped},
-        )
+        )  # fmt: skip
 
     def _save_npz(self, path: Path) -> None:
         buffer = io.BytesIO()
@@ -148,11 +154,10 @@ class PatternSet(Value):
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:
-        check_file(path, what="a set of patterns (.npz)")
+        arrays = read_arrays(path, what="a set of patterns (.npz)")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls._from_arrays(arrays)
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+            return cls._from_arrays(arrays)
+        except (ValueError, LookupError, TypeError) as error:
             raise InputError(
                 f"{path} is not a set of patterns: {error}.",
                 hint="groove run drum-space dataset FOLDER makes one.",
@@ -267,7 +272,7 @@ def sources(folders: Iterable[Path]) -> Iterator[Source]:
                 name = f"{title}/{row['midi_filename']}"
                 genre = row["style"].partition("/")[0]
                 split = row["split"] if row["split"] in SPLITS else _hashed_split(name)
-                yield Source(name, genre, split, partial(_content, folder / row["midi_filename"]))
+                yield Source(name, genre, split, partial(_listed, folder, row["midi_filename"]))
             continue
         for path in list_files(folder, (*MIDI, "zip")):
             inside = path.relative_to(root)
@@ -276,30 +281,28 @@ def sources(folders: Iterable[Path]) -> Iterator[Source]:
             if path.suffix.lower() in MIDI:
                 yield Source(name, genre, _hashed_split(name), partial(_content, path))
             elif path.suffix.lower() == ".zip":
-                for member, content in _zip_members(path):
-                    name = f"{title}/{member}"
-                    yield Source(name, genre, _hashed_split(name), content)
+                try:
+                    for inner, content in zip_members(path, _is_midi):
+                        packed = f"{title}/{inner}"
+                        yield Source(packed, genre, _hashed_split(packed), content)
+                except InputError as error:
+                    yield Source(name, genre, _hashed_split(name), partial(_refuse, error))
 
 
 def _content(path: Path) -> bytes:
-    return check_file(path, what="a MIDI file").read_bytes()
+    return check_file(path, what="a MIDI file", max_bytes=MAX_BYTES).read_bytes()
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Give name and content of the MIDI files in a zip file; a broken one gives an error."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in sorted(archive.namelist()):
-                if member.lower().endswith(MIDI) and not is_hidden(member):
-                    content = archive.read(member)
-                    yield member, lambda content=content: content  # type: ignore[misc]
-    except (zipfile.BadZipFile, RuntimeError, OSError) as error:
-        broken = InputError(f"{path} cannot be read: {error}.", hint="Unpack it yourself.")
+def _listed(folder: Path, name: str) -> bytes:
+    return _content(member(folder, name))
 
-        def fail() -> bytes:
-            raise broken
 
-        yield path.name, fail
+def _refuse(error: InputError) -> bytes:
+    raise error
+
+
+def _is_midi(name: str) -> bool:
+    return name.lower().endswith(MIDI) and not is_hidden(name)
 
 
 def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
@@ -307,10 +310,11 @@ def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
     table = folder / "info.csv"
     if not table.is_file():
         return None
-    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        rows = list(csv.DictReader(stream))
     wanted = ("midi_filename", "style", "split")
-    return rows if rows and all(rows[0].get(column) for column in wanted) else None
+    with contextlib.suppress(InputError):  # another table of that name
+        rows = [row for row in read_table(table, wanted) if row["midi_filename"]]
+        return rows or None
+    return None
 
 
 def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> PatternSet:

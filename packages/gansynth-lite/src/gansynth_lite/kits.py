@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file, check_writable, write_text, writing
+from groove_core.tables import member
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Kit"]
 
+MAX_SAMPLE = 2**26
+"""Bytes of one note: a minute of it has a tenth."""
 RELEASE_S = 0.3
 """From the release of a key to silence."""
 _REGION = re.compile(r"<region> sample=(.+) lokey=\d+ hikey=\d+ pitch_keycenter=(\d+)")
@@ -93,7 +96,9 @@ class Kit(Value):
         return Path(path)
 
     def _save_sfz(self, path: Path) -> None:
-        folder = path.with_name(f"{path.stem} samples")
+        # In SFZ these begin an opcode, a header or a variable, wherever they are.
+        safe = re.sub(r"[=<>$#%/\\]|[^ -\U0010ffff]", lambda one: f"%{ord(one[0]):02X}", path.stem)
+        folder = path.with_name(f"{safe} samples")
         files = [f"{pitch:03d}.wav" for pitch, _ in self.notes]
         lines = [
             f"// {self.name}",
@@ -137,7 +142,15 @@ class Kit(Value):
         check_file(path, what="an SFZ file", max_bytes=2**20)
         name, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         regions = [found for line in lines if (found := _REGION.fullmatch(line))]
-        files = [check_file(path.parent / found[1], what="a WAV file") for found in regions]
+        if len(regions) > 128:
+            raise InputError(
+                f"{path} has {len(regions)} regions, more than there are keys.",
+                hint="Give an .sfz file that Groove has written.",
+            )
+        files = [
+            check_file(member(path.parent, found[1]), what="a WAV file", max_bytes=MAX_SAMPLE)
+            for found in regions
+        ]
         try:
             read = [_unpacked(file.read_bytes()) for file in files]
             [rate] = {rate for _, rate in read}

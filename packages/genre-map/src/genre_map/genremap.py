@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from genre_map.results import colors_of
 from groove_core.errors import UsageError
-from groove_core.files import dump_json, write_text
+from groove_core.files import in_script, write_text
 from groove_core.values.base import Value
 
 if TYPE_CHECKING:
@@ -239,9 +239,7 @@ class GenreMap(Value):
             ],
         }
         del data["entropy"]  # the page computes it
-        # In a script element, "</script>" within a name of a file must not end it.
-        text = dump_json(data, indent=None).replace("</", "<\\/")
-        write_text(path, template.replace("/*DATA*/null", text))
+        write_text(path, template.replace("/*DATA*/null", in_script(data)))
 
 
 def _data_url(kind: str, content: bytes) -> str:

@@ -6,8 +6,6 @@ alike for all, so that what can be learnt is how a style is played.
 
 from __future__ import annotations
 
-import csv
-import io
 import subprocess
 import tempfile
 from collections import defaultdict
@@ -25,6 +23,7 @@ from groove_core.console import track
 from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file, check_writable, dump_json, read_json, write_text
 from groove_core.render import find_soundfont, render
+from groove_core.tables import csv_text
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from groove_core.values.score import Score, Track
@@ -278,11 +277,7 @@ def build(
 
 
 def _table(plans: Sequence[Plan]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(asdict(plans[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, plans))
-    return out.getvalue()
+    return csv_text([asdict(plans[0]), *(asdict(plan).values() for plan in plans)])
 
 
 def _report(into: Path, plans: Sequence[Plan]) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from genre_map.genres import GENRES, canonical
 from groove_core.console import note
 from groove_core.errors import InputError
+from groove_core.tables import member, read_rows, read_table
 from groove_core.values.audio import Audio
 
 __all__ = ["PUBLISHED", "Song", "SongSet", "open_songs"]
@@ -21,6 +21,8 @@ PUBLISHED = ("train", "valid", "test")
 """Parts of a published split: GTZAN without faults (Kereliuk, Sturm and Larsen 2015), FMA."""
 PARTS = {"training": "train", "validation": "valid", "test": "test"}
 """What FMA calls them."""
+MAX_TABLE = 2**30
+"""Bytes of FMA's table of tracks, which has a quarter of it."""
 _CLIP = re.compile(r"([a-z\-]+\.\d{5})\.(au|wav)", re.IGNORECASE)
 
 
@@ -121,17 +123,12 @@ def open_songs(root: str | Path) -> SongSet:
 
 
 def _corpus(root: Path) -> Iterator[Song]:
-    with (root / "manifest.csv").open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            try:
-                groups = {key: row[key] for key in ("library", "soundfont")}
-                groups["groove"] = f"{row['library']}:{row['groove']}"
-                yield Song(root / row["path"], row["genre"], groups)
-            except KeyError as error:
-                raise InputError(
-                    f"{root / 'manifest.csv'} has no column {error}.",
-                    hint="groove run genre-map corpus writes such a table.",
-                ) from error
+    columns = ("path", "genre", "library", "soundfont", "groove")
+    what = "a table as groove run genre-map corpus writes it"
+    for row in read_table(root / "manifest.csv", columns, what=what):
+        groups = {key: row[key] for key in ("library", "soundfont")}
+        groups["groove"] = f"{row['library']}:{row['groove']}"
+        yield Song(member(root, row["path"]), row["genre"], groups)
 
 
 def _lines(name: str) -> list[str]:
@@ -160,27 +157,26 @@ def _gtzan(paths: Sequence[Path]) -> Iterator[Song]:
 def _fma(root: Path, table: Path) -> Iterator[Song]:
     """Read FMA's table: two rows of headings, then one of the index's name."""
     audio = {path.stem: path for path in Audio.files(root)}
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream)
-        try:
-            heads = list(zip(next(rows), next(rows), strict=True))
-            genre, split = heads.index(("track", "genre_top")), heads.index(("set", "split"))
-            artist = heads.index(("artist", "id"))
-        except (StopIteration, ValueError) as error:
-            raise InputError(
-                f"{table} is not FMA's table of tracks.",
-                hint="Give tracks.csv of fma_metadata.zip.",
-            ) from error
-        missing = 0
-        for row in rows:
-            if not row[0].isdigit() or not row[genre]:
-                continue
-            path = audio.get(f"{int(row[0]):06d}")
-            missing += path is None
-            if path is not None:
-                yield Song(
-                    path, canonical(row[genre]), {"artist": row[artist]}, PARTS.get(row[split], "")
-                )
+    rows = read_rows(table, what="FMA's table of tracks", max_bytes=MAX_TABLE)
+    try:
+        heads = list(zip(next(rows), next(rows), strict=True))
+        genre, split = heads.index(("track", "genre_top")), heads.index(("set", "split"))
+        artist = heads.index(("artist", "id"))
+    except (StopIteration, ValueError) as error:
+        raise InputError(
+            f"{table} is not FMA's table of tracks.",
+            hint="Give tracks.csv of fma_metadata.zip.",
+        ) from error
+    missing = 0
+    for row in rows:
+        if len(row) < len(heads) or not re.fullmatch("[0-9]{1,9}", row[0]) or not row[genre]:
+            continue
+        path = audio.get(f"{int(row[0]):06d}")
+        missing += path is None
+        if path is not None:
+            yield Song(
+                path, canonical(row[genre]), {"artist": row[artist]}, PARTS.get(row[split], "")
+            )
     if missing:
         note(f"{missing} tracks of the table have no sound file here")
 

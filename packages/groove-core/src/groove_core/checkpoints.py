@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -19,8 +20,23 @@ from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
 from groove_core.console import note
-from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
-from groove_core.files import beside, check_writable, dump_json, file_sha256, writing
+from groove_core.errors import (
+    CheckpointError,
+    GrooveError,
+    InputError,
+    PluginError,
+    UsageError,
+    did_you_mean,
+)
+from groove_core.files import (
+    beside,
+    check_file,
+    check_writable,
+    dump_json,
+    file_sha256,
+    read_json,
+    writing,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +62,20 @@ REQUIRED = (
     "schema", "name", "version", "package", "model", "config", "sha256", "data", "metrics",
     "seed", "made_with", "license", "intended_use", "limits", "paper",
 )  # fmt: skip
-_MAX_HEADER = 2**24
+TABLES = ("config", "data", "metrics", "made_with")
+MAX_CARD = 2**22
+"""Bytes of a card; with all that is measured they have a tenth of it."""
+MAX_HEADER = 2**20
+"""Bytes of a header: those of some ten thousand tensors."""
+DTYPES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "U16": 2, "I16": 2, "F16": 2,
+    "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+"""Bytes of a number of each type."""
+EXPONENTS = {"F16": 0x7C00, "BF16": 0x7F80, "F32": 0x7F800000, "F64": 0x7FF0000000000000}
+"""The bits that are all set in what is no number, or infinite."""
+MAX_PARTS = 16
+"""Parts of a network, of whatever kind, for each of its tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +173,16 @@ def read_card(folder: str | Path) -> dict[str, Any]:
         If it is missing, broken, incomplete or of another schema.
     """
     path = Path(folder, CARD)
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise CheckpointError(
             f"{folder} is not a checkpoint: it has no {CARD}.",
             hint="groove models list shows the checkpoints there are.",
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
+        )
+    try:
+        card = read_json(path, max_bytes=MAX_CARD)
+    except InputError as error:
+        raise CheckpointError(f"{path} is broken: {error.message}", hint=_REINSTALL) from error
+    except OSError as error:
         raise CheckpointError(f"{path} is broken: {error}.", hint=_REINSTALL) from error
     if not isinstance(card, dict) or card.get("schema") != SCHEMA:
         schema = card.get("schema") if isinstance(card, dict) else None
@@ -162,9 +193,10 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     missing = [key for key in REQUIRED if key not in card]
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(missing)}.", hint=_REINSTALL)
-    for key in ("config", "data", "metrics", "made_with"):
-        if not isinstance(card[key], dict):
-            raise CheckpointError(f"{path}: {key} is not a table.", hint=_REINSTALL)
+    for key in REQUIRED:
+        wanted, what = (dict, "a table") if key in TABLES else (str, "a text")
+        if key != "seed" and not isinstance(card[key], wanted):
+            raise CheckpointError(f"{path}: {key} is not {what}.", hint=_REINSTALL)
     return card
 
 
@@ -179,22 +211,47 @@ def read_header(folder: str | Path) -> dict[str, dict[str, Any]]:
     CheckpointError
         If the file is missing or is not safetensors.
     """
-    path = Path(folder, WEIGHTS)
+    return _header(Path(folder, WEIGHTS))[0]
+
+
+def _header(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """Read and check the header; give it, and where the numbers begin."""
     try:
-        with path.open("rb") as stream:
+        with check_file(path, what="a file of weights").open("rb") as stream:
             (size,) = struct.unpack("<Q", stream.read(8))
-            if size > _MAX_HEADER:
+            if size > MAX_HEADER:
                 raise ValueError(f"its header claims {size} bytes")
             header = json.loads(stream.read(size))
-            if not isinstance(header, dict):
-                raise ValueError("its header is not a table")
+            length = stream.seek(0, os.SEEK_END) - 8 - size
+        if not isinstance(header, dict):
+            raise ValueError("its header is not a table")
+        header.pop("__metadata__", None)
+        for name, about in header.items():
+            if not _is_whole(about, length):
+                raise ValueError(f"its header describes the tensor {name!r} wrongly")
+    except InputError as error:
+        raise CheckpointError(error.message, hint=_REINSTALL) from error
     except (OSError, ValueError, RecursionError, struct.error) as error:
         raise CheckpointError(f"{path} cannot be read: {error}.", hint=_REINSTALL) from error
-    return {name: about for name, about in header.items() if name != "__metadata__"}
+    return header, 8 + size
+
+
+def _is_whole(about: Any, length: int) -> bool:
+    """Return whether what a header says of a tensor agrees with itself and with the file."""
+    if not isinstance(about, dict) or about.get("dtype") not in DTYPES:
+        return False
+    shape, offsets = about.get("shape", 0), about.get("data_offsets", 0)
+    if not all(
+        isinstance(one, list) and all(type(n) is int and n >= 0 for n in one)
+        for one in (shape, offsets)
+    ):
+        return False
+    size = math.prod(shape) * DTYPES[about["dtype"]]
+    return len(offsets) == 2 and offsets[1] <= length and offsets[1] - offsets[0] == size
 
 
 def verify(folder: str | Path) -> dict[str, Any]:
-    """Check card, header and hash, and give the card.
+    """Check card, header, hash and that all weights are numbers, and give the card.
 
     Raises
     ------
@@ -202,15 +259,40 @@ def verify(folder: str | Path) -> dict[str, Any]:
         If anything differs; the message names both sides.
     """
     card = read_card(folder)
-    read_header(folder)
-    found = file_sha256(Path(folder, WEIGHTS))
+    path = Path(folder, WEIGHTS)
+    header, begin = _header(path)
+    found = file_sha256(path)
     if found != card["sha256"]:
         raise CheckpointError(
-            f"{Path(folder, WEIGHTS)} has sha256 {found[:12]}..., its card says "
-            f"{str(card['sha256'])[:12]}...",
+            f"{path} has sha256 {found[:12]}..., its card says {str(card['sha256'])[:12]}...",
             hint=_REINSTALL,
         )
+    for name, about in header.items():
+        if not _is_finite(path, begin, about):
+            raise CheckpointError(
+                f"{path} holds weights that are not numbers (NaN or infinite), in {name}.",
+                hint="Train it again from an earlier state, with a lower learning rate.",
+            )
     return card
+
+
+def _is_finite(path: Path, begin: int, about: dict[str, Any]) -> bool:
+    """Return whether all numbers of a tensor are finite; looked at as bits, without torch."""
+    import numpy as np
+
+    bits = EXPONENTS.get(about["dtype"])
+    if bits is None:
+        return True
+    kind = np.dtype(f"<u{DTYPES[about['dtype']]}")
+    left = math.prod(about["shape"])
+    with path.open("rb") as stream:
+        stream.seek(begin + about["data_offsets"][0])
+        while left > 0:
+            numbers = np.fromfile(stream, kind, min(left, 2**20)) & kind.type(bits)
+            if not len(numbers) or (numbers == bits).any():
+                return False
+            left -= len(numbers)
+    return True
 
 
 def save(
@@ -326,9 +408,13 @@ def load(
                 hint="groove models list shows which checkpoint belongs to which package.",
             )
     try:
+        _compare(kind, card["config"], read_header(path))
         model = kind(**card["config"])
         model.load_state_dict(load_file(path / WEIGHTS), strict=True)
-    except (TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (
+        TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+        RecursionError, GrooveError, SafetensorError,
+    ) as error:  # fmt: skip
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
@@ -337,3 +423,46 @@ def load(
         {"name": card["name"], "version": card["version"], "sha256": card["sha256"]}
     )
     return model.to(device).eval(), card
+
+
+def _compare(
+    kind: type[torch.nn.Module], config: dict[str, Any], header: dict[str, dict[str, Any]]
+) -> None:
+    """Compare the shapes of a model with those of its file, before any memory is taken.
+
+    Raises
+    ------
+    ValueError
+        If they differ; the message names both.
+    """
+    import torch
+    from torch.nn.modules import module
+
+    count = 0
+
+    def counted(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > MAX_PARTS * (len(header) + 1):  # "layers": 1000000000
+            raise ValueError(f"its card describes a network of more than {len(header)} tensors")
+
+    hooks = [
+        module.register_module_parameter_registration_hook(counted),
+        module.register_module_buffer_registration_hook(counted),
+        module.register_module_module_registration_hook(counted),
+    ]
+    try:
+        with torch.device("meta"):
+            made = {name: list(one.shape) for name, one in kind(**config).state_dict().items()}
+    except MemoryError as error:
+        raise ValueError("its card describes more than there is memory for") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    stored = {name: about["shape"] for name, about in header.items()}
+    for name in sorted(made.keys() | stored.keys()):
+        if made.get(name) != stored.get(name):
+            raise ValueError(
+                f"{name} is {made.get(name, 'missing')} by its card and "
+                f"{stored.get(name, 'missing')} in its file"
+            )

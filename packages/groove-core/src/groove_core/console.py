@@ -6,15 +6,26 @@ import contextlib
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
 
 from groove_core.errors import unwritable
 
-__all__ = ["is_main_process", "note", "own_streams", "prints_aside", "set_quiet", "track"]
+__all__ = [
+    "displayed",
+    "is_main_process",
+    "note",
+    "own_streams",
+    "prints_aside",
+    "set_quiet",
+    "track",
+]
 
 T = TypeVar("T")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing; not tabs and line feeds."""
 _quiet = False
 _is_command = False
 _redirected = False
@@ -115,10 +126,19 @@ def is_main_process() -> bool:
     return alone or all(rank == "0" for rank in ranks)
 
 
+def displayed(text: object) -> str:
+    r"""Write out what a terminal would obey, such as the escape sequences in a name of a file.
+
+    >>> displayed("a\x1b[2J.wav")
+    'a\\x1b[2J.wav'
+    """
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
 def note(text: str) -> None:
     """Tell the user something that is not the result."""
     if not _quiet and is_main_process():
-        print(text, file=sys.stderr, flush=True)
+        print(displayed(text), file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:

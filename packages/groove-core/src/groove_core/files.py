@@ -30,6 +30,7 @@ __all__ = [
     "dump_json",
     "file_sha256",
     "find_files",
+    "in_script",
     "is_hidden",
     "kept_reason",
     "list_files",
@@ -47,6 +48,9 @@ NAME_BYTES = 255
 """The longest name that the usual file systems hold."""
 PEEK_BYTES = 2**16
 """How much of a JSON file is looked at to tell what it is."""
+MAX_JSON_BYTES = 64 * 2**20
+MAX_JSON_VALUES = 2_000_000
+"""Commas and opening brackets, in texts, too."""
 ENDINGS_SHOWN = 4
 STAGING = ".groove"
 """How the hidden folders begin that a run writes to before its files are moved."""
@@ -233,30 +237,40 @@ def dump_json(document: Any, *, indent: int | None = 1) -> str:
     return printable(text)
 
 
+def in_script(document: Any) -> str:
+    r"""Return JSON for a script element of a page: no text of it ends the element.
+
+    >>> in_script(["</script>", "<!--<script>"])
+    '["\u003c/script>", "\u003c!--\u003cscript>"]'
+    """
+    return dump_json(document, indent=None).strip().replace("<", "\\u003c")
+
+
 def printable(text: object) -> str:
     """Write out what UTF-8 cannot hold: names of files may be any bytes."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON document.
+def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Read a JSON document of at most `MAX_JSON_VALUES` values.
 
     Raises
     ------
     InputError
-        If the file is missing or is not JSON.
+        If the file is missing, is not JSON, or is too large.
     """
-    path = check_file(path, what="a JSON file")
+    path = check_file(path, what="a JSON file", max_bytes=max_bytes)
+    hint = "Give a file that Groove has written."
+    content = path.read_bytes()
+    # Small texts make large objects, so they are counted before they are made.
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise InputError(f"{path} holds more than {MAX_JSON_VALUES:,} values.", hint=hint)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(content.decode())
     except RecursionError as error:
-        raise InputError(
-            f"{path} is nested too deeply.", hint="Give a file that Groove has written."
-        ) from error
+        raise InputError(f"{path} is nested too deeply.", hint=hint) from error
     except ValueError as error:
-        raise InputError(
-            f"{path} is not a JSON file: {error}.", hint="Give a file that Groove has written."
-        ) from error
+        raise InputError(f"{path} is not a JSON file: {error}.", hint=hint) from error
 
 
 def check_file(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from groove_core.console import displayed
 from groove_core.errors import UsageError
 from groove_core.files import printable
 
@@ -55,5 +56,6 @@ def _save(figure: Any, path: Path) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):  # names of files may be of bytes that no font can draw
-        text.set_text(printable(text.get_text()))
+        text.set_text(displayed(printable(text.get_text())))
+        text.set_parse_math(False)  # "$" in a name begins no formula
     figure.savefig(path, format="png", metadata={"Software": None})

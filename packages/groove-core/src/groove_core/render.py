@@ -18,7 +18,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.files import check_file
 from groove_core.values.audio import Audio
 from groove_core.values.parts import by_port
-from groove_core.values.score import Score
+from groove_core.values.score import MAX_HOURS, Score
 from groove_core.values.writing import write
 
 __all__ = ["find_soundfont", "render", "renderer_name"]
@@ -87,8 +87,14 @@ def render(
     Raises
     ------
     InputError
-        If the soundfont is missing or broken.
+        If the soundfont is missing or broken, or the score lasts longer than `MAX_HOURS`.
     """
+    if score.duration_s > MAX_HOURS * 3600:
+        raise InputError(
+            f"{score.name} lasts {score.duration_s / 3600:,.1f} hours; at most {MAX_HOURS} are "
+            "rendered.",
+            hint="Cut it into pieces, or look for a stray note at its end.",
+        )
     if not any(len(track.notes) for track in score.tracks):
         rate = sample_rate or 44_100
         return Audio(np.zeros((2, int(rate * (score.duration_s + TAIL_S))), np.float32), rate)

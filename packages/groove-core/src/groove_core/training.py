@@ -269,10 +269,12 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
         with safe_open(path, "pt") as stored:
             metadata = stored.metadata()
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            before = json.loads(metadata["settings"])
+            history = [json.loads(line) for line in metadata["history"].splitlines()]
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}.", hint="--restart to start again") from error
     if metadata["settings"] != settings:
-        before, now = json.loads(metadata["settings"]), json.loads(settings)
+        now = json.loads(settings)
         names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
         raise UsageError(
             f"{folder} has {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
@@ -291,7 +293,7 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
                 index, slot = key.removeprefix(prefix).split("/")
                 state[int(index)][slot] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
-    return [json.loads(line) for line in metadata["history"].splitlines()]
+    return history
 
 
 @dataclass(frozen=True, slots=True)

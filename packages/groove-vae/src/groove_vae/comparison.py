@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,6 +13,7 @@ import numpy.typing as npt
 
 from groove_core.errors import UsageError
 from groove_core.files import write_text
+from groove_core.tables import csv_text
 from groove_core.values.base import Value
 from groove_vae.alignment import Beats
 from groove_vae.measures import MEASURES, Measure
@@ -222,13 +221,8 @@ class Comparison(Value):
         )
 
     def _save_csv(self, path: Path) -> None:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(Stroke.__dataclass_fields__)
-        for one in self.strokes:
-            cells = vars(one).values()
-            writer.writerow(["" if cell is None else cell for cell in cells])
-        write_text(path, out.getvalue())
+        rows = (vars(one).values() for one in self.strokes)
+        write_text(path, csv_text([Stroke.__dataclass_fields__, *rows]))
 
     def __repr__(self) -> str:
         return f"Comparison({self.duration_s:.1f} s, {len(self.strokes)} strokes)"

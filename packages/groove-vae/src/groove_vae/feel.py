@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.files import write_text
+from groove_core.tables import csv_text
 from groove_core.values.base import Value
 from groove_core.values.grid import drum_tracks, meters, no_drums
 from groove_core.values.score import Score
@@ -279,21 +278,17 @@ class Fingerprint(Value):
         return f"Fingerprint({len(self.names)} parts, {self.count.sum()} hits)"
 
     def _save_csv(self, path: Path) -> None:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(
+        rows: list[list[Any]] = [
             ["part", "drum", "step", "hits", "late_ms", "late_ms_margin", "velocity",
              "velocity_margin"]
-        )  # fmt: skip
+        ]  # fmt: skip
         late_margin, loud_margin = self.margin("late_ms"), self.margin("velocity")
         for at in zip(*np.nonzero(self.count), strict=True):
             part, step, drum = at
             numbers = (self.late_ms[at], late_margin[at], self.velocity[at], loud_margin[at])
             cells = ["" if np.isnan(one) else round(float(one), 3) for one in numbers]
-            writer.writerow(
-                [self.names[part], CLASSES[drum].name, step + 1, self.count[at], *cells]
-            )
-        write_text(path, out.getvalue())
+            rows.append([self.names[part], CLASSES[drum].name, step + 1, self.count[at], *cells])
+        write_text(path, csv_text(rows))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw two heat maps a part: how late, and how hard. At most eight parts."""

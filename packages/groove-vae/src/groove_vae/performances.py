@@ -11,13 +11,12 @@ the first nine of `groove_core.values.grid.DRUMS`, in that order.
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
 import io
+import math
 import os
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,9 +24,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.archives import read_arrays
 from groove_core.errors import InputError
-from groove_core.files import check_file, list_files, write_bytes
+from groove_core.files import list_files, write_bytes
 from groove_core.inputs import each
+from groove_core.tables import member, read_table
 from groove_core.values.grid import DRUMS, FOLD, drum_tracks, meters
 from groove_core.values.score import Score, Track
 
@@ -175,7 +176,10 @@ def open_performances(root: str | Path | None = None) -> list[Performance]:
 _TEXTS = (
     "id", "drummer", "session", "styles", "beat_type", "time_signature", "split",
 )  # fmt: skip
-_NUMBERS = ("bpm", "dropped", "notes", "tick_step", "pitch", "velocity")
+_COLUMNS = (
+    "id", "drummer", "session", "style", "bpm", "beat_type", "time_signature", "midi_filename",
+    "split",
+)  # fmt: skip
 
 
 def save(performances: Iterable[Performance], path: Path) -> Path:
@@ -199,22 +203,24 @@ def save(performances: Iterable[Performance], path: Path) -> Path:
 
 @functools.lru_cache(maxsize=2)
 def _read(path: Path) -> tuple[Performance, ...]:
-    check_file(path, what="a file of performances (.npz)")
+    arrays = read_arrays(path, what="a file of performances (.npz)")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in (*_TEXTS, *_NUMBERS)}
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+        return tuple(_unpacked(arrays))
+    except (ValueError, LookupError, TypeError) as error:
         raise InputError(
             f"{path} is not a file of performances: {error}.",
             hint="groove_vae.performances.save makes one; or give a folder of MIDI files.",
         ) from error
+
+
+def _unpacked(arrays: dict[str, npt.NDArray[Any]]) -> Iterator[Performance]:
     ends = np.cumsum(arrays["notes"].astype(np.int64))
     parts = {
         name: np.split(arrays[name].astype(np.int64), ends[:-1])
         for name in ("tick_step", "pitch", "velocity")
     }
-    return tuple(
-        Performance(
+    for i in range(len(ends)):
+        yield Performance(
             **{name: str(arrays[name][i]) for name in _TEXTS},
             bpm=float(arrays["bpm"][i]),
             dropped=int(arrays["dropped"][i]),
@@ -222,8 +228,6 @@ def _read(path: Path) -> tuple[Performance, ...]:
             pitch=parts["pitch"][i],
             velocity=parts["velocity"][i],
         )
-        for i in range(len(ends))
-    )
 
 
 def build(folder: Path) -> list[Performance]:
@@ -240,14 +244,13 @@ def build(folder: Path) -> list[Performance]:
     """
     table = folder / "info.csv"
     if table.is_file():
-        with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        rows = list(read_table(table, _COLUMNS))
     else:
         rows = [_row(folder, path) for path in list_files(folder, ("mid", "midi"))]
-    files = [folder / row["midi_filename"] for row in rows]
+    files = [os.path.join(folder, row["midi_filename"]) for row in rows]  # noqa: PTH118
     read = each(
         rows,
-        lambda row, _: _performance(row, Score.read(folder / row["midi_filename"])),
+        lambda row, _: _performance(row, Score.read(member(folder, row["midi_filename"]))),
         "reading performances",
         files=files,
     )
@@ -277,6 +280,15 @@ def _row(folder: Path, path: Path) -> dict[str, str]:
     }
 
 
+def _number(text: str, otherwise: float) -> float:
+    """Return the number in a cell, or another where there is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return otherwise
+    return number if math.isfinite(number) else otherwise
+
+
 def _performance(row: dict[str, str], score: Score) -> Performance:
     tracks = drum_tracks(score)
     notes = np.concatenate([t.notes for t in tracks]) if tracks else np.zeros((0, 4), np.int64)
@@ -290,7 +302,7 @@ def _performance(row: dict[str, str], score: Score) -> Performance:
         drummer=row["drummer"],
         session=row["session"].rpartition("/")[2],
         styles=row["style"],
-        bpm=float(row["bpm"] or score.tempo_at(0)),
+        bpm=_number(row["bpm"], float(score.tempo_at(0))),
         beat_type=row["beat_type"],
         time_signature=row["time_signature"] or ", ".join(metres),
         split=row["split"],

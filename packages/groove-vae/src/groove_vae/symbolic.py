@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.values.grid import NoDrumsError, drum_tracks, meters, no_drums
+from groove_core.values.grid import NoDrumsError, check_steps, drum_tracks, meters, no_drums
 from groove_core.values.score import Score, Track
 from groove_vae.performances import CLASSES, TICKS_PER_QUARTER, Performance, drum_of_pitch
 
@@ -116,7 +116,9 @@ class Grid:
 
 
 def _whole_bars(step: Ints) -> int:
-    return STEPS_PER_BAR * (int(step.max(initial=0)) // STEPS_PER_BAR + 1)
+    steps = STEPS_PER_BAR * (int(step.max(initial=0)) // STEPS_PER_BAR + 1)
+    check_steps(steps)
+    return steps
 
 
 def windows(grid: Grid, *, stride_bars: int = 1) -> npt.NDArray[np.float32]:

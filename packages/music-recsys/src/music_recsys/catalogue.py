@@ -12,6 +12,7 @@ import contextlib
 import functools
 import hashlib
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Catalogue:
                 f"{folder} is {'an unfinished' if unfinished else 'no'} {WHAT}.",
                 hint=f"groove run music-recsys index SONGS --into {folder}",
             )
-        about = read_json(folder / SONGS)
+        about = _listed(folder / SONGS)
         if about["front_end"] != front_end.identity:
             raise InputError(
                 f"Another front end heard the songs of {folder}.",
@@ -99,9 +100,11 @@ class Catalogue:
             )
         try:
             vectors = np.load(folder / about["vectors"], mmap_mode="r", allow_pickle=False)
+            if vectors.dtype != np.dtype("<f2") or vectors.ndim != 2:
+                raise ValueError("its vectors are not those of songs")
             if not len(vectors) == len(about["paths"]) == len(about["hashes"]):
                 raise ValueError(f"{len(vectors)} vectors for {len(about['paths'])} songs")
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, OverflowError) as error:
             raise InputError(
                 f"{folder} is damaged: {error}.",
                 hint="Index the songs again; those that were heard are not heard anew.",
@@ -136,6 +139,22 @@ class Catalogue:
         return _stored(passages_path(self.folder, self.front_end, self.hashes[number]))
 
 
+def _listed(path: Path) -> dict[str, Any]:
+    """Read the list of a catalogue; the files that it names are in its folder."""
+    about = read_json(path)
+    types = {"front_end": str, "vectors": str, "index": str, "paths": list, "hashes": list}
+    for name, kind in types.items():
+        found = about.get(name) if isinstance(about, dict) else None
+        texts = found if isinstance(found, list) else [found]
+        if not isinstance(found, kind) or not all(isinstance(text, str) for text in texts):
+            raise InputError(f"{path} has no {name}.", hint="Index the songs again.")
+    names = (about["vectors"], about["index"], *about["hashes"])
+    if not all(re.fullmatch(r"[\w.-]+", name) for name in names):
+        raise InputError(f"{path} names files elsewhere.", hint="Index the songs again.")
+    listed: dict[str, Any] = about
+    return listed
+
+
 def is_catalogue(folder: Path) -> bool:
     """Tell whether a folder is a catalogue, finished or not."""
     about = read_settings(folder / JOURNAL) or {}
@@ -165,9 +184,12 @@ def passages_path(folder: Path, front_end: str, sha256: str) -> Path:
 def _stored(path: Path) -> Passages | None:
     """Read passages; None where there are none, or the file is damaged."""
     try:
-        found: Passages = np.load(path, allow_pickle=False)
-        return found
-    except (OSError, ValueError, EOFError):
+        if not path.is_file():
+            return None
+        # Mapped first: a header may claim more than there is.
+        found: Passages = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        return found if found.ndim == 2 and found.dtype.kind == "f" else None
+    except (OSError, ValueError, EOFError, OverflowError):
         return None
 
 

@@ -7,7 +7,6 @@ that a taste can be learnt again in a moment, even where the songs have moved.
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import os
 import re
@@ -15,11 +14,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from groove_core.errors import InputError, UsageError, unwritable
 from groove_core.files import check_file, file_sha256, printable
+from groove_core.tables import read_table
 from groove_core.values.audio import Audio
 from music_recsys.listening import FrontEnd, Passages
 from music_recsys.taste import HIGHEST, LOWEST
@@ -36,6 +37,15 @@ CREATE TABLE IF NOT EXISTS passages (
     sha256 TEXT NOT NULL, front_end TEXT NOT NULL, count INTEGER NOT NULL, float16 BLOB NOT NULL,
     PRIMARY KEY (sha256, front_end));
 """
+FOREIGN = (
+    "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger')"
+    " OR sql LIKE '%VIRTUAL%' OR sql LIKE '%GENERATED%' LIMIT 1"
+)
+MAX_BYTES = 4 * 2**30
+"""Of a profile: that of some hundred thousand songs."""
+MAX_CELL = 16 * 2**20
+"""Bytes of one: the passages of an hour have a tenth of it."""
+MAX_RATINGS = 1_000_000
 LIKED, DISLIKED = ("liked", "like", "loved"), ("disliked", "dislike", "hated")
 
 
@@ -83,18 +93,21 @@ class Profile:
         """Open the file for one transaction: all of it is written, or nothing."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                check_file(self.path, what="a profile (.sqlite)", max_bytes=MAX_BYTES)
             with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT_S)) as file:
+                file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL)
+                file.execute("PRAGMA trusted_schema = OFF")
                 file.executescript(SCHEMA)
+                if file.execute(FOREIGN).fetchone():  # a view may compute for ever
+                    raise sqlite3.DatabaseError("it holds more than tables of ratings")
                 with file:
                     yield file
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 raise unwritable(self.path, full) from error
-            raise InputError(
-                f"{self.path} cannot be used as a profile: {error}.",
-                hint="Give another --profile, or move that file away.",
-            ) from error
+            raise self._damaged(error) from error
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -150,9 +163,25 @@ class Profile:
             return []
         with self._open() as file:
             rows = file.execute(
-                "SELECT sha256, path, rating FROM ratings ORDER BY rated_at, sha256"
-            ).fetchall()
-        return [Rated(sha256, os.fsdecode(path), rating) for sha256, path, rating in rows]
+                "SELECT sha256, path, rating FROM ratings ORDER BY rated_at, sha256 LIMIT ?",
+                (MAX_RATINGS,),
+            )
+            return [self._rated(*row) for row in rows]
+
+    def _rated(self, sha256: Any, path: Any, rating: Any) -> Rated:
+        """Check the cells of a row; SQLite keeps any type in any column."""
+        try:
+            if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+                raise ValueError(f"{sha256[:16]!r} is no sha256")
+            return Rated(sha256, os.fsdecode(path), check_rating(float(rating)))
+        except (TypeError, ValueError, UsageError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self.path} cannot be used as a profile: {error}.",
+            hint="Give another --profile, or move that file away.",
+        )
 
     def passages(self, one: Rated, front_end: FrontEnd) -> Passages | None:
         """Give what a rated song sounds like; None if this front end never heard it and cannot."""
@@ -175,7 +204,15 @@ class Profile:
                 "SELECT count, float16 FROM passages WHERE sha256 = ? AND front_end = ?",
                 (sha256, front_end.identity),
             ).fetchone()
-        return None if row is None else np.frombuffer(row[1], "<f2").reshape(row[0], -1)
+        if row is None:
+            return None
+        try:
+            heard: Passages = np.frombuffer(row[1], "<f2").reshape(row[0], -1)
+            if not heard.size or not np.isfinite(heard).all():
+                raise ValueError("passages that are not numbers")
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+        return heard
 
 
 def _keep(file: sqlite3.Connection, sha256: str, front_end: FrontEnd, heard: Passages) -> None:
@@ -231,26 +268,14 @@ def read_ratings(source: Path) -> list[tuple[Path, float]]:
     """
     if source.is_dir():
         return _of_folders(source)
-    check_file(source, what="a table of ratings, or a folder")
-    try:
-        with source.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            table = csv.DictReader(stream)
-            names = [(name or "").strip().lower() for name in table.fieldnames or ()]
-            if not {"path", "rating"} <= set(names):
-                raise InputError(
-                    f"{source} has no columns path and rating.",
-                    hint="Its first line must be: path,rating",
-                )
-            table.fieldnames = names
-            found = [_of_row(source, table.line_num, row) for row in table]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{source} is no CSV file: {error}.", hint="Save it as UTF-8.") from error
+    table = read_table(source, ("path", "rating"), what="a table of ratings, or a folder")
+    found = [_of_row(source, number, row) for number, row in enumerate(table, 2)]
     if not found:
         raise InputError(f"{source} holds no ratings.", hint="A line each: song.mp3,5")
     return found
 
 
-def _of_row(source: Path, line: int, row: dict[str, str | None]) -> tuple[Path, float]:
+def _of_row(source: Path, line: int, row: dict[str, str]) -> tuple[Path, float]:
     try:
         rating = check_rating(float(row["rating"] or "nothing"))
     except (ValueError, UsageError) as error:
@@ -258,7 +283,7 @@ def _of_row(source: Path, line: int, row: dict[str, str | None]) -> tuple[Path, 
             f"{source}, line {line}: {row['rating']!r} is no rating of {LOWEST} to {HIGHEST}.",
             hint="A line each: song.mp3,5",
         ) from error
-    return source.parent / (row["path"] or ""), rating
+    return source.parent / row["path"], rating
 
 
 def _of_folders(source: Path) -> list[tuple[Path, float]]:

@@ -6,20 +6,21 @@ drawn alike for all, so that the taste cannot be guessed from them.
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from groove_core.archives import zip_members
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file, check_writable, write_text
+from groove_core.files import check_writable, write_text
+from groove_core.inputs import leave_out
 from groove_core.render import find_soundfont, render
+from groove_core.tables import csv_text, member, read_table
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from groove_core.values.score import Score, Track
@@ -77,18 +78,21 @@ def _excerpt(score: Score, start_s: float) -> Score:
 
 def _performances(folder: Path, fonts: Sequence[Path], seed: int) -> Iterator[Clip]:
     """Give drum performances of the Groove MIDI Dataset, each on a kit of its own."""
-    table = check_file(folder / "info.csv", what="the table of the Groove MIDI Dataset")
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["beat_type"] == "beat"]
-    for index, row in enumerate(rows):
-        excerpts = min(EXCERPTS, int(float(row["duration"]) // EXCERPT_S))
-        if not excerpts:
+    columns = ("id", "drummer", "style", "beat_type", "midi_filename", "duration")
+    table = read_table(folder / "info.csv", columns, what="the table of the Groove MIDI Dataset")
+    for index, row in enumerate(row for row in table if row["beat_type"] == "beat"):
+        excerpts = min(EXCERPTS, _seconds(row["duration"]) // EXCERPT_S)
+        if excerpts < 1:
+            continue
+        try:
+            score = Score.read(member(folder, row["midi_filename"]))
+        except InputError as error:
+            leave_out(row["midi_filename"], error)
             continue
         rng = np.random.default_rng((seed, 0, index))
-        score = Score.read(folder / row["midi_filename"])
         kit, font = int(rng.choice(KITS)), fonts[int(rng.integers(len(fonts)))]
         score = replace(score, tracks=tuple(replace(t, program=kit) for t in score.tracks))
-        for number in range(excerpts):
+        for number in range(int(excerpts)):
             yield Clip(
                 path=f"drums/{row['id'].replace('/', '-')}-{number}.flac",
                 piece=row["id"],
@@ -101,17 +105,24 @@ def _performances(folder: Path, fonts: Sequence[Path], seed: int) -> Iterator[Cl
             )
 
 
+def _seconds(text: str) -> float:
+    """Return the duration that a table says; 0 where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
 def _songs(archive: Path, fonts: Sequence[Path], count: int, seed: int) -> Iterator[Clip]:
     """Give songs of POP909, the melody of each played by an instrument that is drawn."""
-    try:
-        with zipfile.ZipFile(check_file(archive, what="a zip file of MIDI songs")) as stored:
-            names = sorted(name for name in stored.namelist() if name.endswith(".mid"))[:count]
-            contents = [stored.read(name) for name in names]
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{archive} is not a zip file.", hint="Give pop909.zip.") from error
-    for index, (name, content) in enumerate(zip(names, contents, strict=True)):
+    members = zip_members(archive, lambda name: name.endswith(".mid"))
+    for index, (name, content) in enumerate(islice(members, count)):
         rng = np.random.default_rng((seed, 1, index))
-        score = Score.from_midi(content, name=name)
+        try:
+            score = Score.from_midi(content(), name=name)
+        except InputError as error:
+            leave_out(name, error)
+            continue
         melodies = [one for one in score.tracks if one.name.upper() == "MELODY"]
         if not melodies or not len(melodies[0].notes):
             note(f"left out: {name} has no track called MELODY")
@@ -196,11 +207,8 @@ def build(
             pool.shutdown(cancel_futures=True)
             raise
     columns = ("path", "piece", "drummer", "style", "instrument", "soundfont")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([getattr(clip, name) for name in columns] for clip in clips)
-    write_text(into / MANIFEST, out.getvalue())
+    lines = ([getattr(clip, name) for name in columns] for clip in clips)
+    write_text(into / MANIFEST, csv_text([columns, *lines]))
     rows = tuple(
         (
             what,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.console import displayed
 from groove_core.errors import UsageError
 from groove_core.files import printable, write_text
 from groove_core.values.audio import Audio
@@ -250,14 +251,14 @@ class Recommendations(Value):
         )
         return f"<table>{rows}</table>"
 
-    def _save_m3u8(self, path: Path) -> None:
+    def _save_m3u8(self, target: Path) -> None:
         lines = ["#EXTM3U"]
         for song in self.songs:
             # Players read one line of UTF-8 a song; a name that is none goes as an address.
-            plain = song.path == printable(song.path) and song.path.splitlines() == [song.path]
-            where = song.path if plain else Path(song.path).as_uri()
-            lines += [f"#EXTINF:-1,{' '.join(song.name.split())}", where]
-        write_text(path, "\n".join(lines) + "\n")
+            path = Path(song.path).absolute()  # one that begins with "#" would be a comment
+            where = str(path) if str(path) == displayed(printable(path)) else path.as_uri()
+            lines += [f"#EXTINF:-1,{displayed(' '.join(song.name.split()))}", where]
+        write_text(target, "\n".join(lines) + "\n")
 
     def _save_wav(self, path: Path) -> None:
         if self.sound is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from torch import Tensor
 
 from groove_core.cache import Cache
 from groove_core.errors import InputError
-from groove_core.files import check_file
 from groove_core.inputs import each
+from groove_core.tables import member, read_table
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:
@@ -89,18 +88,15 @@ def open_songs(folder: Path) -> SongSet:
             tastes = {"folder": path.parent.name} if path.parent != folder != path else {}
             songs.append(Song(path, name, tastes, name))
         return SongSet(folder.name, tuple(songs))
-    with check_file(table).open(
-        encoding="utf-8-sig", errors="surrogateescape", newline=""
-    ) as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or not all(row.get("path") for row in rows):
+    rows = list(read_table(table, ["path"], what="a table of songs"))
+    if not rows or not all(row["path"] for row in rows):
         raise InputError(f"{table} has no paths.", hint="Its first line must name a column path.")
     found = []
     for row in rows:
         piece = row.get("piece") or row["path"]
         family = f"{row.get('library')}:{row['groove']}" if row.get("groove") else piece
         tastes = {name: row[name] for name in TASTES if row.get(name)}
-        found.append(Song(folder / row["path"], piece, tastes, family))
+        found.append(Song(member(folder, row["path"]), piece, tastes, family))
     return SongSet(folder.name, tuple(found))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.files import dump_json
+from groove_core.files import in_script
 
 __all__ = ["build"]
 
@@ -63,17 +63,13 @@ def build(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> s
         HTML. The same input gives the same bytes.
     """
     blob, sections = _pack(arrays)
-    data = dump_json({**document, "sections": sections}, indent=None)
-    # In a script element, neither "</script>" nor "<!--" within a name of a file may
-    # change what the browser takes for the end of it.
-    data = data.replace("</", "<\\/").replace("<!--", "<\\u0021--")
     # The blob is the last thing in the page: when a copy was cut short, the scripts are
     # still there to say so.
     parts = {
         "<!--TITLE-->": html.escape(str(document["title"])),
         "/*STYLE*/": _read("page.css"),
         "<!--SCRIPTS-->": "\n".join(f"<script>\n{_read(name)}</script>" for name in SCRIPTS),
-        "/*DOCUMENT*/": data,
+        "/*DOCUMENT*/": in_script({**document, "sections": sections}),
         "/*BLOB*/": base64.b64encode(blob).decode(),
     }
     # In one pass: a title may look like one of the marks.

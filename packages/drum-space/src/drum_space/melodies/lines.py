@@ -8,7 +8,6 @@ of the scale rather than keys, of which a small corpus has few examples each.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from drum_space.data import Source, reasons, sources
+from groove_core.archives import read_arrays
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.files import check_file, write_bytes
+from groove_core.files import write_bytes
 from groove_core.inputs import given, leave_out
 from groove_core.values.drums import DRUMS, STEPS_PER_BAR
 from groove_core.values.grid import find_onsets, is_triplet, marked_span, meters, to_grid
@@ -300,11 +300,10 @@ class Songbook:
         InputError
             If the file is something else.
         """
-        check_file(path, what="prepared lines (.npz)")
+        arrays = read_arrays(path, what="prepared lines (.npz)")
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                return cls._from_arrays(arrays)
-        except (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
+            return cls._from_arrays(arrays)
+        except (ValueError, LookupError, TypeError) as error:
             raise InputError(
                 f"{path} holds no prepared lines: {error}.", hint="Give a folder of MIDI files."
             ) from error

@@ -13,7 +13,7 @@ from groove_core.__about__ import __version__
 from groove_core.cli.data import MapGroup
 from groove_core.cli.endings import Endings
 from groove_core.cli.run import PackageGroup, rerun
-from groove_core.console import is_main_process
+from groove_core.console import displayed, is_main_process
 from groove_core.errors import GrooveError, did_you_mean, of_system
 
 __all__ = ["app", "run_cli"]
@@ -279,8 +279,8 @@ def _report(error: Exception) -> int:
     else:
         message = f"This is a bug: {type(error).__name__}: {error}"
         hint, code = "Run it again with --debug, and report what it prints.", 1
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+    print(f"error: {displayed(' '.join(message.split()))}", file=sys.stderr)
+    print(f"hint: {displayed(' '.join(hint.split()))}", file=sys.stderr)
     return code
 
 

@@ -60,7 +60,7 @@ def check(
 ) -> None:
     """Check a folder and list what is of no use; exits with 4 if anything is."""
     from groove_core.cli.inspect import columns
-    from groove_core.console import set_quiet
+    from groove_core.console import displayed, set_quiet
     from groove_core.data import check as check_folder
     from groove_core.files import dump_json
 
@@ -70,7 +70,7 @@ def check(
         sys.stdout.write(dump_json(report.data))
     else:
         table = columns([list(map(str, row)) for row in report.rows])
-        print("\n".join([*([table, ""] if table else []), *report.notes]))
+        print(displayed("\n".join([*([table, ""] if table else []), *report.notes])))
     if report.rows:
         raise typer.Exit(4)
 
@@ -188,8 +188,8 @@ def _map(
     jobs: int,
 ) -> None:
     from groove_core import plugins
-    from groove_core.console import note, set_quiet
-    from groove_core.files import dump_json, printable
+    from groove_core.console import displayed, note, set_quiet
+    from groove_core.files import dump_json
     from groove_core.jobs import map_files
     from groove_core.journal import read_settings
     from groove_core.params import bind, draw_seed, plain
@@ -246,7 +246,7 @@ def _map(
         print(f"{len(files) - len(failed)} of {len(files)} files done; results in {out}")
         if failed:
             more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-            named = printable(", ".join(list(failed)[:NAMED]))
+            named = displayed(", ".join(list(failed)[:NAMED]))
             print(f"failed: {named}{more}; reasons in {journal}")
     if failed:
         raise typer.Exit(4)
@@ -354,7 +354,9 @@ def _first_tells(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     for index, outcome in enumerate(outcomes):
         if index == 0 and outcome.error:
             for kind in everyones:
-                if outcome.error["kind"] == kind.__name__:
+                # One that names the file is about the file.
+                about = Path(outcome.file).name in outcome.error["message"]
+                if outcome.error["kind"] == kind.__name__ and not about:
                     raise kind(outcome.error["message"], hint=outcome.error["hint"])
         yield outcome
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from groove_core.errors import CheckpointError, GrooveError, PluginError
+from groove_core.console import displayed
+from groove_core.errors import CheckpointError, GrooveError, InputError, PluginError
 from groove_core.files import dump_json
 from groove_core.hookspecs import API_VERSION
 
@@ -24,7 +25,7 @@ __all__ = [
 
 
 def _print(document: Any, json: bool, text: str) -> None:
-    typer.echo(dump_json(document) if json else text, nl=not json)
+    typer.echo(dump_json(document) if json else displayed(text), nl=not json)
 
 
 def columns(rows: list[list[str]]) -> str:
@@ -69,7 +70,7 @@ def plugins(json: bool, check: bool) -> None:
             texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
     damaged = loader.damaged()
     for message in (*(error.message for error in broken.values()), *damaged):
-        typer.echo(f"warning: {message}", err=True)
+        typer.echo(displayed(f"warning: {message}"), err=True)
     document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows, "damaged": damaged}
     _print(document, json, "\n".join(texts) or "No packages are installed: pip install drum-space")
     if check and broken:
@@ -347,7 +348,10 @@ def models_show(name: str, json: bool) -> None:
     if report:
         from groove_core.values.results import Report
 
-        lines += ["", Report.from_json(report).to_text(), ""]
+        try:
+            lines += ["", Report.from_document(report, path / checkpoints.CARD).to_text(), ""]
+        except InputError as error:
+            raise CheckpointError(error.message, hint="Copy the checkpoint again.") from error
     lines += [f"{k}  {v['dtype']} {v['shape']}" for k, v in header.items()]
     _print({"path": str(path), "card": card, "tensors": header}, json, "\n".join(lines))
 

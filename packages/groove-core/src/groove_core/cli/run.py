@@ -218,9 +218,9 @@ def _run(
     checkpoint: Any = None,
 ) -> None:
     from groove_core import runs
-    from groove_core.console import is_main_process, note, set_quiet
+    from groove_core.console import displayed, is_main_process, note, set_quiet
     from groove_core.errors import InputError
-    from groove_core.files import dump_json, printable
+    from groove_core.files import dump_json
 
     set_quiet(quiet)
     started = runs.start(
@@ -241,7 +241,7 @@ def _run(
     for name, value in started.values:
         count += 1
         if not json and is_main_process() and count <= SHOWN:
-            text = printable(value.to_text())
+            text = displayed(value.to_text())
             print(f"{name}\n{text}\n" if "-" in name else text, flush=True)
     if count > SHOWN and not json:
         print(f"... and {count - SHOWN} more")
@@ -251,7 +251,7 @@ def _run(
         sys.stdout.write(dump_json(started.document, indent=None))
     elif started.folder is not None:
         where = "." if started.folder == Path() else started.folder
-        print(f"{len(started.run.files)} files in {printable(where)}")
+        print(f"{len(started.run.files)} files in {displayed(where)}")
     if failed := len(started.tally.failed):
         document = "the document" if started.folder is None else started.folder / "result.json"
         raise InputError(

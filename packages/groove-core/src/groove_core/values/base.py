@@ -102,7 +102,8 @@ class Value(abc.ABC):
         try:
             return cls.from_json(document)
         except (
-            KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError,
+            LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+            UsageError,
         ) as error:  # fmt: skip
             raise InputError(
                 f"{path} is not a valid {cls.kind}: {error!r}.",

@@ -24,6 +24,7 @@ __all__ = [
     "Grid",
     "NoDrumsError",
     "Onsets",
+    "check_steps",
     "drum_tracks",
     "find_onsets",
     "is_triplet",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 STEPS_PER_BAR = 16
+MAX_STEPS = 2**18
+"""Of a grid, which holds silence, too: nine hours at 120 beats a minute."""
 TICKS_PER_STEP = 120
 """Resolution of micro-timing: 480 ticks per quarter note."""
 TEMPOS_BPM = (3.58, 60_000)
@@ -222,6 +225,21 @@ class Grid:
     """Running sums over steps: misfit to quarters, thirds, sixths of a beat; onsets."""
 
 
+def check_steps(steps: float) -> None:
+    """Check that a grid of so many steps is no larger than `MAX_STEPS`.
+
+    Raises
+    ------
+    InputError
+        If it is: a few bytes of MIDI can last for ever.
+    """
+    if steps > MAX_STEPS:
+        raise InputError(
+            f"It lasts {steps:,.0f} sixteenths; a grid has {MAX_STEPS:,} at most.",
+            hint="Cut it into pieces, or look for a stray note at its end.",
+        )
+
+
 def to_grid(
     ticks: npt.NDArray[Any],
     drum: npt.NDArray[Any],
@@ -237,11 +255,17 @@ def to_grid(
     ticks_per_quarter : int
     steps : int, optional
         Length; up to the end of the bar of the last onset when left out.
+
+    Raises
+    ------
+    InputError
+        If that is more than `MAX_STEPS`.
     """
     beats = ticks / ticks_per_quarter
     step = np.floor(beats * 4 + 0.5).astype(np.int64)
     bars = -(-(int(step.max(initial=-1)) + 1) // STEPS_PER_BAR)
     steps = bars * STEPS_PER_BAR if steps is None else steps
+    check_steps(steps)
     inside = (step >= 0) & (step < steps)
     beats, step, drum, velocity = beats[inside], step[inside], drum[inside], velocity[inside]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file, write_text
+from groove_core.files import write_text
+from groove_core.tables import csv_text, read_rows, unescaped
 from groove_core.values.base import Value
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Report(Value):
         """Give the table as Markdown, for cards and documentation."""
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         rows = [self.columns, rule, *([_show(c) for c in row] for row in self.rows)]
-        lines = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows)
+        lines = (" | ".join(map(_in_markdown, row)) for row in rows)
         return "\n".join(f"| {line} |" for line in lines)
 
     def _save_md(self, path: Path) -> None:
@@ -167,12 +167,8 @@ class Report(Value):
         write_text(path, f"## {self.title}\n\n{self.to_markdown()}{notes}\n")
 
     def _save_csv(self, path: Path) -> None:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row in self.rows:
-            writer.writerow([c.value if isinstance(c, Estimate) else c for c in row])
-        write_text(path, out.getvalue())
+        rows = ([c.value if isinstance(c, Estimate) else c for c in row] for row in self.rows)
+        write_text(path, csv_text([self.columns, *rows]))
 
     def __repr__(self) -> str:
         return f"Report({self.title!r}, {len(self.rows)} rows)"
@@ -228,6 +224,11 @@ class Report(Value):
         return ax
 
 
+def _in_markdown(cell: str) -> str:
+    """Return a text as a cell of a Markdown table: neither a column, a line nor HTML more."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(cell.split()).replace("|", "\\|"))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Codes(Value):
     """Points of a latent space.
@@ -278,15 +279,15 @@ class Codes(Value):
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:
-        check_file(path, what="a table of codes")
+        model, labels, rows = "", list[str](), []
         try:
-            with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.reader(stream))
-            model = ""
-            if rows and rows[0][0].partition(":")[0] == "label":
-                model = rows.pop(0)[0].partition(":")[2]
-            points = np.array([[float(x) for x in row[1:]] for row in rows])
-            return cls(points, tuple(row[0] for row in rows), model)
+            for label, *point in read_rows(path, what="a table of codes"):
+                if not labels and label.partition(":")[0] == "label":
+                    model = label.partition(":")[2]
+                else:
+                    labels.append(unescaped(label))
+                    rows.append(np.array(point, np.float64))
+            return cls(np.array(rows), tuple(labels), model)
         except (ValueError, IndexError, UsageError) as error:
             raise InputError(
                 f"{path} is not a table of codes: {error}.",
@@ -294,13 +295,10 @@ class Codes(Value):
             ) from error
 
     def _save_csv(self, path: Path) -> None:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
         head = f"label:{self.model}" if self.model else "label"
-        writer.writerow([head, *(f"z{i + 1}" for i in range(self.points.shape[1]))])
-        for label, point in zip(self.labels, self.points.tolist(), strict=True):
-            writer.writerow([label, *point])
-        write_text(path, out.getvalue())
+        names = [head, *(f"z{i + 1}" for i in range(self.points.shape[1]))]
+        rows = zip(self.labels, self.points.tolist(), strict=True)
+        write_text(path, csv_text([names, *([label, *point] for label, point in rows)]))
 
     def to_text(self) -> str:
         width = max(len(label) for label in self.labels)

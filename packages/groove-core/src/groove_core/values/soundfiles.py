@@ -45,6 +45,11 @@ SUFFIXES = (
 MAX_BYTES = 4 * 2**30
 """What one piece of sound may take in memory, as float32."""
 MAX_SAMPLE_RATE = 1_000_000
+LOUDEST = 1e10
+"""Times full scale; 32-bit integers that were written as floats have a fifth of it. Powers and
+sums of what is louder are not finite."""
+MAX_STRETCHING, SMALL_BYTES = 64, 64 * 2**20
+"""How many samples resampling may make of one where many come out: 44,100 Hz of 690 Hz."""
 CANCELLED = 0.01
 """Part of the power that a mix keeps of channels that cancel. Of two independent channels it
 keeps half; of wide stereo, hardly less than a tenth."""
@@ -147,10 +152,13 @@ class Stretch:
         Raises
         ------
         InputError
-            If it is broken or takes more memory than `MAX_BYTES`.
+            If it is broken or takes more memory than `MAX_BYTES`, or `SMALL_BYTES` where that is
+            more than `MAX_STRETCHING` times what is in the file.
         """
         file, frames = self._file, self.frames
-        if samples_bytes(self.channels, frames or 0) > MAX_BYTES:
+        stretched = self.sample_rate > MAX_STRETCHING * file.samplerate
+        most = SMALL_BYTES if stretched else MAX_BYTES
+        if samples_bytes(self.channels, frames or 0) > most:
             file.close()
             raise self._too_large(frames or 0)
         if frames is None:
@@ -263,6 +271,11 @@ class Stretch:
                 raise InputError(
                     f"{self._path} holds samples that are not numbers (NaN or infinite).",
                     hint="Export the file again.",
+                )
+            if max(chunk.max(), -chunk.min()) > LOUDEST:
+                raise InputError(
+                    f"{self._path} holds samples of more than {LOUDEST:g} times full scale.",
+                    hint="Export the file again; float samples are from -1 to 1.",
                 )
             position += len(chunk)
             yield chunk
