@@ -538,8 +538,8 @@ def settled(named: Sequence[int | None], heard: Sequence[N | None]) -> list[int 
 
     Examples
     --------
-    >>> settled([60, 62, 64], [60, 62, 52]), settled([48, 50], [60, 62]), settled([59], [72])
-    ([60, 62, 64], [60, 62], [72])
+    >>> settled([60, 62, 64], [60, 62, 52]), settled([48, 50], [60, 62]), settled([59], [65])
+    ([60, 62, 64], [60, 62], [65])
     """
     both = [(n, h) for n, h in zip(named, heard, strict=True) if n is not None and h is not None]
     octaves = Counter(round((h - n) / 12) for n, h in both if abs((h - n + 6) % 12 - 6) <= 1)

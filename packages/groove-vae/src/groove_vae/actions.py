@@ -53,11 +53,15 @@ Dynamics = Annotated[
 ]
 
 
-def _straight(score: Score) -> Part:
-    """Find the drums of a score that is in 4/4 and in sixteenths."""
-    from groove_core.values.grid import is_triplet
+def _straight(score: Score, *, timing: float = 0) -> Part:
+    """Find the drums of a score that is in 4/4 and in sixteenths.
 
-    part = Part.of(score)
+    Where notes are to move, its ticks are as fine as the feel of drummers.
+    """
+    from groove_core.values.grid import is_triplet
+    from groove_vae.performances import TICKS_PER_QUARTER
+
+    part = Part.of(score.at_resolution(TICKS_PER_QUARTER) if timing else score)
     if is_triplet(part.beats):
         raise InputError(
             f"{score.name} is played in triplets; feel is known for sixteenths.",
@@ -128,7 +132,7 @@ def humanize(
     from groove_core import checkpoints, devices
     from groove_vae.twin import TEMPO_RANGE, Twin, play
 
-    part = _straight(score)
+    part = _straight(score, timing=timing)
     slowest, fastest = TEMPO_RANGE
     if part.bar_tempos_bpm.min() < slowest or part.bar_tempos_bpm.max() > fastest:
         note(
@@ -210,7 +214,7 @@ def transfer(
     """
     from groove_vae.feel import spread
 
-    part = _straight(notes)
+    part = _straight(notes, timing=timing)
     return part.with_feel(
         spread(_straight(feel).grid, part.grid.hit), timing=timing, dynamics=dynamics
     )

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from groove_core.errors import InputError
 from groove_core.values.grid import NoDrumsError, check_steps, drum_tracks, meters, no_drums
 from groove_core.values.score import Score, Track
-from groove_vae.performances import CLASSES, TICKS_PER_QUARTER, Performance, drum_of_pitch
+from groove_vae.performances import CLASSES, Performance, drum_of_pitch
 
 __all__ = [
     "BARS",
@@ -175,14 +175,13 @@ class Part:
 
     @classmethod
     def of(cls, score: Score) -> Self:
-        """Find the drum notes of a score in 4/4, on ticks as fine as the feel of drummers.
+        """Find the drum notes of a score in 4/4.
 
         Raises
         ------
         InputError
             If there are no drums, none of the nine, or they are not in 4/4.
         """
-        score = score.at_resolution(TICKS_PER_QUARTER)
         drums = drum_tracks(score)
         rows = [
             (index, number, *row)

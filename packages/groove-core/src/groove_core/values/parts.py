@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,25 @@ class Source:
     encoding: str | None
     """What the file declares of its texts."""
 
+    def finer(self, factor: int) -> Source:
+        """Return the same on ticks of which `factor` are one of these."""
+        lists = ("tempos", "time_signatures", "key_signatures", "markers", "lyrics")
+        return replace(
+            self,
+            file=self.file.finer(factor),
+            parts=tuple(
+                replace(
+                    part,
+                    notes=finer(part.notes, factor, 2),
+                    controls=finer(part.controls, factor),
+                    pitch_bends=finer(part.pitch_bends, factor),
+                )
+                for part in self.parts
+            ),
+            end_tick=self.end_tick * factor,
+            **{name: finer(getattr(self, name), factor) for name in lists},
+        )
+
     @classmethod
     def read(cls, file: MidiFile) -> Source:
         """Pair notes, and follow what each channel is told."""
@@ -123,6 +142,13 @@ class Source:
             max(ends, default=0),
             declared,
         )  # fmt: skip
+
+
+def finer(rows: Any, factor: int, columns: int = 1) -> Any:
+    """Multiply the ticks of events, which are in the first column or columns."""
+    if isinstance(rows, tuple):  # texts
+        return tuple((tick * factor, text) for tick, text in rows)
+    return rows * np.array([factor] * columns + [1] * (rows.shape[1] - columns))
 
 
 def _port(metas: dict[int, list[tuple[int, bytes]]]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import html
 import io
 import math
@@ -19,7 +18,7 @@ from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, PatternsError
-from groove_core.values.parts import Part, Source
+from groove_core.values.parts import Part, Source, finer
 from groove_core.values.writing import write
 
 if TYPE_CHECKING:
@@ -320,10 +319,30 @@ class Score(Value):
         factor = -(-factor // share) * share
         if factor == 1:
             return self
-        with contextlib.suppress(MidiError):  # more ticks than MIDI can count
-            file = write(self).finer(factor)
-            return self._of_file(file, name=self.name, drum_track=self.drum_track)
-        return self
+        if self.ticks_per_quarter * factor >= 2**15 or self.end_tick * factor > MAX_TICK:
+            return self  # more ticks than MIDI can count
+        source, parts = self.source, {}
+        if source is not None:
+            before, source = source.parts, source.finer(factor)
+            parts = dict(zip(map(id, before), source.parts, strict=True))
+        lists = ("tempos", "time_signatures", "key_signatures", "markers", "lyrics")
+        return replace(
+            self,
+            tracks=tuple(
+                replace(
+                    track,
+                    part=parts.get(id(track.part)),
+                    notes=finer(track.notes, factor, 2),
+                    controls=finer(track.controls, factor),
+                    pitch_bends=finer(track.pitch_bends, factor),
+                )
+                for track in self.tracks
+            ),
+            ticks_per_quarter=self.ticks_per_quarter * factor,
+            end_tick=self.end_tick * factor,
+            source=source,
+            **{name: finer(getattr(self, name), factor) for name in lists},
+        )
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Self:
