@@ -124,11 +124,9 @@ def extract_patterns(
             dropped["cut short"] += 1
         if not len(starts):
             continue
-        inside = starts[:, None] + np.arange(size)
-        velocity = grid.velocity[inside]
-        silent = ~velocity.any(axis=(1, 2))
         sums = grid.misfits[starts + size] - grid.misfits[starts]
         sixteenths, thirds, sixths, count = sums.T
+        silent = count == 0
         count = np.maximum(1, count)
         triplet = (
             ~silent & (steps is None) & triplets(sixteenths / count, thirds / count, sixths / count)
@@ -140,10 +138,11 @@ def extract_patterns(
         dropped["in triplets"] += int(triplet.sum())
         dropped["at a tempo that no pattern has"] += int(odd.sum())
         keep = ~silent & ~triplet & ~odd
+        inside = starts[keep, None] + np.arange(size)
         found.append(
             (
-                velocity[keep],
-                grid.offset_ticks[inside[keep]],
+                grid.velocity[inside],
+                grid.offset_ticks[inside],
                 start / quarter / 4 + starts[keep] / STEPS_PER_BAR,
                 tempo[keep],
             )
