@@ -127,7 +127,9 @@ def test_many_sources_do_not_wrap(tmp_path):
     from dataclasses import replace
 
     patterns = open_patterns()
-    many = replace(patterns, source=patterns.source + 70_000, sources=("x",) * 80_000)
+    many = replace(
+        patterns, source=patterns.source + 70_000, sources=("x",) * 80_000, genres=("y",) * 80_000
+    )
     assert PatternSet.read(many.save(tmp_path / "p.npz")).source.min() >= 70_000
 
 
@@ -140,3 +142,46 @@ def test_groove_midi_uses_its_own_split(tmp_path):
     patterns = dataset([tmp_path])
     assert sorted(SPLITS[s] for s in patterns.split) == sorted(SPLITS)
     assert set(patterns.genre_of()) == {"rock"}
+
+
+def test_members_of_a_zip_cost_only_themselves(tmp_path):
+    beat = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4).save(tmp_path / "good.mid")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(beat, "good.mid")
+        archive.writestr("bomb.mid", b"MThd" + bytes(20 * 2**20))
+    (tmp_path / "b.zip").write_text("no zip file")
+    beat.unlink()
+    patterns = dataset([tmp_path])
+    assert len(patterns) == 1
+    assert patterns.dropped["files: not readable"] == 2
+
+
+def test_a_table_names_files_in_its_own_folder(tmp_path):
+    beat = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
+    beat.save(tmp_path / "secret.mid")
+    beat.save(tmp_path / "data/a.mid")
+    (tmp_path / "data/info.csv").write_text(
+        "midi_filename,style,split\n../secret.mid,rock,test\na.mid,jazz\na\0.mid,funk,test\n"
+    )
+    patterns = dataset([tmp_path / "data"])
+    assert patterns.genres == ("jazz",)
+    assert patterns.dropped["files: not readable"] == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": [99]}, {"split": [9]}, {"genres": []}, {"bits": [[1]]}, {"half_bar": []},
+        {"dropped": ["x=y"]},
+    ],
+)  # fmt: skip
+def test_sets_whose_arrays_do_not_fit(tmp_path, changes):
+    arrays = {
+        "bits": np.ones((1, 56), np.uint8), "source": [0], "half_bar": [0], "split": [0],
+        "sources": ["a"], "genres": ["b"], "dropped": ["x=1"],
+    }  # fmt: skip
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert len(PatternSet.read(tmp_path / "a.npz")) == 1
+    np.savez(tmp_path / "a.npz", **arrays | changes)
+    with pytest.raises(InputError, match="not a set of patterns"):
+        PatternSet.read(tmp_path / "a.npz")

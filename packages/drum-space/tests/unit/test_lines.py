@@ -167,5 +167,5 @@ def test_folders_without_music_are_errors(tmp_path):
     with pytest.raises(InputError, match="1 files of nothing but drums"):
         build([tmp_path])
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04")
-    with pytest.raises(InputError, match="no prepared lines"):
+    with pytest.raises(InputError, match="not prepared lines"):
         Songbook.read(tmp_path / "x.npz")

@@ -144,3 +144,21 @@ def test_a_folder_of_other_bytes(tmp_path):
     path.parent.mkdir()
     KIT.save(path)
     assert Kit.read(path).notes[0][1].tolist() == KIT.notes[0][1].tolist()
+
+
+def test_names_in_sfz_are_names(tmp_path):
+    kit = Kit(((60, np.ones(4, np.int16)),), 16_000, "a <region>")
+    path = kit.save(tmp_path / "a lokey=0 <region> $x.sfz")
+    [line] = [one for one in path.read_text().splitlines() if one.startswith("<region>")]
+    assert line.count("lokey=") == line.count("<region>") == 1
+    assert "$" not in line
+    assert Kit.read(path) == kit
+
+
+def test_a_map_names_samples_beside_it(tmp_path):
+    (tmp_path / "b").mkdir()
+    path = Kit(((60, np.ones(4, np.int16)),), 16_000).save(tmp_path / "a.sfz")
+    text = path.read_text().replace("sample=a", "sample=../a")
+    (tmp_path / "b/a.sfz").write_text(text)
+    with pytest.raises(InputError, match="no file in"):
+        Kit.read(tmp_path / "b/a.sfz")

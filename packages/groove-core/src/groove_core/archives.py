@@ -45,7 +45,7 @@ def zip_members(
         If the file is no zip file, or lists too many. A member that is damaged or too large
         raises it when its content is asked for, so that it costs only itself.
     """
-    with _opened(path) as archive:
+    with _opened(path, "a zip file") as archive:
         members = sorted((one for one in archive.infolist() if wanted(one.filename)),
                          key=lambda one: one.filename)  # fmt: skip
     for one in members:
@@ -73,14 +73,14 @@ def _check(name: str, size: int, packed: int, max_bytes: int, small: int) -> Non
         )
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
-    check_file(path, what="a zip file")
+def _opened(path: Path, what: str) -> zipfile.ZipFile:
+    check_file(path, what=what)
     try:
         if _list_bytes(path) > MAX_LIST:
             raise InputError(f"{path} lists too many files.", hint="Unpack it yourself.")
         return zipfile.ZipFile(path)
     except DAMAGED as error:
-        raise InputError(f"{path} cannot be read: {error}.", hint="Unpack it yourself.") from error
+        raise InputError(f"{path} is not {what}: {error}.", hint=f"Give {what}.") from error
 
 
 def _list_bytes(path: Path) -> int:
@@ -106,9 +106,8 @@ def read_arrays(path: Path, *, what: str) -> dict[str, npt.NDArray[Any]]:
     """
     import numpy as np
 
-    check_file(path, what=what)
     arrays = {}
-    with _opened(path) as archive:
+    with _opened(path, what) as archive:
         members = archive.infolist()
         size = sum(one.file_size for one in members)
         _check(str(path), size, path.stat().st_size, MAX_ARRAYS, SMALL_ARRAYS)
@@ -122,7 +121,9 @@ def read_arrays(path: Path, *, what: str) -> dict[str, npt.NDArray[Any]]:
                     array = np.lib.format.read_array(stream, allow_pickle=False)
                 arrays[one.filename.removesuffix(".npy")] = array
         except DAMAGED as error:
-            raise InputError(f"{path} is not {what}: {error}.", hint="Make it again.") from error
+            raise InputError(
+                f"{path} is not {what}: {error}.", hint=f"Give {what}, as Groove writes it."
+            ) from error
     return arrays
 
 

@@ -62,7 +62,7 @@ def read_table(
     missing = [name for name in columns if name not in names]
     if missing:
         raise InputError(
-            f"{path} has no column {' and no '.join(missing)}.",
+            f"{path} has no column{'s' * (len(missing) > 1)} {' and '.join(missing)}.",
             hint=f"Its first line must name the columns {', '.join(columns)}.",
         )
     for row in rows:

@@ -182,3 +182,33 @@ def test_tied_weights_can_be_stored(tmp_path, half):
     assert model.again.weight is model.layer.weight
     torch.testing.assert_close(model.layer.weight, made.layer.weight, atol=1e-3, rtol=1e-3)
     assert model.part.tolist() == [0, 1]
+
+
+class Deep(torch.nn.Module):
+    """A network whose config says how many parts it has."""
+
+    def __init__(self, layers: int, width: int) -> None:
+        super().__init__()
+        self.config = {"layers": layers, "width": width}
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(width, width) for _ in range(layers))
+        self.register_buffer("scale", torch.ones(width), persistent=False)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"layers": 2, "width": 10**6}, "by its card"),
+        ({"layers": 10**9, "width": 2}, "more than 4 tensors"),
+        ({"layers": 3, "width": 2}, "missing in its file"),
+        ({"layers": 1, "width": 2}, "missing by its card"),
+        ({"layers": "2", "width": 2}, "does not fit"),
+        ({"layers": 2, "width": -1}, "does not fit"),
+        ({"layers": 2, "width": 10**30}, "does not fit"),
+    ],
+)
+def test_a_card_is_compared_before_a_network_is_built(tmp_path, config, says):
+    folder = checkpoints.save(tmp_path / "deep", Deep(2, 2), CARD)
+    assert checkpoints.load("tests", folder, Deep)[0].scale.tolist() == [1, 1]
+    _edit(folder, config=config)
+    with pytest.raises(CheckpointError, match=says):
+        checkpoints.load("tests", folder, Deep)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +119,29 @@ def test_folders(tmp_path, folder):
     assert found == {"dark0.wav": 5, "bright0.wav": 1}
     with pytest.raises(InputError, match="liked or disliked"):
         read_ratings(tmp_path / "other")
+
+
+SHA = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE ratings (sha256, path, rating); INSERT INTO ratings VALUES (1, 2, 3)",
+        f"CREATE TABLE ratings (sha256, path, rating, rated_at);"
+        f"INSERT INTO ratings VALUES ('{SHA}', 'a.wav', 'six', '')",
+        f"CREATE TABLE ratings (sha256, path, rating, rated_at);"
+        f"INSERT INTO ratings VALUES ('{SHA}', 7, 5, '')",
+        "CREATE TABLE ratings (sha256, path, rating, rated_at);"
+        "INSERT INTO ratings VALUES ('../../x', 'a.wav', 5, '')",
+        f"CREATE TABLE ratings (sha256, path, rating, rated_at);"
+        f"INSERT INTO ratings VALUES ('{SHA}', zeroblob(50000000), 5, '')",
+        "CREATE VIEW ratings AS WITH RECURSIVE n(sha256) AS (SELECT 1 UNION ALL SELECT sha256 + 1"
+        " FROM n) SELECT sha256, sha256 AS path, 5 AS rating, sha256 AS rated_at FROM n",
+    ],
+)
+def test_databases_of_strangers(tmp_path, script):
+    with contextlib.closing(sqlite3.connect(tmp_path / "p.sqlite")) as file:
+        file.executescript(script)
+    with pytest.raises(InputError, match="cannot be used as a profile"):
+        Profile(str(tmp_path / "p.sqlite")).ratings()
