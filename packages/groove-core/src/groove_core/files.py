@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from groove_core.console import note
+from groove_core.endings import uninterrupted
 from groove_core.errors import FULL, InputError, unwritable
 
 __all__ = [
@@ -80,7 +81,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with writing(target):
             temporary.replace(target)
     finally:
-        with contextlib.suppress(OSError):
+        with uninterrupted(), contextlib.suppress(OSError):
             temporary.unlink()
 
 

@@ -6,16 +6,20 @@ import contextlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError
 from groove_core.files import writing
 
-__all__ = ["locked"]
+__all__ = ["locked", "taken_over"]
 
 ATTEMPTS = 100
 """At a place that others make and remove at the same time."""
+BRIEF, BRIEF_S = 10, 0.01
+"""How often, and after what time, a lock that another process has is tried again."""
 _FAR = 2**30
 """Windows locks bytes, and nobody can read those: one far behind the text."""
 
@@ -40,20 +44,41 @@ def locked(place: Path, lock: Path) -> Iterator[None]:
     UsageError
         If another process holds it, or it cannot be written.
     """
-    with writing(place):
-        file = _taken(lock)
-    if file is None:
-        raise UsageError(
-            f"{place} is in use by {_holder(lock)}.",
-            hint="Wait for it, or choose another folder, for example with --out FOLDER.",
-        )
+    file = None
     try:
+        with uninterrupted(), writing(place):
+            file = _taken(lock)
+        if file is None:
+            raise UsageError(
+                f"{place} is in use by {_holder(lock)}.",
+                hint="Wait for it, or choose another folder, for example with --out FOLDER.",
+            )
         with contextlib.suppress(OSError):  # a full disk: nobody will know who it was
             os.write(file, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
-        with contextlib.suppress(OSError):  # Windows removes no open file
-            lock.unlink()
+        if file is not None:
+            with uninterrupted():
+                with contextlib.suppress(OSError):  # Windows removes no open file
+                    lock.unlink()
+                os.close(file)
+
+
+@contextlib.contextmanager
+def taken_over(lock: Path) -> Iterator[bool]:
+    """Hold a lock that a killed process has left, and remove it; False if there is none."""
+    try:
+        file = os.open(lock, os.O_RDWR)
+    except OSError:
+        yield False
+        return
+    try:
+        ours = _try_lock(file)
+        yield ours
+        if ours:
+            with contextlib.suppress(OSError):
+                lock.unlink()
+    finally:
         os.close(file)
 
 
@@ -69,7 +94,10 @@ def _taken(lock: Path) -> int | None:
             continue
         if not _try_lock(file):
             os.close(file)
-            return None
+            if attempt >= BRIEF:
+                return None
+            time.sleep(BRIEF_S)  # another run may only be sweeping here
+            continue
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), lock.stat()):
                 os.truncate(file, 0)

@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from groove_core.endings import uninterrupted
 from groove_core.errors import InputError, UsageError
 from groove_core.files import STAGING, beside, read_json, write_text, writing
-from groove_core.locks import ATTEMPTS, locked
+from groove_core.locks import ATTEMPTS, locked, taken_over
 from groove_core.values.base import RESULT, Value
 
-__all__ = ["Place", "claimed"]
+__all__ = ["Place", "claimed", "restore"]
 
 LOCK = f"{STAGING}.lock"
 FRESH, FORMER = "fresh", "former"
@@ -84,13 +85,30 @@ class Place:
                     raise _exists(target)
                 _move(target, self.staging / FORMER / name)
             self.moved.append(name)
-            _move(fresh / name, target)
+            # With the hidden name kept, too, the next run can tell what a killed one has written.
+            _move(fresh / name, target, keep=bool(self.leftover))
 
 
-def _move(path: Path, target: Path) -> None:
+def _move(path: Path, target: Path, *, keep: bool = False) -> None:
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        if keep:
+            with contextlib.suppress(OSError):  # file systems without links
+                target.hardlink_to(path)
+                return
         path.replace(target)
+
+
+def _take_back(staging: Path, folder: Path) -> None:
+    """Remove the files that a killed run had put into their place: they have two names."""
+    fresh = staging / FRESH
+    for path in [path for path in fresh.rglob("*") if path.is_file()]:
+        target = folder / path.relative_to(fresh)
+        with contextlib.suppress(OSError):
+            if target.samefile(path):
+                target.unlink()
+                if target.parent != folder:
+                    target.parent.rmdir()
 
 
 def _put_back(staging: Path, folder: Path) -> None:
@@ -116,12 +134,25 @@ def _new(folder: Path) -> Path:
                 made.mkdir()
                 return made
             except FileExistsError:
+                _tidy(made)
                 number += 1
                 made = folder.with_name(f"{folder.name}-{number}")
             except FileNotFoundError:  # a run that failed removed the folder above meanwhile
                 attempts += 1
                 if attempts == ATTEMPTS:
                     raise
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed run has left in a folder, and the folder if nothing else is in it."""
+    with taken_over(folder / LOCK) as ours:
+        if not ours:  # its run is at work, or has ended well
+            return
+        was_at_work = any(folder.glob(f"{STAGING}-*"))
+        _sweep(folder)
+    if was_at_work:  # else its run may be about to take the lock
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -149,10 +180,11 @@ def claimed(folder: Path, action: str, *, overwrite: bool, new: bool = False) ->
         If another process holds the folder, it cannot be written, or an earlier result is there.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    if new:
-        folder = _new(folder)
-        made = [folder, *(path for path in made if path in folder.parents)]
     try:
+        if new:
+            with uninterrupted():
+                folder = _new(folder)
+                made = [folder, *(path for path in made if path in folder.parents)]
         with locked(folder, folder / LOCK):
             _sweep(folder)
             of_action = re.compile(rf"{re.escape(action)}(-\d+)?\.[^.]+")
@@ -176,14 +208,30 @@ def claimed(folder: Path, action: str, *, overwrite: bool, new: bool = False) ->
                 yield place
             except BaseException as error:
                 if not place.done and (isinstance(error, Exception) or place.leftover):
-                    place.withdraw()
+                    with uninterrupted():
+                        place.withdraw()
                 raise
             finally:
-                shutil.rmtree(place.staging, ignore_errors=True)
+                with uninterrupted():
+                    shutil.rmtree(place.staging, ignore_errors=True)
     finally:
-        for path in made:  # innermost first
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        with uninterrupted():
+            for path in made:  # innermost first
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
+
+def restore(folder: Path) -> None:
+    """Put back what a killed run was about to replace; nothing happens while a run is at work.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written.
+    """
+    if any(folder.glob(f"{STAGING}-*/{FORMER}/{RESULT}")):
+        with locked(folder, folder / LOCK):
+            _sweep(folder)
 
 
 def _listed(folder: Path) -> set[str]:
@@ -199,5 +247,6 @@ def _sweep(folder: Path) -> None:
     for staging in folder.glob(f"{STAGING}-*"):
         if re.fullmatch(r".*-[0-9a-f]{8}", staging.name):
             if (staging / FORMER / RESULT).exists():
+                _take_back(staging, folder)
                 _put_back(staging, folder)
             shutil.rmtree(staging, ignore_errors=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from groove_core import places
+from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError
 from groove_core.locks import locked
 from groove_core.places import claimed
@@ -79,12 +81,12 @@ def test_a_failure_at_any_move_leaves_the_earlier_result(earlier, monkeypatch, k
     before = content(earlier)
     move, left = places._move, 0
 
-    def failing(path, target):
+    def failing(path, target, **how):
         nonlocal left
         left -= 1
         if left == 0:
             raise kind
-        move(path, target)
+        move(path, target, **how)
 
     monkeypatch.setattr(places, "_move", failing)
     for reached in range(1, 20):
@@ -203,3 +205,65 @@ def test_a_folder_in_the_way_of_a_file_is_kept(tmp_path):
     ):
         place.save(value("x"), "beat.txt")
     assert (tmp_path / "beat.txt").is_dir()
+
+
+def test_what_a_killed_run_put_into_its_place_goes_when_the_older_result_comes_back(
+    earlier, monkeypatch
+):
+    before, move = content(earlier), places._move
+
+    class Killed(BaseException):
+        pass
+
+    def killed(path, target, **how):
+        if target.name == "beat-001.txt":  # after the document and beat-001.csv
+            raise Killed
+        move(path, target, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(places, "_move", killed)
+        patched.setattr(places.Place, "withdraw", lambda place: None)
+        patched.setattr(places.shutil, "rmtree", lambda *about, **more: None)
+        with pytest.raises(Killed), claimed(earlier, "beat", overwrite=True) as place:
+            place.save(value("new"), "beat-001.txt")
+            place.save(value("new"), "beat-001.csv")
+            place.finish(result("beat-001.txt", "beat-001.csv"))
+    assert "beat-001.csv" in content(earlier)
+    assert "result.json" not in content(earlier)
+    places.restore(earlier)
+    assert content(earlier) == before
+    assert not [path for path in earlier.iterdir() if path.name.startswith(".")]
+
+
+def test_what_killed_runs_left_in_folders_of_their_own_is_removed(tmp_path):
+    folder = tmp_path / "out/beat"
+    (folder / ".groove-0123abcd/fresh").mkdir(parents=True)
+    (folder / ".groove.lock").write_text("process 1")
+    with claimed(folder, "beat", overwrite=False, new=True) as place:
+        assert place.folder == tmp_path / "out/beat-2"
+        place.finish(result())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["beat-2"]
+
+
+def test_an_interruption_waits_until_the_files_are_in_order():
+    done = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append("in order")
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interruption_while_a_lock_is_taken_leaves_none(tmp_path, monkeypatch):
+    import groove_core.locks as module
+
+    def taken(lock):
+        found = module_taken(lock)
+        signal.raise_signal(signal.SIGINT)
+        return found
+
+    module_taken = module._taken
+    monkeypatch.setattr(module, "_taken", taken)
+    with pytest.raises(KeyboardInterrupt), locked(tmp_path, tmp_path / "lock"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -19,6 +19,8 @@ def main() -> None:
     from groove_core.console import own_streams
 
     own_streams()
-    from groove_core.cli.app import run_cli
-
+    try:
+        from groove_core.cli.app import run_cli
+    except KeyboardInterrupt:  # before `run_cli` could answer it
+        raise SystemExit(130) from None
     raise SystemExit(run_cli())

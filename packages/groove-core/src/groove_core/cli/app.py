@@ -11,9 +11,9 @@ import typer
 
 from groove_core.__about__ import __version__
 from groove_core.cli.data import MapGroup
-from groove_core.cli.endings import Endings
 from groove_core.cli.run import PackageGroup, rerun
 from groove_core.console import displayed, is_main_process
+from groove_core.endings import Endings
 from groove_core.errors import GrooveError, did_you_mean, of_system
 
 __all__ = ["app", "run_cli"]

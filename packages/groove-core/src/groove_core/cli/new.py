@@ -12,9 +12,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from groove_core.__about__ import __version__
+from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError, did_you_mean
-from groove_core.files import beside, check_writable
+from groove_core.files import beside, check_writable, sweep
 from groove_core.hookspecs import API_VERSION, GROUP
+from groove_core.locks import locked
 from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
 
 __all__ = ["LICENSES", "new"]
@@ -152,6 +154,12 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     """Write all files beside the folder they are for, and move them there at once."""
     there = next(p for p in folder.absolute().parents if p.exists())
     whole = beside(there / folder.name)
+    with locked(folder, there / f".{folder.name}.lock"):
+        sweep(there / folder.name)
+        _move_in(folder, whole, files)
+
+
+def _move_in(folder: Path, whole: Path, files: dict[str, str]) -> None:
     try:
         for name, text in files.items():
             path = whole / name
@@ -167,4 +175,5 @@ def _write(folder: Path, files: dict[str, str]) -> None:
             hint=ELSEWHERE,
         ) from error
     finally:
-        shutil.rmtree(whole, ignore_errors=True)
+        with uninterrupted():
+            shutil.rmtree(whole, ignore_errors=True)

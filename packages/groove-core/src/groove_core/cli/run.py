@@ -283,8 +283,10 @@ def rerun(
     """
     from groove_core import again, plugins
     from groove_core.console import note, set_quiet
+    from groove_core.places import restore
 
     set_quiet(quiet)
+    restore(result.parent)
     document = again.read(result)
     package = document["package"]
     before = {package: document["version"], **document.get("versions", {})}
