@@ -56,7 +56,7 @@ class Extraction:
         return f"Extraction({len(self)} windows, left out: {dict(self.dropped)})"
 
     def patterns(self) -> list[DrumPattern]:
-        """Give the windows as values."""
+        """Return the windows as values."""
         return [
             DrumPattern(self.hits[i], self.velocity[i], self.offset_ticks[i], self.tempo_bpm[i])
             for i in range(len(self))

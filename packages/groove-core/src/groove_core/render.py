@@ -45,7 +45,7 @@ def find_soundfont() -> Path:
 
 
 def renderer_name() -> str:
-    """Tell which renderer `render` uses: ``fluidsynth`` or ``midirenderer``.
+    """Return which renderer `render` uses: ``fluidsynth`` or ``midirenderer``.
 
     ``GROOVE_RENDERER`` chooses one by name.
     """

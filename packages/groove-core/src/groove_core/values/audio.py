@@ -434,7 +434,7 @@ class Audio(Value):
         }
 
     def to_document(self) -> dict[str, Any]:
-        """Give the samples, or of more than `EMBEDDED` only what tells them from others."""
+        """Return the samples, or of more than `EMBEDDED` only what tells them from others."""
         if self.samples.size <= EMBEDDED:
             return self.to_json()
         return {
@@ -510,7 +510,7 @@ def _frozen(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _is_frozen(samples: Any) -> bool:
-    """Tell whether samples are as they should be, in memory that nobody can write to."""
+    """Return whether samples are as they should be, in memory that nobody can write to."""
     if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
         return False
     while isinstance(samples, np.ndarray):

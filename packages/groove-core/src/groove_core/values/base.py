@@ -44,10 +44,10 @@ class Value(abc.ABC):
 
     @abc.abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Give the value as a JSON document with its ``kind``; nothing is lost."""
+        """Return the value as a JSON document with its ``kind``; nothing is lost."""
 
     def to_document(self) -> dict[str, Any]:
-        """Give what ``result.json`` says of the value beside its files; all of it by default."""
+        """Return what ``result.json`` says of the value beside its files; all of it by default."""
         return self.to_json()
 
     @classmethod
@@ -112,7 +112,7 @@ class Value(abc.ABC):
 
     @classmethod
     def accept(cls, value: Any) -> Self | None:
-        """Give an object as a value of this kind, or None if it is none."""
+        """Return an object as a value of this kind, or None if it is none."""
         return value if isinstance(value, cls) else None
 
     @classmethod
@@ -138,7 +138,7 @@ class Value(abc.ABC):
         return path
 
     def writer(self, suffix: str) -> Callable[[Path], None]:
-        """Give what writes this value to files with an ending.
+        """Return what writes this value to files with an ending.
 
         Raises
         ------

@@ -153,7 +153,7 @@ def foreign(path: Path) -> tuple[str, str] | None:
 
 @functools.cache
 def _frame(second: int, third: int) -> tuple[int, int] | None:
-    """Give the bytes and samples of a frame by two bytes of its header; None if it is none."""
+    """Return the bytes and samples of a frame by two bytes of its header; None if it is none."""
     version, layer = second >> 3 & 3, second >> 1 & 3  # 3, 2, 0: MPEG 1, 2, 2.5
     bitrate, rate = third >> 4, third >> 2 & 3
     if second < 0xE0 or version == 1 or layer == 0 or rate == 3 or bitrate in (0, 15):
@@ -236,7 +236,7 @@ def _mpeg(data: mmap.mmap) -> list[Part]:
 
 
 def _tag_at(begin: bytes, version_layer: int, rate: int, mono: bool) -> int:
-    """Give where the tag is in the first bytes of a frame that holds no sound; 0 if it does."""
+    """Return where the tag is in the first bytes of a frame that holds no sound; 0 if it does."""
     if version_layer & 6 != 2:
         return 0
     if begin[36:40] == b"VBRI":
@@ -260,7 +260,7 @@ def _may_end_at(data: mmap.mmap, at: int) -> bool:
 
 
 def _after_tag(data: mmap.mmap | bytes, at: int) -> int | None:
-    """Give where a tag of ID3 or APE ends that begins here."""
+    """Return where a tag of ID3 or APE ends that begins here."""
     begin = data[at : at + 32]
     if begin[:3] == b"ID3" and len(begin) > 10 and not any(b & 0x80 for b in begin[6:10]):
         size = functools.reduce(lambda total, b: total << 7 | b, begin[6:10], 0)

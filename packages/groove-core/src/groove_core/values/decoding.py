@@ -296,5 +296,5 @@ def _foreign(path: Path, error: Exception) -> Decoder:
 
 
 def reason(error: Exception) -> str:
-    """Give what libsndfile says, without the path."""
+    """Return what libsndfile says, without the path."""
     return str(getattr(error, "error_string", error)).rstrip(".")

@@ -192,7 +192,7 @@ class DrumPattern(Value):
     # MIDI ------------------------------------------------------------------------
 
     def to_score(self) -> Score:
-        """Give the pattern as a score with one drum track.
+        """Return the pattern as a score with one drum track.
 
         A hit before the first beat cannot have a negative time, so a pattern that
         starts early is written one bar later. A marker tells where it starts and

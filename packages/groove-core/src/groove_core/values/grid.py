@@ -184,7 +184,7 @@ def meters(score: Score) -> list[tuple[int, float, int, int]]:
 
 
 def is_triplet(beats: npt.NDArray[np.float64]) -> bool:
-    """Tell whether onsets follow thirds or sixths of a beat rather than quarters.
+    """Return whether onsets follow thirds or sixths of a beat rather than quarters.
 
     For each grid take the mean distance of the onsets to it, as a share of what
     onsets at random would have (a quarter of its spacing), so that a finer grid
@@ -286,7 +286,7 @@ def to_grid(
 
 
 def marked_span(score: Score) -> tuple[int, int | None]:
-    """Give the tick at which a pattern that we wrote begins, and its steps; else 0 and None."""
+    """Return the tick at which a pattern that we wrote begins, and its steps; else 0 and None."""
     for tick, text in score.markers:
         steps = text.removeprefix(MARKER)
         if text.startswith(MARKER) and steps.isdecimal() and len(steps) <= 6:

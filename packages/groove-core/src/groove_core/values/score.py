@@ -481,7 +481,7 @@ class Score(Value):
         return starts, begin_s, s_per_tick
 
     def tempo_at(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Give the tempo at ticks, in quarter notes per minute."""
+        """Return the tempo at ticks, in quarter notes per minute."""
         us = np.concatenate([[500_000], self.tempos[:, 1]])
         which = np.searchsorted(self.tempos[:, 0], np.asarray(ticks), side="right")
         tempo: npt.NDArray[np.float64] = 6e7 / us[which]

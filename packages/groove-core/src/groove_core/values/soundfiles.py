@@ -316,9 +316,9 @@ def write(
 
     container, subtypes, most_channels, highest_rate = WRITERS[suffix]
     if bits not in subtypes:
-        lossless = " or ".join(map(str, subtypes)) if len(subtypes) > 1 else "its own 16 only"
         raise UsageError(
-            f"{suffix} is not written with {bits} bits.", hint=f"bits for {suffix}: {lossless}"
+            f"{suffix} is not written with {bits} bits.",
+            hint=f"Use bits={' or '.join(map(str, subtypes))}.",
         )
     subtype = subtypes[bits]
     channels, frames = samples.shape
@@ -346,7 +346,7 @@ def write(
 
 
 def all_finite(samples: Samples) -> bool:
-    """Tell whether there is no NaN and no infinity among samples."""
+    """Return whether there is no NaN and no infinity among samples."""
     flat = samples.ravel(order="K")
     with np.errstate(all="ignore"):
         # A sum of squares is finite only if all of them are: twice as fast as a look at each.
@@ -359,7 +359,7 @@ def _frozen(samples: Samples) -> Samples:
 
 
 def mix(samples: Samples) -> Samples:
-    """Give the mean of the channels; of shape (frames, channels), then (frames, 1)."""
+    """Return the mean of the channels; of shape (frames, channels), then (frames, 1)."""
     total = samples[:, :1].copy()
     with np.errstate(over="ignore"):  # of samples near the largest float32: refused by Audio
         for channel in range(1, samples.shape[1]):  # three times as fast as mean(axis=1)
@@ -376,7 +376,7 @@ class Balance:
         self._mixed = 0.0
 
     def mix(self, samples: Samples) -> Samples:
-        """Give the mean of the channels, of shape (frames, channels), then (frames, 1)."""
+        """Return the mean of the channels, of shape (frames, channels), then (frames, 1)."""
         mixed = mix(samples)
         # Overflow is refused as not finite, by whoever takes the samples.
         with np.errstate(all="ignore"):
@@ -429,24 +429,24 @@ def cancelling(pieces: Iterable[Samples]) -> int | None:
 
 
 def resampled_frames(frames: int, rate_from: int, rate_to: int) -> int:
-    """Give the length after resampling: rounded up, so that no sound is lost."""
+    """Return the length after resampling: rounded up, so that no sound is lost."""
     return -(-frames * rate_to // rate_from)
 
 
 def samples_bytes(channels: int, frames: int) -> int:
-    """Give the memory that samples take."""
+    """Return the memory that samples take."""
     return 4 * channels * frames
 
 
 def frame_at(time_s: float, sample_rate: int) -> int:
-    """Give the frame that sounds at a time, whatever floats make of 0.29 s at 100 Hz."""
+    """Return the frame that sounds at a time, whatever floats make of 0.29 s at 100 Hz."""
     return int(time_s * sample_rate + 1e-6)
 
 
 def span(
     frames: int, sample_rate: int, start_s: float, duration_s: float | None, *, name: str
 ) -> tuple[int, int]:
-    """Give the first frame of an excerpt and the one behind its last, at least one apart.
+    """Return the first frame of an excerpt and the one behind its last, at least one apart.
 
     Raises
     ------

@@ -34,7 +34,6 @@ BANKS = (0, 32)
 MAX_PORTS = 128
 MAX_TRACKS = 2**16 - 1
 
-
 _no_notes, _no_rows = np.zeros((0, 4), np.int64), np.zeros(0, np.int64)
 
 
@@ -124,7 +123,7 @@ def _which(before: Rows, notes: Rows) -> Rows:
 
 
 def _ends(notes: Rows) -> Rows:
-    """Give the ticks at which notes end: at the latest where their pitch is struck again.
+    """Return the ticks at which notes end: at the latest where their pitch is struck again.
 
     An end behind that would be the end of the later note, too.
     """
