@@ -51,6 +51,7 @@ GROUPS = {
     "files": (
         "groove_core.render", "groove_core.extraction", "groove_core.files", "groove_core.jobs",
         "groove_core.cache", "groove_core.data.", "groove_core.plots",
+        "groove_core.tables", "groove_core.archives",
     ),
     "learning": (
         "groove_core.checkpoints", "groove_core.devices", "groove_core.training",

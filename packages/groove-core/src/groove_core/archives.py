@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ MAX_ARRAYS, SMALL_ARRAYS = 2**30, 16 * 2**20
 """The same for all arrays of a file: many are texts or bits that repeat."""
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
-    ValueError, struct.error,
+    ValueError, struct.error, tokenize.TokenError,
 )  # fmt: skip
 
 

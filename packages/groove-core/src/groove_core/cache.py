@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ def _load(path: Path) -> npt.NDArray[Any] | None:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except OSError:
         return None
-    except (ValueError, EOFError, SyntaxError):  # cut, or not an array at all
+    except (ValueError, EOFError, SyntaxError, TokenError):  # cut, or not an array at all
         with contextlib.suppress(OSError):
             path.unlink()
         return None

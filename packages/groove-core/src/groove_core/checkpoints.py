@@ -74,6 +74,8 @@ DTYPES = {
 """Bytes of a number of each type."""
 EXPONENTS = {"F16": 0x7C00, "BF16": 0x7F80, "F32": 0x7F800000, "F64": 0x7FF0000000000000}
 """The bits that are all set in what is no number, or infinite."""
+MAX_COMPUTED = 2**24
+"""Numbers that a network computes when it is built, such as filters, and that no file has."""
 MAX_PARTS = 16
 """Parts of a network, of whatever kind, for each of its tensors."""
 
@@ -453,13 +455,17 @@ def _compare(
     ]
     try:
         with torch.device("meta"):
-            made = {name: list(one.shape) for name, one in kind(**config).state_dict().items()}
+            model = kind(**config)
+        made = {name: list(one.shape) for name, one in model.state_dict().items()}
+        computed = sum(one.numel() for one in model.buffers())
     except MemoryError as error:
         raise ValueError("its card describes more than there is memory for") from error
     finally:
         for hook in hooks:
             hook.remove()
     stored = {name: about["shape"] for name, about in header.items()}
+    if computed > MAX_COMPUTED + sum(map(math.prod, stored.values())):
+        raise ValueError(f"its card describes {computed:,} numbers that are in no file")
     for name in sorted(made.keys() | stored.keys()):
         if made.get(name) != stored.get(name):
             raise ValueError(

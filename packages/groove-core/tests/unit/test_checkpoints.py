@@ -187,11 +187,11 @@ def test_tied_weights_can_be_stored(tmp_path, half):
 class Deep(torch.nn.Module):
     """A network whose config says how many parts it has."""
 
-    def __init__(self, layers: int, width: int) -> None:
+    def __init__(self, layers: int, width: int, filters: int = 2) -> None:
         super().__init__()
-        self.config = {"layers": layers, "width": width}
+        self.config = {"layers": layers, "width": width, "filters": filters}
         self.layers = torch.nn.ModuleList(torch.nn.Linear(width, width) for _ in range(layers))
-        self.register_buffer("scale", torch.ones(width), persistent=False)
+        self.register_buffer("scale", torch.ones(filters), persistent=False)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +201,7 @@ class Deep(torch.nn.Module):
         ({"layers": 10**9, "width": 2}, "more than 4 tensors"),
         ({"layers": 3, "width": 2}, "missing in its file"),
         ({"layers": 1, "width": 2}, "missing by its card"),
+        ({"layers": 2, "width": 2, "filters": 10**10}, "in no file"),
         ({"layers": "2", "width": 2}, "does not fit"),
         ({"layers": 2, "width": -1}, "does not fit"),
         ({"layers": 2, "width": 10**30}, "does not fit"),

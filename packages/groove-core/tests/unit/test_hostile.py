@@ -192,7 +192,9 @@ def test_a_zip_with_a_long_list(tmp_path):
     _refused(lambda: list(archives.zip_members(tmp_path / "a.zip", bool)), says="too many")
 
 
-@pytest.mark.parametrize("shape", ["(1000000000000,)", "(99999999999, 99999999999)", "(-1,)", "5"])
+@pytest.mark.parametrize(
+    "shape", ["(1000000000000,)", "(99999999999, 99999999999)", "(-1,)", "5", "(5, (("]
+)
 def test_arrays_that_claim_more_than_there_is(tmp_path, shape):
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     content = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode() + bytes(8)

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ class Catalogue:
                 raise ValueError("its vectors are not those of songs")
             if not len(vectors) == len(about["paths"]) == len(about["hashes"]):
                 raise ValueError(f"{len(vectors)} vectors for {len(about['paths'])} songs")
-        except (OSError, ValueError, EOFError, OverflowError) as error:
+        except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
             raise InputError(
                 f"{folder} is damaged: {error}.",
                 hint="Index the songs again; those that were heard are not heard anew.",
@@ -189,7 +190,7 @@ def _stored(path: Path) -> Passages | None:
         # Mapped first: a header may claim more than there is.
         found: Passages = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
         return found if found.ndim == 2 and found.dtype.kind == "f" else None
-    except (OSError, ValueError, EOFError, OverflowError):
+    except (OSError, ValueError, EOFError, OverflowError, TokenError):
         return None
 
 

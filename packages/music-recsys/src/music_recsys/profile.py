@@ -103,7 +103,7 @@ class Profile:
                     raise sqlite3.DatabaseError("it holds more than tables of ratings")
                 with file:
                     yield file
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of its own message, too
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 raise unwritable(self.path, full) from error
