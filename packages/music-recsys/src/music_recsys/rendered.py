@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -107,8 +108,10 @@ def _songs(archive: Path, fonts: Sequence[Path], count: int, seed: int) -> Itera
         with zipfile.ZipFile(check_file(archive, what="a zip file of MIDI songs")) as stored:
             names = sorted(name for name in stored.namelist() if name.endswith(".mid"))[:count]
             contents = [stored.read(name) for name in names]
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{archive} is not a zip file.", hint="Give pop909.zip.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise InputError(
+            f"{archive} cannot be read as a zip file: {error}.", hint="Give pop909.zip."
+        ) from error
     for index, (name, content) in enumerate(zip(names, contents, strict=True)):
         rng = np.random.default_rng((seed, 1, index))
         score = Score.from_midi(content, name=name)
