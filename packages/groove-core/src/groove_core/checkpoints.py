@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
 from groove_core.console import note
+from groove_core.endings import uninterrupted
 from groove_core.errors import CheckpointError, PluginError, UsageError, did_you_mean
 from groove_core.files import beside, check_writable, dump_json, file_sha256, writing
 
@@ -213,6 +214,11 @@ def verify(folder: str | Path) -> dict[str, Any]:
     return card
 
 
+def _remove(folder: Path) -> None:
+    with uninterrupted():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def save(
     folder: str | Path, model: torch.nn.Module, card: dict[str, Any], *, half: bool = False
 ) -> Path:
@@ -233,7 +239,7 @@ def save(
     folder = Path(folder)
     made = beside(folder)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, made, ignore_errors=True)
+        stack.callback(_remove, made)
         stack.enter_context(writing(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
         made.mkdir()
