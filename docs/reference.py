@@ -60,7 +60,8 @@ GROUPS = {
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""
 INTERNAL = (
-    "groove_core.again", "groove_core.console", "groove_core.journal", "groove_core.locks",
+    "groove_core.again", "groove_core.console", "groove_core.endings", "groove_core.guests",
+    "groove_core.journal", "groove_core.locks",
     "groove_core.places", "groove_core.workers",
 )  # fmt: skip
 

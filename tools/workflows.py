@@ -1,4 +1,4 @@
-"""Write the workflows of GitHub: one release workflow per package, what they share, and CI.
+"""Write the workflows of GitHub: releases of packages, what they share, CI, and the nightly one.
 
     python tools/workflows.py            # write them
     python tools/workflows.py --check    # exit with 1, and a diff, if someone edited them
@@ -132,6 +132,31 @@ jobs:
       - run: ${{{{ !contains(join(needs.*.result), 'cancelled') }}}}
 """
 
+NIGHTLY = """\
+name: nightly
+
+on:
+  schedule:
+    - cron: "17 2 * * *"
+  workflow_dispatch:
+
+permissions:
+  contents: read
+
+env:
+  PIP_EXTRA_INDEX_URL: https://download.pytorch.org/whl/cpu
+  PIP_CONSTRAINT: ${{{{ github.workspace }}}}/constraints.txt
+
+jobs:
+  chaos:
+    runs-on: ubuntu-latest
+    timeout-minutes: 90
+    steps:
+{setup}
+      # Another seed each night: the log has it, and the same seed does the same again.
+      - run: hatch run chaos --seed "$GITHUB_RUN_NUMBER"
+"""
+
 SETUP = """\
       - uses: {checkout}
         with:
@@ -248,7 +273,7 @@ def workflows(root: Path) -> dict[str, str]:
         pythons=ends,
         upload=UPLOAD,
     )
-    texts = {"ci.yml": ci, "build.yml": build}
+    texts = {"ci.yml": ci, "build.yml": build, "nightly.yml": NIGHTLY.format(setup=setup())}
     for name in packages(root):
         texts[f"release-{name}.yml"] = RELEASE.format(name=name, download=DOWNLOAD, publish=PUBLISH)
     return {name: HEADER + text for name, text in texts.items()}

@@ -39,7 +39,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
     seed, short = options.seed, options.short
     found: list[Part] = []
     for case in kills.CASES:
-        operations = 3 if short else -1
+        operations = options.operations or (3 if short else -1)
         moments = (options.kills or (10 if short else 600)) // len(kills.CASES)
         found.append(("kills", partial(kills.trials, case, operations, moments, seed)))
     for number, race in enumerate(races.RACES):
@@ -119,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of all that is drawn")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="parts at a time")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone")
+    parser.add_argument("--operations", type=int, help="of each command, at which it is ended")
     parser.add_argument("--kills", type=int, help="commands ended at random moments")
     parser.add_argument("--races", type=int, help="races of eight processes")
     parser.add_argument("--mutants", type=int, help="damaged files")

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["Child", "Ended", "hidden", "run", "scratch", "snapshot"]
 
@@ -102,21 +102,23 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
             time.sleep(pause_s)
             pause_s = min(0.02, pause_s * 1.5)
-        texts = []
-        for said in self._said:
-            said.seek(0)
-            texts.append(said.read().decode("utf-8", "replace"))
-            said.close()
+        stdout, stderr = (self._text(said) for said in self._said)
         operations, grown_kb = struct.unpack("qq", self._shared[:16])
         self._shared.close()
         return Ended(
             os.waitstatus_to_exitcode(status),
-            *texts,
+            stdout,
+            stderr,
             operations,
             grown_kb / 1024,
             wall_s,
             used.ru_utime + used.ru_stime,
         )
+
+    def _text(self, said: IO[bytes]) -> str:
+        with said:
+            said.seek(0)
+            return said.read().decode("utf-8", "replace")
 
     def _be(self, arguments: list[str], folder: Path, at: int, end: signal.Signals | int) -> None:
         code = 1
@@ -149,20 +151,21 @@ class Child:
     def _command(self, arguments: list[str]) -> int:
         from groove_core.cli import app
         from groove_core.console import own_streams
+        from groove_core.endings import Endings
 
         own_streams()
-        received = app.Endings.watched
+        handled = Endings.watched
 
         @contextmanager
         def watched(endings: Any) -> Iterator[None]:
-            with received(endings):
+            with handled(endings):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
                 try:
                     yield
                 finally:
                     signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
 
-        app.Endings.watched = watched
+        Endings.watched = watched  # type: ignore[assignment, method-assign]
         code = app.run_cli(arguments)
         sys.stdout.flush()
         sys.stderr.flush()

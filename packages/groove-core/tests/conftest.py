@@ -41,7 +41,7 @@ GOOD = (
 ACTIONS = '''
     import time
     from typing import Annotated, Iterator, Literal
-    from groove_core.params import Into, Opt, Seed, action
+    from groove_core.params import DataPath, Into, Opt, Seed, action
     from groove_core.values.drums import DrumPattern
     from groove_core.values.results import Report
 
@@ -75,7 +75,12 @@ ACTIONS = '''
         return 3
 
     @action
-    def keep(*, into: Into = None, rate: Annotated[Literal[16, 24], Opt("rate")] = 16) -> Report:
+    def keep(
+        *,
+        into: Into = None,
+        data: DataPath = None,
+        rate: Annotated[Literal[16, 24], Opt("rate")] = 16,
+    ) -> Report:
         """Leave a file in a folder."""
         if into is not None:
             into.mkdir()

@@ -123,6 +123,20 @@ def test_what_is_broken_is_counted_and_left_out(beats, tmp_path, monkeypatch, ca
     assert set(dataset(["."]).genre_of()) == {"drumloops"}
 
 
+def test_a_zip_file_with_damaged_content_is_left_out(beats, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(beats.rglob("*.mid"))[:3]:
+            archive.write(path, path.name)
+        middle = archive.infolist()[1]
+    content = bytearray((tmp_path / "all.zip").read_bytes())
+    begin = middle.header_offset + 30 + len(middle.filename)
+    content[begin : begin + 20] = b"\xff" * 20
+    (tmp_path / "all.zip").write_bytes(content)
+    patterns = dataset([tmp_path / "all.zip"])
+    assert patterns.dropped["files: not readable"] == 1
+    assert "all.zip cannot be read" in capsys.readouterr().err
+
+
 def test_many_sources_do_not_wrap(tmp_path):
     from dataclasses import replace
 

@@ -94,9 +94,14 @@ def options(document: dict[str, Any], path: Path, given: Sequence[str]) -> dict[
     for param in params:
         if param.name in then:
             found[param.name] = _inputs(param, found.get(param.name), then[param.name], path)
-        elif files_of(param, found.get(param.name)):
-            note(f"warning: {path} has no hash of {param.name}: the file may have changed since")
+        elif files_of(param, value := found.get(param.name)) or _is_folder(param, value):
+            note(f"warning: {path} has no hash of {param.name}, which may have changed since")
     return found
+
+
+def _is_folder(param: Param, value: Any) -> bool:
+    """Return whether an option names a folder, such as data to train on: those are not hashed."""
+    return param.type is Path and isinstance(value, str) and Path(value).is_dir()
 
 
 def _set_places(

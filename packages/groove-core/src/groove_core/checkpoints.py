@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from groove_core import plugins
 from groove_core.console import note
+from groove_core.endings import uninterrupted
 from groove_core.errors import (
     CheckpointError,
     GrooveError,
@@ -297,6 +298,11 @@ def _is_finite(path: Path, begin: int, about: dict[str, Any]) -> bool:
     return True
 
 
+def _remove(folder: Path) -> None:
+    with uninterrupted():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def save(
     folder: str | Path, model: torch.nn.Module, card: dict[str, Any], *, half: bool = False
 ) -> Path:
@@ -317,7 +323,7 @@ def save(
     folder = Path(folder)
     made = beside(folder)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, made, ignore_errors=True)
+        stack.callback(_remove, made)
         stack.enter_context(writing(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
         made.mkdir()

@@ -77,8 +77,10 @@ def own_streams() -> None:
         if stream is None:  # closed before Python began (``>&-``)
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
             continue
-        buffer = stream.buffer
-        outlet = _Outlet(getattr(buffer, "raw", buffer), name, must_arrive=name == "stdout")
+        raw = getattr(stream.buffer, "raw", stream.buffer)
+        if name == "stdout":
+            raw = _apart(raw)
+        outlet = _Outlet(raw, name, must_arrive=name == "stdout")
         setattr(
             sys,
             name,
@@ -91,6 +93,21 @@ def own_streams() -> None:
                 write_through=stream.write_through,
             ),
         )
+
+
+def _apart(raw: Any) -> Any:
+    """Return stdout under another number, and let what writes to number 1 write to stderr.
+
+    So do the libraries in C, and the programs, that plugins use.
+    """
+    if sys.platform == "win32":  # its consoles have no such numbers
+        return raw
+    try:
+        own = os.dup(raw.fileno())
+        os.dup2(2, raw.fileno())
+    except OSError:  # stderr was closed
+        return raw
+    return io.FileIO(own, "wb")
 
 
 @contextlib.contextmanager

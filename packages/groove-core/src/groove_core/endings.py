@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["Endings", "uninterrupted"]
+__all__ = ["Endings", "signals_only", "uninterrupted"]
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Those that ask for an end; Windows has no SIGHUP."""
+
+
+_watching: Endings | None = None
+"""Of the command that this process is."""
 
 
 class Endings:
@@ -19,6 +23,7 @@ class Endings:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self.count = 0
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -27,18 +32,43 @@ class Endings:
         Only Ctrl-C is heard a second time: a closing terminal signals more than once, and a
         second interruption would end the cleaning up.
         """
+        global _watching
         before: dict[signal.Signals, Any] = {}
         try:
             _handle(self._receive, before)
+            _watching = self
             yield
         finally:
+            _watching = None
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
         first, self.received = self.received is None, self.received or signal.Signals(number)
         if first or number == signal.SIGINT:
             raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def signals_only() -> Iterator[None]:
+    """Let a `KeyboardInterrupt` out of the block only if a signal has caused it.
+
+    In commands only: a program that uses Groove has handlers of its own.
+
+    Raises
+    ------
+    RuntimeError
+        Instead of one that the block has raised by itself.
+    """
+    watching = _watching
+    before = watching and watching.count
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if watching and watching.count == before:
+            raise RuntimeError("it raised KeyboardInterrupt") from error
+        raise
 
 
 @contextlib.contextmanager

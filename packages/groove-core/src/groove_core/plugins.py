@@ -20,8 +20,8 @@ from typing import Any
 
 import pluggy
 
-from groove_core.console import prints_aside
 from groove_core.errors import PluginError, UsageError, did_you_mean
+from groove_core.guests import guest
 from groove_core.hookspecs import (
     API_VERSION,
     GROUP,
@@ -41,8 +41,10 @@ __all__ = [
     "installed",
     "load",
     "load_all",
+    "load_watcher",
     "observers",
     "resolve",
+    "watchers",
 ]
 
 ACTION_HOOKS = {
@@ -241,7 +243,7 @@ def load_all(
 
 def _load(entry: Installed) -> Plugin:
     try:
-        with prints_aside():
+        with guest(entry.distribution):
             return _describe(entry, _register(entry.module, entry.name))
     except (PluginError, KeyboardInterrupt):
         raise
@@ -308,17 +310,34 @@ def _flat(results: list[Any], kind: type, hook: str) -> list[Any]:
 def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
     """Load the modules that asked to watch every run, and the errors of those that failed."""
     managers, broken = [], []
-    for entry in _metadata()[0]:
-        if entry.group != OBSERVER_GROUP:
-            continue
+    for entry in watchers():
         try:
-            with prints_aside():
-                managers.append(_register(entry.module, entry.name))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            broken.append(_broken(entry, error))
+            managers.append(load_watcher(entry))
+        except PluginError as error:
+            broken.append(error)
     return managers, broken
+
+
+def watchers() -> list[Installed]:
+    """List the modules that asked to watch every run, without importing them."""
+    return [entry for entry in _metadata()[0] if entry.group == OBSERVER_GROUP]
+
+
+def load_watcher(entry: Installed) -> pluggy.PluginManager:
+    """Load one of them.
+
+    Raises
+    ------
+    PluginError
+        If it fails.
+    """
+    try:
+        with guest(entry.distribution):
+            return _register(entry.module, entry.name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _broken(entry, error) from error
 
 
 def resolve(address: str, *, owner: Installed | None = None) -> Any:
@@ -331,7 +350,7 @@ def resolve(address: str, *, owner: Installed | None = None) -> Any:
     """
     module, _, attribute = address.partition(":")
     try:
-        with prints_aside():
+        with guest(owner.distribution if owner else module, draws=True):
             return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         missing = error.name or ""

@@ -15,9 +15,10 @@ import numpy as np
 
 from groove_core import plugins
 from groove_core.__about__ import __version__
-from groove_core.console import is_main_process, note, prints_aside
+from groove_core.console import is_main_process, note
 from groove_core.errors import CheckpointError, GrooveError, UsageError, of_system
 from groove_core.files import dump_json, file_sha256
+from groove_core.guests import guest
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.inputs import Inputs, Tally, tally
 from groove_core.params import Param, bind, describe, draw_seed, files_of, plain, result_kind
@@ -272,15 +273,15 @@ def _values(
         with stack:
             _observe(managers, "groove_run_started", run=this)
             with _system_errors():
-                with prints_aside():
+                with guest(this.action, draws=True):
                     result = function(**arguments)
                 many = isinstance(result, Iterable) and not isinstance(result, Value)
-                for index, value in enumerate(_drawn(result) if many else [result]):
+                for index, value in enumerate(_drawn(result, this.action) if many else [result]):
                     if not isinstance(value, Value):
                         kind = type(value).__name__
                         raise TypeError(f"{this.action} gave something of type {kind}, not a value")
                     name = f"{this.action}-{index + 1:03d}" if many else this.action
-                    with prints_aside():
+                    with guest(f"writing {value.kind}", draws=True):
                         writer(name, index, value)
                     documents.append(value.to_document())
                     yield name, value
@@ -300,11 +301,11 @@ def _values(
     _observe(managers, "groove_run_finished", run=this, result=started.document)
 
 
-def _drawn(values: Iterable[Value]) -> Iterator[Value]:
-    """Draw one value after the other; what an action prints meanwhile is not the result."""
+def _drawn(values: Iterable[Value], action: str) -> Iterator[Value]:
+    """Draw one value after the other; what an action does meanwhile is in nobody's way."""
     iterator = iter(values)
     while True:
-        with prints_aside():
+        with guest(action, draws=True):
             try:
                 value = next(iterator)
             except StopIteration:
@@ -318,9 +319,11 @@ def _observe(managers: list[Any], hook: str, **about: Any) -> None:
         if not getattr(manager.hook, hook).get_hookimpls():
             continue
         try:
-            with prints_aside():
+            with guest("an observer"):
                 getattr(manager.hook, hook)(**_copied(about))
-        except (Exception, SystemExit) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # such as SystemExit
             note(f"warning: an observer failed in {hook}: {type(error).__name__}: {error}")
 
 

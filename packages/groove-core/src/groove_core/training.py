@@ -8,6 +8,7 @@ cut into shards make many processes compute what one would.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -23,6 +24,7 @@ from groove_core import checkpoints
 from groove_core.console import is_main_process, note, track
 from groove_core.errors import DeviceError, InputError, UsageError
 from groove_core.files import atomic_path, sweep, write_text
+from groove_core.locks import locked
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ __all__ = [
 STATE = "state.safetensors"
 STORE_EVERY_S = 2.0
 METRICS = "metrics.jsonl"
+LOCK = ".training.lock"
 
 
 class Shard:
@@ -149,10 +152,29 @@ def fit(
     ------
     UsageError
         If the folder holds another training and neither `resume` nor `restart` is given,
-        or the one to resume had other settings.
+        the one to resume had other settings, or another process trains there.
     InputError
         If a loss is not a number.
     """
+    if fabric.world_size > 1:  # an error of one process would let the others wait
+        return _fit(fabric, task, epochs, folder, seed, resume, restart)
+    try:
+        with locked(folder, folder / LOCK):
+            return _fit(fabric, task, epochs, folder, seed, resume, restart)
+    finally:
+        with contextlib.suppress(OSError):  # it is empty only if there was nothing to do
+            folder.rmdir()
+
+
+def _fit(
+    fabric: Fabric,
+    task: Task,
+    epochs: int,
+    folder: Path,
+    seed: int,
+    resume: bool,
+    restart: bool,
+) -> list[dict[str, float]]:
     settings = json.dumps({**task.config, "epochs": epochs, "seed": seed}, sort_keys=True)
     history: list[dict[str, float]] = []
     state = folder / STATE

@@ -216,3 +216,86 @@ def test_metadata_is_read_once_and_again_after_an_installation(monkeypatch, tmp_
     _distribution(tmp_path, "new", {"entry_points.txt": b"[groove.v1]\nnew-one = m\n"})
     assert plugins.find("new-one").distribution == "new"
     assert len(read) == 2
+
+
+def _plugin(folder, name: str, source: str, *, watches: bool = False) -> str:
+    group = "groove.observers.v1" if watches else "groove.v1"
+    module = name.replace("-", "_")
+    points = f"[{group}]\n{name} = {module}\n".encode()
+    place = _distribution(folder, name, {"entry_points.txt": points})
+    (folder / f"{module}.py").write_text(source)
+    return place
+
+
+MEDDLES = """
+import locale, os, random, subprocess, sys, warnings
+import numpy
+from groove_core.hookspecs import hookimpl
+
+def meddle():
+    os.chdir("/")
+    locale.setlocale(locale.LC_ALL, "C.UTF-8")
+    random.seed(1)
+    numpy.random.seed(1)
+    warnings.simplefilter("ignore")
+    os.write(1, b"LOUD")
+    subprocess.run([sys.executable, "-c", "print('LOUD')"])
+    print("LOUD", file=sys.__stdout__, flush=True)
+
+meddle()
+
+@hookimpl
+def groove_run_started(run):
+    meddle()
+
+@hookimpl
+def groove_run_finished(run, result):
+    raise KeyboardInterrupt
+"""
+
+
+def test_what_an_observer_changes_is_put_back_and_named(site, groove, tmp_path):
+    path = os.pathsep.join([_plugin(tmp_path / "x", "odd", MEDDLES, watches=True),
+                            site("groove-good")])  # fmt: skip
+    arguments = ("run", "good", "beat", "--seed", "1", "--out", "o", "--json")
+    quiet = groove(*arguments, path=site("groove-good"), cwd=_empty(tmp_path / "quiet"))
+    loud = groove(*arguments, path=path, cwd=_empty(tmp_path / "loud"))
+    assert (loud.returncode, loud.stdout) == (0, quiet.stdout), loud.stderr
+    assert (tmp_path / "loud/o/result.json").is_file()
+    for what in ("working folder", "locale", "random state", "warnings that are shown"):
+        for who in ("odd", "an observer"):
+            assert loud.stderr.count(f"warning: {who} changed the {what}, which is put back") == 1
+    assert "groove_run_finished: RuntimeError: it raised KeyboardInterrupt" in loud.stderr
+
+
+def _empty(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_a_plugin_that_raises_keyboard_interrupt_is_broken_and_in_nobodys_way(
+    site, groove, tmp_path
+):
+    odd = _plugin(tmp_path / "x", "groove-odd", "raise KeyboardInterrupt\n")
+    result = groove("plugins", "--json", path=os.pathsep.join([odd, site("groove-good")]))
+    rows = {row["name"]: row for row in json.loads(result.stdout)["plugins"]}
+    assert rows["good"]["status"] == "ok"
+    assert "KeyboardInterrupt" in rows["groove-odd"]["reason"]
+
+
+def test_isolate_names_what_hangs_and_what_dies(site, groove, tmp_path):
+    places = [
+        _plugin(tmp_path / "a", "groove-hangs", "import time\ntime.sleep(99)\n"),
+        _plugin(tmp_path / "b", "groove-dies", "import os\nprint('{}', flush=True)\nos._exit(0)\n"),
+        _plugin(tmp_path / "c", "killed", "import os\nos.kill(os.getpid(), 9)\n", watches=True),
+        site("groove-good"),
+    ]
+    result = groove(
+        "plugins", "--isolate", "--limit-s", "8", "--json", "--check", path=os.pathsep.join(places)
+    )
+    assert result.returncode == 3
+    rows = {row["name"]: row for row in json.loads(result.stdout)["plugins"]}
+    assert rows["good"]["actions"]
+    assert "hangs: it was not loaded after 8 s" in rows["groove-hangs"]["reason"]
+    assert "ends its process when it is loaded (exit code 0)" in rows["groove-dies"]["reason"]
+    assert "(SIGKILL)" in rows["killed"]["reason"]

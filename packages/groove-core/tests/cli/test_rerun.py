@@ -174,3 +174,13 @@ def test_json_nested_without_end_is_an_input_error(groove, tmp_path):
     result = groove("rerun", "a.json")
     assert result.returncode == 4
     assert "nested too deeply" in result.stderr
+
+
+def test_rerun_says_which_folder_of_data_has_no_hash(site, groove, tmp_path):
+    path = site("groove-good")
+    (tmp_path / "data").mkdir()
+    arguments = ("run", "good", "keep", "--data", "data", "--format", "txt", "--out", "o")
+    assert groove(*arguments, path=path).returncode == 0
+    result = groove("rerun", "o/result.json", path=path)
+    assert result.returncode == 0, result.stderr
+    assert "o/result.json has no hash of data, which may have changed since" in result.stderr

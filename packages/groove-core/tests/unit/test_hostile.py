@@ -89,6 +89,7 @@ def test_samples_louder_than_any_sound(tmp_path):
         ('{"a": ' + "9" * 5000 + "}", "not a JSON file"),
         ("\udcff", "not a JSON file"),
     ],
+    ids=["deep", "many", "large", "bytes"],
 )
 def test_json(tmp_path, content, says):
     (tmp_path / "a.json").write_bytes(content.encode("utf-8", "surrogateescape"))
@@ -127,6 +128,7 @@ def test_documents_of_the_wrong_types(tmp_path, document):
         ("path\n" + "x" * 4_000_000, "no CSV file"),
         ('path\n"' + "x\n" * 100_000, "no CSV file"),
     ],
+    ids=["column", "rows", "cell", "quote"],
 )
 def test_tables(tmp_path, content, says, monkeypatch):
     monkeypatch.setattr(tables, "MAX_ROWS", 1000)

@@ -100,6 +100,24 @@ def test_a_training_is_not_lost_by_mistake(tmp_path):
         fit(launch("cpu"), Line(), epochs=2, folder=tmp_path, seed=1, resume=True)
 
 
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    class Second(Line):
+        def batches(self, generator):
+            with pytest.raises(UsageError, match="in use by process"):
+                fit(launch("cpu"), Line(), epochs=1, folder=tmp_path / "net", seed=1, restart=True)
+            return super().batches(generator)
+
+    fit(launch("cpu"), Second(), epochs=1, folder=tmp_path / "net", seed=1)
+    names = sorted(path.name for path in (tmp_path / "net").iterdir())
+    assert names == ["metrics.jsonl", "state.safetensors"]
+
+
+def test_a_training_that_does_not_begin_leaves_no_folder(tmp_path):
+    with pytest.raises(UsageError, match="no training to resume"):
+        fit(launch("cpu"), Line(), epochs=1, folder=tmp_path / "net", seed=1, resume=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_loss_that_is_not_a_number_ends_it(tmp_path):
     with pytest.raises(InputError, match="not a number"):
         fit(launch("cpu"), Line(lr=1e30), epochs=9, folder=tmp_path, seed=1)

@@ -77,12 +77,19 @@ def plugins_list(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 3 if a package is broken.")
     ] = False,
+    isolate: Annotated[
+        bool,
+        typer.Option("--isolate", help="Load each in a process of its own, and say which hang."),
+    ] = False,
+    limit_s: Annotated[
+        float, typer.Option("--limit-s", min=0.1, help="Time that each may take with --isolate.")
+    ] = 30.0,
 ) -> None:
     """List the installed packages and what they can do; loads each to see if it works."""
     if context.invoked_subcommand is None:
         from groove_core.cli import inspect
 
-        inspect.plugins(json, check)
+        inspect.plugins(json, check, isolate, limit_s)
 
 
 @plugins.command("check")

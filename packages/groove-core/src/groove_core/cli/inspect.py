@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from groove_core.console import displayed
 from groove_core.errors import CheckpointError, GrooveError, InputError, PluginError
 from groove_core.files import dump_json
-from groove_core.hookspecs import API_VERSION
+from groove_core.hookspecs import API_VERSION, OBSERVER_GROUP
+
+if TYPE_CHECKING:
+    from groove_core.plugins import Installed, Plugin
 
 __all__ = [
     "doctor",
@@ -21,7 +25,11 @@ __all__ = [
     "models_verify",
     "plugins",
     "plugins_check",
+    "row_alone",
 ]
+
+
+ALONE = "import sys; from groove_core.cli.inspect import row_alone; row_alone(*sys.argv[1:])"
 
 
 def _print(document: Any, json: bool, text: str) -> None:
@@ -36,45 +44,100 @@ def columns(rows: list[list[str]]) -> str:
     )
 
 
-def plugins(json: bool, check: bool) -> None:
+def plugins(json: bool, check: bool, isolate: bool, limit_s: float) -> None:
     """Load every package on its own and tell what each can do, or how to repair it."""
     from groove_core import plugins as loader
 
     everything = loader.installed()
-    good, broken = loader.load_all(everything)
-    by_name = {plugin.package.name: plugin for plugin in good}
-    rows, texts = [], []
-    for entry in everything:
-        plugin, error = by_name.get(entry.name), broken.get(entry.name)
-        row: dict[str, Any] = {
-            "name": entry.name,
-            "version": entry.version,
-            "distribution": entry.distribution,
-            "status": "ok" if plugin else "broken",
-            "summary": plugin.package.summary if plugin else entry.summary,
-            "actions": [
-                {"name": a.name, "kind": plugin.kinds[a.name], "summary": a.summary}
-                for a in plugin.actions.values()
-            ]
-            if plugin
-            else [],
-            "reason": error.message if error else None,
-            "repair": error.hint if error else None,
-        }
-        rows.append(row)
-        texts.append(f"{entry.name} {entry.version}  {row['summary']}")
-        if plugin:
+    if isolate:
+        rows = [_row_of_another(entry, limit_s) for entry in everything]
+        watching = [_row_of_another(entry, limit_s) for entry in loader.watchers()]
+        rows += [row for row in watching if row["status"] == "broken"]
+    else:
+        good, broken = loader.load_all(everything)
+        by_name = {plugin.package.name: plugin for plugin in good}
+        rows = [_row(e, by_name.get(e.name), broken.get(e.name)) for e in everything]
+    texts = []
+    for row in rows:
+        texts.append(f"{row['name']} {row['version']}  {row['summary']}")
+        if row["status"] == "ok":
             cells = [["  " + a["name"], a["kind"], a["summary"]] for a in row["actions"]]
             texts += [columns(cells)] if cells else []
         else:
             texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
+    reasons = dict.fromkeys(row["reason"] for row in rows if row["status"] == "broken")
     damaged = loader.damaged()
-    for message in (*(error.message for error in broken.values()), *damaged):
+    for message in (*reasons, *damaged):
         typer.echo(displayed(f"warning: {message}"), err=True)
     document = {"api": ".".join(map(str, API_VERSION)), "plugins": rows, "damaged": damaged}
     _print(document, json, "\n".join(texts) or "No packages are installed: pip install drum-space")
-    if check and broken:
+    if check and reasons:
         raise typer.Exit(3)
+
+
+def _row(entry: Installed, plugin: Plugin | None, error: PluginError | None) -> dict[str, Any]:
+    actions = plugin.actions.values() if plugin else ()
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "distribution": entry.distribution,
+        "status": "broken" if error else "ok",
+        "summary": plugin.package.summary if plugin else entry.summary,
+        "actions": [
+            {"name": a.name, "kind": plugin.kinds[a.name], "summary": a.summary}
+            for a in actions
+            if plugin
+        ],
+        "reason": error.message if error else None,
+        "repair": error.hint if error else None,
+    }
+
+
+def _row_of_another(entry: Installed, limit_s: float) -> dict[str, Any]:
+    """Load a package in a process of its own, which may hang or die of it."""
+    import json
+    import signal
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", ALONE, entry.name, entry.group]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
+        with contextlib.suppress(ValueError):
+            row: dict[str, Any] = json.loads(done.stdout)
+            return row
+        code = done.returncode
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        reason = f"ends its process when it is loaded ({how})"
+    except subprocess.TimeoutExpired:
+        reason = f"hangs: it was not loaded after {limit_s:g} s"
+    error = PluginError(
+        f"{entry.distribution} {entry.version} {reason}.",
+        hint=f"pip uninstall {entry.distribution}, or ask its authors",
+    )
+    return _row(entry, None, error)
+
+
+def row_alone(name: str, group: str) -> None:
+    """Print what came of loading one package; for the process that `_row_of_another` starts."""
+    import sys
+
+    from groove_core import plugins as loader
+    from groove_core.console import own_streams
+
+    own_streams()
+    plugin, error = None, None
+    watcher = group == OBSERVER_GROUP
+    listed = loader.watchers() if watcher else loader.installed()
+    entry = next(one for one in listed if (one.name, one.group) == (name, group))
+    try:
+        if watcher:
+            loader.load_watcher(entry)
+        else:
+            plugin = loader.load(name)
+    except PluginError as problem:
+        error = problem
+    sys.stdout.write(dump_json(_row(entry, plugin, error)))
 
 
 def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
