@@ -242,7 +242,7 @@ def in_script(document: Any) -> str:
     r"""Return JSON for a script element of a page: no text of it ends the element.
 
     >>> in_script(["</script>", "<!--<script>"])
-    '["\u003c/script>", "\u003c!--\u003cscript>"]'
+    '["\\u003c/script>", "\\u003c!--\\u003cscript>"]'
     """
     return dump_json(document, indent=None).strip().replace("<", "\\u003c")
 

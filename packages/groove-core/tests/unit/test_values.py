@@ -278,6 +278,7 @@ def test_values_show_themselves_in_notebooks():
 
 
 def test_a_picture_with_a_name_of_any_bytes_is_freed_when_it_is_saved(tmp_path):
+    pytest.importorskip("matplotlib")
     figures = []
 
     def draw():
