@@ -356,7 +356,7 @@ def _bends(score: Score, one: Track) -> Curve:
 
 
 def _ranges(one: Track) -> Floats:
-    """Give what the range of bends is set to [shape=(n, 2), tick and semitones].
+    """Return what the range of bends is set to [shape=(n, 2), tick and semitones].
 
     That is registered parameter 0, as long as it is selected, in semitones and cents.
     """

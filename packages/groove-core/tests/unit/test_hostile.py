@@ -17,6 +17,7 @@ from groove_core import archives, checkpoints, files, tables
 from groove_core.errors import CheckpointError, GrooveError, InputError
 from groove_core.extraction import extract_patterns
 from groove_core.render import render
+from groove_core.values import midi
 from groove_core.values.audio import Audio
 from groove_core.values.drums import DrumPattern
 from groove_core.values.results import Codes
@@ -64,6 +65,19 @@ def _long_midi():
 @pytest.mark.parametrize("read", [DrumPattern.from_score, extract_patterns])
 def test_a_score_of_a_billion_quarters(read):
     _refused(read, Score.from_midi(_long_midi(), name="long.mid"), says="sixteenths")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [b"\0\x40\x40", b"\0\xff\1\0", b"\0\xc0\1", b"\0\x90\x40\x40\0\xf8"],
+    ids=["running", "texts", "programs", "mixed"],
+)
+def test_more_events_than_the_limit(event, monkeypatch):
+    monkeypatch.setattr(midi, "MAX_EVENTS", 10_000)  # tracing memory makes half a million slow
+    track = b"\0\x90\x40\x40" + event * 20_000 + b"\0\xff\x2f\0"
+    content = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480)
+    content += b"MTrk" + struct.pack(">I", len(track)) + track
+    _refused(Score.from_midi, content, says="more than 10,000 events")
 
 
 def test_a_score_of_a_million_hours_is_not_rendered():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Chunk", "MidiError", "MidiFile", "PatternsError"]
+__all__ = ["Chunk", "MidiError", "MidiFile", "RefusedError"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -25,6 +25,10 @@ ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 TEXT, TRACK_NAME, LYRIC, MARKER, PORT = 0x01, 0x03, 0x05, 0x06, 0x21
 END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 MAX_TICK = 2**31 - 1
+LONGEST = 7
+"""Bytes of a channel message at the most."""
+MAX_EVENTS = 500_000
+"""More take memory and time that no music is worth: each needs 300 bytes."""
 FRAMES = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 30: (30, 1_000_000)}
 """By the number in the header: so many frames take so many microseconds."""
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
@@ -45,8 +49,12 @@ class MidiError(ValueError):
     """Bytes that are no MIDI file, or one that breaks off."""
 
 
-class PatternsError(MidiError):
-    """A file of several patterns that are not to sound together."""
+class RefusedError(MidiError):
+    """A whole MIDI file that is not read, and what to do about it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +125,9 @@ class MidiFile:
         if len(chunks) < count:
             raise MidiError(f"the header says {count} tracks, {len(chunks)} are there")
         if kind == 2 and len(chunks) > 1:
-            raise PatternsError(
-                f"holds {len(chunks)} patterns that do not sound together (format 2)"
+            raise RefusedError(
+                f"holds {len(chunks)} patterns that do not sound together (format 2)",
+                "Save each as a file of its own, in format 0 or 1.",
             )
         if division & 0x8000:
             return cls._of_film(chunks, 256 - (division >> 8), division & 0xFF, min(kind, 1))
@@ -207,13 +216,24 @@ class MidiFile:
         return header + b"".join(_dump(chunk) for chunk in self.chunks)
 
 
+def _count(events: int) -> None:
+    if events > MAX_EVENTS:
+        raise RefusedError(
+            f"holds more than {MAX_EVENTS:,} events",
+            "Cut it into pieces, or leave out controllers.",
+        )
+
+
 def _chunks(content: bytes, at: int) -> Iterator[Chunk]:
+    events = 0
     while len(content) - at >= 8:
         kind, length = struct.unpack_from(">4sI", content, at)
         begin, end = at + 8, at + 8 + length
         at = end
         if kind == b"MTrk":
             chunk, behind = _track(content, begin, end)
+            events += len(chunk.rows)
+            _count(events)
             yield chunk
             if behind != end and not _chunk_ends(content, end):  # the length was not true
                 at = content.find(b"MTrk", behind)
@@ -270,6 +290,7 @@ def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
             if at < limit and _short(content, at, limit):
                 status = 0
         stop = _run(content, at, limit).end()  # type: ignore[union-attr]
+        _count(count + (stop - at) // LONGEST)
         if stop > at:
             sizes.append(_sizes(content, data, at, stop))
             count += len(sizes[-1])
@@ -362,6 +383,7 @@ def _slow(content: bytes, at: int, limit: int) -> _Found:
     payloads: list[bytes] = []
     tick = running = 0
     while at < limit:
+        _count(len(rows))
         delta, at = _number(content, at, limit)
         tick += delta
         if at >= limit:

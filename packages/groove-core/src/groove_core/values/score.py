@@ -17,7 +17,7 @@ import numpy.typing as npt
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.files import check_file, write_bytes
 from groove_core.values.base import Value
-from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, PatternsError
+from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, RefusedError
 from groove_core.values.parts import Part, Source, finer
 from groove_core.values.writing import write
 
@@ -247,10 +247,8 @@ class Score(Value):
             )
         try:
             score = cls._of_file(MidiFile.parse(content), name=name)
-        except PatternsError as error:
-            raise InputError(
-                f"{name} {error}.", hint="Save each as a file of its own, in format 0 or 1."
-            ) from error
+        except RefusedError as error:
+            raise InputError(f"{name} {error}.", hint=error.hint) from error
         except MidiError as error:
             raise InputError(
                 f"{name} is damaged or cut short: {error}.",
