@@ -107,7 +107,9 @@ def _collect(running: dict[int, tuple[str, Path]], tallies: dict[str, Tally]) ->
     if status:
         tallies[name].wrong("wrong end", "the trials themselves failed, see above")
     else:
-        tallies[name] += pickle.loads(path.read_bytes())
+        tally = pickle.loads(path.read_bytes())
+        print(tally.to_text(f"  {name}"), file=sys.stderr, flush=True)
+        tallies[name] += tally
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -294,7 +294,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 if member.lower().endswith(MIDI) and not is_hidden(member):
                     content = archive.read(member)
                     yield member, lambda content=content: content  # type: ignore[misc]
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
         broken = InputError(f"{path} cannot be read: {error}.", hint="Unpack it yourself.")
 
         def fail() -> bytes:

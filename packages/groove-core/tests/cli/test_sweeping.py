@@ -20,3 +20,6 @@ def test_new_removes_what_a_killed_one_has_left(groove, tmp_path):
     (tmp_path / ".groove-tabla-0123abcd/src").mkdir(parents=True)
     assert groove("new", "tabla").returncode == 0
     assert [one.name for one in tmp_path.iterdir()] == ["groove-tabla"]
+    (tmp_path / ".groove-tabla.lock").write_text("process 1")
+    assert groove("new", "tabla").returncode == 2  # it is there
+    assert [one.name for one in tmp_path.iterdir()] == ["groove-tabla"]

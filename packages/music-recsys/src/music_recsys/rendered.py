@@ -108,7 +108,7 @@ def _songs(archive: Path, fonts: Sequence[Path], count: int, seed: int) -> Itera
         with zipfile.ZipFile(check_file(archive, what="a zip file of MIDI songs")) as stored:
             names = sorted(name for name in stored.namelist() if name.endswith(".mid"))[:count]
             contents = [stored.read(name) for name in names]
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{archive} cannot be read as a zip file: {error}.", hint="Give pop909.zip."
         ) from error

@@ -16,7 +16,7 @@ from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.files import beside, check_writable, sweep
 from groove_core.hookspecs import API_VERSION, GROUP
-from groove_core.locks import locked
+from groove_core.locks import locked, taken_over
 from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
 
 __all__ = ["LICENSES", "new"]
@@ -55,6 +55,8 @@ def new(
         raise UsageError(f"{email!r} is no e-mail address.", hint="--email you@example.org")
     words = _words(distribution, license, author, email, summary)
     folder = into / distribution
+    with taken_over(_lock(folder)):  # of one that was killed when all but this was done
+        pass
     if folder.is_symlink() or (folder.exists() and not _is_empty_folder(folder)):
         raise UsageError(
             f"{folder} exists already.", hint="--into FOLDER writes it elsewhere, or remove it."
@@ -152,11 +154,16 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _write(folder: Path, files: dict[str, str]) -> None:
     """Write all files beside the folder they are for, and move them there at once."""
-    there = next(p for p in folder.absolute().parents if p.exists())
-    whole = beside(there / folder.name)
-    with locked(folder, there / f".{folder.name}.lock"):
-        sweep(there / folder.name)
+    lock = _lock(folder)
+    whole = beside(lock.parent / folder.name)
+    with locked(folder, lock):
+        sweep(lock.parent / folder.name)
         _move_in(folder, whole, files)
+
+
+def _lock(folder: Path) -> Path:
+    there = next(path for path in folder.absolute().parents if path.exists())
+    return there / f".{folder.name}.lock"
 
 
 def _move_in(folder: Path, whole: Path, files: dict[str, str]) -> None:
