@@ -17,9 +17,9 @@ def test_rerun_finds_the_result_that_a_killed_run_was_about_to_replace(site, gro
 
 
 def test_new_removes_what_a_killed_one_has_left(groove, tmp_path):
-    (tmp_path / ".groove-tabla-0123abcd/src").mkdir(parents=True)
-    assert groove("new", "tabla").returncode == 0
-    assert [one.name for one in tmp_path.iterdir()] == ["groove-tabla"]
-    (tmp_path / ".groove-tabla.lock").write_text("process 1")
-    assert groove("new", "tabla").returncode == 2  # it is there
-    assert [one.name for one in tmp_path.iterdir()] == ["groove-tabla"]
+    (tmp_path / "n/.groove-tabla-0123abcd/src").mkdir(parents=True)
+    assert groove("new", "tabla", "--into", "n").returncode == 0
+    assert [one.name for one in (tmp_path / "n").iterdir()] == ["groove-tabla"]
+    (tmp_path / "n/.groove-tabla.lock").write_text("process 1")
+    assert groove("new", "tabla", "--into", "n").returncode == 2  # it is there
+    assert [one.name for one in (tmp_path / "n").iterdir()] == ["groove-tabla"]

@@ -117,3 +117,9 @@ def test_folders(tmp_path, folder):
     assert found == {"dark0.wav": 5, "bright0.wav": 1}
     with pytest.raises(InputError, match="liked or disliked"):
         read_ratings(tmp_path / "other")
+
+
+def test_a_path_with_a_zero_byte_is_named_with_its_line(tmp_path):
+    (tmp_path / "r.csv").write_bytes(b"path,rating\na\0.wav,5\n")
+    with pytest.raises(InputError, match=r"line 2: 'a\\x00\.wav' is no path"):
+        read_ratings(tmp_path / "r.csv")

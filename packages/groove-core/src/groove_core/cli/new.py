@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -154,16 +155,20 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _write(folder: Path, files: dict[str, str]) -> None:
     """Write all files beside the folder they are for, and move them there at once."""
-    lock = _lock(folder)
-    whole = beside(lock.parent / folder.name)
-    with locked(folder, lock):
-        sweep(lock.parent / folder.name)
-        _move_in(folder, whole, files)
+    made = [path for path in folder.absolute().parents if not path.exists()]
+    try:
+        with locked(folder, _lock(folder)):
+            sweep(folder)
+            _move_in(folder, beside(folder), files)
+    finally:
+        with uninterrupted():
+            for path in made:  # innermost first; what is not empty stays
+                with contextlib.suppress(OSError):
+                    path.rmdir()
 
 
 def _lock(folder: Path) -> Path:
-    there = next(path for path in folder.absolute().parents if path.exists())
-    return there / f".{folder.name}.lock"
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _move_in(folder: Path, whole: Path, files: dict[str, str]) -> None:
