@@ -1,6 +1,6 @@
 """Kill, race, fill and mutate: what people and machines do to long runs, by the thousand.
 
-    python tools/chaos              # all of it: under half an hour on two cores
+    python tools/chaos              # all of it, as at night
     python tools/chaos --short      # a few of each: a minute
 
 All that is drawn comes from --seed, so that a failure can be seen again. Exits with 1 if anything
