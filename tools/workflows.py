@@ -150,7 +150,7 @@ env:
 jobs:
   chaos:
     runs-on: ubuntu-latest
-    timeout-minutes: 90
+    timeout-minutes: 180
     steps:
 {setup}
       # Another seed each night: the log has it, and the same seed does the same again.

@@ -1,6 +1,6 @@
 """Kill, race, fill and mutate: what people and machines do to long runs, by the thousand.
 
-    python tools/chaos              # all of it: under half an hour on two cores
+    python tools/chaos              # all of it, as at night
     python tools/chaos --short      # a few of each: a minute
 
 All that is drawn comes from --seed, so that a failure can be seen again. Exits with 1 if anything
@@ -107,7 +107,9 @@ def _collect(running: dict[int, tuple[str, Path]], tallies: dict[str, Tally]) ->
     if status:
         tallies[name].wrong("wrong end", "the trials themselves failed, see above")
     else:
-        tallies[name] += pickle.loads(path.read_bytes())
+        tally = pickle.loads(path.read_bytes())
+        print(tally.to_text(f"  {name}"), file=sys.stderr, flush=True)
+        tallies[name] += tally
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -38,6 +38,7 @@ __all__ = [
     "printable",
     "read_json",
     "sweep",
+    "sweep_below",
     "write_bytes",
     "write_text",
     "writing",
@@ -180,11 +181,25 @@ def sweep(path: Path) -> None:
     """
     hidden = re.compile(rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}")
     with contextlib.suppress(OSError):
-        for left in [one for one in path.parent.iterdir() if hidden.fullmatch(one.name)]:
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+        _remove([one for one in path.parent.iterdir() if hidden.fullmatch(one.name)])
+
+
+def sweep_below(folder: Path) -> None:
+    """Remove what killed processes have left anywhere in a folder that holds only Groove's files.
+
+    For those who are alone in the folder, as `sweep` is.
+    """
+    hidden = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
+    with contextlib.suppress(OSError):
+        _remove([one for one in folder.rglob(".*") if hidden.fullmatch(one.name)])
+
+
+def _remove(hidden: list[Path]) -> None:
+    for left in hidden:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _meant(path: Path) -> str:

@@ -314,3 +314,16 @@ def test_channels_that_cancel_later_are_named(tmp_path, capsys):
     np.testing.assert_allclose(mono.samples[0], (left + right)[:, 0] / 2, atol=1e-6)
     assert Audio.read(path).to_mono() == mono
     assert "its channels cancel" in capsys.readouterr().err
+
+
+def test_a_part_that_cannot_be_decoded_is_damage(tmp_path, monkeypatch):
+    from groove_core.values import decoding
+
+    def fail(path, part):
+        raise RuntimeError("File contains data in an unimplemented format.")
+
+    Audio(np.zeros((1, 800), np.float32), 8000).save(tmp_path / "a.wav")
+    monkeypatch.setattr(decoding, "parts", lambda *about: ["one"])
+    monkeypatch.setattr(decoding, "_Viewed", fail)
+    with pytest.raises(InputError, match=r"a\.wav is damaged: File contains data in an unimpl"):
+        Audio.read(tmp_path / "a.wav")

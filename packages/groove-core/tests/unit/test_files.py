@@ -266,3 +266,14 @@ def test_no_nan_in_json():
 def test_errors_survive_a_process_border():
     error = pickle.loads(pickle.dumps(CheckpointError("gone", hint="look")))
     assert (type(error), error.message, error.hint) == (CheckpointError, "gone", "look")
+
+
+def test_what_killed_processes_left_anywhere_in_a_folder_is_swept(tmp_path):
+    from groove_core.files import sweep_below
+
+    (tmp_path / "a").mkdir()
+    for name in (".x-0123abcd.npy", ".hidden", "x-0123abcd.npy", "a/.long.name-0123abcd.json"):
+        (tmp_path / name).write_text("half")
+    sweep_below(tmp_path)
+    left = sorted(path.name for path in tmp_path.rglob("*"))
+    assert left == [".hidden", "a", "x-0123abcd.npy"]

@@ -31,11 +31,13 @@ from groove_core.files import (
     file_sha256,
     kept_reason,
     read_json,
+    sweep_below,
     write_text,
 )
 from groove_core.inputs import given, leave_out
 from groove_core.jobs import map_files
 from groove_core.journal import Outcome, read_settings
+from groove_core.locks import locked
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from music_recsys.listening import FrontEnd, Passages
@@ -43,6 +45,7 @@ from music_recsys.listening import FrontEnd, Passages
 __all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]
 
 JOURNAL, SONGS, PASSAGES = "journal.jsonl", "songs.json", "passages"
+LOCK = ".catalogue.lock"
 EXACT = 50_000
 """Songs below which every one is looked at."""
 CHECKED = 4
@@ -232,6 +235,20 @@ def build(
     front_end = _front_end(checkpoint)
     files = Audio.files(songs)
     given(files)
+    with locked(into, into / LOCK):
+        sweep_below(into)
+        return _build(front_end, files, songs, into, checkpoint, jobs, again)
+
+
+def _build(
+    front_end: FrontEnd,
+    files: list[Path],
+    songs: Path,
+    into: Path,
+    checkpoint: str | None,
+    jobs: int,
+    again: bool,
+) -> Report:
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)

@@ -283,7 +283,12 @@ def _of_row(source: Path, line: int, row: dict[str, str]) -> tuple[Path, float]:
             f"{source}, line {line}: {row['rating']!r} is no rating of {LOWEST} to {HIGHEST}.",
             hint="A line each: song.mp3,5",
         ) from error
-    return source.parent / row["path"], rating
+    path = row["path"]
+    if "\0" in path:
+        raise InputError(
+            f"{source}, line {line}: {path!r} is no path.", hint="A line each: song.mp3,5"
+        )
+    return source.parent / path, rating
 
 
 def _of_folders(source: Path) -> list[tuple[Path, float]]:

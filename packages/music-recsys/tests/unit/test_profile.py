@@ -145,3 +145,9 @@ def test_databases_of_strangers(tmp_path, script):
         file.executescript(script)
     with pytest.raises(InputError, match="cannot be used as a profile"):
         Profile(str(tmp_path / "p.sqlite")).ratings()
+
+
+def test_a_path_with_a_zero_byte_is_named_with_its_line(tmp_path):
+    (tmp_path / "r.csv").write_bytes(b"path,rating\na\0.wav,5\n")
+    with pytest.raises(InputError, match=r"line 2: 'a\\x00\.wav' is no path"):
+        read_ratings(tmp_path / "r.csv")

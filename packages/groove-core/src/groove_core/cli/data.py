@@ -335,8 +335,10 @@ def _folders(files: Sequence[Path], root: Path, out: Path) -> dict[str, str]:
 def _check_empty(out: Path) -> None:
     """Check that nothing is in the folder, since no journal of ours says what it is."""
     from groove_core.errors import UsageError
+    from groove_core.files import is_hidden
 
-    if out.is_dir() and any(out.iterdir()):
+    # A map that was killed before its journal was there leaves hidden files, swept with its lock.
+    if out.is_dir() and not all(is_hidden(path.name) for path in out.iterdir()):
         raise UsageError(
             f"{out} is not empty, and not from an earlier map.",
             hint="--overwrite to replace what is in it, or another --out.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.files import beside, check_writable, sweep
 from groove_core.hookspecs import API_VERSION, GROUP
-from groove_core.locks import locked
+from groove_core.locks import locked, taken_over
 from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
 
 __all__ = ["LICENSES", "new"]
@@ -55,6 +56,8 @@ def new(
         raise UsageError(f"{email!r} is no e-mail address.", hint="--email you@example.org")
     words = _words(distribution, license, author, email, summary)
     folder = into / distribution
+    with taken_over(_lock(folder)):  # of one that was killed when all but this was done
+        pass
     if folder.is_symlink() or (folder.exists() and not _is_empty_folder(folder)):
         raise UsageError(
             f"{folder} exists already.", hint="--into FOLDER writes it elsewhere, or remove it."
@@ -152,11 +155,20 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _write(folder: Path, files: dict[str, str]) -> None:
     """Write all files beside the folder they are for, and move them there at once."""
-    there = next(p for p in folder.absolute().parents if p.exists())
-    whole = beside(there / folder.name)
-    with locked(folder, there / f".{folder.name}.lock"):
-        sweep(there / folder.name)
-        _move_in(folder, whole, files)
+    made = [path for path in folder.absolute().parents if not path.exists()]
+    try:
+        with locked(folder, _lock(folder)):
+            sweep(folder)
+            _move_in(folder, beside(folder), files)
+    finally:
+        with uninterrupted():
+            for path in made:  # innermost first; what is not empty stays
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _move_in(folder: Path, whole: Path, files: dict[str, str]) -> None:

@@ -271,7 +271,12 @@ def _native(path: Path, file: Any) -> Decoder:
     if not found:
         return Decoder(file)
     file.close()
-    return _Viewed(path, found[0]) if len(found) == 1 else _Chain(path, found)
+    try:
+        return _Viewed(path, found[0]) if len(found) == 1 else _Chain(path, found)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} is damaged: {reason(error)}.", hint="Export the file again."
+        ) from error
 
 
 def _foreign(path: Path, error: Exception) -> Decoder:
