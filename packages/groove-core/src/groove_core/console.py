@@ -24,8 +24,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of writing; not tabs and line feeds."""
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that turn the direction of writing, and bytes that are no UTF-8;
+not tabs and line feeds."""
 _quiet = False
 _is_command = False
 _redirected = False

@@ -156,6 +156,10 @@ def fit(
     InputError
         If a loss is not a number.
     """
+    if resume and not (folder / STATE).is_file():  # before a folder is made for the lock
+        raise UsageError(
+            f"{folder} holds no training to resume.", hint="Leave --resume out to start one."
+        )
     if fabric.world_size > 1:  # an error of one process would let the others wait
         return _fit(fabric, task, epochs, folder, seed, resume, restart)
     try:
@@ -283,10 +287,6 @@ def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
     from safetensors import SafetensorError, safe_open
 
     path = folder / STATE
-    if not path.is_file():
-        raise UsageError(
-            f"{folder} holds no training to resume.", hint="Leave --resume out to start one."
-        )
     try:
         with safe_open(path, "pt") as stored:
             metadata = stored.metadata()
