@@ -416,7 +416,8 @@ def load(
                 hint="groove models list shows which checkpoint belongs to which package.",
             )
     try:
-        _compare(kind, card["config"], read_header(path))
+        if stored.origin != "packaged":  # a stranger's; it takes a second to import what it needs
+            _compare(kind, card["config"], read_header(path))
         model = kind(**card["config"])
         model.load_state_dict(load_file(path / WEIGHTS), strict=True)
     except (

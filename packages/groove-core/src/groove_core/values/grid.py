@@ -277,11 +277,12 @@ def to_grid(
     half = TICKS_PER_STEP // 2
     late = np.round((beats * 4 - step) * TICKS_PER_STEP)
     grid_offset = np.zeros((steps, len(DRUMS)), np.int8)
-    grid_offset[at] = np.clip(late, -half, half - 1)[loudest_last]
+    grid_offset[at] = np.minimum(np.maximum(late, -half), half - 1)[loudest_last]
 
     parts = [_misfit(beats, n) for n in (4, 3, 6)] + [np.ones(len(beats))]
-    sums = np.stack([np.bincount(step, part, minlength=steps) for part in parts], axis=1)
-    misfits = np.concatenate([np.zeros((1, 4)), np.cumsum(sums, axis=0)])
+    misfits = np.zeros((steps + 1, 4))
+    for column, part in enumerate(parts):
+        np.cumsum(np.bincount(step, part, minlength=steps), out=misfits[1:, column])
     return Grid(grid_velocity, grid_offset, misfits)
 
 

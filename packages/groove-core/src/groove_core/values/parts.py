@@ -197,9 +197,9 @@ def _parts(chunks: Sequence[Chunk], names: list[str], of_port: list[int]) -> Ite
         program[order] = np.where(known, one[order[last]], 0)
 
     told = order[kind[order] == CONTROL]
-    controls = _columns(tick[told], one[told], two[told])
+    controls, of_told = _columns(tick[told], one[told], two[told]), key[told]
     bent = order[kind[order] == BEND]
-    bends = _columns(tick[bent], (two[bent] << 7 | one[bent]) - 8192)
+    bends, of_bent = _columns(tick[bent], (two[bent] << 7 | one[bent]) - 8192), key[bent]
 
     def of(wanted: int, rows: Rows, keys: npt.NDArray[np.int64]) -> Rows:
         """Cut out the rows of one channel."""
@@ -236,8 +236,8 @@ def _parts(chunks: Sequence[Chunk], names: list[str], of_port: list[int]) -> Ite
             _columns(start[which], (stop - start)[which], one[mine], two[mine]),
             place[mine],
             np.where(off_of[which] < 0, -1, place[off_of[which]]),
-            of(wanted, controls, key[told]),
-            of(wanted, bends, key[bent]),
+            of(wanted, controls, of_told),
+            of(wanted, bends, of_bent),
         )
 
 

@@ -254,7 +254,11 @@ class Score(Value):
                 f"{name} is damaged or cut short: {error}.",
                 hint="Export the file again from the program that made it.",
             ) from error
-        hours = score.duration_s / 3600
+        slowest = max(500_000, int(score.tempos[:, 1].max(initial=0)))
+        quarters = score.end_tick / score.ticks_per_quarter
+        # Mostly the slowest tempo is proof enough.
+        hours = quarters * slowest / 3.6e9
+        hours = score.duration_s / 3600 if hours > MAX_HOURS else hours
         if hours > MAX_HOURS:
             raise InputError(
                 f"{name} lasts {hours:.1f} hours; the longest that is read is {MAX_HOURS}.",
