@@ -544,6 +544,13 @@ def test_both_readers_of_tracks_agree(body, monkeypatch):
     assert told(Score.from_midi(content).to_midi()) == told(content)
 
 
+def test_more_ticks_than_can_be_counted_are_refused():
+    late = b"".join(number(2**28 - 1) + off(60) for _ in range(9))
+    content = smf(track((0, on(60) + late), mark=False))
+    with pytest.raises(InputError, match="longer than 2,147,483,647 ticks"):
+        Score.from_midi(content)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -262,6 +262,11 @@ def _track(content: bytes, begin: int, end: int) -> tuple[Chunk, int]:
         if behind < end:
             raise MidiError("a track breaks off")
         end_tick = int(rows[-1, 0]) if len(rows) else 0
+    if end_tick > MAX_TICK:
+        raise RefusedError(
+            f"is longer than {MAX_TICK:,} ticks",
+            "Cut it into pieces, or look for a stray note at its end.",
+        )
     return Chunk(rows, tuple(payloads), end_tick), behind
 
 
