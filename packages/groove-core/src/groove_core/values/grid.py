@@ -270,7 +270,7 @@ def to_grid(
     beats, step, drum, velocity = beats[inside], step[inside], drum[inside], velocity[inside]
 
     # Where two notes fall on one drum and step, the louder one stays.
-    loudest_last = np.argsort(velocity, kind="stable")
+    loudest_last = np.argsort(velocity.astype(np.uint8), kind="stable")  # of bytes: much faster
     at = step[loudest_last], drum[loudest_last]
     grid_velocity = np.zeros((steps, len(DRUMS)), np.uint8)
     grid_velocity[at] = velocity[loudest_last]

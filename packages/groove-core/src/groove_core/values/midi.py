@@ -294,11 +294,16 @@ def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
             count, at = count + 1, one.end()
             if at < limit and _short(content, at, limit):
                 status = 0
-        stop = _run(content, at, limit).end()  # type: ignore[union-attr]
-        _count(count + (stop - at) // LONGEST)
-        if stop > at:
-            sizes.append(_sizes(content, data, at, stop))
-            count += len(sizes[-1])
+        mark = content.find(META, at, limit)
+        _count(count + ((mark if mark > 0 else limit) - at) // LONGEST)
+        found = _sizes(data[at:mark]) if mark > at else None
+        if found is None:  # as where the mark is part of a delta time
+            stop = _run(content, at, limit).end()  # type: ignore[union-attr]
+            found = np.fromiter(map(len, _events(content, at, stop)), np.int64)
+        else:
+            stop = at + int(found.sum())
+        sizes.append(found)
+        count += len(found)
         if stop == limit:
             at = stop
             break
@@ -330,22 +335,21 @@ def _fast(content: bytes, begin: int, limit: int) -> _Found | None:
 _ONE = np.ones(1, np.int64)
 
 
-def _sizes(content: bytes, data: npt.NDArray[np.uint8], at: int, stop: int) -> Rows:
-    """List the sizes of the channel messages from one byte to another."""
-    # Nearly all have two bytes of data: with the last byte of the delta time, three of seven bits.
-    # Between the first and the second there may be a status.
-    low = np.flatnonzero(data[at:stop] < 0x80)
-    if not len(low) % 3:
-        time, first, second = low[0::3], low[1::3], low[2::3]
-        gap = first - time
-        kind = data[at:stop][first - 1] & 0xF0
-        right = (second - first == 1) & (gap <= 2)
-        right &= (gap == 1) | (kind != 0xC0) & (kind != 0xD0) & (kind != 0xF0)
-        if right.all():
-            second[1:] -= second[:-1].copy()
-            second[0] += 1
-            return second
-    return np.fromiter(map(len, _events(content, at, stop)), np.int64)
+def _sizes(data: npt.NDArray[np.uint8]) -> Rows | None:
+    """List the sizes of channel messages that are followed by the delta time of a meta event.
+
+    Nearly all have two bytes of data: with the last byte of the delta time, three of seven bits.
+    Between the first and the second there may be a status. None where that is not so.
+    """
+    low = np.flatnonzero(data < 0x80)[:-1]  # without the end of the last delta time
+    if len(low) % 3:
+        return None
+    time, first, second = low[0::3], low[1::3], low[2::3]
+    gap = first - time
+    kind = data[first - 1] & 0xF0
+    right = (second - first == 1) & (gap <= 2)
+    right &= (gap == 1) | (kind != 0xC0) & (kind != 0xD0) & (kind != 0xF0)
+    return np.diff(second, prepend=-1) if right.all() else None
 
 
 def _decode(

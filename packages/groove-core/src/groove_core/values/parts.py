@@ -285,7 +285,9 @@ def _pair(
         last[twins] = last[twins + 1] = -1
         last = np.maximum.accumulate(last)[twins]
         sounds = (last >= 0) & is_on[last] & (phrase[last] == phrase[twins])
-        here = twins[sounds & ~np.isin(phrase[twins], crowded)]
+        here = twins[sounds]
+        if crowded:
+            here = here[~np.isin(phrase[here], crowded)]
         for values in (order, is_on):
             values[here], values[here + 1] = values[here + 1], values[here]
     behind = np.minimum.accumulate(np.where(is_on, len(order), place)[::-1])[::-1]
