@@ -342,14 +342,19 @@ def _sizes(data: npt.NDArray[np.uint8]) -> Rows | None:
     Between the first and the second there may be a status. None where that is not so.
     """
     low = np.flatnonzero(data < 0x80)[:-1]  # without the end of the last delta time
-    if len(low) % 3:
-        return None
+    if not len(low) or len(low) % 3:
+        return None if len(low) else low
     time, first, second = low[0::3], low[1::3], low[2::3]
     gap = first - time
     kind = data[first - 1] & 0xF0
     right = (second - first == 1) & (gap <= 2)
     right &= (gap == 1) | (kind != 0xC0) & (kind != 0xD0) & (kind != 0xF0)
-    return np.diff(second, prepend=-1) if right.all() else None
+    if not right.all():
+        return None
+    sizes = second + 0
+    sizes[1:] -= second[:-1]
+    sizes[0] += 1
+    return sizes
 
 
 def _decode(
