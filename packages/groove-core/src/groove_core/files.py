@@ -299,7 +299,7 @@ def check_file(
     InputError
         If it is missing, a folder, empty, unreadable or larger than `max_bytes`.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)  # which takes as long as a look at it
     if path.is_dir():
         raise InputError(f"{path} is a folder, not {what}.", hint="Give one of the files in it.")
     if not path.exists():

@@ -72,7 +72,7 @@ class Value(abc.ABC):
         InputError
             If the file is missing, broken or holds something else.
         """
-        path = Path(path)
+        path = path if isinstance(path, Path) else Path(path)
         if path.suffix.lower() == ".json":
             return cls.from_document(read_json(path), path)
         return cls._read_file(path)

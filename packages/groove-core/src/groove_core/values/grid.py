@@ -282,7 +282,7 @@ def to_grid(
     parts = [_misfit(beats, n) for n in (4, 3, 6)] + [np.ones(len(beats))]
     misfits = np.zeros((steps + 1, 4))
     for column, part in enumerate(parts):
-        np.cumsum(np.bincount(step, part, minlength=steps), out=misfits[1:, column])
+        misfits[1:, column] = np.bincount(step, part, minlength=steps).cumsum()
     return Grid(grid_velocity, grid_offset, misfits)
 
 
