@@ -174,7 +174,7 @@ def windows_of(scores: Sequence[Score]) -> tuple[npt.NDArray[np.bool_], tuple[st
     Raises
     ------
     InputError
-        If there is none in 4/4 in any score; the message counts what was left out.
+        If no score has a pattern in 4/4; the message counts what was left out.
     """
     from groove_core.extraction import extract_patterns
 

@@ -322,7 +322,7 @@ def _sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Float
 
 
 def _first(one: Track, numbers: Sequence[int], ticks: Integers) -> Integers:
-    """Find the first of some controllers behind ticks; the largest tick where there is none."""
+    """Find the first of some controllers behind ticks, or else the largest tick."""
     found = one.controls[np.isin(one.controls[:, 1], numbers), 0]
     first: Integers = np.r_[found, MAX_TICK][np.searchsorted(found, ticks, side="right")]
     return first

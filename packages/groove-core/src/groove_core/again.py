@@ -29,7 +29,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it is none.
+        If it is not the document of a run.
     """
     document = read_json(path)
     if (

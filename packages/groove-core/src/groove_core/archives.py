@@ -30,7 +30,7 @@ SMALL = 2**20
 MAX_ARRAYS, SMALL_ARRAYS = 2**30, 16 * 2**20
 """The same for all arrays of a file: many are texts or bits that repeat."""
 DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
     ValueError, struct.error, tokenize.TokenError,
 )  # fmt: skip
 
@@ -103,7 +103,7 @@ def read_arrays(path: Path, *, what: str) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     InputError
-        If it is none, an array is not as long as it says, or they unpack to too much.
+        If it is not such a file, an array is not as long as it says, or they unpack to too much.
     """
     import numpy as np
 

@@ -66,7 +66,7 @@ def locked(place: Path, lock: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def taken_over(lock: Path) -> Iterator[bool]:
-    """Hold a lock that a killed process has left, and remove it; False if there is none."""
+    """Hold and remove a lock that a killed process has left; yield whether there was one."""
     try:
         file = os.open(lock, os.O_RDWR)
     except OSError:

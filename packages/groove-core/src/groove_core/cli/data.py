@@ -278,7 +278,7 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
 
 
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
-    """Give the files in folders; not those in the folder for the results."""
+    """Return the files in folders, without those in the folder for the results."""
     from groove_core.errors import InputError
     from groove_core.files import list_files
 

@@ -111,7 +111,7 @@ class MidiFile:
         Raises
         ------
         MidiError
-            If it is none, is damaged, or holds several patterns that do not sound together.
+            If it is not a MIDI file, is damaged, or holds patterns that do not sound together.
         """
         at = content.find(b"MThd") if content.startswith(b"RIFF") else 0
         if at < 0 or content[at : at + 4] != b"MThd":
