@@ -28,7 +28,7 @@ import soundfile
 from midirenderer import render_wave_from
 
 from groove_core.errors import InputError
-from groove_core.render import find_soundfont
+from groove_core.render.soundfont import find_soundfont
 from groove_core.values.score import Score
 
 ENDINGS = (".mid", ".midi")

@@ -63,8 +63,8 @@ def reading(folder: Path) -> list[dict]:
     """Read every MIDI file into patterns; parse the same files with pretty_midi alone."""
     import pretty_midi
 
+    from groove_core.drums.extraction import extract_patterns
     from groove_core.errors import InputError
-    from groove_core.extraction import extract_patterns
     from groove_core.values.score import Score
 
     paths = sorted(folder.rglob("*.mid"))

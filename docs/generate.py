@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from groove_core import checkpoints, plugins
-from groove_core.files import read_json
+from groove_core.actions.params import markdown_table
+from groove_core.drums.pattern import DRUMS
 from groove_core.hookspecs import GrooveHooks
-from groove_core.params import markdown_table
-from groove_core.values.drums import DRUMS
+from groove_core.plugins import loader
+from groove_core.storage import checkpoints
+from groove_core.storage.files import read_json
 from groove_core.values.results import Report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,9 +44,9 @@ def hooks() -> str:
 def actions(package: str) -> str:
     """Describe every action of a package and its options."""
     parts = []
-    plugin = plugins.load(package)
+    plugin = loader.load(package)
     for action in plugin.actions.values():
-        table = markdown_table(plugins.resolve(action.run))
+        table = markdown_table(loader.resolve(action.run))
         parts.append(f"### {action.name}\n\n{action.summary}\n\n{table}")
     return "\n\n".join(parts)
 

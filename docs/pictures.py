@@ -17,9 +17,9 @@ import drum_space
 from drum_space import sample, song
 from drum_space.melodies.songs import self_similarity
 from groove_core import Audio, Score, Track, dsp
-from groove_core.plots import INK, PALETTE
-from groove_core.render import render
-from groove_core.values.drums import DRUMS
+from groove_core.drums.pattern import DRUMS
+from groove_core.render.soundfont import render
+from groove_core.values.plots import INK, PALETTE
 from groove_vae.comparison import Comparison
 
 FOLDER = Path(__file__).with_name("pictures")

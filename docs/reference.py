@@ -16,13 +16,15 @@ import api
 import generate
 import typer
 
-from groove_core import checkpoints, errors, plugins
+from groove_core import errors
+from groove_core.actions.params import describe, markdown_table
 from groove_core.cli.app import app
 from groove_core.cli.data import MAP_OPTIONS
 from groove_core.cli.run import CORE_OPTIONS, help_of
-from groove_core.files import read_json
 from groove_core.hookspecs import GrooveHooks
-from groove_core.params import describe, markdown_table
+from groove_core.plugins import loader
+from groove_core.storage import checkpoints
+from groove_core.storage.files import read_json
 from groove_core.values.base import KINDS, Value
 from groove_core.values.results import Report
 
@@ -42,27 +44,28 @@ ENVIRONMENT = {
     "comes with pretty_midi when not set.",
 }
 GROUPS = {
-    "values": ("groove_core.values.",),
+    "values": ("groove_core.values.", "groove_core.drums."),
     "contract": (
-        "groove_core.hookspecs", "groove_core.params", "groove_core.plugins",
-        "groove_core.errors", "groove_core.inputs", "groove_core.runs", "groove_core.testing.",
+        "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
+        "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
+        "groove_core.testing.",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (
-        "groove_core.render", "groove_core.extraction", "groove_core.files", "groove_core.jobs",
-        "groove_core.cache", "groove_core.data.", "groove_core.plots",
-        "groove_core.tables", "groove_core.archives",
+        "groove_core.render.soundfont", "groove_core.storage.files", "groove_core.batch.jobs",
+        "groove_core.storage.cache", "groove_core.data.",
+        "groove_core.storage.tables", "groove_core.storage.archives",
     ),
     "learning": (
-        "groove_core.checkpoints", "groove_core.devices", "groove_core.training",
-        "groove_core.statistics",
+        "groove_core.storage.checkpoints", "groove_core.devices", "groove_core.learning.training",
+        "groove_core.learning.statistics",
     ),
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""
 INTERNAL = (
-    "groove_core.again", "groove_core.console", "groove_core.endings", "groove_core.guests",
-    "groove_core.journal", "groove_core.locks",
-    "groove_core.places", "groove_core.workers",
+    "groove_core.actions.rerun", "groove_core.console", "groove_core.endings",
+    "groove_core.plugins.guests", "groove_core.plugins.names", "groove_core.batch.journal",
+    "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
 )  # fmt: skip
 
 
@@ -143,7 +146,7 @@ def core_options() -> str:
 def _run() -> str:
     rows = ["| package | actions |", "| --- | --- |"]
     for package in PACKAGES:
-        plugin = plugins.load(package)
+        plugin = loader.load(package)
         names = ", ".join(
             f"[{name}](../packages/{package}/options.md#{name})" for name in plugin.actions
         )
@@ -164,10 +167,10 @@ def _map() -> str:
 
 def options(package: str) -> str:
     """Describe every action of a package: what it does, its options, what it gives."""
-    plugin = plugins.load(package)
+    plugin = loader.load(package)
     parts = []
     for action in plugin.actions.values():
-        function = plugins.resolve(action.run, owner=plugin.source)
+        function = loader.resolve(action.run, owner=plugin.source)
         params = describe(function)
         arguments = " ".join(
             f"[{p.flag}]" if p.optional_argument else p.flag + ("..." if p.many else "")
@@ -231,14 +234,14 @@ def descriptors() -> str:
         for field, type_, default, text in api.attributes(_hookspecs(), name):
             shown = f"`{default}`" if default else "required"
             rows.append(f"| `{field}` | `{_cell(type_)}` | {text or '-'} | {shown} |")
-        about = inspect.getdoc(plugins.resolve(f"groove_core.hookspecs:{name}"))
+        about = inspect.getdoc(loader.resolve(f"groove_core.hookspecs:{name}"))
         parts.append(f"### {name}\n\n{about}\n\n" + "\n".join(rows))
     return "\n\n".join(parts)
 
 
 def words() -> str:
     """List the types of parameters that packages share."""
-    from groove_core import params
+    from groove_core.actions import params
 
     rows = ["| word | type | meaning |", "| --- | --- | --- |"]
     for name in params.__all__:
@@ -308,7 +311,7 @@ def _files(folder: Path) -> list[str]:
 def value_classes() -> dict[str, list[type[Value]]]:
     """Give the kinds of value by the package that brings them."""
     found: dict[str, list[type[Value]]] = {
-        "groove-core": [plugins.resolve(address) for address in KINDS.values()]
+        "groove-core": [loader.resolve(address) for address in KINDS.values()]
     }
     for package in PACKAGES:
         found[package] = []
@@ -316,14 +319,14 @@ def value_classes() -> dict[str, list[type[Value]]]:
             for node in module.defined():
                 bases = [getattr(base, "id", "") for base in getattr(node, "bases", [])]
                 if {"Value", "Report", "Audio", "Score"} & set(bases):
-                    found[package].append(plugins.resolve(f"{module.name}:{node.name}"))  # type: ignore[attr-defined]
+                    found[package].append(loader.resolve(f"{module.name}:{node.name}"))  # type: ignore[attr-defined]
     return found
 
 
 def values() -> str:
     """List the kinds of value with the endings they are read from and written to."""
     rendered: dict[str, set[str]] = {}
-    for plugin in plugins.load_all()[0]:
+    for plugin in loader.load_all()[0]:
         for renderer in plugin.renderers:
             rendered.setdefault(renderer.kind, set()).add(renderer.suffix)
     parts = []
@@ -453,7 +456,7 @@ def datasets() -> str:
     for package in PACKAGES:
         rows += [
             f"| {package} | `{dataset.name}` | {dataset.license} |"
-            for dataset in plugins.load(package).datasets
+            for dataset in loader.load(package).datasets
         ]
     return "\n".join(rows)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import groove_core.errors
-from groove_core import plugins
+from groove_core.actions.params import describe
 from groove_core.hookspecs import GrooveHooks
-from groove_core.params import describe
+from groove_core.plugins import loader
 from groove_core.values.base import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,13 +114,13 @@ def test_every_command_and_option_is_documented(site):
 
 @pytest.mark.parametrize("package", PLUGINS)
 def test_every_action_and_option_is_documented(site, package):
-    plugin = plugins.load(package)
+    plugin = loader.load(package)
     assert plugin.actions
     everything = site.section("reference/cli.md", "groove-run")
     for action in plugin.actions.values():
         part = site.section(f"packages/{package}/options.md", action.name)
         assert f"[{action.name}](../packages/{package}/options.md#{action.name})" in everything
-        for param in describe(plugins.resolve(action.run)):
+        for param in describe(loader.resolve(action.run)):
             assert f"| `{param.flag}` | " in part
             assert param.opt.help.partition("||")[0] in part
 

@@ -7,7 +7,7 @@ import pkgutil
 import subprocess
 import sys
 
-from groove_core import checkpoints
+from groove_core.storage import checkpoints
 from groove_core.testing import check_plugin
 
 

@@ -41,8 +41,8 @@ GOOD = (
 ACTIONS = '''
     import time
     from typing import Annotated, Iterator, Literal
-    from groove_core.params import DataPath, Into, Opt, Seed, action
-    from groove_core.values.drums import DrumPattern
+    from groove_core.actions.params import DataPath, Into, Opt, Seed, action
+    from groove_core.drums.pattern import DrumPattern
     from groove_core.values.results import Report
 
     def wait():

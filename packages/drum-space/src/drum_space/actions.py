@@ -20,9 +20,7 @@ from drum_space.space import (
     warn_outside,
     windows_of,
 )
-from groove_core.console import note, track
-from groove_core.errors import InputError, UsageError
-from groove_core.params import (
+from groove_core.actions.params import (
     Checkpoint,
     DataPath,
     Device,
@@ -37,7 +35,9 @@ from groove_core.params import (
     action,
     draw_seed,
 )
-from groove_core.values.drums import DrumPattern
+from groove_core.console import note, track
+from groove_core.drums.pattern import DrumPattern
+from groove_core.errors import InputError, UsageError
 from groove_core.values.results import Codes, Report
 from groove_core.values.score import Score
 
@@ -538,8 +538,8 @@ def train(
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
     from drum_space.training import SHIPPED, Settings, save_measured, train_model
-    from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.storage import checkpoints
 
     seed = draw_seed(seed)
     name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
@@ -605,9 +605,9 @@ def train_melody(
     from drum_space.melodies.lines import open_songbook
     from drum_space.melodies.making import SHIPPED, make_melody
     from drum_space.melodies.training import Settings
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-melody")
     run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)

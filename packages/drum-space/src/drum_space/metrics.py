@@ -17,8 +17,8 @@ import numpy.typing as npt
 import torch
 
 from drum_space.data import Bits, PatternSet, pack, rotations
+from groove_core.drums.pattern import DRUMS
 from groove_core.errors import UsageError
-from groove_core.values.drums import DRUMS
 from groove_core.values.results import Cell, Estimate
 
 __all__ = [

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.actions.inputs import each
 from groove_core.console import note
+from groove_core.drums.pattern import STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.inputs import each
-from groove_core.values.drums import STEPS_PER_BAR, DrumPattern
 from groove_core.values.score import Score
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ STRANGE_F1 = 0.25
 def load(model: str, checkpoint: str | None, device: str) -> tuple[DrumAutoencoder, dict[str, Any]]:
     """Load a checkpoint, on a device that works."""
     from drum_space.model import DrumAutoencoder
-    from groove_core import checkpoints, devices
+    from groove_core import devices
+    from groove_core.storage import checkpoints
 
     return checkpoints.load(
         PACKAGE, checkpoint or model, DrumAutoencoder, device=devices.resolve(device)
@@ -176,7 +177,7 @@ def windows_of(scores: Sequence[Score]) -> tuple[npt.NDArray[np.bool_], tuple[st
     InputError
         If no score has a pattern in 4/4; the message counts what was left out.
     """
-    from groove_core.extraction import extract_patterns
+    from groove_core.drums.extraction import extract_patterns
 
     left_out: Counter[str] = Counter()
     hits: list[npt.NDArray[np.bool_]] = []

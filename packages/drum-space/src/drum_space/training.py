@@ -25,7 +25,7 @@ from drum_space.model import (
 )
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.training import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.learning.training import Shard, cosine, fit, launch, measured, rounded, store
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:

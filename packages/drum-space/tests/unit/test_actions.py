@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from drum_space import decode, encode, evaluate, interpolate, sample, vary
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.drums import DrumPattern
 from groove_core.values.results import Codes, Report
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=96)
@@ -129,7 +129,7 @@ def test_sixteen_dimensions_remember_more():
 
 def test_evaluate_measures_what_the_card_says():
     """The shipped weights still have the numbers of their card."""
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     report = evaluate(count=2000, checkpoints=["acai"], seed=1)
     card = checkpoints.read_card(checkpoints.find("drum-space", "acai").path)

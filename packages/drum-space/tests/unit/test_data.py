@@ -9,8 +9,8 @@ import pytest
 
 from drum_space import dataset
 from drum_space.data import SPLITS, PatternSet, open_patterns, pack, rotations
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError
-from groove_core.values.drums import DrumPattern
 
 
 def test_the_shipped_set():

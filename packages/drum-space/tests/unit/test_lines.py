@@ -19,8 +19,8 @@ from drum_space.melodies.lines import (
     open_songbook,
     pieces_of,
 )
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError
-from groove_core.values.drums import DrumPattern
 from groove_core.values.score import Score, Track
 
 STEP = 120

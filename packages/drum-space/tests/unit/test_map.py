@@ -25,8 +25,8 @@ from drum_space.atlas.neighbors import (
 from drum_space.atlas.training import MapSettings, train_parametric
 from drum_space.data import PatternSet, build, open_patterns
 from drum_space.model import DrumAutoencoder
-from groove_core import checkpoints
 from groove_core.errors import InputError, UsageError
+from groove_core.storage import checkpoints
 from groove_core.values.results import Report
 
 RNG = np.random.default_rng(5)

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from gansynth_lite.kits import Kit
-from groove_core.console import note as say
-from groove_core.console import track
-from groove_core.errors import UsageError
-from groove_core.params import (
+from groove_core.actions.params import (
     Checkpoint,
     Device,
     Devices,
@@ -23,6 +20,9 @@ from groove_core.params import (
     action,
     draw_seed,
 )
+from groove_core.console import note as say
+from groove_core.console import track
+from groove_core.errors import UsageError
 from groove_core.values.audio import Audio
 from groove_core.values.results import Codes, Report
 from groove_core.values.score import Score
@@ -60,14 +60,14 @@ Precision = Annotated[
 
 def _notes(path: Path, samples: int, subset: str) -> Notes:
     from gansynth_lite.notes import open_notes
-    from groove_core.cache import Cache
+    from groove_core.storage.cache import Cache
 
     return open_notes(path, samples=samples, subset=subset, cache=Cache())
 
 
 def _classifier(wanted: str | None) -> NoteClassifier:
     from gansynth_lite.classifier import NoteClassifier
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     judge: NoteClassifier = checkpoints.load(PACKAGE, wanted or CLASSIFIER, NoteClassifier)[0]
     return judge
@@ -398,9 +398,9 @@ def train(
     from gansynth_lite.making import make_generator
     from gansynth_lite.progressive_training import ProgressiveSettings
     from gansynth_lite.training import Settings
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
     layout = replace(LAYOUTS[size], scale=scale)
@@ -462,9 +462,9 @@ def adapt(
     from gansynth_lite.making import make_adapted
     from gansynth_lite.model import GANSynth
     from gansynth_lite.sound import load_generator
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     model, card = load_generator(checkpoint, "cpu")
     if not isinstance(model, GANSynth):
@@ -510,9 +510,9 @@ def train_classifier(
     from gansynth_lite.classifier import ClassifierSettings
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.making import make_classifier
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
     found = _notes(notes, LAYOUTS[size].samples, subset)

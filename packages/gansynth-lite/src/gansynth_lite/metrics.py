@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from gansynth_lite.pitch import hz
 from groove_core.dsp import LogMel, power, power_to_db, stft
 from groove_core.errors import InputError
-from groove_core.statistics import bootstrap, interval, wilson
+from groove_core.learning.statistics import bootstrap, interval, wilson
 from groove_core.values.results import Estimate
 
 __all__ = [

@@ -9,8 +9,8 @@ import torch
 
 from gansynth_lite.layout import LAYOUTS, Layout
 from gansynth_lite.model import Conv, Discriminator, GANSynth, Linear, normalized, unlike
-from groove_core import checkpoints
 from groove_core.errors import CheckpointError
+from groove_core.storage import checkpoints
 
 FAMILIES = ("flute", "reed", "string")
 SMALL = LAYOUTS["small"]

@@ -12,7 +12,7 @@ from gansynth_lite.holding import locked
 from gansynth_lite.metrics import spectral_convergence
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.sound import Voice
-from groove_core import checkpoints
+from groove_core.storage import checkpoints
 from groove_core.values.audio import Audio
 
 

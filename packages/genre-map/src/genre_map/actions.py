@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from genre_map.explaining import Explanation
 from genre_map.genremap import GenreMap
 from genre_map.results import Border, Genres, Picture
-from groove_core.console import note, track
-from groove_core.errors import UsageError, did_you_mean
-from groove_core.inputs import each
-from groove_core.params import (
+from groove_core.actions.inputs import each
+from groove_core.actions.params import (
     Checkpoint,
     Device,
     Devices,
@@ -25,6 +23,8 @@ from groove_core.params import (
     action,
     draw_seed,
 )
+from groove_core.console import note, track
+from groove_core.errors import UsageError, did_you_mean
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 
@@ -55,7 +55,8 @@ Cells = Annotated[int, Opt("cells along each side", min=4, max=64)]
 
 def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, dict[str, Any]]:
     from genre_map.model import GenreClassifier
-    from groove_core import checkpoints, devices
+    from groove_core import devices
+    from groove_core.storage import checkpoints
 
     return checkpoints.load(
         PACKAGE, checkpoint or CLASSIFIER, GenreClassifier, device=devices.resolve(device)
@@ -64,7 +65,8 @@ def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, d
 
 def _gan(checkpoint: str | None, device: str) -> GenreGAN:
     from genre_map.gan import GenreGAN
-    from groove_core import checkpoints, devices
+    from groove_core import devices
+    from groove_core.storage import checkpoints
 
     model: GenreGAN = checkpoints.load(
         PACKAGE, checkpoint or GENERATOR, GenreGAN, device=devices.resolve(device)
@@ -350,8 +352,8 @@ def evaluate(
     of border paths, beside real pictures, copies and noise.
     """
     from genre_map.songs import open_songs
-    from groove_core.cache import Cache
     from groove_core.devices import resolve
+    from groove_core.storage.cache import Cache
 
     seed = draw_seed(seed)
     songs = open_songs(data)
@@ -414,9 +416,9 @@ def train(
     from genre_map.making import make_classifier
     from genre_map.songs import open_songs
     from genre_map.training import Settings
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
     settings = Settings(
@@ -472,9 +474,9 @@ def train_generator(
     from genre_map.gan_training import GANSettings
     from genre_map.making import make_generator
     from genre_map.songs import open_songs
-    from groove_core import checkpoints
     from groove_core.devices import resolve
-    from groove_core.training import Run
+    from groove_core.learning.training import Run
+    from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")
     frozen, card = _classifier(classifier, "cpu")

@@ -20,11 +20,11 @@ from genre_map.training import (
     read_pictures,
     train_classifier,
 )
-from groove_core.cache import Cache
 from groove_core.console import note
 from groove_core.dsp import MFCC
-from groove_core.files import write_text
-from groove_core.statistics import bootstrap, interval
+from groove_core.learning.statistics import bootstrap, interval
+from groove_core.storage.cache import Cache
+from groove_core.storage.files import write_text
 from groove_core.values.results import Cell, Report
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Evaluation(Report):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the confusion matrix of each row, and of the first one by fold."""
-        from groove_core.plots import new_axes
+        from groove_core.values.plots import new_axes
 
         names = list(self.data["confusion"])
         first = names[0]

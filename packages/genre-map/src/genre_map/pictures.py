@@ -17,7 +17,7 @@ from groove_core.errors import InputError
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:
-    from groove_core.cache import Cache
+    from groove_core.storage.cache import Cache
 
 __all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
 

@@ -72,7 +72,7 @@ def test_long_sounds_are_seen_in_stretches(monkeypatch):
 
 
 def test_read_from_a_cache_is_the_same(folder, tmp_path):
-    from groove_core.cache import Cache
+    from groove_core.storage.cache import Cache
 
     path = folder / "Rock/0.wav"
     cache = Cache(tmp_path)

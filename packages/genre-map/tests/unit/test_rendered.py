@@ -87,7 +87,7 @@ def test_without_mma_or_a_second_soundfont(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("mma"), reason="needs MMA")
 def test_songs_are_rendered_and_continued(tmp_path, monkeypatch):
-    from groove_core.render import find_soundfont
+    from groove_core.render.soundfont import find_soundfont
     from groove_core.values.audio import Audio
 
     two = [find_soundfont(), tmp_path / "other.sf2"]

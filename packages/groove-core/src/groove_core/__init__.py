@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from groove_core.__about__ import __version__
 
 if TYPE_CHECKING:
+    from groove_core.actions.runs import run
+    from groove_core.drums.pattern import DrumPattern
     from groove_core.errors import (
         CheckpointError,
         DeviceError,
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
         PluginError,
         UsageError,
     )
-    from groove_core.runs import run
     from groove_core.values.audio import Audio
-    from groove_core.values.drums import DrumPattern
     from groove_core.values.results import Codes, Report
     from groove_core.values.score import Score, Track
 
@@ -32,7 +32,7 @@ _HOMES = {
     "CheckpointError": "groove_core.errors",
     "DeviceError": "groove_core.errors",
     "Codes": "groove_core.values.results",
-    "DrumPattern": "groove_core.values.drums",
+    "DrumPattern": "groove_core.drums.pattern",
     "GrooveError": "groove_core.errors",
     "InputError": "groove_core.errors",
     "PluginError": "groove_core.errors",
@@ -40,7 +40,7 @@ _HOMES = {
     "Score": "groove_core.values.score",
     "Track": "groove_core.values.score",
     "UsageError": "groove_core.errors",
-    "run": "groove_core.runs",
+    "run": "groove_core.actions.runs",
 }
 
 __all__ = [  # noqa: RUF022 - __version__ first

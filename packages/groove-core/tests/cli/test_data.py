@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from groove_core.cache import Cache
-from groove_core.values.drums import DrumPattern
+from groove_core.drums.pattern import DrumPattern
+from groove_core.storage.cache import Cache
 
 COUNT = 200
 NAMES = [f"beats/{n:03d}.json" for n in range(COUNT)]

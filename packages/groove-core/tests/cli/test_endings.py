@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from groove_core.values.drums import DrumPattern
+from groove_core.drums.pattern import DrumPattern
 
 GROOVE = f"{sys.executable} -m groove_core"
 BEAT = DrumPattern.from_masks([1] * 16)
@@ -140,7 +140,7 @@ def test_output_is_utf8_whatever_the_console_says(site, groove, tmp_path, encodi
 
 def test_a_name_that_the_font_lacks_is_drawn_without_a_word(tmp_path):
     pytest.importorskip("matplotlib")
-    from groove_core.plots import new_axes, save_png
+    from groove_core.values.plots import new_axes, save_png
 
     def plot():
         axes = new_axes(2, 2)

@@ -196,25 +196,25 @@ def test_a_plugin_that_prints_and_an_observer_that_exits_change_no_result(site, 
 
 
 def test_metadata_is_read_once_and_again_after_an_installation(monkeypatch, tmp_path):
-    from groove_core import plugins
+    from groove_core.plugins import loader
 
     read = []
-    distributions = plugins.metadata.distributions
+    distributions = loader.metadata.distributions
 
     def counted():
         read.append(1)
         return distributions()
 
-    monkeypatch.setattr(plugins.metadata, "distributions", counted)
+    monkeypatch.setattr(loader.metadata, "distributions", counted)
     monkeypatch.syspath_prepend(tmp_path)
     for number in range(3):
         (tmp_path / f"{number}.txt").touch()  # a folder of code may be one of results, too
-        plugins.installed()
-        plugins.observers()
-        plugins.damaged()
+        loader.installed()
+        loader.observers()
+        loader.damaged()
     assert len(read) == 1
     _distribution(tmp_path, "new", {"entry_points.txt": b"[groove.v1]\nnew-one = m\n"})
-    assert plugins.find("new-one").distribution == "new"
+    assert loader.find("new-one").distribution == "new"
     assert len(read) == 2
 
 

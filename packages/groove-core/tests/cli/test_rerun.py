@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from groove_core.values.drums import DrumPattern
+from groove_core.drums.pattern import DrumPattern
 
 BEAT, OTHER = (DrumPattern.from_masks([mask] * 16) for mask in (1, 4))
 DOCUMENT = {
@@ -103,7 +103,7 @@ def test_other_versions_are_named(made, tmp_path):
 def test_a_file_that_changes_during_the_run_is_not_named(tmp_path, monkeypatch, capsys, site):
     monkeypatch.syspath_prepend(site("groove-good"))
     monkeypatch.chdir(tmp_path)
-    from groove_core import runs
+    from groove_core.actions import runs
 
     BEAT.save("a.mid")
     started = runs.start("good", "bars", {"beats": ["a.mid"]}, write=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from groove_core.drums.pattern import DrumPattern
 from groove_core.values.audio import Audio
-from groove_core.values.drums import DrumPattern
 
 DOCUMENT = {
     "type": "object",

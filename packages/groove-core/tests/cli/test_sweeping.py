@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from groove_core.values.drums import DrumPattern
+from groove_core.drums.pattern import DrumPattern
 
 
 def test_rerun_finds_the_result_that_a_killed_run_was_about_to_replace(site, groove, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from midirenderer import render_wave_from
 
-from groove_core.render import find_soundfont
+from groove_core.render.soundfont import find_soundfont
 from groove_core.values import midi
 from groove_core.values.score import Score
 

@@ -8,10 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from groove_core.extraction import extract_patterns
+from groove_core.drums.extraction import extract_patterns
+from groove_core.drums.pattern import DRUMS, TICKS_PER_STEP, DrumPattern
 from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
-from groove_core.values.drums import DRUMS, TICKS_PER_STEP, DrumPattern
 from groove_core.values.results import Codes, Estimate, Report
 from groove_core.values.score import Score, Track
 

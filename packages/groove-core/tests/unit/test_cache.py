@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove_core import cache as cache_module
-from groove_core.cache import Cache, cache_folder
 from groove_core.errors import InputError, UsageError
+from groove_core.storage import cache as cache_module
+from groove_core.storage.cache import Cache, cache_folder
 
 
 def _key(number: int) -> str:
@@ -206,7 +206,7 @@ def test_the_folder_is_not_looked_at_for_every_entry(tmp_path, monkeypatch):
 PROCESS = """
 import sys
 import numpy as np
-from groove_core.cache import Cache
+from groove_core.storage.cache import Cache
 
 folder, seed = sys.argv[1], int(sys.argv[2])
 cache = Cache(folder, 100_000)

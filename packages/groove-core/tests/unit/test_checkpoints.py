@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from groove_core import checkpoints
 from groove_core.errors import CheckpointError, UsageError
+from groove_core.storage import checkpoints
 
 torch = pytest.importorskip("torch")
 

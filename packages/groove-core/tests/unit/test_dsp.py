@@ -12,8 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from groove_core import Audio, dsp  # noqa: E402
-from groove_core.cache import Cache  # noqa: E402
 from groove_core.errors import GrooveError, InputError, UsageError  # noqa: E402
+from groove_core.storage.cache import Cache  # noqa: E402
 
 FEATURES = [
     dsp.Mel(),

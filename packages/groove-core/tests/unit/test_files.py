@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove_core import files
 from groove_core.errors import CheckpointError, InputError, UsageError, of_system
-from groove_core.files import (
+from groove_core.storage import files
+from groove_core.storage.files import (
     atomic_path,
     beside,
     check_file,
@@ -269,7 +269,7 @@ def test_errors_survive_a_process_border():
 
 
 def test_what_killed_processes_left_anywhere_in_a_folder_is_swept(tmp_path):
-    from groove_core.files import sweep_below
+    from groove_core.storage.files import sweep_below
 
     (tmp_path / "a").mkdir()
     for name in (".x-0123abcd.npy", ".hidden", "x-0123abcd.npy", "a/.long.name-0123abcd.json"):

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from groove_core import archives, checkpoints, files, tables
+from groove_core.drums.extraction import extract_patterns
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import CheckpointError, GrooveError, InputError
-from groove_core.extraction import extract_patterns
-from groove_core.render import render
+from groove_core.render.soundfont import render
+from groove_core.storage import archives, checkpoints, files, tables
 from groove_core.values import midi
 from groove_core.values.audio import Audio
-from groove_core.values.drums import DrumPattern
 from groove_core.values.results import Codes
 from groove_core.values.score import Score
 
@@ -127,7 +127,7 @@ def test_json_larger_than_the_limit_is_not_read(tmp_path):
     ],
 )
 def test_documents_of_the_wrong_types(tmp_path, document):
-    from groove_core.plugins import resolve
+    from groove_core.plugins.loader import resolve
     from groove_core.values.base import KINDS
 
     (tmp_path / "a.json").write_text(json.dumps(document))

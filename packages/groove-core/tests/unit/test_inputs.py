@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import pytest
 
+from groove_core.actions.inputs import Inputs, Tally, each, tally
+from groove_core.actions.params import action
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.inputs import Inputs, Tally, each, tally
-from groove_core.params import action
-from groove_core.values.drums import DrumPattern
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0] * 8)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from groove_core.batch.jobs import map_files
+from groove_core.batch.journal import Outcome, read_settings
 from groove_core.errors import InputError, UsageError
-from groove_core.jobs import map_files
-from groove_core.journal import Outcome, read_settings
 
 # What workers do lies in a module of its own, as it does for anyone.
 WORK = '''
@@ -140,7 +140,7 @@ def test_what_cannot_go_to_workers_is_said_before_the_work(module, tmp_path):
         map_files(module.work, files, jobs=0)
     script = tmp_path / "script.py"  # without the guard that spawned processes need
     script.write_text(
-        "from groove_core.jobs import map_files\n"
+        "from groove_core.batch.jobs import map_files\n"
         "def work(path): return {}\n"
         f"print(list(map_files(work, {[str(f) for f in files]}, jobs=2)))\n"
     )
@@ -249,7 +249,7 @@ def test_two_at_once_are_refused_and_a_dead_one_is_not_waited_for(module, tmp_pa
         [
             sys.executable, "-c",
             "import os\n"
-            "from groove_core.jobs import map_files\n"
+            "from groove_core.batch.jobs import map_files\n"
             f"next(map_files(lambda path: os.kill(os.getpid(), 9), ['x'], out={str(out)!r}))",
         ],
         check=False,

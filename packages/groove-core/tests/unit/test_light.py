@@ -7,8 +7,8 @@ from importlib.util import find_spec
 import pytest
 
 from groove_core import devices
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import DeviceError, UsageError
-from groove_core.values.drums import DrumPattern
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 without_torch = pytest.mark.skipif(bool(find_spec("torch")), reason="torch is installed")

@@ -12,11 +12,11 @@ import numpy as np
 import pretty_midi
 import pytest
 
+from groove_core.drums.extraction import extract_patterns
+from groove_core.drums.grid import drum_tracks
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.extraction import extract_patterns
 from groove_core.values import midi
-from groove_core.values.drums import DrumPattern
-from groove_core.values.grid import drum_tracks
 from groove_core.values.midi import MidiFile
 from groove_core.values.parts import _pair
 from groove_core.values.score import Score, Track
@@ -687,7 +687,7 @@ def test_any_number_of_instruments_comes_from_pretty_midi():
 
 
 def test_a_notebook_renders_what_it_plays(monkeypatch):
-    import groove_core.render
+    import groove_core.render.soundfont
 
     rendered = []
 
@@ -695,7 +695,7 @@ def test_a_notebook_renders_what_it_plays(monkeypatch):
         rendered.append(score)
         raise InputError("There is no soundfont.", hint="Install one.")
 
-    monkeypatch.setattr(groove_core.render, "render", render)
+    monkeypatch.setattr(groove_core.render.soundfont, "render", render)
     notes = [[i * 960, 960, 60, 90] for i in range(300)]  # five minutes
     html = Score((Track(notes, name="<i>"),))._repr_html_()
     assert rendered[0].duration_s == pytest.approx(60, abs=0.01)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from groove_core import files, tables
 from groove_core.console import displayed
+from groove_core.storage import files, tables
 from groove_core.values.results import Codes, Report
 
 NAME = '=1+1</script><!--<script>"\x1b[2J\u202e\udcff.wav'

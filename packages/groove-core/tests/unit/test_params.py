@@ -11,8 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from groove_core.errors import InputError, UsageError
-from groove_core.params import (
+from groove_core.actions.params import (
     RESERVED,
     Checkpoint,
     Device,
@@ -27,8 +26,9 @@ from groove_core.params import (
     plain,
     result_kind,
 )
+from groove_core.drums.pattern import DrumPattern
+from groove_core.errors import InputError, UsageError
 from groove_core.values.audio import Audio
-from groove_core.values.drums import DrumPattern
 from groove_core.values.score import Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from groove_core import places
+from groove_core.actions import places
+from groove_core.actions.places import claimed
 from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError
-from groove_core.locks import locked
-from groove_core.places import claimed
+from groove_core.storage.locks import locked
 from groove_core.values.results import Report
 
 
@@ -255,7 +255,7 @@ def test_an_interruption_waits_until_the_files_are_in_order():
 
 
 def test_an_interruption_while_a_lock_is_taken_leaves_none(tmp_path, monkeypatch):
-    import groove_core.locks as module
+    import groove_core.storage.locks as module
 
     def taken(lock):
         found = module_taken(lock)

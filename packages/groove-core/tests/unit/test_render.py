@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.render import TAIL_S, render, renderer_name
-from groove_core.values.drums import DrumPattern
+from groove_core.render.soundfont import TAIL_S, render, renderer_name
 from groove_core.values.score import Score, Track
 from groove_core.values.writing import write
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import UsageError
-from groove_core.statistics import auc, bootstrap, interval, spearman, wilson
+from groove_core.learning.statistics import auc, bootstrap, interval, spearman, wilson
 
 
 def test_auc_counts_pairs():

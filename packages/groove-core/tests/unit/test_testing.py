@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import groove_core.testing
+from groove_core.plugins.names import KEBAB, kebab
 from groove_core.testing import RULES, Problem, kit
-from groove_core.testing.names import KEBAB, kebab
 from groove_core.testing.static import fits_unit
 from groove_core.values.base import from_json
 

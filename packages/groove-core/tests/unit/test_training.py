@@ -10,7 +10,7 @@ from groove_core.errors import DeviceError, InputError, UsageError
 
 torch = pytest.importorskip("torch")
 
-from groove_core.training import Shard, cosine, epoch_generator, fit, launch  # noqa: E402
+from groove_core.learning.training import Shard, cosine, epoch_generator, fit, launch  # noqa: E402
 
 
 class Line:
@@ -52,7 +52,7 @@ def test_it_learns_and_keeps_a_log(tmp_path):
 
 @pytest.mark.parametrize(("stop", "every_s"), [(1, 9), (7, 9), (7, 0)])
 def test_resumed_is_as_unbroken(tmp_path, monkeypatch, stop, every_s):
-    monkeypatch.setattr("groove_core.training.STORE_EVERY_S", every_s)
+    monkeypatch.setattr("groove_core.learning.training.STORE_EVERY_S", every_s)
     unbroken = Line()
     fit(launch("cpu"), unbroken, epochs=12, folder=tmp_path / "a", seed=1)
 

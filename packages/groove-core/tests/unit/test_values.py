@@ -10,11 +10,11 @@ import numpy as np
 import pretty_midi
 import pytest
 
+from groove_core.drums.pattern import DRUMS, FOLD, DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.plots import save_png
 from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
-from groove_core.values.drums import DRUMS, FOLD, DrumPattern
+from groove_core.values.plots import save_png
 from groove_core.values.results import Codes, Estimate, Report
 from groove_core.values.score import Score, Track
 

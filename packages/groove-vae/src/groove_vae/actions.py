@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from groove_core.console import note
-from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.inputs import each
-from groove_core.params import (
+from groove_core.actions.inputs import each
+from groove_core.actions.params import (
     Checkpoint,
     DataPath,
     Device,
@@ -24,6 +22,8 @@ from groove_core.params import (
     action,
     draw_seed,
 )
+from groove_core.console import note
+from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from groove_core.values.score import Score
@@ -58,7 +58,7 @@ def _straight(score: Score, *, timing: float = 0) -> Part:
 
     Where notes are to move, its ticks are as fine as the feel of drummers.
     """
-    from groove_core.values.grid import is_triplet
+    from groove_core.drums.grid import is_triplet
     from groove_vae.performances import TICKS_PER_QUARTER
 
     part = Part.of(score.at_resolution(TICKS_PER_QUARTER) if timing else score)
@@ -129,7 +129,8 @@ def humanize(
     >>> humanize(part, timing=0, dynamics=0) == part
     True
     """
-    from groove_core import checkpoints, devices
+    from groove_core import devices
+    from groove_core.storage import checkpoints
     from groove_vae.twin import TEMPO_RANGE, Twin, play
 
     part = _straight(score, timing=timing)
@@ -281,7 +282,8 @@ def compare(
     >>> compare(played, quantize(played, dynamics=1))
     Comparison(28.7 s, 410 strokes)
     """
-    from groove_core import checkpoints, devices
+    from groove_core import devices
+    from groove_core.storage import checkpoints
     from groove_vae import kits, versions
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
@@ -410,8 +412,8 @@ def train(
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.storage import checkpoints
 
     wanted: dict[str, Any] = {
         "latent": latent,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from groove_core import checkpoints
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.statistics import auc, bootstrap, spearman
+from groove_core.learning.statistics import auc, bootstrap, spearman
+from groove_core.storage import checkpoints
 from groove_core.values.results import Cell, Estimate, Report
 from groove_vae import kits, pairs
 from groove_vae.frames import bands

@@ -2,7 +2,7 @@
 
 Nine drums are told apart, as in J. Gillick, A. Roberts, J. Engel, D. Eck and D. Bamman,
 "Learning to Groove with Inverse Sequence Transformations", ICML 2019 (arXiv:1905.06118):
-the first nine of `groove_core.values.grid.DRUMS`, in that order.
+the first nine of `groove_core.drums.grid.DRUMS`, in that order.
 
 >>> performance = load("test")[0]
 >>> performance.id, performance.drummer, performance.style, performance.bpm
@@ -24,12 +24,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.archives import read_arrays
+from groove_core.actions.inputs import each
+from groove_core.drums.grid import DRUMS, FOLD, drum_tracks, meters
 from groove_core.errors import InputError
-from groove_core.files import list_files, write_bytes
-from groove_core.inputs import each
-from groove_core.tables import member, read_table
-from groove_core.values.grid import DRUMS, FOLD, drum_tracks, meters
+from groove_core.storage.archives import read_arrays
+from groove_core.storage.files import list_files, write_bytes
+from groove_core.storage.tables import member, read_table
 from groove_core.values.score import Score, Track
 
 __all__ = [

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove_core.values.grid import is_triplet
+from groove_core.drums.grid import is_triplet
 from groove_core.values.score import Score, Track
 from groove_vae import humanize, quantize, transfer
 from groove_vae.performances import CLASSES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_core import checkpoints
 from groove_core.errors import InputError, UsageError
+from groove_core.storage import checkpoints
 from groove_core.values.results import Report
 from groove_core.values.score import Score, Track
 from groove_vae import evaluate, humanize, quantize

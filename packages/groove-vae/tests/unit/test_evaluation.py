@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from groove_core import checkpoints
 from groove_core.errors import InputError
+from groove_core.storage import checkpoints
 from groove_vae import evaluate, evaluation, training
 from groove_vae.evaluation import evaluate_model
 from groove_vae.model import FeelVAE

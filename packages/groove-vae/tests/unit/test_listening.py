@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from groove_core import checkpoints
+from groove_core.storage import checkpoints
 from groove_vae import kits, listening
 from groove_vae.frames import HOP_S
 from groove_vae.kits import Hits

@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
-from groove_core import checkpoints
 from groove_core.errors import InputError, UsageError
-from groove_core.training import fit, launch
+from groove_core.learning.training import fit, launch
+from groove_core.storage import checkpoints
 from groove_vae import compare
 from groove_vae.model import FeelVAE
 from groove_vae.performances import load

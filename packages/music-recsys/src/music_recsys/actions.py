@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from groove_core.console import note
-from groove_core.errors import UsageError
-from groove_core.inputs import each
-from groove_core.params import (
+from groove_core.actions.inputs import each
+from groove_core.actions.params import (
     Checkpoint,
     Device,
     Devices,
@@ -23,6 +21,8 @@ from groove_core.params import (
     action,
     draw_seed,
 )
+from groove_core.console import note
+from groove_core.errors import UsageError
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from music_recsys.inspection import Filters
@@ -333,7 +333,7 @@ def evaluate(
     InputError
         If there are not songs enough of any taste.
     """
-    from groove_core.cache import Cache
+    from groove_core.storage.cache import Cache
     from music_recsys.evaluation import measure_change, measure_tastes
     from music_recsys.listening import FrontEnd
     from music_recsys.songs import open_songs
@@ -421,8 +421,8 @@ def train(
     InputError
         If there are too few songs, or none can be read.
     """
-    from groove_core import checkpoints
     from groove_core.devices import resolve
+    from groove_core.storage import checkpoints
     from music_recsys.listening import PACKAGE
     from music_recsys.making import make_front_end
     from music_recsys.songs import open_songs

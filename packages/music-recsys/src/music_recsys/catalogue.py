@@ -23,9 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.actions.inputs import given, leave_out
+from groove_core.batch.jobs import map_files
+from groove_core.batch.journal import Outcome, read_settings
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.files import (
+from groove_core.storage.files import (
     atomic_path,
     dump_json,
     file_sha256,
@@ -34,10 +37,7 @@ from groove_core.files import (
     sweep_below,
     write_text,
 )
-from groove_core.inputs import given, leave_out
-from groove_core.jobs import map_files
-from groove_core.journal import Outcome, read_settings
-from groove_core.locks import locked
+from groove_core.storage.locks import locked
 from groove_core.values.audio import Audio
 from groove_core.values.results import Report
 from music_recsys.listening import FrontEnd, Passages

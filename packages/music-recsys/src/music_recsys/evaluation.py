@@ -19,10 +19,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from groove_core.cache import Cache
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.statistics import auc, bootstrap, interval
+from groove_core.learning.statistics import auc, bootstrap, interval
+from groove_core.storage.cache import Cache
 from groove_core.values.results import Cell, Report
 from music_recsys.features import PER_SECOND, WINDOW_S, windows_of
 from music_recsys.model import PassageNet

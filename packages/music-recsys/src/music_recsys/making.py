@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groove_core.cache import Cache
 from groove_core.errors import InputError
-from groove_core.training import store
+from groove_core.learning.training import store
+from groove_core.storage.cache import Cache
 from groove_core.values.results import Report
 from music_recsys.__about__ import __version__
 from music_recsys.features import PER_SECOND, Columns

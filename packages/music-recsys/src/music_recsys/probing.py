@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groove_core.console import note, track
-from groove_core.statistics import interval
+from groove_core.learning.statistics import interval
 from groove_core.values.audio import Audio
 from groove_core.values.results import Cell, Estimate, Report
 from music_recsys import ladder

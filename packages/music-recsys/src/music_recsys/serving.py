@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.cache import Cache
+from groove_core.actions.inputs import each
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.files import check_file, file_sha256
-from groove_core.inputs import each
+from groove_core.storage.cache import Cache
+from groove_core.storage.files import check_file, file_sha256
 from groove_core.values.audio import Audio
 from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area

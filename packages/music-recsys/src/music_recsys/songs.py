@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from groove_core.cache import Cache
+from groove_core.actions.inputs import each
 from groove_core.errors import InputError
-from groove_core.inputs import each
-from groove_core.tables import member, read_table
+from groove_core.storage.cache import Cache
+from groove_core.storage.tables import member, read_table
 from groove_core.values.audio import Audio
 
 if TYPE_CHECKING:

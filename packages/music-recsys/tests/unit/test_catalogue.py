@@ -130,7 +130,7 @@ def test_a_folder_with_another_list_is_no_catalogue(tmp_path):
 
 
 def test_in_use_by_another_process(folder, tmp_path):
-    from groove_core.journal import open_journal
+    from groove_core.batch.journal import open_journal
 
     settings = {"what": "catalogue of songs", "front_end": FrontEnd.open().identity}
     with (

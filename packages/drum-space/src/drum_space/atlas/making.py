@@ -23,9 +23,9 @@ from drum_space.atlas.training import MapSettings, train_parametric
 from drum_space.cards import made_with
 from drum_space.data import Bits, PatternSet, open_patterns, pack
 from drum_space.model import DrumAutoencoder
-from groove_core import checkpoints
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
+from groove_core.storage import checkpoints
 from groove_core.values.results import Cell, Report
 
 __all__ = ["draw_map", "make_map", "measure", "shipped_map", "train_map"]

@@ -15,10 +15,10 @@ from drum_space.melodies.model import DrumMelody
 from drum_space.melodies.training import Settings, train_network
 from drum_space.model import DrumAutoencoder
 from drum_space.space import PACKAGE, load
-from groove_core import checkpoints
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
-from groove_core.training import Run, store
+from groove_core.learning.training import Run, store
+from groove_core.storage import checkpoints
 from groove_core.values.results import Report
 
 __all__ = ["SHIPPED", "evaluate_network", "load_melody", "make_melody"]

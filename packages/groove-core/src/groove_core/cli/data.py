@@ -25,8 +25,8 @@ from groove_core.cli.run import (
 )
 
 if TYPE_CHECKING:
-    from groove_core.journal import Outcome
-    from groove_core.params import Param
+    from groove_core.actions.params import Param
+    from groove_core.batch.journal import Outcome
 
 __all__ = ["MapGroup", "cache", "check"]
 
@@ -62,7 +62,7 @@ def check(
     from groove_core.cli.inspect import columns
     from groove_core.console import displayed, set_quiet
     from groove_core.data import check as check_folder
-    from groove_core.files import dump_json
+    from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
     report = check_folder(folder, jobs=jobs, min_s=min_s, out=out, overwrite=overwrite)
@@ -77,10 +77,10 @@ def check(
 
 def cache(clear: bool, limit_gb: float | None, json: bool) -> None:
     """Show the cache of features, after emptying or trimming it if asked to."""
-    from groove_core.cache import Cache
     from groove_core.console import note
     from groove_core.errors import UsageError
-    from groove_core.files import dump_json
+    from groove_core.storage.cache import Cache
+    from groove_core.storage.files import dump_json
 
     if limit_gb is not None and not 0 <= limit_gb < float("inf"):
         raise UsageError(f"--limit-gb cannot be {limit_gb}.", hint="--limit-gb 4")
@@ -109,12 +109,12 @@ class MapGroup(PackageGroup):
 
 class _MapActions(ActionGroup):
     def build(self, name: str) -> Any:
-        from groove_core import plugins
+        from groove_core.actions.params import describe
         from groove_core.errors import UsageError
-        from groove_core.params import describe
+        from groove_core.plugins import loader
 
         action = self.plugin.action(name)
-        function = plugins.resolve(action.run, owner=self.plugin.source)
+        function = loader.resolve(action.run, owner=self.plugin.source)
         package = self.plugin.package.name
         params = describe(function)
         if not params or not (params[0].required and params[0].is_value):
@@ -187,12 +187,12 @@ def _map(
     overwrite: bool,
     jobs: int,
 ) -> None:
-    from groove_core import plugins
+    from groove_core.actions.params import bind, draw_seed, plain
+    from groove_core.batch.jobs import map_files
+    from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
-    from groove_core.files import dump_json
-    from groove_core.jobs import map_files
-    from groove_core.journal import read_settings
-    from groove_core.params import bind, draw_seed, plain
+    from groove_core.plugins import loader
+    from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
     converted = bind(rest, options)  # a mistake is told before any work
@@ -221,7 +221,7 @@ def _map(
     )
     settings = {
         "package": package,
-        "version": plugins.find(package).version,
+        "version": loader.find(package).version,
         "action": action,
         "options": {key: plain(value) for key, value in options.items()},
         "made_of": _made_of(package, rest, options),
@@ -263,7 +263,7 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
 
     Other weights under the same name, or a changed file, are other settings.
     """
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     found: dict[str, Any] = {}
     for param in params:
@@ -280,7 +280,7 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     """Return the files in folders, without those in the folder for the results."""
     from groove_core.errors import InputError
-    from groove_core.files import list_files
+    from groove_core.storage.files import list_files
 
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
     kinds = {name for kind in first.kinds for name in (kind.kind, *kind.other_kinds)}
@@ -335,7 +335,7 @@ def _folders(files: Sequence[Path], root: Path, out: Path) -> dict[str, str]:
 def _check_empty(out: Path) -> None:
     """Check that nothing is in the folder, since no journal of ours says what it is."""
     from groove_core.errors import UsageError
-    from groove_core.files import is_hidden
+    from groove_core.storage.files import is_hidden
 
     # A map that was killed before its journal was there leaves hidden files, swept with its lock.
     if out.is_dir() and not all(is_hidden(path.name) for path in out.iterdir()):
@@ -375,7 +375,7 @@ def _run_one(
     folders: dict[str, str],
 ) -> dict[str, Any]:
     """Be ``groove run`` on one file; in a worker."""
-    from groove_core.runs import run
+    from groove_core.actions.runs import run
 
     folder = Path(folders[str(path)])
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,11 @@ import typer
 
 from groove_core.console import displayed
 from groove_core.errors import CheckpointError, GrooveError, InputError, PluginError
-from groove_core.files import dump_json
 from groove_core.hookspecs import API_VERSION, OBSERVER_GROUP
+from groove_core.storage.files import dump_json
 
 if TYPE_CHECKING:
-    from groove_core.plugins import Installed, Plugin
+    from groove_core.plugins.loader import Installed, Plugin
 
 __all__ = [
     "doctor",
@@ -46,7 +46,7 @@ def columns(rows: list[list[str]]) -> str:
 
 def plugins(json: bool, check: bool, isolate: bool, limit_s: float) -> None:
     """Load every package on its own and tell what each can do, or how to repair it."""
-    from groove_core import plugins as loader
+    from groove_core.plugins import loader
 
     everything = loader.installed()
     if isolate:
@@ -122,8 +122,8 @@ def row_alone(name: str, group: str) -> None:
     """Print what came of loading one package; for the process that `_row_of_another` starts."""
     import sys
 
-    from groove_core import plugins as loader
     from groove_core.console import own_streams
+    from groove_core.plugins import loader
 
     own_streams()
     plugin, error = None, None
@@ -142,7 +142,7 @@ def row_alone(name: str, group: str) -> None:
 
 def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
     """Check one package against every rule; exits with 3 if it breaks one."""
-    from groove_core import plugins as loader
+    from groove_core.plugins import loader
     from groove_core.testing import examine
 
     entry = loader.find(name)
@@ -178,8 +178,8 @@ def info(json: bool) -> None:
     import platform
     from importlib.util import find_spec
 
-    from groove_core import plugins as loader
-    from groove_core.render import find_soundfont, renderer_name
+    from groove_core.plugins import loader
+    from groove_core.render.soundfont import find_soundfont, renderer_name
 
     versions = {
         name: _version(name)
@@ -285,13 +285,13 @@ def _try_soundfile() -> str:
 
 
 def _beat() -> Any:
-    from groove_core.values.drums import DrumPattern
+    from groove_core.drums.pattern import DrumPattern
 
     return DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 
 
 def _try_midi() -> str:
-    from groove_core.values.drums import DrumPattern
+    from groove_core.drums.pattern import DrumPattern
     from groove_core.values.score import Score
 
     beat = _beat()
@@ -301,7 +301,7 @@ def _try_midi() -> str:
 
 
 def _try_render() -> str:
-    from groove_core.render import render, renderer_name
+    from groove_core.render.soundfont import render, renderer_name
 
     audio = render(_beat().to_score())
     if audio.peak < 0.1:
@@ -328,8 +328,8 @@ def _try_device() -> str:
 
 
 def _try_packages(attempt: Callable[[str, str, Callable[[], str]], None]) -> None:
-    from groove_core import checkpoints
-    from groove_core import plugins as loader
+    from groove_core.plugins import loader
+    from groove_core.storage import checkpoints
 
     for entry in loader.installed():
 
@@ -349,7 +349,7 @@ def _try_packages(attempt: Callable[[str, str, Callable[[], str]], None]) -> Non
 
 
 def _find(name: str) -> Path:
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     if Path(name).is_dir():
         return Path(name)
@@ -367,7 +367,7 @@ def _find(name: str) -> Path:
 
 def models_list(json: bool) -> None:
     """List the checkpoints that can be named."""
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     rows = []
     for stored in checkpoints.available():
@@ -398,7 +398,7 @@ def models_list(json: bool) -> None:
 
 def models_show(name: str, json: bool) -> None:
     """Show card and tensors of a checkpoint."""
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     path = _find(name)
     card, header = checkpoints.read_card(path), checkpoints.read_header(path)
@@ -421,7 +421,7 @@ def models_show(name: str, json: bool) -> None:
 
 def models_verify(name: str | None, json: bool) -> None:
     """Verify one checkpoint or all; exits with 5 if one fails."""
-    from groove_core import checkpoints
+    from groove_core.storage import checkpoints
 
     paths = [_find(name)] if name else [s.path for s in checkpoints.available()]
     rows, problem = [], None

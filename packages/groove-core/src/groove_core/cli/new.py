@@ -15,10 +15,10 @@ from pathlib import Path
 from groove_core.__about__ import __version__
 from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError, did_you_mean
-from groove_core.files import beside, check_writable, sweep
 from groove_core.hookspecs import API_VERSION, GROUP
-from groove_core.locks import locked, taken_over
-from groove_core.testing.names import KEBAB, OURS, PREFIX, kebab
+from groove_core.plugins.names import KEBAB, OURS, PREFIX, kebab
+from groove_core.storage.files import beside, check_writable, sweep
+from groove_core.storage.locks import locked, taken_over
 
 __all__ = ["LICENSES", "new"]
 
@@ -78,7 +78,7 @@ def new(
 
 def _distribution(name: str) -> str:
     """Check a name, given with the prefix or without, and give it with the prefix."""
-    from groove_core import plugins
+    from groove_core.plugins import loader
 
     bare = name.removeprefix(PREFIX)
     if not KEBAB.fullmatch(bare) or len(name) > LONGEST:
@@ -94,7 +94,7 @@ def _distribution(name: str) -> str:
             f"{name!r} is the name of a package of Groove itself.",
             hint=f"Choose another, for example groove new my-{bare}.",
         )
-    for entry in plugins.installed():
+    for entry in loader.installed():
         if distribution in (entry.name, kebab(entry.distribution)):
             raise UsageError(
                 f"A package {distribution} {entry.version} is installed already.",

@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from groove_core.params import Param
-    from groove_core.plugins import Plugin
+    from groove_core.actions.params import Param
+    from groove_core.plugins.loader import Plugin
 
 # Everything else is imported where it is used: ``groove --help`` needs none of it.
 
@@ -23,7 +23,7 @@ __all__ = ["ActionGroup", "PackageGroup", "rerun"]
 SHOWN = 16
 """Values shown in the terminal; all are in the files."""
 
-# Options of the core on every action; `groove_core.params.RESERVED` has their names.
+# Options of the core on every action; `groove_core.actions.params.RESERVED` has their names.
 CORE_OPTIONS: dict[str, Any] = {
     "out": Annotated[
         Path | None,
@@ -90,14 +90,14 @@ class PackageGroup(_LazyGroup):
     """``groove run``: one group per installed package."""
 
     def names(self) -> dict[str, str]:  # noqa: D102
-        from groove_core import plugins
+        from groove_core.plugins import loader
 
-        return {entry.name: entry.summary for entry in plugins.installed()}
+        return {entry.name: entry.summary for entry in loader.installed()}
 
     def build(self, name: str) -> Any:  # noqa: D102
-        from groove_core import plugins
+        from groove_core.plugins import loader
 
-        plugin = plugins.load(name)
+        plugin = loader.load(name)
         group = typer.Typer(
             cls=ActionGroup,
             help=plugin.package.summary,
@@ -121,11 +121,11 @@ class ActionGroup(_LazyGroup):
         return {action.name: action.summary for action in self.plugin.actions.values()}
 
     def build(self, name: str) -> Any:  # noqa: D102
-        from groove_core import plugins
-        from groove_core.params import describe
+        from groove_core.actions.params import describe
+        from groove_core.plugins import loader
 
         action = self.plugin.action(name)
-        function = plugins.resolve(action.run, owner=self.plugin.source)
+        function = loader.resolve(action.run, owner=self.plugin.source)
         params = describe(function)
         package = self.plugin.package.name
 
@@ -162,7 +162,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
     """Make the typer parameter of one parameter of an action.
 
     typer is told of texts and flags only; numbers, ranges, choices and files are
-    checked by `groove_core.params.bind`, so that Python and the command line say the same.
+    checked by `groove_core.actions.params.bind`, so that Python and the command line say the same.
     """
     text = param.opt.help
     bounds = f"[{param.range}]" if param.range and not param.choices else ""
@@ -217,10 +217,10 @@ def _run(
     overwrite: bool,
     checkpoint: Any = None,
 ) -> None:
-    from groove_core import runs
+    from groove_core.actions import runs
     from groove_core.console import displayed, is_main_process, note, set_quiet
     from groove_core.errors import InputError
-    from groove_core.files import dump_json
+    from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
     started = runs.start(
@@ -281,16 +281,17 @@ def rerun(
     The files that the run has read are looked for where they were and beside the document, and
     must be the same as then.
     """
-    from groove_core import again, plugins
+    from groove_core.actions import rerun
+    from groove_core.actions.places import restore
     from groove_core.console import note, set_quiet
-    from groove_core.places import restore
+    from groove_core.plugins import loader
 
     set_quiet(quiet)
     restore(result.parent)
-    document = again.read(result)
+    document = rerun.read(result)
     package = document["package"]
     before = {package: document["version"], **document.get("versions", {})}
-    for name, now in {package: plugins.find(package).version, **again.versions(before)}.items():
+    for name, now in {package: loader.find(package).version, **rerun.versions(before)}.items():
         if now != before[name]:
             note(f"warning: made with {name} {before[name]}, this is {now}")
     if out is None and not json and not overwrite:
@@ -305,7 +306,7 @@ def rerun(
     _run(
         package,
         document["action"],
-        again.options(document, result, option or []),
+        rerun.options(document, result, option or []),
         out=out,
         format=format,
         json=json,

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.cache import cache_folder
+from groove_core.batch.jobs import map_files
+from groove_core.batch.journal import Outcome, read_settings
 from groove_core.console import note
 from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates, fingerprint
 from groove_core.errors import InputError, UsageError
-from groove_core.files import Found, check_writable, file_sha256, find_files, printable
-from groove_core.jobs import map_files
-from groove_core.journal import Outcome, read_settings
+from groove_core.storage.cache import cache_folder
+from groove_core.storage.files import Found, check_writable, file_sha256, find_files, printable
 from groove_core.values.audio import Audio, AudioInfo
 from groove_core.values.results import Report
 from groove_core.values.soundfiles import CANCELLED, Balance
@@ -78,14 +78,14 @@ def check(
     Parameters
     ----------
     folder : path
-        What is passed over in it is said; see `groove_core.files.find_files`.
+        What is passed over in it is said; see `groove_core.storage.files.find_files`.
     jobs : int >= 1
         Worker processes.
     min_s : float >= 0 [seconds]
         A shorter file is too short.
     out : path of a .jsonl file, optional
-        Where measurements are kept (see `groove_core.jobs.map_files`): a check that was killed
-        goes on from there, and unchanged files are not measured again. A file in
+        Where measurements are kept (see `groove_core.batch.jobs.map_files`): a check that was
+        killed goes on from there, and unchanged files are not measured again. A file in
         the cache folder when left out.
     overwrite : bool
         Measure everything anew.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pluggy
 
-from groove_core import plugins
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GROUP
+from groove_core.plugins import loader
 from groove_core.testing.rules import Problem
 from groove_core.testing.static import check_contents, check_imports, check_names
 
@@ -18,7 +18,7 @@ __all__ = ["Checked", "Examined", "check_plugin", "examine"]
 
 
 @dataclass(frozen=True)
-class Checked(plugins.Plugin):
+class Checked(loader.Plugin):
     """A plugin that keeps the contract, and what of it was tried."""
 
     ran: tuple[str, ...]
@@ -33,7 +33,7 @@ class Examined:
 
     name: str
     version: str | None = None
-    plugin: plugins.Plugin | None = None
+    plugin: loader.Plugin | None = None
     """None if it cannot be loaded."""
     problems: list[Problem] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ def check_plugin(
         f"{found.name} breaks {rules} {'rule' if rules == 1 else 'rules'} of plugins:\n{broken}"
     )
     assert found.plugin is not None
-    about = {f.name: getattr(found.plugin, f.name) for f in fields(plugins.Plugin)}
+    about = {f.name: getattr(found.plugin, f.name) for f in fields(loader.Plugin)}
     return Checked(**about, ran=tuple(found.ran), skipped=found.skipped)
 
 
@@ -97,7 +97,7 @@ def examine(
 ) -> Examined:
     """Do what `check_plugin` does, and give what it has found instead of raising it."""
     found = Examined(plugin)
-    entries = [e for e in plugins.installed() if plugin in (e.module, e.name) and e.group == GROUP]
+    entries = [e for e in loader.installed() if plugin in (e.module, e.name) and e.group == GROUP]
     if not entries:
         message = f"{plugin} is not registered in the entry-point group {GROUP!r}"
         found.problems.append(Problem("registered", message))
@@ -105,7 +105,7 @@ def examine(
     entry = entries[0]
     found.name, found.version = entry.name, entry.version
     try:
-        found.plugin = plugins.load(entry.name)
+        found.plugin = loader.load(entry.name)
     except PluginError as error:
         found.problems.append(_why(error))
     actions = list(found.plugin.actions.values()) if found.plugin else []

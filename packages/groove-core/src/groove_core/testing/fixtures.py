@@ -14,13 +14,13 @@ from typing import Any
 import pluggy
 import pytest
 
-from groove_core import plugins
 from groove_core.console import set_quiet
+from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GrooveHooks, Run, hookimpl
+from groove_core.plugins import loader
 from groove_core.testing import kit
 from groove_core.values.audio import Audio
-from groove_core.values.drums import DrumPattern
 from groove_core.values.score import Score
 
 __all__ = ["Ran", "Runs"]
@@ -138,11 +138,11 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     manager = pluggy.PluginManager("groove")
     manager.add_hookspecs(GrooveHooks)
     manager.register(recorder)
-    found = plugins.observers
+    found = loader.observers
 
     def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
         managers, broken = found()
         return [*managers, manager], broken
 
-    monkeypatch.setattr(plugins, "observers", observers)
+    monkeypatch.setattr(loader, "observers", observers)
     return recorder

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
-from groove_core.values.drums import TICKS_PER_STEP, DrumPattern
 from groove_core.values.results import Report
 from groove_core.values.score import Score, Track
 

@@ -58,11 +58,11 @@ RULES = {
     "docstring": ("Every action has a docstring.", "Its first lines are what --help prints."),
     "checked-calls": (
         "Calls of an action from Python are checked as the command line is.",
-        "Decorate the function with groove_core.params.action.",
+        "Decorate the function with groove_core.actions.params.action.",
     ),
     "signature": (
         "Parameters have types and names that actions can have, and make a JSON schema.",
-        "Use bool, int, float, str, Path, Literal or a value; groove_core.params has the words.",
+        "Use bool, int, float, str, Path, Literal or a value; groove_core.actions has the words.",
     ),
     "help": (
         "Every parameter has a help text.",
@@ -91,7 +91,7 @@ RULES = {
     ),
     "errors": (
         "A mistake of the user ends in a GrooveError with a hint, not in a traceback.",
-        "Raise InputError or UsageError with a hint; groove_core.files.check_file checks a path.",
+        "Raise InputError or UsageError with a hint; storage.files.check_file checks a path.",
     ),
     "repeatable": (
         "The same options and seed give the same values again.",
@@ -107,7 +107,7 @@ RULES = {
     ),
     "clean": (
         "An action leaves no file but those of its values, and changes none of its package.",
-        "Return values instead of writing files; a cache belongs in groove_core.cache.",
+        "Return values instead of writing files; a cache belongs in groove_core.storage.cache.",
     ),
     "silent": (
         "An action prints nothing: stdout is the result.",

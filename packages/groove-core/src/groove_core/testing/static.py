@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from groove_core import plugins
+from groove_core.actions.params import RESERVED, Param, describe, json_schema
 from groove_core.errors import PluginError
 from groove_core.hookspecs import Action, Renderer
-from groove_core.params import RESERVED, Param, describe, json_schema
-from groove_core.testing.names import KEBAB, OURS, PREFIX
+from groove_core.plugins import loader
+from groove_core.plugins.names import KEBAB, OURS, PREFIX
 from groove_core.testing.rules import Problem
 from groove_core.values.base import KINDS
 
@@ -56,7 +56,7 @@ print(json.dumps([spent, sorted(set(sys.modules) - before)]))
 """
 
 
-def check_names(entry: plugins.Installed) -> Iterator[Problem]:
+def check_names(entry: loader.Installed) -> Iterator[Problem]:
     """Check what the metadata says; nothing is imported."""
     name = entry.name
     if not KEBAB.fullmatch(name):
@@ -75,7 +75,7 @@ def check_names(entry: plugins.Installed) -> Iterator[Problem]:
         )
 
 
-def check_imports(entry: plugins.Installed, actions: list[Action]) -> Iterator[Problem]:
+def check_imports(entry: loader.Installed, actions: list[Action]) -> Iterator[Problem]:
     """Import the plugin module in a process of its own, and look at what that brought."""
     module = entry.module
     try:
@@ -113,7 +113,7 @@ def _probe(module: str) -> tuple[float, list[str]]:
     return spent_s, brought
 
 
-def check_contents(plugin: plugins.Plugin) -> Iterator[Problem]:
+def check_contents(plugin: loader.Plugin) -> Iterator[Problem]:
     """Check what the hooks returned: actions, data sets and renderers."""
     package = plugin.package
     if not _is_line(package.summary):
@@ -135,9 +135,9 @@ def _is_line(text: str) -> bool:
     return bool(text.strip()) and "\n" not in text
 
 
-def _resolve(plugin: plugins.Plugin, what: str, address: str) -> tuple[Any, list[Problem]]:
+def _resolve(plugin: loader.Plugin, what: str, address: str) -> tuple[Any, list[Problem]]:
     try:
-        function = plugins.resolve(address, owner=plugin.source)
+        function = loader.resolve(address, owner=plugin.source)
     except PluginError as error:
         # The hint of that error is for users, who can only install the package again.
         return None, [Problem("address", f"{what}: {error.message}")]
@@ -149,7 +149,7 @@ def _resolve(plugin: plugins.Plugin, what: str, address: str) -> tuple[Any, list
     return function, []
 
 
-def _check_action(plugin: plugins.Plugin, action: Action) -> Iterator[Problem]:
+def _check_action(plugin: loader.Plugin, action: Action) -> Iterator[Problem]:
     name = action.name
     if not KEBAB.fullmatch(name):
         yield Problem("action-name", f"{name!r} is not in kebab-case")
@@ -217,6 +217,6 @@ def _check_renderer(renderer: Renderer) -> Iterator[Problem]:
     if not re.fullmatch(r"[a-z0-9]+", renderer.suffix):
         yield Problem("renderer", f"{what}: the ending has more than small letters and digits")
     elif renderer.kind in KINDS:
-        kind = plugins.resolve(KINDS[renderer.kind])
+        kind = loader.resolve(KINDS[renderer.kind])
         if renderer.suffix in kind.formats():
             yield Problem("renderer", f"{what}: the core writes that, and never asks for yours")

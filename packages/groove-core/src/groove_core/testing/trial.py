@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from groove_core import plugins, runs
+from groove_core.actions import runs
+from groove_core.actions.params import Param, describe
 from groove_core.console import note, prints_aside
 from groove_core.errors import GrooveError, InputError
-from groove_core.files import dump_json
 from groove_core.hookspecs import Action, Renderer, Run
-from groove_core.params import Param, describe
+from groove_core.plugins import loader
+from groove_core.storage.files import dump_json
 from groove_core.testing import kit
 from groove_core.testing.rules import Problem
 from groove_core.values.audio import Audio
@@ -49,7 +50,7 @@ class Trial:
 
 
 def try_plugin(
-    plugin: plugins.Plugin,
+    plugin: loader.Plugin,
     arguments: Mapping[str, Mapping[str, Any]],
     skip: Collection[str] = (),
 ) -> Trial:
@@ -104,7 +105,7 @@ def _workplace() -> Iterator[Path]:
 class _Bench:
     """What the actions of a plugin are tried on, and what is watched meanwhile."""
 
-    plugin: plugins.Plugin
+    plugin: loader.Plugin
     trial: Trial
     place: Path
     files: dict[str, Path]
@@ -132,7 +133,7 @@ class _Bench:
             self.trial.skipped[name] = _give(name, "trainers take long")
             return
         try:
-            function = plugins.resolve(action.run, owner=self.plugin.source)
+            function = loader.resolve(action.run, owner=self.plugin.source)
             params = describe(function)
         except Exception as error:  # the static rules say more
             self.trial.skipped[name] = f"it cannot be loaded: {type(error).__name__}"
@@ -314,7 +315,7 @@ class _Bench:
             self.trial.skipped[name] = "there is no small value of that kind"
             return
         try:
-            run = plugins.resolve(renderer.run, owner=self.plugin.source)
+            run = loader.resolve(renderer.run, owner=self.plugin.source)
         except Exception as error:  # the static rules say more
             self.trial.skipped[name] = f"it cannot be loaded: {type(error).__name__}"
             return
@@ -342,7 +343,7 @@ class _Bench:
             ("groove_run_finished", {"run": this, "result": this.document([])}),
             ("groove_run_failed", {"run": this, "error": InputError("nothing", hint="something")}),
         ]
-        watching = [m for m in plugins.observers()[0] if m.get_plugin(package) is not None]
+        watching = [m for m in loader.observers()[0] if m.get_plugin(package) is not None]
         for manager in (self.plugin.manager, *watching):
             for hook, about in told:
                 with self._watched(hook):

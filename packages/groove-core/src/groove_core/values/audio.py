@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import UsageError
-from groove_core.files import atomic_path
+from groove_core.storage.files import atomic_path
 from groove_core.values import soundfiles
 from groove_core.values.base import Value
 from groove_core.values.decoding import CHUNK_FRAMES
@@ -470,7 +470,7 @@ class Audio(Value):
         return f'<audio controls src="data:audio/wav;base64,{data}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        from groove_core.plots import INK, new_axes
+        from groove_core.values.plots import INK, new_axes
 
         ax = ax or new_axes(9, 2.5)
         mono = self.samples.mean(axis=0) if self.samples.size else np.zeros(1, np.float32)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import RESULT as RESULT
-from groove_core.files import atomic_path, dump_json, list_files, read_json, write_text
+from groove_core.storage.files import RESULT as RESULT
+from groove_core.storage.files import atomic_path, dump_json, list_files, read_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ __all__ = ["KINDS", "Value", "from_json"]
 KINDS = {
     "audio": "groove_core.values.audio:Audio",
     "codes": "groove_core.values.results:Codes",
-    "drum-pattern": "groove_core.values.drums:DrumPattern",
+    "drum-pattern": "groove_core.drums.pattern:DrumPattern",
     "report": "groove_core.values.results:Report",
     "score": "groove_core.values.score:Score",
 }
@@ -186,7 +186,7 @@ class Value(abc.ABC):
         write_text(path, self.to_text() + "\n")
 
     def _save_png(self, path: Path) -> None:
-        from groove_core.plots import save_png
+        from groove_core.values.plots import save_png
 
         save_png(self.plot, path)
 
@@ -200,12 +200,12 @@ class Value(abc.ABC):
 
 def _plugin_renderer(kind: str, suffix: str) -> Any:
     """Ask the installed packages for a renderer; only when the core has none."""
-    from groove_core import plugins
+    from groove_core.plugins import loader
 
-    for plugin in plugins.load_all()[0]:
+    for plugin in loader.load_all()[0]:
         for renderer in plugin.renderers:
             if (renderer.kind, renderer.suffix) == (kind, suffix):
-                return plugins.resolve(renderer.run, owner=plugin.source)
+                return loader.resolve(renderer.run, owner=plugin.source)
     return None
 
 
@@ -217,7 +217,7 @@ def from_json(document: dict[str, Any]) -> Value:
     InputError
         If the document is of no known kind.
     """
-    from groove_core.plugins import resolve
+    from groove_core.plugins.loader import resolve
 
     kind = document.get("kind")
     if kind not in KINDS:

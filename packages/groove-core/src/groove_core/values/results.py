@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import write_text
-from groove_core.tables import csv_text, read_rows, unescaped
+from groove_core.storage.files import write_text
+from groove_core.storage.tables import csv_text, read_rows, unescaped
 from groove_core.values.base import Value
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Report(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every column of numbers beside each other, with its intervals."""
-        from groove_core.plots import INK, PALETTE, new_axes
+        from groove_core.values.plots import INK, PALETTE, new_axes
 
         numeric = [
             i
@@ -315,7 +315,7 @@ class Codes(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the first two dimensions."""
-        from groove_core.plots import PALETTE, new_axes
+        from groove_core.values.plots import PALETTE, new_axes
 
         ax = ax or new_axes(5, 5)
         x, y = self.points[:, 0], self.points[:, min(1, self.points.shape[1] - 1)]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import GrooveError, InputError, UsageError
-from groove_core.files import check_file, write_bytes
+from groove_core.storage.files import check_file, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, RefusedError
 from groove_core.values.parts import Part, Source, finer
@@ -273,14 +273,14 @@ class Score(Value):
 
     @classmethod
     def accept(cls, value: Any) -> Self | None:
-        from groove_core.values.drums import DrumPattern
+        from groove_core.drums.pattern import DrumPattern
 
         return super().accept(value.to_score() if isinstance(value, DrumPattern) else value)
 
     @classmethod
     def from_document(cls, document: Any, path: str | Path) -> Self:
         if isinstance(document, dict) and document.get("kind") == "drum-pattern":
-            from groove_core.values.drums import DrumPattern
+            from groove_core.drums.pattern import DrumPattern
 
             beat = DrumPattern.from_document(document, path)  # a beat is a score, too
             return replace(cast("Self", beat.to_score()), name=str(path))
@@ -441,7 +441,7 @@ class Score(Value):
     _save_midi = _save_mid
 
     def _save_wav(self, path: Path) -> None:
-        from groove_core.render import render
+        from groove_core.render.soundfont import render
 
         render(self).save(path)
 
@@ -503,7 +503,7 @@ class Score(Value):
         return f"Score({len(self.tracks)} tracks, {notes} notes, {self.duration_s:.1f} s)"
 
     def _repr_html_(self) -> str:
-        from groove_core.render import render
+        from groove_core.render.soundfont import render
         from groove_core.values.audio import PLAYER_S
 
         try:
@@ -515,7 +515,7 @@ class Score(Value):
             return f"<pre>{html.escape(self.to_text())}</pre>"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        from groove_core.plots import PALETTE, new_axes
+        from groove_core.values.plots import PALETTE, new_axes
 
         ax = ax or new_axes(9, 4)
         for i, track in enumerate(self.tracks):

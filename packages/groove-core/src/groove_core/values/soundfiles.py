@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.files import kept_reason
+from groove_core.storage.files import kept_reason
 from groove_core.values.decoding import CHUNK_FRAMES, UNKNOWN, open_sound, reason
 
 __all__ = [

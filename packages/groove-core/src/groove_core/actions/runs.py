@@ -13,16 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from groove_core import plugins
 from groove_core.__about__ import __version__
+from groove_core.actions.inputs import Inputs, Tally, tally
+from groove_core.actions.params import (
+    Param,
+    bind,
+    describe,
+    draw_seed,
+    files_of,
+    plain,
+    result_kind,
+)
+from groove_core.actions.places import Place, claimed
 from groove_core.console import is_main_process, note
 from groove_core.errors import CheckpointError, GrooveError, UsageError, of_system
-from groove_core.files import dump_json, file_sha256
-from groove_core.guests import guest
 from groove_core.hookspecs import RESULT_SCHEMA, Run
-from groove_core.inputs import Inputs, Tally, tally
-from groove_core.params import Param, bind, describe, draw_seed, files_of, plain, result_kind
-from groove_core.places import Place, claimed
+from groove_core.plugins import loader
+from groove_core.plugins.guests import guest
+from groove_core.storage.files import dump_json, file_sha256
 from groove_core.values.base import Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
@@ -130,8 +138,8 @@ def start(
 
     With a `checkpoint` (of an earlier document) no other one is accepted.
     """
-    plugin = plugins.load(package)
-    function = plugins.resolve(plugin.action(action).run, owner=plugin.source)
+    plugin = loader.load(package)
+    function = loader.resolve(plugin.action(action).run, owner=plugin.source)
     params = describe(function)
     roles = {param.opt.role: param for param in params}
     options = dict(options)
@@ -253,7 +261,7 @@ class _Writer:
 
 
 def _values(
-    plugin: plugins.Plugin,
+    plugin: loader.Plugin,
     function: Any,
     arguments: dict[str, Any],
     inputs: list[Input],
@@ -262,8 +270,8 @@ def _values(
     stack: contextlib.ExitStack,
 ) -> Iterator[tuple[str, Value]]:
     this = started.run
-    managers, broken = plugins.observers()
-    for problem in (*(f"{error.message} {error.hint}" for error in broken), *plugins.damaged()):
+    managers, broken = loader.observers()
+    for problem in (*(f"{error.message} {error.hint}" for error in broken), *loader.damaged()):
         note(f"warning: {problem}")
     managers = [plugin.manager, *managers]
     token = _current.set(this)

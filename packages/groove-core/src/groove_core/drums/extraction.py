@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import UsageError
-from groove_core.values.drums import DRUMS, STEPS_PER_BAR, DrumPattern
-from groove_core.values.grid import (
+from groove_core.drums.grid import (
     TEMPOS_BPM,
     find_onsets,
     marked_span,
@@ -25,6 +23,8 @@ from groove_core.values.grid import (
     to_grid,
     triplets,
 )
+from groove_core.drums.pattern import DRUMS, STEPS_PER_BAR, DrumPattern
+from groove_core.errors import UsageError
 from groove_core.values.score import Score
 
 __all__ = ["Extraction", "extract_patterns"]

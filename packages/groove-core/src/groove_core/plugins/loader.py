@@ -21,7 +21,6 @@ from typing import Any
 import pluggy
 
 from groove_core.errors import PluginError, UsageError, did_you_mean
-from groove_core.guests import guest
 from groove_core.hookspecs import (
     API_VERSION,
     GROUP,
@@ -32,6 +31,7 @@ from groove_core.hookspecs import (
     Package,
     Renderer,
 )
+from groove_core.plugins.guests import guest
 
 __all__ = [
     "Installed",

@@ -32,9 +32,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from groove_core.actions.inputs import Inputs
 from groove_core.errors import UsageError, did_you_mean
-from groove_core.files import read_json
-from groove_core.inputs import Inputs
+from groove_core.storage.files import read_json
 from groove_core.values.base import Value
 
 __all__ = [

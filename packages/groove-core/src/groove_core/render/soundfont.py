@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import check_file
+from groove_core.storage.files import check_file
 from groove_core.values.audio import Audio
 from groove_core.values.parts import by_port
 from groove_core.values.score import MAX_HOURS, Score

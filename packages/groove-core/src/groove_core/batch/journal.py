@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from groove_core.errors import InputError, UsageError
-from groove_core.files import atomic_path, check_writable, dump_json, sweep, write_bytes, writing
-from groove_core.locks import locked
+from groove_core.storage.files import (
+    atomic_path,
+    check_writable,
+    dump_json,
+    sweep,
+    write_bytes,
+    writing,
+)
+from groove_core.storage.locks import locked
 
 __all__ = ["SCHEMA", "Current", "Identity", "Journal", "Outcome", "open_journal", "read_settings"]
 

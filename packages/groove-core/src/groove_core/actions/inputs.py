@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from groove_core.console import note, track
 from groove_core.errors import GrooveError, InputError, UsageError
-from groove_core.files import printable
+from groove_core.storage.files import printable
 
 __all__ = ["Inputs", "Tally", "each", "given", "leave_out", "names", "tally"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core.errors import InputError
-from groove_core.files import check_file
+from groove_core.storage.files import check_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,7 +20,7 @@ from typing import Any
 
 from groove_core.console import set_quiet
 from groove_core.errors import GrooveError, InputError, UsageError, of_system
-from groove_core.files import dump_json, printable
+from groove_core.storage.files import dump_json, printable
 
 __all__ = ["Function", "here", "parallel", "pickled"]
 

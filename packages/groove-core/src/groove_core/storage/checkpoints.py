@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groove_core import plugins
 from groove_core.console import note
 from groove_core.endings import uninterrupted
 from groove_core.errors import (
@@ -29,7 +28,8 @@ from groove_core.errors import (
     UsageError,
     did_you_mean,
 )
-from groove_core.files import (
+from groove_core.plugins import loader
+from groove_core.storage.files import (
     beside,
     check_file,
     check_writable,
@@ -92,14 +92,14 @@ class Stored:
     """``path``, ``project``, ``home`` or ``packaged``."""
 
 
-def _roots(package: str, everything: list[plugins.Installed]) -> Iterator[tuple[str, Path]]:
+def _roots(package: str, everything: list[loader.Installed]) -> Iterator[tuple[str, Path]]:
     """Give the folders that may hold checkpoints of a package, in search order."""
     yield "project", Path("groove-models", package)
     home = os.environ.get("GROOVE_HOME")
     if home:
         yield "home", Path(home, "models", package)
     try:
-        module = plugins.find(package, everything).module.partition(".")[0]
+        module = loader.find(package, everything).module.partition(".")[0]
     except PluginError:
         return
     spec = importlib.util.find_spec(module)
@@ -109,7 +109,7 @@ def _roots(package: str, everything: list[plugins.Installed]) -> Iterator[tuple[
 
 def available(package: str | None = None) -> list[Stored]:
     """List the checkpoints that can be named; no plugin and no torch is imported."""
-    everything = plugins.installed()
+    everything = loader.installed()
     packages = [package] if package else sorted({entry.name for entry in everything})
     return [
         Stored(folder.name, one, folder, origin)
@@ -398,7 +398,7 @@ def load(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from groove_core import runs
+    from groove_core.actions import runs
 
     stored = find(package, wanted)
     path = stored.path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from groove_core.console import displayed
 from groove_core.errors import UsageError
-from groove_core.files import printable
+from groove_core.storage.files import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from groove_core.endings import uninterrupted
 from groove_core.errors import InputError, UsageError
-from groove_core.files import STAGING, beside, read_json, write_text, writing
-from groove_core.locks import ATTEMPTS, locked, taken_over
+from groove_core.storage.files import STAGING, beside, read_json, write_text, writing
+from groove_core.storage.locks import ATTEMPTS, locked, taken_over
 from groove_core.values.base import RESULT, Value
 
 __all__ = ["Place", "claimed", "restore"]

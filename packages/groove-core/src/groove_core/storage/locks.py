@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError
-from groove_core.files import writing
+from groove_core.storage.files import writing
 
 __all__ = ["locked", "taken_over"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from groove_core.errors import InputError
-from groove_core.files import check_file
+from groove_core.storage.files import check_file
 
 __all__ = ["csv_text", "member", "read_rows", "read_table", "unescaped"]
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from groove_core import workers
+from groove_core.batch import workers
+from groove_core.batch.journal import Current, Identity, Outcome, open_journal
 from groove_core.console import track
 from groove_core.errors import UsageError
-from groove_core.journal import Current, Identity, Outcome, open_journal
 
 __all__ = ["map_files"]
 

@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import UsageError
-from groove_core.files import write_bytes
-from groove_core.values.base import Value
-from groove_core.values.grid import (
+from groove_core.drums.grid import (
     DRUMS,
     FOLD,
     MARKER,
@@ -27,6 +24,9 @@ from groove_core.values.grid import (
     Drum,
     whole_grid,
 )
+from groove_core.errors import UsageError
+from groove_core.storage.files import write_bytes
+from groove_core.values.base import Value
 from groove_core.values.score import Score, Track
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class DrumPattern(Value):
     _save_midi = _save_mid
 
     def _save_wav(self, path: Path) -> None:
-        from groove_core.render import render
+        from groove_core.render.soundfont import render
 
         render(self.to_score()).save(path)
 
@@ -323,7 +323,7 @@ class DrumPattern(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the grid: darker is louder, shifted is early or late."""
-        from groove_core.plots import INK, PALETTE, new_axes
+        from groove_core.values.plots import INK, PALETTE, new_axes
 
         rows = [i for i in range(len(DRUMS)) if self.hits[:, i].any()] or [0, 1, 2]
         ax = ax or new_axes(max(4.0, 1.2 + 0.16 * len(self.hits)), 0.7 + 0.26 * len(rows))

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
-from groove_core import checkpoints
 from groove_core.console import is_main_process, note, track
 from groove_core.errors import DeviceError, InputError, UsageError
-from groove_core.files import atomic_path, sweep, write_text
-from groove_core.locks import locked
+from groove_core.storage import checkpoints
+from groove_core.storage.files import atomic_path, sweep, write_text
+from groove_core.storage.locks import locked
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:

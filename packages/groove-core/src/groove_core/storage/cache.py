@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.errors import GrooveError, UsageError
-from groove_core.files import atomic_path, check_file, file_sha256, kept_reason
+from groove_core.storage.files import atomic_path, check_file, file_sha256, kept_reason
 
 __all__ = ["Cache", "Stats", "cache_folder"]
 

@@ -9,12 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from groove_core import plugins
+from groove_core.actions.params import Param, describe, files_of, plain
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.files import file_sha256, read_json
 from groove_core.hookspecs import RESULT_SCHEMA
-from groove_core.params import Param, describe, files_of, plain
+from groove_core.plugins import loader
+from groove_core.storage.files import file_sha256, read_json
 
 __all__ = ["options", "read", "versions"]
 
@@ -83,9 +83,9 @@ def options(document: dict[str, Any], path: Path, given: Sequence[str]) -> dict[
     UsageError
         If a place is not given again, or something else is given.
     """
-    plugin = plugins.load(document["package"])
+    plugin = loader.load(document["package"])
     action = plugin.action(document["action"])
-    params = describe(plugins.resolve(action.run, owner=plugin.source))
+    params = describe(loader.resolve(action.run, owner=plugin.source))
     found = {name: value for name, value in document["options"].items() if value is not None}
     _set_places([p for p in params if p.opt.role == "place"], found, given, path)
     then: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -1,0 +1,1 @@
+"""One function over many files, in processes of their own."""

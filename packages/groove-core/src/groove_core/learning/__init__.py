@@ -1,0 +1,1 @@
+"""Training, splits and statistics: what networks of every package need."""

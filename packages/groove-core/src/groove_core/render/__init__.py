@@ -1,0 +1,1 @@
+"""Scores and patterns to sound."""
