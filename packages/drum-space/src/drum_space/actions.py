@@ -20,13 +20,15 @@ from drum_space.space import (
     warn_outside,
     windows_of,
 )
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     DataPath,
     Device,
     Devices,
     DrumTrack,
     Into,
+    License,
+    Minutes,
     Opt,
     Restart,
     Resume,
@@ -36,10 +38,9 @@ from groove_core.actions.params import (
     draw_seed,
 )
 from groove_core.console import note, track
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.results import Codes, Report
-from groove_core.values.score import Score
+from groove_core.values import Codes, Report, Score
 
 if TYPE_CHECKING:
     import torch
@@ -422,7 +423,7 @@ def _composed(
 ) -> Score:
     import torch
 
-    from drum_space.melodies.making import load_melody
+    from drum_space.melodies.loading import load_melody
     from drum_space.melodies.songs import compose, parse_form
 
     parts = parse_form(form)
@@ -490,8 +491,9 @@ def evaluate(
     piece and with none; how well notes meet accents; what is copied from training.
     """
     if about == "melodies":
+        from drum_space.melodies.evaluation import evaluate_network
         from drum_space.melodies.lines import open_songbook
-        from drum_space.melodies.making import evaluate_network, load_melody
+        from drum_space.melodies.loading import load_melody
 
         if checkpoints and len(checkpoints) > 1:
             raise UsageError("Melodies are measured of one network.", hint="Give one checkpoint.")
@@ -525,6 +527,8 @@ def train(
     learning_rate: Annotated[
         float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)
     ] = 2e-3,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -537,42 +541,21 @@ def train(
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from drum_space.training import SHIPPED, Settings, save_measured, train_model
-    from groove_core.devices import resolve
-    from groove_core.storage import checkpoints
+    from drum_space.training import SHIPPED, DrumTraining, Settings
+    from groove_core import learning
 
-    seed = draw_seed(seed)
-    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
-    device = resolve(device)
+    run = learning.Run.of(
+        PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *SHIPPED),
+    )  # fmt: skip
     patterns = _open(data)
     if data is not None:
         note(patterns.to_text())
     settings = Settings(
         kind=model, latent=latent, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
     )
-    network, history = train_model(
-        patterns,
-        settings,
-        folder,
-        seed=seed,
-        device=device,
-        devices=devices,
-        strategy=strategy,
-        resume=resume,
-        restart=restart,
-    )
-    report = save_measured(
-        network,
-        history,
-        patterns,
-        settings,
-        folder,
-        name=name,
-        seed=seed,
-        data=SHIPPED if data is None else str(data),
-    )
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+    return learning.train(DrumTraining, settings, patterns, run)
 
 
 @action
@@ -590,6 +573,8 @@ def train_melody(
     folds: Annotated[
         int, Opt("parts of five that are left out in turn to be measured on", min=1, max=5)
     ] = 1,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -603,20 +588,18 @@ def train_melody(
     keeps what was learnt so far; --resume goes on.
     """
     from drum_space.melodies.lines import open_songbook
-    from drum_space.melodies.making import SHIPPED, make_melody
-    from drum_space.melodies.training import Settings
-    from groove_core.devices import resolve
-    from groove_core.learning.training import Run
-    from groove_core.storage import checkpoints
+    from drum_space.melodies.training import SHIPPED, Lesson, MelodyTraining, Settings
+    from groove_core import learning
 
-    name, folder = checkpoints.place(PACKAGE, name, into, "my-melody")
-    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    run = learning.Run.of(
+        PACKAGE, "my-melody", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *SHIPPED),
+    )  # fmt: skip
     book = open_songbook(data)
     if data is not None:
         note(book.to_text())
     settings = Settings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    report = make_melody(
-        book, space, settings, run, folds=folds, data=SHIPPED if data is None else str(data)
-    )
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+    network, card = load("", space, "cpu")
+    lesson = Lesson(book, network, {"name": space, "sha256": card["sha256"]}, folds=folds)
+    return learning.train(MelodyTraining, settings, lesson, run)

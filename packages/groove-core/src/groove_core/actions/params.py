@@ -44,6 +44,8 @@ __all__ = [
     "Devices",
     "DrumTrack",
     "Into",
+    "License",
+    "Minutes",
     "Opt",
     "Param",
     "Restart",
@@ -106,6 +108,11 @@ Into = Annotated[
 ]
 Resume = Annotated[bool, Opt("go on with an interrupted training")]
 Restart = Annotated[bool, Opt("discard a training that is in the folder", role="place")]
+Minutes = Annotated[
+    float | None,
+    Opt("time limit of the training, resumptions included (default: none)", "minutes", 0.01),
+]
+License = Annotated[str, Opt("licence of the weights, for their card")]
 Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
 Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
 

@@ -1,28 +1,28 @@
-"""Training, splits and statistics: what networks of every package need.
-
-Names are resolved when they are first used: nothing here imports torch before that.
-"""
+"""Training, splits and statistics: what networks of every package need."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from groove_core.learning.ema import EMA
-    from groove_core.learning.loop import Step
-    from groove_core.learning.training import Run, Training, train, trained
-
-__all__ = ["EMA", "Run", "Step", "Training", "train", "trained"]
-_HOMES = {"EMA": "ema", "Step": "loop"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'training')}")
-        return getattr(home, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from groove_core.learning.ema import *
+    from groove_core.learning.layers import *
+    from groove_core.learning.loop import *
+    from groove_core.learning.schedules import *
+    from groove_core.learning.splits import *
+    from groove_core.learning.statistics import *
+    from groove_core.learning.training import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        ema="EMA",
+        layers="Dropout PixelNorm frozen gradient_penalty minibatch_deviation pixel_norm "
+        "r1_penalty",
+        loop="Step current_step epoch_generator fit launch seeded",
+        schedules="Schedule constant cosine linear warm_up",
+        splits="PARTS Split content_name divide fingerprint hashed parts_for refuse_learnt",
+        statistics="auc bootstrap interval spearman wilson",
+        training="Run Settings Training digest made_with rounded shuffled source train trained",
+    )

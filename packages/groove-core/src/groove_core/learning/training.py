@@ -26,8 +26,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = [
-    "Run", "Settings", "Training", "digest", "made_with", "rounded", "shuffled", "train",
-    "trained",
+    "Run", "Settings", "Training", "digest", "made_with", "rounded", "shuffled", "source",
+    "train", "trained",
 ]  # fmt: skip
 
 UNKNOWN = "unknown"
@@ -91,6 +91,8 @@ class Run:
         End the training after so long, all its resumptions together.
     license : str
         Of the weights, as their owner says.
+    source : dict
+        ``name`` and ``license`` of the data, for the card; see `source`.
     """
 
     seed: int = 1
@@ -103,6 +105,7 @@ class Run:
     restart: bool = False
     minutes: float | None = None
     license: str = UNKNOWN
+    source: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -373,12 +376,14 @@ def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
         note(f"nothing is measured on held-out data: {error.message}")
         report = Training.measure(training, run.name)
     if run.fabric.is_global_zero:
+        card = training.card()
         about = {
             "name": run.name,
             "version": "1",
             "package": kind.package,
-            **training.card(),
+            **card,
             **training.extra,
+            "data": {"name": UNKNOWN, "license": UNKNOWN, **run.source, **card["data"]},
             "training": asdict(settings),
             "clock": {"steps": training.clock.steps, "seconds": round(training.clock.seconds, 1)},
             "seed": training.seed,
@@ -392,6 +397,21 @@ def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
          f"{run.name if is_named else run.folder}")  # fmt: skip
     more = {"history": training.history, "checkpoint": str(run.folder)}
     return replace(report, data={**report.data, **training.extra, **more})
+
+
+def source(data: Path | None, name: str, license: str) -> dict[str, str]:
+    """Return name and licence of data for a card: those of the packaged data, or the user's own.
+
+    Parameters
+    ----------
+    data : path, optional
+        The user's own; None for the packaged data.
+    name, license : str
+        Of the packaged data.
+    """
+    if data is None:
+        return {"name": name, "license": license}
+    return {"name": str(data), "license": f"{UNKNOWN}: your own data"}
 
 
 def made_with(package: str) -> dict[str, str]:
