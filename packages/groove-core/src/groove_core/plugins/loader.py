@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 import os
 import re
 import sys
@@ -28,6 +29,7 @@ from groove_core.hookspecs import (
     Action,
     Dataset,
     GrooveHooks,
+    Kind,
     Package,
     Renderer,
 )
@@ -37,6 +39,7 @@ __all__ = [
     "Installed",
     "Plugin",
     "damaged",
+    "describe",
     "find",
     "installed",
     "load",
@@ -52,7 +55,7 @@ ACTION_HOOKS = {
     "groove_generators": "generator",
     "groove_trainers": "trainer",
 }
-_ADDRESS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+_ADDRESS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ def load_all(
 def _load(entry: Installed) -> Plugin:
     try:
         with guest(entry.distribution):
-            return _describe(entry, _register(entry.module, entry.name))
+            return describe(entry)
     except (PluginError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a plugin that calls sys.exit() is broken, too
@@ -268,7 +271,15 @@ def _register(module: str, name: str) -> pluggy.PluginManager:
     return manager
 
 
-def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
+def describe(entry: Installed) -> Plugin:
+    """Import a plugin module and check what its hooks say.
+
+    Raises
+    ------
+    Exception
+        Whatever the module or the checks raise; `load` names the package.
+    """
+    manager = _register(entry.module, entry.name)
     packages = manager.hook.groove_package()
     if len(packages) != 1 or not isinstance(packages[0], Package):
         raise TypeError("groove_package must return one Package")
@@ -341,7 +352,7 @@ def load_watcher(entry: Installed) -> pluggy.PluginManager:
 
 
 def resolve(address: str, *, owner: Installed | None = None) -> Any:
-    """Import ``module:function``.
+    """Import ``module:function`` or ``module:Class.method``.
 
     Raises
     ------
@@ -351,7 +362,7 @@ def resolve(address: str, *, owner: Installed | None = None) -> Any:
     module, _, attribute = address.partition(":")
     try:
         with guest(owner.distribution if owner else module, draws=True):
-            return getattr(importlib.import_module(module), attribute)
+            return operator.attrgetter(attribute)(importlib.import_module(module))
     except ModuleNotFoundError as error:
         missing = error.name or ""
         extra = "groove-core[torch]" if missing.split(".")[0] in _TORCH_EXTRA else missing
