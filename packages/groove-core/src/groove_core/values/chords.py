@@ -123,7 +123,7 @@ class Chord:
             return cls._parse_harte(symbol, root[0])
         quality, bass = symbol[root.end() :], ""
         head, slash, tail = quality.rpartition("/")
-        if slash and tail != "9":  # 6/9 is no bass
+        if slash and not tail.startswith("9"):  # 6/9 is no bass
             if not _NOTE.fullmatch(tail):
                 raise _unreadable(symbol, len(symbol) - len(tail))
             quality, bass = head, tail
@@ -262,11 +262,8 @@ def _takes(text: str, name: str) -> bool:
     if not text.startswith(name):
         return False
     rest = text[len(name) :]
-    cut = (name[-1:].isdigit() and rest[:1].isdigit()) or (
-        name[-1:].isalpha()
-        and rest[:1].isalpha()
-        and not rest.startswith(("add", "no", "omit", "sus"))
-    )
+    word = rest[:1].isalpha() and not re.match(r"add|no|omit|sus|b\d", rest)
+    cut = (name[-1:].isdigit() and rest[:1].isdigit()) or (name[-1:].isalpha() and word)
     return not cut
 
 

@@ -127,7 +127,7 @@ def skyline(
                     line[-1] = [last[0], start + one[1] - last[0], pitch, velocity]
                 continue
             if end > start:
-                if not above and 2 * (end - start) >= one[1]:
+                if sign * (last[2] - pitch) > 0 and 2 * (end - start) >= one[1]:
                     counts["chord notes"] += 1
                     continue
                 last[1] = start - last[0]
@@ -160,9 +160,15 @@ def _spans(score: Score) -> list[_Span]:
     rows = score.time_signatures.tolist()
     rows = rows if rows and rows[0][0] == 0 else [[0, 4, 4], *rows]
     ends = [*(row[0] for row in rows[1:]), max(score.end_tick, score.last_note_tick)]
-    told = [_Span(start, end, (top, bottom))
-            for (start, top, bottom), end in zip(rows, ends, strict=True) if end > start]  # fmt: skip
-    bar = lambda span: span.bar(score.ticks_per_quarter)  # noqa: E731
+    told = [
+        _Span(start, end, (top, bottom))
+        for (start, top, bottom), end in zip(rows, ends, strict=True)
+        if end > start
+    ]
+
+    def bar(span: _Span) -> float:
+        return span.bar(score.ticks_per_quarter)
+
     spans: list[_Span] = []
     for place, span in enumerate(told):
         before = spans[-1] if spans else None
@@ -203,25 +209,28 @@ def extract_melodies(
     track: str | int | None = None,
     steps_per_quarter: int | None = None,
     chords: Voice = "top",
-    *,
-    symbols: Sequence[tuple[int, Chord]] = (),
 ) -> list[tuple[int, M]]:
     """Read a line of a score, cut where the metre changes.
 
     Parameters
     ----------
     kind : Melody or LeadSheet
-    symbols : sequence of (tick, Chord)
-        Chords of the score, which MIDI files do not tell.
+    track, steps_per_quarter, chords
+        As of `Melody.from_score`.
 
     Returns
     -------
     list of (int, Melody)
         With each melody the tick of the score at which it begins. Silence before the first note is
-        part of it, up to the beginning of the metre; its end is that of the bar of the last note.
+        part of it, up to the beginning of the metre. It ends with the bar of its last note, or with
+        the file.
     """
-    chosen = choose_track(score, track)
-    own = next((m for tick, text in score.markers if (m := OWN.fullmatch(text))), None)
+    own = next((m for _, text in score.markers if (m := OWN.fullmatch(text))), None)
+    if own is not None and track is None:  # the line may be silent, and the chords are not it
+        mine = [t for t in score.tracks if t.name == "melody" and len(t.notes)]
+        chosen = mine[0] if mine else Track(np.zeros((0, 4), np.int64), name="melody")
+    else:
+        chosen = choose_track(score, track)
     line, counts = skyline(chosen.notes, score.ticks_per_quarter, bottom=chords == "bottom")
     if chords == "refuse" and counts["chord notes"]:
         raise InputError(
@@ -232,20 +241,32 @@ def extract_melodies(
     others = [t for t in score.tracks if t is not chosen and not (own and t.name == "chords")]
     counts["notes of other tracks"] = sum(len(t.notes) for t in others)
     spans = _spans(score)
+    # Markers of others that read like chords are the letters of parts: A, B, C.
+    symbols: list[tuple[int, Chord]] = []
     if own is not None:
         start = next(tick for tick, text in score.markers if OWN.fullmatch(text))
         steps_per_quarter, pickup, length = map(int, own.groups())
         step = score.ticks_per_quarter / steps_per_quarter
-        metre = next((s.metre for s in spans if s.end > start), (4, 4))
+        told = score.time_signatures[score.time_signatures[:, 0] <= start]
+        metre = (int(told[-1, 1]), int(told[-1, 2])) if len(told) else (4, 4)
         spans = [_Span(start, start + round(length * step), metre, round(pickup * step))]
         symbols = [(tick, chord) for tick, text in score.markers if (chord := _chord(text))]
-    spans = [s for s in spans if ((line[:, 0] >= s.start) & (line[:, 0] < s.end)).any() or own]
     resolution = steps_per_quarter or _grid(line, spans, score.ticks_per_quarter)
+    half = score.ticks_per_quarter / resolution / 2
+    if own is None and spans:  # the last note may be brought to the grid behind the end
+        last = int((line[:, 0] + np.maximum(line[:, 1], 2 * half)).max(initial=0) + half)
+        spans[-1] = replace(spans[-1], end=max(spans[-1].end, last))
+    # A note that is played a little before the metre changes belongs to what follows.
+    starts = np.array([span.start for span in spans])
+    which = np.maximum(np.searchsorted(starts, line[:, 0] + half, side="right") - 1, 0)
     melodies: list[tuple[int, M]] = []
-    for span in spans:
+    for number, span in enumerate(spans):
+        mine = line[which == number]
         if 4 * resolution * span.metre[0] % span.metre[1]:
             continue  # no whole steps
-        made = _melody(kind, score, line, span, resolution, symbols, bool(own))
+        if not len(mine) and not own:
+            continue
+        made = _melody(kind, score, mine, span, resolution, symbols, own=bool(own))
         melodies.append((span.start, replace(made, name=score.name)))
     if not melodies:
         raise InputError(
@@ -264,15 +285,9 @@ def longest_melody(
     track: str | int | None,
     steps_per_quarter: int | None,
     chords: Voice,
-    symbols: Sequence[tuple[int, Chord]] = (),
 ) -> M:
     """Read the longest stretch in one metre, and count what all others hold."""
-    found = [
-        made
-        for _, made in extract_melodies(
-            kind, score, track, steps_per_quarter, chords, symbols=symbols
-        )
-    ]
+    found = [made for _, made in extract_melodies(kind, score, track, steps_per_quarter, chords)]
     longest = max(found, key=lambda made: (len(made.notes), made.length))
     counts: Counter[str] = Counter()
     for made in found:
@@ -297,19 +312,19 @@ def _grid(line: Rows, spans: list[_Span], ticks_per_quarter: int) -> int:
 def _melody(
     kind: type[M],
     score: Score,
-    line: Rows,
+    mine: Rows,
     span: _Span,
     resolution: int,
     symbols: Sequence[tuple[int, Chord]],
+    *,
     own: bool,
 ) -> M:
     """Bring the notes of one stretch to the grid."""
     per_tick = resolution / score.ticks_per_quarter
-    mine = line[(line[:, 0] >= span.start) & (line[:, 0] < span.end)]
     onsets = (mine[:, 0] - span.start) * per_tick
     begins = np.floor(onsets + 0.5).astype(np.int64)
     ends = np.floor(onsets + mine[:, 1] * per_tick + 0.5).astype(np.int64)
-    total = round((span.end - span.start) * per_tick)
+    total = math.ceil((span.end - span.start) * per_tick - 1e-6)
     keep = np.append(begins[1:] > begins[:-1], True)[: len(begins)]  # of two, the later one
     keep &= begins < total
     counts = Counter({
@@ -358,7 +373,7 @@ def _melody(
         elif span.start <= tick < span.end:
             counts["syllables"] += 1
     made = made.with_words(
-        [(step, chord) for step, chord in chords.items() if step < max(made.length, 1)],
+        [(step, chord) for step, chord in chords.items() if step < made.length],
         list(words.items()),
     )
     kept = Counter(made.left_out) + counts

@@ -1,8 +1,4 @@
-"""Melodies: one line of notes on a grid of steps, and lead sheets: a melody with chords and words.
-
-A lead sheet is a melody, by inheritance: whatever takes a melody takes a lead sheet, and what
-moves the notes (transposing, cutting, joining) moves chords and words with them.
-"""
+"""Melodies: one line of notes on a grid of steps."""
 
 from __future__ import annotations
 
@@ -18,8 +14,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
-from groove_core.values.base import Value
-from groove_core.values.chords import Chord
+from groove_core.values.base import KINDS, Value
 from groove_core.values.phrases import DEFAULT_VELOCITY, format_phrase, parse_phrase
 from groove_core.values.pitches import key_name, key_sharps
 from groove_core.values.score import Score, Track
@@ -27,7 +22,7 @@ from groove_core.values.score import Score, Track
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["HOLD", "MARKER", "OFF", "LeadSheet", "Melody"]
+__all__ = ["HOLD", "MARKER", "OFF", "Melody"]
 
 HOLD, OFF = -2, -1
 """Events of a step that begins no note: nothing changes, or the note ends."""
@@ -36,8 +31,6 @@ MARKER = "groove:melody="
 MAX_STEPS = 2**18
 TEMPOS_BPM = (3.58, 60_000)
 """What MIDI can hold."""
-VOICING = 48
-"""Lowest pitch of the notes that chords are played with."""
 
 Rows = npt.NDArray[np.int64]
 Cue = tuple[int, str]
@@ -332,11 +325,17 @@ class Melody(Value):
 
     @classmethod
     def from_document(cls, document: Any, path: str | Path) -> Self:
+        from groove_core.plugins.loader import resolve
+
         kind = document.get("kind") if isinstance(document, dict) else None
         if kind == "score":
             return cls.from_score(replace(Score.from_document(document, path), name=str(path)))
-        if kind == LeadSheet.kind and cls is Melody:
-            sheet: Any = LeadSheet.from_document(document, path)
+        if (
+            kind in KINDS
+            and kind in cls.other_kinds
+            and issubclass(of := resolve(KINDS[kind]), cls)
+        ):
+            sheet: Self = of.from_document(document, path)  # a lead sheet is a melody
             return sheet
         return super().from_document(document, path)
 
@@ -373,7 +372,7 @@ class Melody(Value):
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "the phrase", **settings: Any) -> Self:
-        """Read a melody from text such as ``"C4 E4 G4 -"``: a word a step, ``-`` holds, ``.`` rests.
+        """Read a melody from text, a word a step: in ``"C4 E4 . G4 -"``, ``.`` rests, ``-`` holds.
 
         Header fields, bar lines, chords and words are those of ABC notation; see
         `groove_core.values.phrases`. `settings` such as ``steps_per_quarter=2`` stand in for
@@ -384,7 +383,8 @@ class Melody(Value):
         InputError
             If a word cannot be read; the message says where it is.
         """
-        return parse_phrase(cls, text, name=name, **settings)
+        made: Self = parse_phrase(cls, text, name=name, **settings)
+        return made
 
     def to_text(self) -> str:
         return format_phrase(self)
@@ -426,122 +426,6 @@ class Melody(Value):
         return plot_melody(self, ax)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LeadSheet(Melody):
-    """A melody with chords above it and words below.
-
-    Parameters
-    ----------
-    chords : sequence of (int, Chord or str)
-        The step at which each chord begins; it holds until the next one.
-    lyrics : sequence of (int, str)
-        A syllable for the note that begins at a step. One that ends in ``-`` is continued by
-        the next one.
-
-    Examples
-    --------
-    >>> bars = ['M:2/4 L:1/8 "Am7" A4 - C5 B4 | "D/F#" A4 - - - |', "w: Hel- lo you"]
-    >>> song = LeadSheet.from_text(chr(10).join(bars))
-    >>> song
-    LeadSheet(2 bars of 2/4, 4 notes, 2 chords, 120 bpm)
-    >>> song.chord_at([0, 3, 4])[1].pitch_classes
-    (9, 0, 4, 7)
-    """
-
-    kind: ClassVar[str] = "lead-sheet"
-    other_kinds: ClassVar[tuple[str, ...]] = ("melody", "score")
-
-    chords: tuple[tuple[int, Chord], ...] = ()
-    lyrics: tuple[Cue, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        chords: dict[int, Chord] = {}
-        for at, chord in sorted(self.chords, key=lambda cue: cue[0]):
-            read = chord if isinstance(chord, Chord) else Chord.parse(chord)
-            if not chords or read != chords[max(chords)]:  # a chord is not told again
-                chords[int(at)] = read
-        lyrics = {int(at): _printable(text) for at, text in self.lyrics}
-        lyrics = {at: text for at, text in sorted(lyrics.items()) if text}
-        ends = max(self.length, 1)
-        if chords and not 0 <= min(chords) <= max(chords) < ends:
-            raise UsageError("A chord lies outside of the melody.", hint=f"Steps 0 to {ends - 1}.")
-        if alone := sorted(set(lyrics) - set(self.notes[:, 0].tolist())):
-            raise UsageError(
-                f"No note begins at step {alone[0]}, where a syllable is.",
-                hint="Give a syllable the step of its note.",
-            )
-        object.__setattr__(self, "chords", tuple(chords.items()))
-        object.__setattr__(self, "lyrics", tuple(lyrics.items()))
-
-    def chord_at(self, steps: npt.ArrayLike) -> list[Chord]:
-        """Return the chord that holds at each step; no chord before the first one."""
-        starts = [at for at, _ in self.chords]
-        which = np.searchsorted(starts, np.asarray(steps), side="right")
-        held = [Chord(""), *(chord for _, chord in self.chords)]
-        return [held[number] for number in which.tolist()]
-
-    def transpose(self, semitones: int) -> Self:
-        moved = super().transpose(semitones)
-        return replace(moved, chords=[(at, c.transpose(semitones)) for at, c in self.chords])
-
-    def _window(self, first: int, end: int) -> Self:
-        # The notes of the window first: words belong to notes.
-        plain = replace(self, chords=(), lyrics=())
-        cut = super(LeadSheet, plain)._window(first, end)
-        (held,) = self.chord_at([first])
-        chords = [(at - first, chord) for at, chord in self.chords if first < at < end]
-        begins = [(0, held)] if held.root or any(at <= first for at, _ in self.chords) else []
-        lyrics = [(at - first, text) for at, text in self.lyrics if first <= at < end]
-        return replace(cut, chords=begins + chords, lyrics=lyrics)
-
-    def with_words(self, chords: Iterable[Any], lyrics: Iterable[Cue]) -> Self:
-        return replace(self, chords=tuple(chords), lyrics=tuple(lyrics))
-
-    def to_score(self) -> Score:
-        """Return the lead sheet as a score: the melody, and chords that can be heard.
-
-        The names of the chords are markers, and the words are lyrics, which other programs show.
-        """
-        tick, start, frame = self._tick, self._start, self._frame()
-        at = [step for step, _ in self.chords]
-        ends = [*at[1:], self.length]
-        notes = [
-            (start + step * tick, (end - step) * tick, pitch, 60)
-            for (step, chord), end in zip(self.chords, ends, strict=True)
-            for pitch in _voiced(chord)
-        ]
-        names = tuple((start + step * tick, str(chord)) for step, chord in self.chords)
-        frame["markers"] += names
-        frame["lyrics"] = tuple((start + step * tick, text) for step, text in self.lyrics)
-        accompaniment = (Track(np.array(notes), name="chords"),) if notes else ()
-        return Score((self._track(), *accompaniment), **frame)
-
-    @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        if type(value) is Melody:
-            return cls(**{name: getattr(value, name) for name in Melody.__dataclass_fields__})
-        return super().accept(value)
-
-    @classmethod
-    def from_document(cls, document: Any, path: str | Path) -> Self:
-        if isinstance(document, dict) and document.get("kind") == Melody.kind:
-            document = {**document, "kind": cls.kind}
-        return super().from_document(document, path)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            **super().to_json(),
-            "chords": [[at, str(chord)] for at, chord in self.chords],
-            "lyrics": [list(cue) for cue in self.lyrics],
-        }
-
-    def __repr__(self) -> str:
-        plain = super().__repr__()
-        chords = f"{len(self.chords)} chord{'s' * (len(self.chords) != 1)}"
-        return plain.replace(" notes", f" notes, {chords}")
-
-
 def _rows(rows: Any) -> Rows:
     """Make a checked, read-only array of notes, in the order of time."""
     try:
@@ -572,17 +456,3 @@ def _rows(rows: Any) -> Rows:
         )
     notes.flags.writeable = False
     return notes
-
-
-def _printable(text: Any) -> str:
-    """Return a syllable without what neither MIDI nor a page can hold."""
-    words = "".join(c if c.isprintable() else " " for c in str(text)).split()
-    return " ".join(words)
-
-
-def _voiced(chord: Chord) -> list[int]:
-    """List the pitches that a chord is played with: its bass, and its notes above it."""
-    if not chord.root:
-        return []
-    bass = VOICING - 12 + chord.bass_pitch_class
-    return [bass, *sorted({VOICING + 4 + (c - 4) % 12 for c in chord.pitch_classes})]

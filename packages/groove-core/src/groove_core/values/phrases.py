@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from groove_core.errors import InputError
 from groove_core.values.chords import Chord
 from groove_core.values.pitches import key_sharps, note_name, parse_note_name
@@ -123,7 +125,7 @@ def parse_phrase(kind: type[M], text: str, *, name: str = "the phrase", **settin
             notes.append([at, 1, pitch, velocity])
             sounds = True
     fields["pickup"] = _pickup(bars, fields, name, len(steps))
-    made = kind(notes, length=len(steps), **fields, name=name)
+    made = kind(np.array(notes, np.int64).reshape(-1, 4), length=len(steps), **fields, name=name)
     return made.with_words(chords, sung)
 
 

@@ -60,7 +60,7 @@ def plot_melody(melody: Melody, ax: Axes | None = None) -> Axes:
         at = melody.pickup % beat + number * beat
         is_bar = (at - melody.pickup) % melody.steps_per_bar == 0
         ax.axvline(at, color=INK, lw=1.0 if is_bar else 0.2, zorder=0)
-    text = {"clip_on": False, "fontsize": 8, "color": INK}
+    text: dict[str, Any] = {"clip_on": False, "fontsize": 8, "color": INK}
     for step, chord in getattr(melody, "chords", ()):
         ax.text(step, high + 0.7, str(chord), weight="bold", va="bottom", **text)
     pitch_at = dict(zip(notes[:, 0].tolist(), notes[:, 2].tolist(), strict=True))
