@@ -84,7 +84,7 @@ def _row(entry: Installed, plugin: Plugin | None, error: PluginError | None) -> 
         "status": "broken" if error else "ok",
         "summary": plugin.package.summary if plugin else entry.summary,
         "actions": [
-            {"name": a.name, "kind": plugin.kinds[a.name], "summary": a.summary}
+            {"name": a.name, "kind": plugin.roles[a.name], "summary": a.summary}
             for a in actions
             if plugin
         ],

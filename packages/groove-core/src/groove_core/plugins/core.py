@@ -17,6 +17,9 @@ def groove_package() -> Package:
 def groove_kinds() -> list[Kind]:
     """List what flows between packages."""
     kit = "groove_core.testing.kit"
+    beat = "groove_core.drums.pattern:DrumPattern"
+    line = "groove_core.values.melody:Melody"
+    sheet = "groove_core.values.leadsheet:LeadSheet"
     return [
         Kind(
             name="audio",
@@ -32,10 +35,24 @@ def groove_kinds() -> list[Kind]:
         ),
         Kind(
             name="drum-pattern",
-            value="groove_core.drums.pattern:DrumPattern",
+            value=beat,
             summary="a beat on a grid of sixteenths",
-            becomes={"score": "groove_core.drums.pattern:DrumPattern.to_score"},
+            becomes={"score": f"{beat}.to_score"},
             example=f"{kit}:tiny_beat",
+        ),
+        Kind(
+            name="lead-sheet",
+            value=sheet,
+            summary="a melody with chords and words",
+            becomes={"melody": f"{sheet}.to_melody", "score": f"{sheet}.to_score"},
+            example=f"{kit}:tiny_lead_sheet",
+        ),
+        Kind(
+            name="melody",
+            value=line,
+            summary="one line of notes on a grid",
+            becomes={"lead-sheet": f"{sheet}.of_melody", "score": f"{line}.to_score"},
+            example=f"{kit}:tiny_line",
         ),
         Kind(
             name="report",
@@ -47,7 +64,11 @@ def groove_kinds() -> list[Kind]:
             name="score",
             value="groove_core.values.score:Score",
             summary="notes of any number of instruments",
-            becomes={"drum-pattern": "groove_core.drums.pattern:DrumPattern.from_score"},
+            becomes={
+                "drum-pattern": f"{beat}.from_score",
+                "lead-sheet": f"{sheet}.from_score",
+                "melody": f"{line}.from_score",
+            },
             example=f"{kit}:tiny_song",
         ),
     ]
@@ -58,5 +79,5 @@ def groove_renderers() -> list[Renderer]:
     """Play what has notes."""
     return [
         Renderer(kind=kind, suffix="wav", run="groove_core.render.soundfont:save_wav")
-        for kind in ("score", "drum-pattern")
+        for kind in ("score", "drum-pattern", "melody", "lead-sheet")
     ]

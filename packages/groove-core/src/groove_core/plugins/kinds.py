@@ -14,7 +14,9 @@ from groove_core.errors import InputError, did_you_mean
 from groove_core.hookspecs import GROUP, Kind
 from groove_core.plugins import loader
 
-__all__ = ["class_of", "converter", "core_endings", "every", "find", "renderer", "sources"]
+__all__ = [
+    "class_of", "converter", "core_endings", "core_kinds", "every", "find", "renderer", "sources",
+]  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1)
@@ -28,12 +30,17 @@ def _core() -> loader.Plugin:
 def _plugins() -> Iterator[loader.Plugin]:
     """Yield the core, and only then load the installed packages."""
     yield _core()
-    yield from loader.load_all()[0]
+    yield from _others(tuple(loader.installed()))
+
+
+@functools.lru_cache(maxsize=1)
+def _others(installed: tuple[loader.Installed, ...]) -> list[loader.Plugin]:
+    return loader.load_all(list(installed))[0]
 
 
 def every() -> list[tuple[Kind, loader.Plugin]]:
     """List the kinds of the core and of all installed packages, each with who brings it."""
-    return [(kind, plugin) for plugin in _plugins() for kind in plugin.values]
+    return [(kind, plugin) for plugin in _plugins() for kind in plugin.kinds]
 
 
 def find(name: str) -> tuple[Kind, loader.Plugin]:
@@ -45,7 +52,7 @@ def find(name: str) -> tuple[Kind, loader.Plugin]:
         If no installed package knows it.
     """
     for plugin in _plugins():
-        for kind in plugin.values:
+        for kind in plugin.kinds:
             if kind.name == name:
                 return kind, plugin
     known = [kind.name for kind, _ in every()]
@@ -64,7 +71,7 @@ def class_of(name: str) -> Any:
 def converter(source: str, target: str) -> Callable[[Any], Any] | None:
     """Return what turns values of one kind into another; None where nothing does."""
     for plugin in _plugins():
-        for kind in plugin.values:
+        for kind in plugin.kinds:
             if kind.name == source and target in kind.becomes:
                 run: Callable[[Any], Any] = loader.resolve(
                     kind.becomes[target], owner=plugin.source
@@ -91,3 +98,8 @@ def renderer(kind: str, suffix: str) -> Callable[[Any, Any], None] | None:
 def core_endings(kind: str) -> list[str]:
     """List the endings that the core's own renderers write a kind of value to."""
     return [one.suffix for one in _core().renderers if one.kind == kind]
+
+
+def core_kinds() -> list[str]:
+    """List the kinds of the core."""
+    return [kind.name for kind in _core().kinds]

@@ -82,9 +82,11 @@ class Plugin:
     source: Installed
     package: Package
     actions: dict[str, Action]
-    kinds: dict[str, str] = field(repr=False)
+    roles: dict[str, str] = field(repr=False)
+    """By action: analyzer, generator or trainer."""
     datasets: tuple[Dataset, ...]
     renderers: tuple[Renderer, ...]
+    kinds: tuple[Kind, ...]
     manager: pluggy.PluginManager = field(repr=False, compare=False)
 
     def action(self, name: str) -> Action:
@@ -290,22 +292,23 @@ def describe(entry: Installed) -> Plugin:
         raise _other_api(entry, f"{package.api[0]}.{package.api[1]}")
 
     actions: dict[str, Action] = {}
-    kinds: dict[str, str] = {}
-    for hook, kind in ACTION_HOOKS.items():
+    roles: dict[str, str] = {}
+    for hook, role in ACTION_HOOKS.items():
         for action in _flat(getattr(manager.hook, hook)(), Action, hook):
             if action.name in actions:
                 raise ValueError(f"it has two actions named {action.name!r}")
             if not _ADDRESS.match(action.run):
                 raise ValueError(f"{action.run!r} is not of the form module:function")
             actions[action.name] = action
-            kinds[action.name] = kind
+            roles[action.name] = role
     return Plugin(
         source=entry,
         package=package,
         actions=actions,
-        kinds=kinds,
+        roles=roles,
         datasets=tuple(_flat(manager.hook.groove_datasets(), Dataset, "groove_datasets")),
         renderers=tuple(_flat(manager.hook.groove_renderers(), Renderer, "groove_renderers")),
+        kinds=tuple(_flat(manager.hook.groove_kinds(), Kind, "groove_kinds")),
         manager=manager,
     )
 

@@ -21,7 +21,7 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         audio="Audio AudioInfo",
-        base="KINDS Value from_json",
+        base="Value from_json",
         chords="QUALITIES Chord",
         leadsheet="LeadSheet",
         lines="choose_track extract_melodies longest_melody skyline",
