@@ -5,7 +5,9 @@ from __future__ import annotations
 import abc
 import inspect
 import sys
+import typing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,14 +128,17 @@ class ActionGroup(_LazyGroup):
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        params = describe(function)
+        # A former name may stand for options, and is no longer the one to speak of.
+        preset = action.aliases.get(name, {})
+        name = action.name
+        params = [replace(p, default=preset.get(p.name, p.default)) for p in describe(function)]
         package = self.plugin.package.name
 
         def command(**given: Any) -> None:
             core = {key: given.pop(key) for key in CORE_OPTIONS}
             _run(package, name, {k: v for k, v in given.items() if v is not None}, **core)
 
-        parameters = [typer_parameter(p) for p in params]
+        parameters = [one for p in params for one in typer_parameters(p)]
         parameters += [
             inspect.Parameter(
                 key,
@@ -156,6 +161,19 @@ def help_of(function: Callable[..., Any], summary: str) -> str:
             lines = lines[: index - 1]
             break
     return "\n".join(lines).strip()
+
+
+def typer_parameters(param: Param) -> list[inspect.Parameter]:
+    """Make the typer parameter of one parameter of an action, and a hidden one for former names."""
+    own = typer_parameter(param)
+    made = [own]
+    for alias in param.opt.aliases:
+        former = replace(param, name=alias.lower(), default=None, optional_argument=alias.isupper())
+        one = typer_parameter(former)
+        kind, about = typing.get_args(one.annotation)
+        about.hidden = True
+        made.append(one.replace(annotation=Annotated[kind | None, about], default=None))
+    return made
 
 
 def typer_parameter(param: Param) -> inspect.Parameter:
@@ -288,7 +306,7 @@ def rerun(
 
     set_quiet(quiet)
     restore(result.parent)
-    document = rerun.read(result)
+    document = rerun.current(rerun.read(result))
     package = document["package"]
     before = {package: document["version"], **document.get("versions", {})}
     for name, now in {package: loader.find(package).version, **rerun.versions(before)}.items():
