@@ -19,8 +19,8 @@ import torch
 from pairs import pair, show
 from torch import Tensor
 
-from groove_core.learning.training import fit, launch
-from groove_core.values.audio import Audio
+from groove_core.learning import fit, launch
+from groove_core.values import Audio
 from groove_vae import compare, kits
 from groove_vae.kits import RATE, Hits
 from groove_vae.performances import load

@@ -14,7 +14,7 @@ import numpy as np
 from pairs import pair, show
 from ratios import process
 
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pairs import pair, seconds, show
 
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 from music_recsys import catalogue
 from music_recsys.features import windows_of
 from music_recsys.listening import FrontEnd

@@ -28,8 +28,8 @@ import soundfile
 from midirenderer import render_wave_from
 
 from groove_core.errors import InputError
-from groove_core.render.soundfont import find_soundfont
-from groove_core.values.score import Score
+from groove_core.render import find_soundfont
+from groove_core.values import Score
 
 ENDINGS = (".mid", ".midi")
 # mido refuses files with keys that it does not know: here it learns a name for each.

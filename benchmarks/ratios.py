@@ -63,9 +63,9 @@ def reading(folder: Path) -> list[dict]:
     """Read every MIDI file into patterns; parse the same files with pretty_midi alone."""
     import pretty_midi
 
-    from groove_core.drums.extraction import extract_patterns
+    from groove_core.drums import extract_patterns
     from groove_core.errors import InputError
-    from groove_core.values.score import Score
+    from groove_core.values import Score
 
     paths = sorted(folder.rglob("*.mid"))
     found = []

@@ -12,13 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from groove_core.actions.params import markdown_table
-from groove_core.drums.pattern import DRUMS
+from groove_core.actions import markdown_table
+from groove_core.drums import DRUMS
 from groove_core.hookspecs import GrooveHooks
 from groove_core.plugins import loader
-from groove_core.storage import checkpoints
-from groove_core.storage.files import read_json
-from groove_core.values.results import Report
+from groove_core.storage import checkpoints, read_json
+from groove_core.values import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 PART = re.compile(r"(<!-- generated: ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)

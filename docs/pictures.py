@@ -17,9 +17,9 @@ import drum_space
 from drum_space import sample, song
 from drum_space.melodies.songs import self_similarity
 from groove_core import Audio, Score, Track, dsp
-from groove_core.drums.pattern import DRUMS
-from groove_core.render.soundfont import render
-from groove_core.values.plots import INK, PALETTE
+from groove_core.drums import DRUMS
+from groove_core.render import render
+from groove_core.values import INK, PALETTE
 from groove_vae.comparison import Comparison
 
 FOLDER = Path(__file__).with_name("pictures")
@@ -244,7 +244,7 @@ def listener() -> None:
 
     import numpy as np
 
-    from groove_core.values.audio import Audio
+    from groove_core.values import Audio
     from music_recsys import filters, rate, recommend, score
 
     folder = PACKAGES / "music-recsys/pictures"

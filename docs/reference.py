@@ -17,16 +17,14 @@ import generate
 import typer
 
 from groove_core import errors
-from groove_core.actions.params import describe, markdown_table
+from groove_core.actions import describe, markdown_table
 from groove_core.cli.app import app
 from groove_core.cli.data import MAP_OPTIONS
 from groove_core.cli.run import CORE_OPTIONS, help_of
 from groove_core.hookspecs import GrooveHooks
 from groove_core.plugins import loader
-from groove_core.storage import checkpoints
-from groove_core.storage.files import read_json
-from groove_core.values.base import KINDS, Value
-from groove_core.values.results import Report
+from groove_core.storage import checkpoints, read_json
+from groove_core.values import KINDS, Report, Value
 
 __all__ = ["PACKAGES", "PARTS", "commands", "environment", "value_classes"]
 
@@ -48,7 +46,7 @@ GROUPS = {
     "contract": (
         "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
-        "groove_core.testing.",
+        "groove_core.testing.", "groove_core.lazy",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (

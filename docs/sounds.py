@@ -14,7 +14,7 @@ import soundfile
 from drum_space import interpolate, sample
 from genre_map import border, generate
 from groove_core import Audio, Score, Track
-from groove_core.render.soundfont import render
+from groove_core.render import render
 from groove_vae import humanize
 
 FOLDER = Path(__file__).with_name("sounds")

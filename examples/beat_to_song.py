@@ -10,7 +10,7 @@ import numpy as np
 
 from drum_space import sample, vary
 from groove_core import Score, Track
-from groove_core.render.soundfont import render
+from groove_core.render import render
 from groove_vae import humanize
 
 SEED = 7

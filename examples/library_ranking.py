@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from groove_core import Score, Track
-from groove_core.render.soundfont import render
+from groove_core.render import render
 from music_recsys import rate, recommend
 
 SCALE = [60, 62, 64, 67, 69, 72]

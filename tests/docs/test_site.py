@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import groove_core.errors
-from groove_core.actions.params import describe
+from groove_core.actions import describe
 from groove_core.hookspecs import GrooveHooks
 from groove_core.plugins import loader
-from groove_core.values.base import KINDS
+from groove_core.values import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(p.parent.name for p in ROOT.glob("packages/*/pyproject.toml"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from groove_core.cli.app import run_cli
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from groove_core.testing import fixtures
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 
 BEAT = [(0, 36), (0, 42), (2, 42), (4, 38), (4, 42), (6, 42), (8, 36), (8, 42), (10, 36), (10, 42),
         (12, 38), (12, 42), (14, 46)]  # fmt: skip

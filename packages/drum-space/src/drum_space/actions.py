@@ -20,7 +20,7 @@ from drum_space.space import (
     warn_outside,
     windows_of,
 )
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     DataPath,
     Device,
@@ -36,10 +36,9 @@ from groove_core.actions.params import (
     draw_seed,
 )
 from groove_core.console import note, track
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.results import Codes, Report
-from groove_core.values.score import Score
+from groove_core.values import Codes, Report, Score
 
 if TYPE_CHECKING:
     import torch
@@ -606,7 +605,7 @@ def train_melody(
     from drum_space.melodies.making import SHIPPED, make_melody
     from drum_space.melodies.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-melody")

@@ -17,16 +17,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions.inputs import given, leave_out
+from groove_core.actions import given, leave_out
 from groove_core.console import track
-from groove_core.drums.extraction import extract_patterns
-from groove_core.drums.grid import NoDrumsError
-from groove_core.drums.pattern import DRUMS, DrumPattern
+from groove_core.drums import DRUMS, DrumPattern, NoDrumsError, extract_patterns
 from groove_core.errors import InputError
-from groove_core.storage.archives import read_arrays, zip_members
-from groove_core.storage.files import check_file, is_hidden, list_files, write_bytes
-from groove_core.storage.tables import member, read_table
-from groove_core.values.base import Value
+from groove_core.storage import (
+    check_file,
+    is_hidden,
+    list_files,
+    member,
+    read_arrays,
+    read_table,
+    write_bytes,
+    zip_members,
+)
+from groove_core.values import Value
 from groove_core.values.score import MAX_BYTES, Score
 
 if TYPE_CHECKING:
@@ -203,7 +208,7 @@ class PatternSet(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw how often each drum plays on each step."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         ax = ax or new_axes(8, 3.4)
         image = ax.imshow(self.hits.mean(axis=0).T, aspect="auto", cmap="viridis")

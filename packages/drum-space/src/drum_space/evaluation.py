@@ -20,9 +20,9 @@ from drum_space.metrics import (
 )
 from drum_space.model import DrumAutoencoder
 from groove_core.console import track
-from groove_core.drums.pattern import DRUMS
+from groove_core.drums import DRUMS
 from groove_core.errors import InputError
-from groove_core.values.results import Cell, Report
+from groove_core.values import Cell, Report
 
 __all__ = ["evaluate_models"]
 

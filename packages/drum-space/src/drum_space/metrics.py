@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 
 from drum_space.data import Bits, PatternSet, pack, rotations
-from groove_core.drums.pattern import DRUMS
+from groove_core.drums import DRUMS
 from groove_core.errors import UsageError
-from groove_core.values.results import Cell, Estimate
+from groove_core.values import Cell, Estimate
 
 __all__ = [
     "COLUMNS",

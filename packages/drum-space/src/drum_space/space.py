@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions.inputs import each
+from groove_core.actions import each
 from groove_core.console import note
-from groove_core.drums.pattern import STEPS_PER_BAR, DrumPattern
+from groove_core.drums import STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.values.score import Score
+from groove_core.values import Score
 
 if TYPE_CHECKING:
     import torch
@@ -177,7 +177,7 @@ def windows_of(scores: Sequence[Score]) -> tuple[npt.NDArray[np.bool_], tuple[st
     InputError
         If no score has a pattern in 4/4; the message counts what was left out.
     """
-    from groove_core.drums.extraction import extract_patterns
+    from groove_core.drums import extract_patterns
 
     left_out: Counter[str] = Counter()
     hits: list[npt.NDArray[np.bool_]] = []

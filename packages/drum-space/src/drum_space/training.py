@@ -25,8 +25,8 @@ from drum_space.model import (
 )
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.training import Shard, cosine, fit, launch, measured, rounded, store
-from groove_core.values.results import Report
+from groove_core.learning import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.values import Report
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

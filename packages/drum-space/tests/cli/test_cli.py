@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.storage import checkpoints
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score, Track
+from groove_core.values import Audio, Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from drum_space import decode, encode, evaluate, interpolate, sample, vary
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.results import Codes, Report
+from groove_core.values import Codes, Report
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=96)
 FUNK = DrumPattern.from_masks([5, 4, 4, 1, 6, 4, 5, 2, 4, 2, 5, 1, 6, 4, 4, 4] * 2)

@@ -9,7 +9,7 @@ import pytest
 
 from drum_space import dataset
 from drum_space.data import SPLITS, PatternSet, open_patterns, pack, rotations
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError
 
 

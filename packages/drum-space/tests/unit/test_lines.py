@@ -19,9 +19,9 @@ from drum_space.melodies.lines import (
     open_songbook,
     pieces_of,
 )
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 
 STEP = 120
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)

@@ -27,7 +27,7 @@ from drum_space.data import PatternSet, build, open_patterns
 from drum_space.model import DrumAutoencoder
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import checkpoints
-from groove_core.values.results import Report
+from groove_core.values import Report
 
 RNG = np.random.default_rng(5)
 CENTRES = np.array([[0, 0, 0, 0], [9, 0, 9, 0], [0, 9, 0, 9]])

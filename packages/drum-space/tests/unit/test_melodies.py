@@ -22,9 +22,9 @@ from drum_space.melodies.songs import (
 )
 from drum_space.melodies.training import MelodyTask, Settings, crops_of, train_network
 from drum_space.model import DrumAutoencoder
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.training import Run
+from groove_core.learning import Run
 from groove_core.storage import checkpoints
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)

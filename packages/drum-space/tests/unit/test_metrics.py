@@ -18,7 +18,7 @@ from drum_space.metrics import (
     step_entropy,
     survives,
 )
-from groove_core.drums.pattern import DrumPattern
+from groove_core.drums import DrumPattern
 
 GOLDEN = Path(__file__).parents[1] / "golden/published.npz"
 

@@ -17,7 +17,7 @@ from drum_space.model import (
 )
 from drum_space.training import DrumTask, Settings
 from groove_core.errors import UsageError
-from groove_core.learning.training import fit, launch
+from groove_core.learning import fit, launch
 
 
 def test_kl_of_gaussians_is_the_closed_form():

@@ -16,9 +16,9 @@ import torch
 
 from drum_space.atlas.page import build
 from drum_space.model import DrumAutoencoder
-from groove_core.drums.pattern import DRUMS, DrumPattern
+from groove_core.drums import DRUMS, DrumPattern
 from groove_core.storage import checkpoints
-from groove_core.values.score import Score
+from groove_core.values import Score
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [

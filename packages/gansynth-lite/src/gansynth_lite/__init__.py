@@ -8,43 +8,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gansynth_lite.__about__ import __version__
+from gansynth_lite.__about__ import __version__ as __version__
+from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from gansynth_lite.actions import (
-        adapt,
-        encode,
-        evaluate,
-        kit,
-        morph,
-        note,
-        render,
-        train,
-        train_classifier,
+    from gansynth_lite.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        actions="adapt encode evaluate kit morph note render train train_classifier",
     )
-
-__all__ = [
-    "__version__",
-    "adapt",
-    "encode",
-    "evaluate",
-    "kit",
-    "morph",
-    "note",
-    "render",
-    "train",
-    "train_classifier",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("gansynth_lite.actions"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

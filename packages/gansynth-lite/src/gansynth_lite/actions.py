@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from gansynth_lite.kits import Kit
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     Device,
     Devices,
@@ -23,9 +23,7 @@ from groove_core.actions.params import (
 from groove_core.console import note as say
 from groove_core.console import track
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.results import Codes, Report
-from groove_core.values.score import Score
+from groove_core.values import Audio, Codes, Report, Score
 
 if TYPE_CHECKING:
     from gansynth_lite.classifier import NoteClassifier
@@ -60,7 +58,7 @@ Precision = Annotated[
 
 def _notes(path: Path, samples: int, subset: str) -> Notes:
     from gansynth_lite.notes import open_notes
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
 
     return open_notes(path, samples=samples, subset=subset, cache=Cache())
 
@@ -399,7 +397,7 @@ def train(
     from gansynth_lite.progressive_training import ProgressiveSettings
     from gansynth_lite.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
@@ -463,7 +461,7 @@ def adapt(
     from gansynth_lite.model import GANSynth
     from gansynth_lite.sound import load_generator
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     model, card = load_generator(checkpoint, "cpu")
@@ -511,7 +509,7 @@ def train_classifier(
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.making import make_classifier
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")

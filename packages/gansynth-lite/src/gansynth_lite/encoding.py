@@ -16,7 +16,7 @@ from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 __all__ = ["find_instruments", "to_note"]
 

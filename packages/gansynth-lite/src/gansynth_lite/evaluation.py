@@ -39,8 +39,8 @@ from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.training import one_hot, sounds
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.statistics import bootstrap, interval, wilson
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.learning import bootstrap, interval, wilson
+from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["measure", "measure_classifier", "measure_instruments", "round_trip"]
 

@@ -15,10 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError, UsageError
-from groove_core.storage.files import check_file, check_writable, write_text, writing
-from groove_core.storage.tables import member
-from groove_core.values.audio import Audio
-from groove_core.values.base import Value
+from groove_core.storage import check_file, check_writable, member, write_text, writing
+from groove_core.values import Audio, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,7 +199,7 @@ class Kit(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the waveform of each note at its pitch."""
-        from groove_core.values.plots import PALETTE, new_axes
+        from groove_core.values import PALETTE, new_axes
 
         ax = ax or new_axes(9, 5)
         pitches = [pitch for pitch, _ in self.notes]

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from gansynth_lite.pitch import hz
 from groove_core.dsp import LogMel, power, power_to_db, stft
 from groove_core.errors import InputError
-from groove_core.learning.statistics import bootstrap, interval, wilson
-from groove_core.values.results import Estimate
+from groove_core.learning import bootstrap, interval, wilson
+from groove_core.values import Estimate
 
 __all__ = [
     "apart", "distances", "diversity", "frechet", "inception_score", "log_mel", "ndb", "nearest",

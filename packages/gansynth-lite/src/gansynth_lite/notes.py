@@ -19,9 +19,8 @@ from gansynth_lite.families import FAMILIES
 from gansynth_lite.pitch import cents, detect_f0, parse_note_name
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.storage.cache import Cache
-from groove_core.storage.files import check_file, dump_json, list_files, read_json
-from groove_core.values.audio import Audio
+from groove_core.storage import Cache, check_file, dump_json, list_files, read_json
+from groove_core.values import Audio
 
 __all__ = [
     "SOURCES",

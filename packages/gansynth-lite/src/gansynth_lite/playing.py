@@ -22,11 +22,10 @@ from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.layout import Layout
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
+from groove_core.render import render as render_with_soundfont
 from groove_core.render.soundfont import TAIL_S
-from groove_core.render.soundfont import render as render_with_soundfont
-from groove_core.values.audio import Audio
+from groove_core.values import Audio, Score, Track
 from groove_core.values.midi import MAX_TICK
-from groove_core.values.score import Score, Track
 from groove_core.values.soundfiles import check_resampling
 
 __all__ = [

@@ -23,10 +23,8 @@ from gansynth_lite.notes import VELOCITIES, Notes, fitted, room, stored
 from gansynth_lite.pitch import aperiodicity, cents, detect_f0, hz
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.storage.cache import Cache
-from groove_core.storage.files import check_file, file_sha256
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score, Track
+from groove_core.storage import Cache, check_file, file_sha256
+from groove_core.values import Audio, Score, Track
 
 __all__ = ["render_notes"]
 

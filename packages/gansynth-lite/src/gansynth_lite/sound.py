@@ -23,12 +23,10 @@ from gansynth_lite.pitch import note_name, parse_note_name
 from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core import devices
-from groove_core.actions.inputs import each
+from groove_core.actions import each
 from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.storage import checkpoints
-from groove_core.values.audio import Audio
-from groove_core.values.results import Codes
-from groove_core.values.score import Score, Track
+from groove_core.values import Audio, Codes, Score, Track
 
 __all__ = ["GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_generator", "parse_pitch"]
 

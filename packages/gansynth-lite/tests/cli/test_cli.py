@@ -17,8 +17,7 @@ import torch
 from gansynth_lite.kits import Kit
 from gansynth_lite.pitch import cents, detect_f0
 from groove_core import Score, Track
-from groove_core.values.audio import Audio
-from groove_core.values.results import Codes, Report
+from groove_core.values import Audio, Codes, Report
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"

@@ -15,7 +15,7 @@ from gansynth_lite.layout import LAYOUTS
 from gansynth_lite.model import GANSynth
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"

@@ -16,7 +16,7 @@ from gansynth_lite.notes import Notes
 from gansynth_lite.pitch import hz
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.errors import InputError, UsageError
-from groove_core.values.results import Estimate, Report
+from groove_core.values import Estimate, Report
 
 LAYOUT = {"n_fft": 512, "frames": 64}
 RATE, SAMPLES = 16_000, Layout(**LAYOUT).samples

@@ -14,7 +14,7 @@ from gansynth_lite.families import FAMILIES
 from gansynth_lite.notes import FULL_SCALE, Notes, fitted, open_notes, pitch_of_name, settled, split
 from gansynth_lite.pitch import hz, note_name
 from groove_core.errors import InputError, UsageError
-from groove_core.storage.cache import Cache
+from groove_core.storage import Cache
 
 RATE = 16_000
 SMALL = {"sample_rate": RATE, "samples": 8_000}

@@ -17,7 +17,7 @@ from gansynth_lite.model import GANSynth
 from gansynth_lite.playing import Path, render, slerp
 from groove_core.errors import InputError, UsageError
 from groove_core.render.soundfont import TAIL_S
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 
 LAYOUT = LAYOUTS["small"]
 RATE = 16_000

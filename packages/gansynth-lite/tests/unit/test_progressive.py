@@ -30,7 +30,7 @@ from gansynth_lite.progressive_training import (
     train_progressive,
 )
 from groove_core.errors import UsageError
-from groove_core.learning.training import Shard, epoch_generator, launch
+from groove_core.learning import Shard, epoch_generator, launch
 from groove_core.storage import checkpoints
 
 TINY = Layout(sample_rate=4000, n_fft=128, frames=16)

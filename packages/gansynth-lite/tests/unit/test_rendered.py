@@ -15,8 +15,8 @@ from gansynth_lite.notes import FULL_SCALE, open_notes
 from gansynth_lite.pitch import cents, detect_f0, hz
 from gansynth_lite.rendered import render_notes
 from groove_core.errors import InputError
-from groove_core.render.soundfont import find_soundfont
-from groove_core.storage.cache import Cache
+from groove_core.render import find_soundfont
+from groove_core.storage import Cache
 
 RATE, SAMPLES = 16_000, 15_616
 

@@ -13,7 +13,7 @@ from gansynth_lite.metrics import spectral_convergence
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.sound import Voice
 from groove_core.storage import checkpoints
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 
 @pytest.fixture(scope="module")

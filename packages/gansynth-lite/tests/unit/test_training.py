@@ -11,7 +11,7 @@ import torch
 
 from gansynth_lite.layout import Layout
 from gansynth_lite.training import GANTask, Settings, difference, one_hot, sounds, train
-from groove_core.learning.training import Shard, fit, launch
+from groove_core.learning import Shard, fit, launch
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"

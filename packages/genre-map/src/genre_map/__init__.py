@@ -8,45 +8,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from genre_map.__about__ import __version__
+from genre_map.__about__ import __version__ as __version__
+from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from genre_map.actions import (
-        border,
-        classify,
-        corpus,
-        evaluate,
-        explain,
-        generate,
-        map,  # noqa: A004 - the product's word
-        place,
-        train,
-        train_generator,
+    from genre_map.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        actions="border classify corpus evaluate explain generate map place train train_generator",
     )
-
-__all__ = [
-    "__version__",
-    "border",
-    "classify",
-    "corpus",
-    "evaluate",
-    "explain",
-    "generate",
-    "map",
-    "place",
-    "train",
-    "train_generator",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("genre_map.actions"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from genre_map.explaining import Explanation
 from genre_map.genremap import GenreMap
 from genre_map.results import Border, Genres, Picture
-from groove_core.actions.inputs import each
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     Device,
     Devices,
@@ -22,11 +21,11 @@ from groove_core.actions.params import (
     Strategy,
     action,
     draw_seed,
+    each,
 )
 from groove_core.console import note, track
 from groove_core.errors import UsageError, did_you_mean
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
+from groove_core.values import Audio, Report
 
 if TYPE_CHECKING:
     from genre_map.gan import GenreGAN
@@ -113,7 +112,7 @@ def classify(
     Examples
     --------
     >>> import numpy as np
-    >>> from groove_core.values.audio import Audio
+    >>> from groove_core.values import Audio
     >>> noise = np.random.default_rng(0).normal(size=4 * 22050) / 9
     >>> [found] = classify([Audio(noise, 22050)])
     >>> len(found.genres), len(found.windows)
@@ -353,7 +352,7 @@ def evaluate(
     """
     from genre_map.songs import open_songs
     from groove_core.devices import resolve
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
 
     seed = draw_seed(seed)
     songs = open_songs(data)
@@ -417,7 +416,7 @@ def train(
     from genre_map.songs import open_songs
     from genre_map.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
@@ -475,7 +474,7 @@ def train_generator(
     from genre_map.making import make_generator
     from genre_map.songs import open_songs
     from groove_core.devices import resolve
-    from groove_core.learning.training import Run
+    from groove_core.learning import Run
     from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")

@@ -12,7 +12,7 @@ from genre_map.gan import ANCHORS, GenreGAN, Looked
 from genre_map.mapping import crossings, path_between
 from genre_map.results import Border, Picture
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 __all__ = ["draw_pictures", "walk_border"]
 

@@ -22,10 +22,9 @@ from genre_map.training import (
 )
 from groove_core.console import note
 from groove_core.dsp import MFCC
-from groove_core.learning.statistics import bootstrap, interval
-from groove_core.storage.cache import Cache
-from groove_core.storage.files import write_text
-from groove_core.values.results import Cell, Report
+from groove_core.learning import bootstrap, interval
+from groove_core.storage import Cache, write_text
+from groove_core.values import Cell, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +84,7 @@ class Evaluation(Report):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the confusion matrix of each row, and of the first one by fold."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         names = list(self.data["confusion"])
         first = names[0]

@@ -22,10 +22,8 @@ from genre_map.pictures import Layout, to_windows
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.statistics import bootstrap, interval
-from groove_core.values.audio import Audio
-from groove_core.values.base import Value
-from groove_core.values.results import Estimate, Report
+from groove_core.learning import bootstrap, interval
+from groove_core.values import Audio, Estimate, Report, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -238,7 +236,7 @@ class Explanation(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
-        from groove_core.values.plots import PALETTE, new_axes
+        from groove_core.values import PALETTE, new_axes
 
         duration_s = self.picture.shape[2] * self.step_s
         start_s = 0.0

@@ -14,9 +14,9 @@ from genre_map.songs import SongSet
 from genre_map.splits import folds_of
 from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
-from groove_core.learning.statistics import bootstrap, interval
-from groove_core.storage.cache import Cache
-from groove_core.values.results import Cell, Report
+from groove_core.learning import bootstrap, interval
+from groove_core.storage import Cache
+from groove_core.values import Cell, Report
 
 __all__ = ["measure_gan", "measure_pictures"]
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from genre_map.results import colors_of
 from groove_core.errors import UsageError
-from groove_core.storage.files import in_script, write_text
-from groove_core.values.base import Value
+from groove_core.storage import in_script, write_text
+from groove_core.values import Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,7 +169,7 @@ class GenreMap(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the genres with their borders, how undecided it is, and the critic's score."""
-        from groove_core.values.plots import INK, new_axes
+        from groove_core.values import INK, new_axes
 
         ax = ax or new_axes(11, 4.2)
         ax.set_axis_off()

@@ -18,9 +18,9 @@ from genre_map.songs import SongSet
 from genre_map.splits import folds_of
 from genre_map.training import Settings, read_pictures, train_classifier
 from groove_core.errors import InputError
-from groove_core.learning.training import Run, measured, store
-from groove_core.storage.cache import Cache
-from groove_core.values.results import Report
+from groove_core.learning import Run, measured, store
+from groove_core.storage import Cache
+from groove_core.values import Report
 
 __all__ = ["FOLDS", "check_explanations", "make_classifier", "make_generator"]
 

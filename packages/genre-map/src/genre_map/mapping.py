@@ -12,9 +12,9 @@ from torch import Tensor
 
 from genre_map.gan import ANCHORS, DEPENDENT, FREE, GenreGAN, Looked
 from genre_map.genremap import Content, GenreMap, Place
-from groove_core.actions.inputs import each
+from groove_core.actions import each
 from groove_core.console import track
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 __all__ = ["crossings", "draw_map", "find_anchors", "path_between", "plane_of"]
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genre_map.pictures import LAYOUTS, Layout, LayoutName, to_windows
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 __all__ = ["GenreClassifier"]
 

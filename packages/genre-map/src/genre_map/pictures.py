@@ -14,10 +14,10 @@ import torch
 
 from groove_core.dsp import HarmonicPercussive, Mel, griffin_lim, mel_to_power
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 if TYPE_CHECKING:
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
 
 __all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
 

@@ -21,12 +21,16 @@ from genre_map.genres import GENRES
 from genre_map.libraries import Groove, find_grooves
 from groove_core.console import track
 from groove_core.errors import InputError, UsageError
-from groove_core.render.soundfont import find_soundfont, render
-from groove_core.storage.files import check_file, check_writable, dump_json, read_json, write_text
-from groove_core.storage.tables import csv_text
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
-from groove_core.values.score import Score, Track
+from groove_core.render import find_soundfont, render
+from groove_core.storage import (
+    check_file,
+    check_writable,
+    csv_text,
+    dump_json,
+    read_json,
+    write_text,
+)
+from groove_core.values import Audio, Report, Score, Track
 
 __all__ = ["SAMPLE_RATE", "Plan", "build", "find_soundfonts", "plan_songs"]
 

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.base import Value
+from groove_core.values import Audio, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +119,7 @@ class Genres(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the probabilities along the song, on top of each other."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         ax = ax or new_axes(9, 3.2)
         middle = self.window_s / 2 + self.step_s * np.arange(len(self.windows))
@@ -203,7 +202,7 @@ class Picture(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         ax = ax or new_axes(7, 3.4)
         ax.set_axis_off()
@@ -305,7 +304,7 @@ class Border(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
-        from groove_core.values.plots import INK, new_axes
+        from groove_core.values import INK, new_axes
 
         ax = ax or new_axes(9, 4.6)
         ax.set_axis_off()

@@ -12,8 +12,8 @@ from pathlib import Path
 from genre_map.genres import GENRES, canonical
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.storage.tables import member, read_rows, read_table
-from groove_core.values.audio import Audio
+from groove_core.storage import member, read_rows, read_table
+from groove_core.values import Audio
 
 __all__ = ["PUBLISHED", "Song", "SongSet", "open_songs"]
 

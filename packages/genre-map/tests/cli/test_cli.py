@@ -13,7 +13,7 @@ from genre_map import classify
 from genre_map.genremap import GenreMap
 from genre_map.genres import GENRES
 from genre_map.results import Border
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 RATE = 22_050
 

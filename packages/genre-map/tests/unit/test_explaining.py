@@ -18,7 +18,7 @@ from genre_map.explaining import (
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 
 class Corner(nn.Module):

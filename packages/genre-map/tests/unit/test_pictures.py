@@ -8,7 +8,7 @@ import torch
 
 from genre_map.pictures import LAYOUTS, Layout, to_windows
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 NOISE = np.random.default_rng(0).normal(size=30 * 22_050) / 9
 
@@ -72,7 +72,7 @@ def test_long_sounds_are_seen_in_stretches(monkeypatch):
 
 
 def test_read_from_a_cache_is_the_same(folder, tmp_path):
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
 
     path = folder / "Rock/0.wav"
     cache = Cache(tmp_path)

@@ -12,7 +12,7 @@ from genre_map.libraries import LIBRARIES, Groove, find_grooves
 from genre_map.rendered import _arranged, _chords, _source, build, find_soundfonts, plan_songs
 from genre_map.songs import open_songs
 from groove_core.errors import InputError, UsageError
-from groove_core.values.score import Track
+from groove_core.values import Track
 
 GROOVES = [
     Groove(genre, f"stdlib/{genre}{library}", f"{genre}{library}{number}", library == 0)
@@ -87,8 +87,8 @@ def test_without_mma_or_a_second_soundfont(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("mma"), reason="needs MMA")
 def test_songs_are_rendered_and_continued(tmp_path, monkeypatch):
-    from groove_core.render.soundfont import find_soundfont
-    from groove_core.values.audio import Audio
+    from groove_core.render import find_soundfont
+    from groove_core.values import Audio
 
     two = [find_soundfont(), tmp_path / "other.sf2"]
     shutil.copy(two[0], two[1])

@@ -12,7 +12,7 @@ from genre_map.genremap import Content, GenreMap, Place
 from genre_map.genres import GENRES
 from genre_map.results import Border, Genres, Picture
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 RNG = np.random.default_rng(0)
 

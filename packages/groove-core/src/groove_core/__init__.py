@@ -3,69 +3,51 @@
 `groove_core` defines what flows between them (audio, scores, drum patterns),
 how a package plugs in, and the ``groove`` command. Names are resolved when they
 are first used, so that importing the package costs next to nothing.
+
+>>> import groove_core
+>>> groove_core.drums.DrumPattern is groove_core.DrumPattern
+True
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from groove_core.__about__ import __version__
+from groove_core.__about__ import __version__ as __version__
+from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from groove_core.actions.runs import run
-    from groove_core.drums.pattern import DrumPattern
-    from groove_core.errors import (
-        CheckpointError,
-        DeviceError,
-        GrooveError,
-        InputError,
-        PluginError,
-        UsageError,
-    )
-    from groove_core.values.audio import Audio
-    from groove_core.values.results import Codes, Report
-    from groove_core.values.score import Score, Track
-
-_HOMES = {
-    "Audio": "groove_core.values.audio",
-    "CheckpointError": "groove_core.errors",
-    "DeviceError": "groove_core.errors",
-    "Codes": "groove_core.values.results",
-    "DrumPattern": "groove_core.drums.pattern",
-    "GrooveError": "groove_core.errors",
-    "InputError": "groove_core.errors",
-    "PluginError": "groove_core.errors",
-    "Report": "groove_core.values.results",
-    "Score": "groove_core.values.score",
-    "Track": "groove_core.values.score",
-    "UsageError": "groove_core.errors",
-    "run": "groove_core.actions.runs",
-}
-
-__all__ = [  # noqa: RUF022 - __version__ first
-    "__version__",
-    "Audio",
-    "CheckpointError",
-    "Codes",
-    "DeviceError",
-    "DrumPattern",
-    "GrooveError",
-    "InputError",
-    "PluginError",
-    "Report",
-    "Score",
-    "Track",
-    "UsageError",
-    "run",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from groove_core import actions as actions
+    from groove_core import batch as batch
+    from groove_core import data as data
+    from groove_core import drums as drums
+    from groove_core import dsp as dsp
+    from groove_core import learning as learning
+    from groove_core import plugins as plugins
+    from groove_core import render as render
+    from groove_core import storage as storage
+    from groove_core import testing as testing
+    from groove_core import values as values
+    from groove_core.actions.runs import run as run
+    from groove_core.drums.pattern import DrumPattern as DrumPattern
+    from groove_core.errors import CheckpointError as CheckpointError
+    from groove_core.errors import DeviceError as DeviceError
+    from groove_core.errors import GrooveError as GrooveError
+    from groove_core.errors import InputError as InputError
+    from groove_core.errors import PluginError as PluginError
+    from groove_core.errors import UsageError as UsageError
+    from groove_core.values.audio import Audio as Audio
+    from groove_core.values.results import Codes as Codes
+    from groove_core.values.results import Report as Report
+    from groove_core.values.score import Score as Score
+    from groove_core.values.score import Track as Track
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        "actions", "batch", "data", "drums", "dsp", "learning", "plugins", "render", "storage",
+        "testing", "values",
+        actions="run",
+        drums="DrumPattern",
+        errors="CheckpointError DeviceError GrooveError InputError PluginError UsageError",
+        values="Audio Codes Report Score Track",
+    )  # fmt: skip

@@ -10,39 +10,15 @@ Score(1 tracks, 410 notes, 27.8 s)
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from groove_vae.__about__ import __version__
+from groove_core.lazy import lazy
+from groove_vae.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
-    from groove_vae.actions import (
-        compare,
-        evaluate,
-        fingerprint,
-        humanize,
-        quantize,
-        train,
-        transfer,
+    from groove_vae.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        actions="compare evaluate fingerprint humanize quantize train transfer",
     )
-
-__all__ = [
-    "__version__",
-    "compare",
-    "evaluate",
-    "fingerprint",
-    "humanize",
-    "quantize",
-    "train",
-    "transfer",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("groove_vae.actions"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from groove_core.actions.inputs import each
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     DataPath,
     Device,
@@ -21,12 +20,11 @@ from groove_core.actions.params import (
     Strategy,
     action,
     draw_seed,
+    each,
 )
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
-from groove_core.values.score import Score
+from groove_core.values import Audio, Report, Score
 from groove_vae.comparison import Comparison
 from groove_vae.feel import Fingerprint
 from groove_vae.measures import Measure
@@ -58,7 +56,7 @@ def _straight(score: Score, *, timing: float = 0) -> Part:
 
     Where notes are to move, its ticks are as fine as the feel of drummers.
     """
-    from groove_core.drums.grid import is_triplet
+    from groove_core.drums import is_triplet
     from groove_vae.performances import TICKS_PER_QUARTER
 
     part = Part.of(score.at_resolution(TICKS_PER_QUARTER) if timing else score)

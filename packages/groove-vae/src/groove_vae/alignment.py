@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums.grid import meters
+from groove_core.drums import meters
 from groove_core.errors import InputError
-from groove_core.values.score import Score
+from groove_core.values import Score
 from groove_vae.kits import LEAD_S, RATE, Samples
 
 __all__ = [

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.storage.files import write_text
-from groove_core.storage.tables import csv_text
-from groove_core.values.base import Value
+from groove_core.storage import csv_text, write_text
+from groove_core.values import Value
 from groove_vae.alignment import Beats
 from groove_vae.measures import MEASURES, Measure
 
@@ -275,7 +274,7 @@ class Comparison(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both waveforms, the curve and the strokes; of long parts, where they differ most."""
-        from groove_core.values.plots import INK, PALETTE, new_axes
+        from groove_core.values import INK, PALETTE, new_axes
 
         long = self.duration_s > SHOWN_S
         ax = ax or new_axes(11, 6.4 if long else 4.8)

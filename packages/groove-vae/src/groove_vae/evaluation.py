@@ -12,9 +12,9 @@ import torch
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning.statistics import auc, bootstrap, spearman
+from groove_core.learning import auc, bootstrap, spearman
 from groove_core.storage import checkpoints
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.values import Cell, Estimate, Report
 from groove_vae import kits, pairs
 from groove_vae.frames import bands
 from groove_vae.kits import Hits

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums.grid import drum_tracks, meters, no_drums
-from groove_core.storage.files import write_text
-from groove_core.storage.tables import csv_text
-from groove_core.values.base import Value
-from groove_core.values.score import Score
+from groove_core.drums import drum_tracks, meters, no_drums
+from groove_core.storage import csv_text, write_text
+from groove_core.values import Score, Value
 from groove_vae.performances import CLASSES, TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 
@@ -292,7 +290,7 @@ class Fingerprint(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw two heat maps a part: how late, and how hard. At most eight parts."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         parts = min(8, len(self.names))
         drums = np.nonzero(self.count[:parts].any(axis=(0, 1)))[0]

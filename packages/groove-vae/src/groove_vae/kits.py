@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.render.soundfont import render
-from groove_core.values.score import Score, Track
+from groove_core.render import render
+from groove_core.values import Score, Track
 from groove_vae.performances import CLASSES
 
 __all__ = ["RATE", "Hits", "Kit", "general_midi", "mixed", "play", "room", "synthetic", "varied"]

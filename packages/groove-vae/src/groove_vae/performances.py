@@ -24,13 +24,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions.inputs import each
-from groove_core.drums.grid import DRUMS, FOLD, drum_tracks, meters
+from groove_core.actions import each
+from groove_core.drums import DRUMS, FOLD, drum_tracks, meters
 from groove_core.errors import InputError
-from groove_core.storage.archives import read_arrays
-from groove_core.storage.files import list_files, write_bytes
-from groove_core.storage.tables import member, read_table
-from groove_core.values.score import Score, Track
+from groove_core.storage import list_files, member, read_arrays, read_table, write_bytes
+from groove_core.values import Score, Track
 
 __all__ = [
     "CLASSES",

@@ -19,9 +19,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums.grid import NoDrumsError, check_steps, drum_tracks, meters, no_drums
+from groove_core.drums import NoDrumsError, check_steps, drum_tracks, meters, no_drums
 from groove_core.errors import InputError
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 from groove_vae.performances import CLASSES, Performance, drum_of_pitch
 
 __all__ = [

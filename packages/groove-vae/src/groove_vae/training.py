@@ -16,8 +16,8 @@ from torch import Tensor
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.training import Shard, cosine, fit, launch, measured, rounded, store
-from groove_core.values.results import Report
+from groove_core.learning import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.values import Report
 from groove_vae import kits, pairs
 from groove_vae.cards import card
 from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes

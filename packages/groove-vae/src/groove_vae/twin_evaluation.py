@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning.statistics import bootstrap, interval, wilson
+from groove_core.learning import bootstrap, interval, wilson
 from groove_core.storage import checkpoints
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.values import Cell, Estimate, Report
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
 from groove_vae.performances import Performance, load
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, performance_grid

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums.grid import drum_tracks, is_triplet, no_drums
+from groove_core.drums import drum_tracks, is_triplet, no_drums
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score
+from groove_core.values import Audio, Score
 from groove_vae import kits
 from groove_vae.alignment import Alignment, Beats, beats_of_score, find_beats, retimed
 from groove_vae.feel import on_grid

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove_core.drums.grid import is_triplet
-from groove_core.values.score import Score, Track
+from groove_core.drums import is_triplet
+from groove_core.values import Score, Track
 from groove_vae import humanize, quantize, transfer
 from groove_vae.performances import CLASSES
 from groove_vae.symbolic import Grid, Part

@@ -7,8 +7,7 @@ import pytest
 
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import checkpoints
-from groove_core.values.results import Report
-from groove_core.values.score import Score, Track
+from groove_core.values import Report, Score, Track
 from groove_vae import evaluate, humanize, quantize
 from groove_vae.performances import load
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 from groove_vae.alignment import (
     Beats,
     Onsets,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score, Track
+from groove_core.values import Audio, Score, Track
 from groove_vae import compare, kits, quantize
 from groove_vae.kits import RATE, Hits
 from groove_vae.performances import load

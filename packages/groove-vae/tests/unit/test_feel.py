@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
-from groove_core.learning.statistics import wilson
-from groove_core.values.score import Score, Track
+from groove_core.learning import wilson
+from groove_core.values import Score, Track
 from groove_vae import fingerprint, quantize, transfer
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of
 from groove_vae.performances import load

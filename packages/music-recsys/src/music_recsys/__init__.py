@@ -5,45 +5,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from music_recsys.__about__ import __version__
+from groove_core.lazy import lazy
+from music_recsys.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
-    from music_recsys.actions import (
-        evaluate,
-        filters,
-        index,
-        learn,
-        material,
-        probe,
-        rate,
-        recommend,
-        score,
-        train,
+    from music_recsys.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        actions="evaluate filters index learn material probe rate recommend score train",
     )
-
-__all__ = [
-    "__version__",
-    "evaluate",
-    "filters",
-    "index",
-    "learn",
-    "material",
-    "probe",
-    "rate",
-    "recommend",
-    "score",
-    "train",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("music_recsys.actions"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from groove_core.actions.inputs import each
-from groove_core.actions.params import (
+from groove_core.actions import (
     Checkpoint,
     Device,
     Devices,
@@ -20,11 +19,11 @@ from groove_core.actions.params import (
     Strategy,
     action,
     draw_seed,
+    each,
 )
 from groove_core.console import note
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
+from groove_core.values import Audio, Report
 from music_recsys.inspection import Filters
 from music_recsys.results import Curve, Recommendations
 
@@ -333,7 +332,7 @@ def evaluate(
     InputError
         If there are not songs enough of any taste.
     """
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
     from music_recsys.evaluation import measure_change, measure_tastes
     from music_recsys.listening import FrontEnd
     from music_recsys.songs import open_songs

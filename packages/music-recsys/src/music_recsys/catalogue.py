@@ -23,23 +23,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions.inputs import given, leave_out
-from groove_core.batch.jobs import map_files
+from groove_core.actions import given, leave_out
+from groove_core.batch import map_files
 from groove_core.batch.journal import Outcome, read_settings
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.storage.files import (
+from groove_core.storage import (
     atomic_path,
     dump_json,
     file_sha256,
     kept_reason,
+    locked,
     read_json,
     sweep_below,
     write_text,
 )
-from groove_core.storage.locks import locked
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
+from groove_core.values import Audio, Report
 from music_recsys.listening import FrontEnd, Passages
 
 __all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]

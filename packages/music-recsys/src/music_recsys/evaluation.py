@@ -21,9 +21,9 @@ from torch import Tensor
 
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.learning.statistics import auc, bootstrap, interval
-from groove_core.storage.cache import Cache
-from groove_core.values.results import Cell, Report
+from groove_core.learning import auc, bootstrap, interval
+from groove_core.storage import Cache
+from groove_core.values import Cell, Report
 from music_recsys.features import PER_SECOND, WINDOW_S, windows_of
 from music_recsys.model import PassageNet
 from music_recsys.songs import Song, SongSet, is_learnt_from, read_columns

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from groove_core.dsp import MFCC, Feature, LogMel
 from groove_core.errors import InputError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 
 if TYPE_CHECKING:
-    from groove_core.storage.cache import Cache
+    from groove_core.storage import Cache
 
 __all__ = ["STEP_S", "WINDOW_S", "Columns", "Kind", "windows_of"]
 

@@ -18,10 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from groove_core.actions.inputs import each, names
+from groove_core.actions import each, names
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.base import Value
+from groove_core.values import Audio, Value
 from music_recsys.features import PER_SECOND
 from music_recsys.model import FIELDS, LAYERS, STRIDES, PassageNet
 from music_recsys.results import clock
@@ -102,7 +101,7 @@ class Filters(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the shape of each filter: red raises its response, blue lowers it."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         across = min(6, max(1, len(self.units)))
         down = -(-len(self.units) // across)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from groove_core.render.soundfont import render
-from groove_core.values.score import Score, Track
+from groove_core.render import render
+from groove_core.values import Score, Track
 from music_recsys.features import PER_SECOND, SAMPLE_RATE, WINDOW, WINDOW_S, Columns
 
 __all__ = ["LADDER", "NEGATIVES", "Step", "event", "make", "notes", "order", "to_windows"]

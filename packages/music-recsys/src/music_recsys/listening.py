@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.storage import checkpoints
-from groove_core.storage.cache import Cache
+from groove_core.storage import Cache, checkpoints
 
 if TYPE_CHECKING:
     from music_recsys.model import PassageNet

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from groove_core.errors import InputError
-from groove_core.learning.training import store
-from groove_core.storage.cache import Cache
-from groove_core.values.results import Report
+from groove_core.learning import store
+from groove_core.storage import Cache
+from groove_core.values import Report
 from music_recsys.__about__ import __version__
 from music_recsys.features import PER_SECOND, Columns
 from music_recsys.songs import SongSet, is_learnt_from, read_columns

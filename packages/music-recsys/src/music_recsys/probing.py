@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groove_core.console import note, track
-from groove_core.learning.statistics import interval
-from groove_core.values.audio import Audio
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.learning import interval
+from groove_core.values import Audio, Cell, Estimate, Report
 from music_recsys import ladder
 from music_recsys.features import PER_SECOND, SAMPLE_RATE, Columns, Kind
 from music_recsys.inspection import following

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from groove_core.errors import InputError, UsageError, unwritable
-from groove_core.storage.files import check_file, file_sha256, printable
-from groove_core.storage.tables import read_table
-from groove_core.values.audio import Audio
+from groove_core.storage import check_file, file_sha256, printable, read_table
+from groove_core.values import Audio
 from music_recsys.listening import FrontEnd, Passages
 from music_recsys.taste import HIGHEST, LOWEST
 

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from groove_core.actions.inputs import leave_out
+from groove_core.actions import leave_out
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.render.soundfont import find_soundfont, render
-from groove_core.storage.archives import zip_members
-from groove_core.storage.files import check_writable, write_text
-from groove_core.storage.tables import csv_text, member, read_table
-from groove_core.values.audio import Audio
-from groove_core.values.results import Report
-from groove_core.values.score import Score, Track
+from groove_core.render import find_soundfont, render
+from groove_core.storage import (
+    check_writable,
+    csv_text,
+    member,
+    read_table,
+    write_text,
+    zip_members,
+)
+from groove_core.values import Audio, Report, Score, Track
 
 __all__ = ["LEADS", "MANIFEST", "build"]
 

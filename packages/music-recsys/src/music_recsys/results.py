@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from groove_core.console import displayed
 from groove_core.errors import UsageError
-from groove_core.storage.files import printable, write_text
-from groove_core.values.audio import Audio
-from groove_core.values.base import Value
+from groove_core.storage import printable, write_text
+from groove_core.values import Audio, Value
 from music_recsys.features import STEP_S, WINDOW_S
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class Curve(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve with its doubt, and mark the best passage."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         ax = ax or new_axes(9, 2.8)
         draw_curve(ax, self.scores, self.deviations)
@@ -115,7 +114,7 @@ class Curve(Value):
 
 def draw_curve(ax: Axes, scores: Floats, deviations: Floats) -> None:
     """Draw scores of passages over the seconds of their middles."""
-    from groove_core.values.plots import INK, PALETTE
+    from groove_core.values import INK, PALETTE
 
     middle = np.arange(len(scores)) * STEP_S + WINDOW_S / 2
     best = int(scores.argmax()) * STEP_S
@@ -270,7 +269,7 @@ class Recommendations(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve of each song, with its best passage."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         shown = self.songs[:12]
         ax = ax or new_axes(9, 0.6 + 1.1 * len(shown))

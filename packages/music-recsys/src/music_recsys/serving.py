@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions.inputs import each
+from groove_core.actions import each
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.storage.cache import Cache
-from groove_core.storage.files import check_file, file_sha256
-from groove_core.values.audio import Audio
+from groove_core.storage import Cache, check_file, file_sha256
+from groove_core.values import Audio
 from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area
 from music_recsys.features import WINDOW_S

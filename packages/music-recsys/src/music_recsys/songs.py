@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from groove_core.actions.inputs import each
+from groove_core.actions import each
 from groove_core.errors import InputError
-from groove_core.storage.cache import Cache
-from groove_core.storage.tables import member, read_table
-from groove_core.values.audio import Audio
+from groove_core.storage import Cache, member, read_table
+from groove_core.values import Audio
 
 if TYPE_CHECKING:
     from music_recsys.features import Columns

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 from music_recsys.profile import Profile
 from music_recsys.results import Curve, Recommendations
 

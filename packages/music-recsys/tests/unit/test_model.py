@@ -76,7 +76,7 @@ def test_the_config_builds_it_again():
 
 
 def test_loudness_is_taken_out_but_not_balance():
-    from groove_core.values.audio import Audio
+    from groove_core.values import Audio
 
     tone = torch.sin(torch.arange(9 * 22_050) / 20).numpy()
     loud, soft = (Columns().of(Audio(gain * tone, 22_050)) for gain in (0.9, 0.09))

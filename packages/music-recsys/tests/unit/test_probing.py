@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 from music_recsys import ladder, probing
 from music_recsys.features import SAMPLE_RATE, WINDOW, Columns
 from music_recsys.inspection import Filters, find_filters, following

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values import Audio
 from music_recsys.recommending import Liked, candidate, choose, diverse, nearest
 from music_recsys.results import Curve, Recommendation, Recommendations
 from music_recsys.taste import learn_taste

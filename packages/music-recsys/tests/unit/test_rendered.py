@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score, Track
+from groove_core.values import Audio, Score, Track
 from music_recsys.rendered import EXCERPT_S, LEADS, build
 from music_recsys.songs import open_songs
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from groove_core.errors import InputError
-from groove_core.values.results import Estimate
+from groove_core.values import Estimate
 from music_recsys import evaluation
 from music_recsys.evaluation import measure_change, measure_tastes
 from music_recsys.songs import is_learnt_from, open_songs

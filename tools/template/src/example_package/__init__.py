@@ -8,23 +8,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from example_package.__about__ import __version__
+from example_package.__about__ import __version__ as __version__
+from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from example_package.actions import sample
-
-__all__ = ["__version__", "sample"]
-
-
-def __getattr__(name: str) -> Any:
-    # Names are looked up when they are used, so that an import stays cheap.
-    if name in __all__:
-        return getattr(importlib.import_module("example_package.actions"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from example_package.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(__name__, actions="sample")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from groove_core.actions.params import Opt, Seed, action, draw_seed
-from groove_core.drums.pattern import DrumPattern
+from groove_core.actions import Opt, Seed, action, draw_seed
+from groove_core.drums import DrumPattern
 
 __all__ = ["sample"]
 

@@ -12,11 +12,10 @@ import numpy.typing as npt
 
 from drum_space.atlas.layout import GRID
 from drum_space.data import Bits, pack
-from groove_core.drums.pattern import DRUMS
+from groove_core.drums import DRUMS
 from groove_core.errors import UsageError
-from groove_core.storage.files import dump_json, write_text
-from groove_core.values.base import Value
-from groove_core.values.results import Report
+from groove_core.storage import dump_json, write_text
+from groove_core.values import Report, Value
 
 if TYPE_CHECKING:
     import torch
@@ -216,7 +215,7 @@ class DrumMap(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both layouts beside each other, with the most frequent genres in colour."""
-        from groove_core.values.plots import new_axes
+        from groove_core.values import new_axes
 
         ax = ax or new_axes(13, 7.2)
         ax.set_axis_off()
@@ -233,7 +232,7 @@ class DrumMap(Value):
 
     def _draw(self, panel: Axes, positions: Floats) -> None:
         """Draw a layout: the rare over the frequent, the user's own over all."""
-        from groove_core.values.plots import INK, PALETTE
+        from groove_core.values import INK, PALETTE
 
         own = len(self) - len(self.yours)
         points, genre = positions[:own], self.genre[:own]

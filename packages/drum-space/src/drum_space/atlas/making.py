@@ -26,7 +26,7 @@ from drum_space.model import DrumAutoencoder
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
 from groove_core.storage import checkpoints
-from groove_core.values.results import Cell, Report
+from groove_core.values import Cell, Report
 
 __all__ = ["draw_map", "make_map", "measure", "shipped_map", "train_map"]
 

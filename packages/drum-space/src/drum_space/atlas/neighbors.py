@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from drum_space.metrics import bootstrap
 from groove_core.errors import InputError
-from groove_core.values.results import Estimate
+from groove_core.values import Estimate
 
 __all__ = ["Purity", "measure_purity", "nearest_others", "purity", "trustworthiness"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.storage.files import in_script
+from groove_core.storage import in_script
 
 __all__ = ["build"]
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from drum_space.atlas.layout import GRID
 from drum_space.atlas.model import ParametricMap
-from groove_core.learning.training import Shard, cosine, fit, launch, rounded
+from groove_core.learning import Shard, cosine, fit, launch, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from groove_core.drums.pattern import DRUMS
+from groove_core.drums import DRUMS
 
 __all__ = ["ACCENTS", "agreement"]
 

@@ -16,9 +16,9 @@ from drum_space.melodies.lines import LOWEST, NO_BASS, OCTAVES, REST, Piece
 from drum_space.melodies.model import DrumMelody
 from drum_space.melodies.training import CROP_BARS, Crops, crops_of
 from drum_space.model import DrumAutoencoder
-from groove_core.drums.pattern import STEPS_PER_BAR
-from groove_core.learning.statistics import bootstrap, interval
-from groove_core.values.results import Cell, Estimate, Report
+from groove_core.drums import STEPS_PER_BAR
+from groove_core.learning import bootstrap, interval
+from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["Measured", "copied_share", "measure", "report_of"]
 

@@ -18,14 +18,20 @@ import numpy as np
 import numpy.typing as npt
 
 from drum_space.data import Source, reasons, sources
-from groove_core.actions.inputs import given, leave_out
+from groove_core.actions import given, leave_out
 from groove_core.console import track
-from groove_core.drums.grid import find_onsets, is_triplet, marked_span, meters, to_grid
-from groove_core.drums.pattern import DRUMS, STEPS_PER_BAR
+from groove_core.drums import (
+    DRUMS,
+    STEPS_PER_BAR,
+    find_onsets,
+    is_triplet,
+    marked_span,
+    meters,
+    to_grid,
+)
 from groove_core.errors import InputError
-from groove_core.storage.archives import read_arrays
-from groove_core.storage.files import write_bytes
-from groove_core.values.score import Score, Track
+from groove_core.storage import read_arrays, write_bytes
+from groove_core.values import Score, Track
 
 __all__ = [
     "FOLDS",

@@ -17,9 +17,9 @@ from drum_space.model import DrumAutoencoder
 from drum_space.space import PACKAGE, load
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
-from groove_core.learning.training import Run, store
+from groove_core.learning import Run, store
 from groove_core.storage import checkpoints
-from groove_core.values.results import Report
+from groove_core.values import Report
 
 __all__ = ["SHIPPED", "evaluate_network", "load_melody", "make_melody"]
 

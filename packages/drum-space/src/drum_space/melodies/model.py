@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from drum_space.melodies.lines import HOLD, INSTRUMENTS, LOWEST, NO_BASS, OCTAVES, REST
 from groove_core.devices import widest
-from groove_core.drums.pattern import DRUMS, STEPS_PER_BAR
+from groove_core.drums import DRUMS, STEPS_PER_BAR
 
 __all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
 

@@ -25,10 +25,9 @@ from drum_space.melodies.model import FREE, PHRASE, Conditions, DrumMelody
 from drum_space.melodies.training import codes_of
 from drum_space.model import DrumAutoencoder
 from drum_space.space import audible, code_of
-from groove_core.drums.grid import DRUMS, FOLD
-from groove_core.drums.pattern import STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
+from groove_core.drums import DRUMS, FOLD, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
 from groove_core.errors import UsageError
-from groove_core.values.score import Score, Track
+from groove_core.values import Score, Track
 
 __all__ = [
     "KEYS",

@@ -13,9 +13,9 @@ from torch import Tensor
 from drum_space.melodies.lines import BASS, NO_BASS, Piece
 from drum_space.melodies.model import PHRASE, Conditions, DrumMelody
 from drum_space.model import DrumAutoencoder
-from groove_core.drums.pattern import STEPS_PER_BAR
+from groove_core.drums import STEPS_PER_BAR
 from groove_core.errors import InputError
-from groove_core.learning.training import Run, Shard, cosine, fit, launch, rounded
+from groove_core.learning import Run, Shard, cosine, fit, launch, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -1,1 +1,17 @@
 """One function over many files, in processes of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from groove_core.lazy import lazy
+
+if TYPE_CHECKING:
+    from groove_core.batch.jobs import *
+    from groove_core.batch.journal import Outcome as Outcome
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        jobs="map_files",
+        journal="Outcome",
+    )

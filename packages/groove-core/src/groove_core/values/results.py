@@ -20,7 +20,7 @@ from groove_core.values.base import Value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Codes", "Estimate", "Report"]
+__all__ = ["Cell", "Codes", "Estimate", "Report"]
 
 
 SHOWN = 8
