@@ -1,11 +1,15 @@
 """Checkpoints: a folder with ``model.safetensors`` and ``card.json``, nothing pickled.
 
+Beside them, ``learnt.json`` holds hashes of what the weights learnt from, if the card has
+``data.learnt`` (see `groove_core.learning.splits`).
+
 Cards and headers are read without torch; only `load` and `save` need it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import json
 import math
@@ -59,6 +63,7 @@ __all__ = [
 SCHEMA = "groove.checkpoint/1"
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
+LEARNT = "learnt.json"
 REQUIRED = (
     "schema", "name", "version", "package", "model", "config", "sha256", "data", "metrics",
     "seed", "made_with", "license", "intended_use", "limits", "paper",
@@ -66,6 +71,8 @@ REQUIRED = (
 TABLES = ("config", "data", "metrics", "made_with")
 MAX_CARD = 2**22
 """Bytes of a card; with all that is measured they have a tenth of it."""
+MAX_LEARNT = 2**28
+"""Bytes of the hashes of what was learnt: ten million groups."""
 MAX_HEADER = 2**20
 """Bytes of a header: those of some ten thousand tensors."""
 DTYPES = {
@@ -338,17 +345,58 @@ def save(
             "config": model.config,
             "sha256": file_sha256(made / WEIGHTS),
         }
+        _write_learnt(made, full)
         (made / CARD).write_text(dump_json(full), encoding="utf-8")
         read_card(made)
-        for name in (WEIGHTS, CARD):
+        written = [name for name in (WEIGHTS, LEARNT, CARD) if (made / name).exists()]
+        for name in written:
             (made / name).chmod(0o644)  # safetensors writes files that only their owner may read
         if folder.exists():
             # Files of a training run that live in the folder are kept.
-            for name in (WEIGHTS, CARD):
+            for name in written:
                 (made / name).replace(folder / name)
         else:
             made.rename(folder)
     return folder
+
+
+def _write_learnt(folder: Path, card: dict[str, Any]) -> None:
+    """Move the hashes of what was learnt out of a card, which keeps a hash of their file."""
+    data = card["data"]
+    if "groups" in data.get("learnt", {}):
+        about = {**data["learnt"]}
+        content = dump_json(about.pop("groups"), indent=None).encode()
+        about["sha256"] = hashlib.sha256(content).hexdigest()
+        (folder / LEARNT).write_bytes(content)
+        card["data"] = {**data, "learnt": about}
+
+
+def _read_learnt(folder: Path, card: dict[str, Any]) -> None:
+    """Put the hashes of what was learnt into a card, if it has some and they are there.
+
+    Raises
+    ------
+    CheckpointError
+        If they are not those that the card speaks of.
+    """
+    about, path = card["data"].get("learnt"), folder / LEARNT
+    if not isinstance(about, dict):
+        return
+    about.pop("groups", None)  # they are in their own file, or nowhere
+    if "sha256" not in about or not path.is_file():
+        return
+    if file_sha256(path) != about["sha256"]:
+        raise CheckpointError(f"{path} is not the one its card speaks of.", hint=_REINSTALL)
+    try:
+        groups = read_json(path, max_bytes=MAX_LEARNT)
+    except InputError as error:
+        raise CheckpointError(error.message, hint=_REINSTALL) from error
+    if not isinstance(groups, dict) or not all(
+        isinstance(some, list) and all(isinstance(one, str) for one in some)
+        for some in (groups.get("train"), groups.get("validation"))
+    ):
+        raise CheckpointError(f"{path} holds no hashes.", hint=_REINSTALL)
+    about["groups"] = groups
 
 
 def storable(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -403,6 +451,7 @@ def load(
     stored = find(package, wanted)
     path = stored.path
     card = verify(path)
+    _read_learnt(path, card)
     if stored.origin != "packaged":
         note(f"weights from {path}")
     address = f"{kind.__module__}:{kind.__qualname__}"
