@@ -58,7 +58,6 @@ __all__ = [
     "files_of",
     "json_schema",
     "markdown_table",
-    "renamed",
     "result_kind",
 ]
 
@@ -86,34 +85,34 @@ class Opt:
 
 Seed = Annotated[
     int | None,
-    Opt("seed of all randomness; drawn and shown when left out", min=0, max=2**32 - 1, role="seed"),
+    Opt("seed of all random draws (default: drawn, and shown)", min=0, max=2**32 - 1, role="seed"),
 ]
-Device = Annotated[str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")]
+Device = Annotated[str, Opt("device to compute on: auto, cpu, cuda, cuda:1 or mps", role="device")]
 Checkpoint = Annotated[
     str | None,  # not a path: "./acai" is a folder, "acai" a name
     Opt(
-        "trained weights: a folder, or a name in groove-models, GROOVE_HOME or the package",
+        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package",
         role="checkpoint",
     ),
 ]
 DrumTrack = Annotated[
     str | None,
     Opt(
-        "track that plays the drums, by name or number (default: MIDI channel 10, or a track "
-        "that is named after drums)",
+        "name or number of the track that plays the drums (default: MIDI channel 10, or a "
+        "track that is named after drums)",
         role="drum_track",
     ),
 ]
 """The core reads scores and drum patterns accordingly: the action itself need not look at it."""
-DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
+DataPath = Annotated[Path | None, Opt("folder with your own files (default: the packaged data)")]
 Into = Annotated[
     Path | None,
-    Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out", role="place"),
+    Opt("folder for the checkpoint (default: groove-models/PACKAGE/NAME)", role="place"),
 ]
-Resume = Annotated[bool, Opt("go on with an interrupted training")]
-Restart = Annotated[bool, Opt("discard a training that is in the folder", role="place")]
-Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
-Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
+Resume = Annotated[bool, Opt("continue an interrupted training")]
+Restart = Annotated[bool, Opt("discard the training in the folder, and start again", role="place")]
+Devices = Annotated[int, Opt("number of devices to train on", min=1, max=1024)]
+Strategy = Annotated[str, Opt("strategy of several devices: auto or ddp")]
 
 
 _Kind = type[Value]

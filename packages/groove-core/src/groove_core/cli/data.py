@@ -160,6 +160,7 @@ class _MapActions(ActionGroup):
                 for key, annotation in MAP_OPTIONS.items()
             ),
         ]
+        parameters.sort(key=lambda p: p.kind)
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, _map_help(function, action.summary), command)

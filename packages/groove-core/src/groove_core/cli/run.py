@@ -85,7 +85,11 @@ def command_of(name: str, summary: str, function: Callable[..., Any]) -> Any:
     """Make a command object of the kind that the installed typer uses."""
     maker = typer.Typer(add_completion=False, rich_markup_mode=None)
     maker.command(name, help=summary)(function)
-    return typer.main.get_command(maker)
+    command = typer.main.get_command(maker)
+    for param in command.params:
+        if getattr(param, "hidden", False):  # typer shows hidden arguments in the usage line
+            param.get_usage_pieces = lambda ctx: []  # type: ignore[method-assign]
+    return command
 
 
 class PackageGroup(_LazyGroup):
@@ -148,6 +152,7 @@ class ActionGroup(_LazyGroup):
             )
             for key, annotation in CORE_OPTIONS.items()
         ]
+        parameters.sort(key=lambda p: p.kind)  # a former argument may belong to an option
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, help_of(function, action.summary), command)
