@@ -67,6 +67,8 @@ class Action:
     run: str
     """``module:function``, imported when it is run or its help is asked for."""
     summary: str
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    """Former names, which still work but are not listed, each with the options it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
