@@ -45,8 +45,9 @@ GROUPS = {
     "values": ("groove_core.values.", "groove_core.drums."),
     "contract": (
         "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
+        "groove_core.plugins.kinds",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
-        "groove_core.testing.", "groove_core.lazy",
+        "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (
@@ -62,8 +63,8 @@ GROUPS = {
 """Pages of the API of the core, and the modules on each."""
 INTERNAL = (
     "groove_core.actions.former", "groove_core.actions.rerun", "groove_core.console",
-    "groove_core.endings",
-    "groove_core.plugins.guests", "groove_core.plugins.names", "groove_core.batch.journal",
+    "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
+    "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
 )  # fmt: skip
 
@@ -228,7 +229,7 @@ def _hookspecs() -> api.Module:
 def descriptors() -> str:
     """Describe the dataclasses of the contract field by field."""
     parts = []
-    for name in ("Package", "Action", "Dataset", "Renderer", "Run"):
+    for name in ("Package", "Action", "Dataset", "Kind", "Renderer", "Run"):
         rows = ["| field | type | meaning | default |", "| --- | --- | --- | --- |"]
         for field, type_, default, text in api.attributes(_hookspecs(), name):
             shown = f"`{default}`" if default else "required"
@@ -255,7 +256,7 @@ def words() -> str:
 
 def rules() -> str:
     """List the rules of the contract and what mends a breach of each."""
-    from groove_core.testing import rules as contract
+    from groove_core.checks import rules as contract
 
     rows = ["| rule | what must hold | what to do |", "| --- | --- | --- |"]
     rows += [f"| `{name}` | {must} | {mend} |" for name, (must, mend) in contract.RULES.items()]

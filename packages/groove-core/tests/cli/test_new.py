@@ -49,7 +49,7 @@ def test_its_own_tests_pass_untouched(tabla):
         env={**os.environ, "PYTHONPATH": str(site), "PYTEST_ADDOPTS": ""},
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "8 passed" in result.stdout
+    assert "9 passed" in result.stdout
 
 
 def test_its_readme_is_true(tabla, groove, tmp_path):

@@ -15,8 +15,8 @@ import pytest
 import groove_core.testing
 from groove_core.plugins import kinds
 from groove_core.plugins.names import KEBAB, kebab
-from groove_core.testing import RULES, Problem, kit
-from groove_core.testing.static import fits_unit
+from groove_core.checks import RULES, Problem, kit
+from groove_core.checks.static import fits_unit
 from groove_core.values.base import from_json
 
 PLUGIN, ACTIONS, TAB = "plugin.py", "actions.py", "tablature.py"
@@ -53,7 +53,7 @@ STATIC: dict[str, Breach] = {
     "slow import": ("fast-import", "50 at most", PLUGIN, [before(IMPORT, "sum(range(10**7))")]),
     "import fails": ("loads", "missing_one", PLUGIN, [before(IMPORT, "import missing_one")]),
     "misspelt hook": ("hooks", "groove_gen'", PLUGIN, [("groove_generators", "groove_gen")]),
-    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 0)", "api=(1, 99)")]),
+    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 1)", "api=(1, 99)")]),
     "two of a name": ("loads", "two actions", PLUGIN, [('"describe"', '"sample"')]),
     "name of an action": ("action-name", "'Draw_it'", PLUGIN, [('"sample"', '"Draw_it"')]),
     "no such action": ("address", "sampel", PLUGIN, [("actions:sample", "actions:sampel")]),
@@ -366,6 +366,6 @@ def test_kebab():
 
 def test_the_kit_needs_no_pytest(tmp_path):
     code = (
-        "import sys, groove_core.testing, groove_core.testing.trial; print('pytest' in sys.modules)"
+        "import sys, groove_core.testing, groove_core.checks.trial; print('pytest' in sys.modules)"
     )
     assert python(code, tmp_path).stdout == "False\n"

@@ -16,7 +16,7 @@ def groove_package() -> Package:
 @hookimpl
 def groove_kinds() -> list[Kind]:
     """List what flows between packages."""
-    kit = "groove_core.testing.kit"
+    kit = "groove_core.checks.kit"
     beat = "groove_core.drums.pattern:DrumPattern"
     line = "groove_core.values.melody:Melody"
     sheet = "groove_core.values.leadsheet:LeadSheet"

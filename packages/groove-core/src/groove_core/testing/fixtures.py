@@ -19,7 +19,7 @@ from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GrooveHooks, Run, hookimpl
 from groove_core.plugins import loader
-from groove_core.testing import kit
+from groove_core.checks import kit
 from groove_core.values.audio import Audio
 from groove_core.values.score import Score
 

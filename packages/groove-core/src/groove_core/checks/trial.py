@@ -22,8 +22,8 @@ from groove_core.errors import GrooveError, InputError
 from groove_core.hookspecs import Action, Kind, Renderer, Run
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
-from groove_core.testing import kit
-from groove_core.testing.rules import Problem
+from groove_core.checks import kit
+from groove_core.checks.rules import Problem
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 
