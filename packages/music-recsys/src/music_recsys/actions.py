@@ -241,6 +241,9 @@ def index(
     into: Annotated[Path, Opt("folder for the catalogue", role="place")] = Path("groove-catalogue"),
     again: Annotated[bool, Opt("begin anew, with this front end")] = False,
     jobs: Annotated[int, Opt("songs heard at once", min=1, max=64)] = 2,
+    timeout: Annotated[
+        float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
+    ] = None,
     checkpoint: Checkpoint = None,
 ) -> Report:
     """Hear all songs of a folder once, to recommend from them in a moment.
@@ -255,7 +258,7 @@ def index(
     """
     from music_recsys.catalogue import build
 
-    return build(songs, into, checkpoint=checkpoint, jobs=jobs, again=again)
+    return build(songs, into, checkpoint=checkpoint, jobs=jobs, timeout_s=timeout, again=again)
 
 
 @action
