@@ -99,7 +99,7 @@ class Catalogue:
         if about["front_end"] != front_end.identity:
             raise InputError(
                 f"Another front end heard the songs of {folder}.",
-                hint=f"groove run music-recsys index SONGS --into {folder} --again",
+                hint=f"groove run music-recsys index SONGS --into {folder} --restart",
             )
         try:
             vectors = np.load(folder / about["vectors"], mmap_mode="r", allow_pickle=False)
@@ -226,7 +226,7 @@ def build(
     checkpoint: str | None,
     jobs: int,
     timeout_s: float | None = None,
-    again: bool = False,
+    restart: bool = False,
 ) -> Report:
     """Hear all songs of a folder; killed and started again, none is heard twice.
 
@@ -242,7 +242,7 @@ def build(
     given(files)
     with locked(into, into / LOCK):
         sweep_below(into)
-        return _build(front_end, files, songs, into, checkpoint, jobs, timeout_s, again)
+        return _build(front_end, files, songs, into, checkpoint, jobs, timeout_s, restart)
 
 
 def _build(
@@ -253,14 +253,14 @@ def _build(
     checkpoint: str | None,
     jobs: int,
     timeout_s: float | None,
-    again: bool,
+    restart: bool,
 ) -> Report:
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)
-    if before is not None and before != settings and not again:
+    if before is not None and before != settings and not restart:
         raise UsageError(
-            f"Another front end heard the songs of {into}.", hint="--again, or another --into"
+            f"Another front end heard the songs of {into}.", hint="--restart, or another --into"
         )
 
     def current(outcome: Outcome) -> bool:
@@ -269,7 +269,7 @@ def _build(
 
     paths, hashes, vectors = [], [], []
     outcomes = map_files(
-        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=again,
+        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=restart,
         timeout_s=timeout_s, current=current, text="listening",
     )  # fmt: skip
     for outcome in outcomes:

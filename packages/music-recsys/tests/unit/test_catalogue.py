@@ -105,7 +105,7 @@ def test_another_front_end_begins_anew_when_asked(folder, tmp_path, front_end):
     with pytest.raises(UsageError, match="Another front end"):
         build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1)
     assert len(Catalogue.open(tmp_path / "c", front_end)) == 12  # as it was
-    build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1, again=True)
+    build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1, restart=True)
     found = Catalogue.open(tmp_path / "c", FrontEnd.open("pooled-front-end"))
     assert found.passages(0) is not None
     assert len(list((tmp_path / "c/passages").iterdir())) == 1

@@ -21,7 +21,7 @@ from groove_core.cli.run import (
     PackageGroup,
     command_of,
     help_of,
-    typer_parameter,
+    typer_parameters,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class _MapActions(ActionGroup):
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        package = self.plugin.package.name
+        package, name = self.plugin.package.name, action.name
         params = describe(function)
         if not params or not (params[0].required and params[0].is_value):
             raise UsageError(
@@ -142,10 +142,13 @@ class _MapActions(ActionGroup):
 
         # What else must be given comes as an option, since files may be any number.
         options = [
-            typer_parameter(dataclasses.replace(p, default=None, optional_argument=False))
-            if p.is_argument
-            else typer_parameter(p)
+            one
             for p in rest
+            for one in typer_parameters(
+                dataclasses.replace(p, default=None, optional_argument=False)
+                if p.is_argument
+                else p
+            )
         ]
         defaults = {"out": None, "format": None, "jobs": 1, "timeout_s": None}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
@@ -166,6 +169,7 @@ class _MapActions(ActionGroup):
                 for key, annotation in MAP_OPTIONS.items()
             ),
         ]
+        parameters.sort(key=lambda p: p.kind)
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, _map_help(function, action.summary), command)
@@ -197,7 +201,7 @@ def _map(
     jobs: int,
     timeout_s: float | None,
 ) -> None:
-    from groove_core.actions.params import bind, draw_seed, plain
+    from groove_core.actions.params import bind, draw_seed, plain, renamed
     from groove_core.batch.jobs import map_files
     from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
@@ -205,6 +209,7 @@ def _map(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
+    options = renamed(rest, options)
     converted = bind(rest, options)  # a mistake is told before any work
     options |= {p.name: converted[p.name] for p in rest if p.name in options and not p.is_value}
     out = out or Path("groove-out", f"{package}-{action}-map")
