@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import groove_core.testing
-from groove_core.plugins import kinds
-from groove_core.plugins.names import KEBAB, kebab
+import groove_core.checks
 from groove_core.checks import RULES, Problem, kit
 from groove_core.checks.static import fits_unit
+from groove_core.plugins import kinds
+from groove_core.plugins.names import KEBAB, kebab
 from groove_core.values.base import from_json
 
 PLUGIN, ACTIONS, TAB = "plugin.py", "actions.py", "tablature.py"
@@ -348,7 +348,7 @@ def test_names_carry_units(name, unit, fits):
 
 
 def test_every_rule_is_used_and_says_what_to_do():
-    folder = Path(groove_core.testing.__file__).parent
+    folder = Path(groove_core.checks.__file__).parent
     source = "\n".join(p.read_text("utf-8") for p in folder.glob("*.py"))
     used = set(re.findall(r'(?:Problem|problem)\(\s*"([a-z-]+)"', source)) | {"api", "registered"}
     assert used == set(RULES)

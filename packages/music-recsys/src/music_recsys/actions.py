@@ -257,6 +257,9 @@ def index(
         bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
     ] = False,
     jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
+    timeout: Annotated[
+        float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
+    ] = None,
     checkpoint: Checkpoint = None,
 ) -> Report:
     """Hear all songs of a folder once, to recommend from them in a moment.
@@ -271,7 +274,7 @@ def index(
     """
     from music_recsys.catalogue import build
 
-    return build(songs, into, checkpoint=checkpoint, jobs=jobs, restart=restart)
+    return build(songs, into, checkpoint=checkpoint, jobs=jobs, timeout_s=timeout, restart=restart)
 
 
 @action

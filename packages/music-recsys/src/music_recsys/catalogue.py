@@ -220,7 +220,13 @@ def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
 
 
 def build(
-    songs: Path, into: Path, *, checkpoint: str | None, jobs: int, restart: bool = False
+    songs: Path,
+    into: Path,
+    *,
+    checkpoint: str | None,
+    jobs: int,
+    timeout_s: float | None = None,
+    restart: bool = False,
 ) -> Report:
     """Hear all songs of a folder; killed and started again, none is heard twice.
 
@@ -236,7 +242,7 @@ def build(
     given(files)
     with locked(into, into / LOCK):
         sweep_below(into)
-        return _build(front_end, files, songs, into, checkpoint, jobs, restart)
+        return _build(front_end, files, songs, into, checkpoint, jobs, timeout_s, restart)
 
 
 def _build(
@@ -246,6 +252,7 @@ def _build(
     into: Path,
     checkpoint: str | None,
     jobs: int,
+    timeout_s: float | None,
     restart: bool,
 ) -> Report:
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
@@ -263,7 +270,7 @@ def _build(
     paths, hashes, vectors = [], [], []
     outcomes = map_files(
         hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=restart,
-        current=current, text="listening",
+        timeout_s=timeout_s, current=current, text="listening",
     )  # fmt: skip
     for outcome in outcomes:
         if outcome.result is None:

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from groove_core.actions.params import RESERVED, Param, describe, json_schema
+from groove_core.checks.rules import Problem
 from groove_core.errors import PluginError
 from groove_core.hookspecs import Action, Kind, Renderer
 from groove_core.plugins import kinds, loader
 from groove_core.plugins.names import KEBAB, OURS, PREFIX
-from groove_core.checks.rules import Problem
 from groove_core.values.base import Value
 
 __all__ = ["check_contents", "check_imports", "check_names", "fits_unit"]

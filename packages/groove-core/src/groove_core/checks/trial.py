@@ -17,13 +17,13 @@ from unittest import mock
 
 from groove_core.actions import runs
 from groove_core.actions.params import Param, describe
+from groove_core.checks import kit
+from groove_core.checks.rules import Problem
 from groove_core.console import note, prints_aside
 from groove_core.errors import GrooveError, InputError
 from groove_core.hookspecs import Action, Kind, Renderer, Run
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
-from groove_core.checks import kit
-from groove_core.checks.rules import Problem
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 

@@ -45,12 +45,19 @@ MAP_OPTIONS: dict[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print the summary as JSON")],
     "overwrite": Annotated[bool, typer.Option("--overwrite", help="Begin anew")],
     "jobs": Annotated[int, typer.Option("--jobs", "-j", help="Files worked on at a time")],
+    "timeout_s": Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+        ),
+    ],
 }
 
 
 def check(
     folder: Path,
     jobs: int,
+    timeout_s: float | None,
     min_s: float,
     out: Path | None,
     *,
@@ -65,7 +72,9 @@ def check(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
-    report = check_folder(folder, jobs=jobs, min_s=min_s, out=out, overwrite=overwrite)
+    report = check_folder(
+        folder, jobs=jobs, timeout_s=timeout_s, min_s=min_s, out=out, overwrite=overwrite
+    )
     if json:
         sys.stdout.write(dump_json(report.data))
     else:
@@ -124,7 +133,7 @@ class _MapActions(ActionGroup):
             )
         first = params[0]
         # An action's own `jobs` keeps its default: all workers together are enough.
-        rest = [p for p in params[1:] if p.name not in ("files", "jobs")]
+        rest = [p for p in params[1:] if p.name not in ("files", *MAP_OPTIONS)]
 
         def command(files: list[Path], **given: Any) -> None:
             core = {key: given.pop(key) for key in MAP_OPTIONS}
@@ -141,7 +150,7 @@ class _MapActions(ActionGroup):
                 else p
             )
         ]
-        defaults = {"out": None, "format": None, "jobs": 1}
+        defaults = {"out": None, "format": None, "jobs": 1, "timeout_s": None}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
         parameters = [
             inspect.Parameter(
@@ -190,6 +199,7 @@ def _map(
     quiet: bool,
     overwrite: bool,
     jobs: int,
+    timeout_s: float | None,
 ) -> None:
     from groove_core.actions.params import bind, draw_seed, plain, renamed
     from groove_core.batch.jobs import map_files
@@ -240,6 +250,7 @@ def _map(
         out=journal,
         settings=settings,
         overwrite=overwrite,
+        timeout_s=timeout_s,
         current=_has_its_files,
         text=action,
     )

@@ -142,8 +142,8 @@ def row_alone(name: str, group: str) -> None:
 
 def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
     """Check one package against every rule; exits with 3 if it breaks one."""
-    from groove_core.plugins import loader
     from groove_core.checks import examine
+    from groove_core.plugins import loader
 
     entry = loader.find(name)
     found = examine(name, run=run, skip=skip)
