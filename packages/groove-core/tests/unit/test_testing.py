@@ -58,6 +58,15 @@ STATIC: dict[str, Breach] = {
     "name of an action": ("action-name", "'Draw_it'", PLUGIN, [('"sample"', '"Draw_it"')]),
     "no such action": ("address", "sampel", PLUGIN, [("actions:sample", "actions:sampel")]),
     "no summary": ("summary", "sample has no summary", PLUGIN, [("Draw new beats.", "")]),
+    "kind of the core": (
+        "kind", "score is a kind of groove-core", PLUGIN, [('name="groove-tabla-rhythm"', 'name="score"')],
+    ),
+    "kind of another name": (
+        "kind", "calls itself 'rhythm'", "values.py", [('"groove-tabla-rhythm"', '"rhythm"')],
+    ),
+    "becomes what is unknown": (
+        "kind", "becomes 'drums', which no", PLUGIN, [('{"drum-pattern"', '{"drums"')],
+    ),
     "known ending": ("renderer", "drum-pattern as .mid", PLUGIN, [('"tab"', '"mid"')]),
     "no docstring": (
         "docstring", "describe", ACTIONS,
@@ -94,6 +103,13 @@ RUNNING: dict[str, Breach] = {
         [before(WRITE, "    path.with_suffix('.log').touch()")],
     ),
     "no file": ("writes", "writes nothing", TAB, [(WRITE, "    (lambda *_, **__: 0)")]),
+    "forgetful kind": (
+        "round-trip", "to_json and from_json", "values.py",
+        [('document["steps"]', 'document["steps"][1:]')],
+    ),
+    "kind that breaks": (
+        "kind", "raises ZeroDivisionError", "values.py", [("        ax = ax or", "        1 / 0\n        ax = ax or")],
+    ),
     "forgetful value": (
         "round-trip", "to_json and from_json", ACTIONS,
         [before("VOICES =", FORGETFUL), (YIELD, YIELD.replace("DrumPattern", "Forgetful"))],
@@ -204,12 +220,12 @@ def test_what_is_not_run_is_listed(tabla, tmp_path):
     result = python(CHECK_OFTEN, site, cwd=tmp_path, given=json.dumps(options))
     assert result.returncode == 0, result.stderr
     static, without, given, unknown = map(json.loads, result.stdout.splitlines())
-    tab = "drum-pattern as .tab"
+    extra = ["drum-pattern as .tab", "groove-tabla-rhythm"]
     actions = ["describe", "sample"]
     assert static == [actions, [], dict.fromkeys(actions, "nothing was to be run")]
     hint = "trainers take long; arguments={'describe': {...}} tries it"
-    assert without == [actions, [tab], {"sample": "left out", "describe": hint}]
-    assert given == [actions, ["describe", tab], {"sample": "left out"}]
+    assert without == [actions, extra, {"sample": "left out", "describe": hint}]
+    assert given == [actions, ["describe", *extra], {"sample": "left out"}]
     assert unknown == "Did you mean sample?"
 
 
@@ -239,7 +255,9 @@ def test_the_command(tabla, tmp_path, groove):
     document = json.loads(good.stdout)
     assert document["ok"]
     assert document["problems"] == []
-    assert sorted(document["ran"]) == ["describe", "drum-pattern as .tab", "sample"]
+    assert sorted(document["ran"]) == [
+        "describe", "drum-pattern as .tab", "groove-tabla-rhythm", "sample",
+    ]  # fmt: skip
     broken = copy_of(tabla[1], tmp_path / "site", (ACTIONS, '"beats to draw"', '""'))
     shown = groove("plugins", "check", "groove-tabla", "--no-run", path=str(broken))
     assert shown.returncode == 3
