@@ -59,7 +59,8 @@ STATIC: dict[str, Breach] = {
     "no such action": ("address", "sampel", PLUGIN, [("actions:sample", "actions:sampel")]),
     "no summary": ("summary", "sample has no summary", PLUGIN, [("Draw new beats.", "")]),
     "kind of the core": (
-        "kind", "score is a kind of groove-core", PLUGIN, [('name="groove-tabla-rhythm"', 'name="score"')],
+        "kind", "score is a kind of groove-core", PLUGIN,
+        [('name="groove-tabla-rhythm"', 'name="score"')],
     ),
     "kind of another name": (
         "kind", "calls itself 'rhythm'", "values.py", [('"groove-tabla-rhythm"', '"rhythm"')],
@@ -108,7 +109,8 @@ RUNNING: dict[str, Breach] = {
         [('document["steps"]', 'document["steps"][1:]')],
     ),
     "kind that breaks": (
-        "kind", "raises ZeroDivisionError", "values.py", [("        ax = ax or", "        1 / 0\n        ax = ax or")],
+        "kind", "raises ZeroDivisionError", "values.py",
+        [("        ax = ax or", "        1 / 0\n        ax = ax or")],
     ),
     "forgetful value": (
         "round-trip", "to_json and from_json", ACTIONS,
