@@ -14,7 +14,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
-from groove_core.values.base import KINDS, Value
+from groove_core.values.base import Value
 from groove_core.values.musicxml import SUFFIXES, write_musicxml
 from groove_core.values.phrases import DEFAULT_VELOCITY, format_phrase, parse_phrase
 from groove_core.values.pitches import key_name, key_sharps, transpose_sharps
@@ -81,7 +81,6 @@ class Melody(Value):
 
     kind: ClassVar[str] = "melody"
     suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "txt", "json", *SUFFIXES)
-    other_kinds: ClassVar[tuple[str, ...]] = ("lead-sheet", "score")
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     notes: Rows
@@ -320,26 +319,6 @@ class Melody(Value):
         return Track(notes + np.array([self._start, 0, 0, 0]), name="melody")
 
     @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        return cls.from_score(value) if isinstance(value, Score) else super().accept(value)
-
-    @classmethod
-    def from_document(cls, document: Any, path: str | Path) -> Self:
-        from groove_core.plugins.loader import resolve
-
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if kind == "score":
-            return cls.from_score(replace(Score.from_document(document, path), name=str(path)))
-        if (
-            kind in KINDS
-            and kind in cls.other_kinds
-            and issubclass(of := resolve(KINDS[kind]), cls)
-        ):
-            sheet: Self = of.from_document(document, path)  # a lead sheet is a melody
-            return sheet
-        return super().from_document(document, path)
-
-    @classmethod
     def _read_file(cls, path: Path) -> Self:
         suffix = path.suffix.lower().lstrip(".")
         if suffix == "txt":
@@ -357,7 +336,7 @@ class Melody(Value):
         # A text file in a folder is a licence or a note far more often than a melody, and an
         # .xml may be anything.
         suffixes = [suffix for suffix in cls.suffixes if suffix not in ("txt", "xml")]
-        return list_files(path, suffixes, kinds=(cls.kind, *cls.other_kinds))
+        return list_files(path, suffixes, kinds=cls.takes)
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_score().to_midi())
@@ -366,11 +345,6 @@ class Melody(Value):
 
     def _save_musicxml(self, path: Path) -> None:
         write_bytes(path, write_musicxml(self))
-
-    def _save_wav(self, path: Path) -> None:
-        from groove_core.render.soundfont import render
-
-        render(self.to_score()).save(path)
 
     # text and JSON ---------------------------------------------------------------
 
