@@ -16,8 +16,7 @@ import pytest
 import groove_core.errors
 from groove_core.actions import describe
 from groove_core.hookspecs import GrooveHooks
-from groove_core.plugins import loader
-from groove_core.values import KINDS
+from groove_core.plugins import kinds, loader
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(p.parent.name for p in ROOT.glob("packages/*/pyproject.toml"))
@@ -138,10 +137,10 @@ def test_every_kind_of_value_and_every_error_is_documented(site):
     import reference
 
     text = site.page("reference/values.md")
-    for kinds in reference.value_classes().values():
-        for kind in kinds:
+    for classes in reference.value_classes().values():
+        for kind in classes:
             assert f"| `{kind.kind}` | `{kind.__name__}` |" in text
-    assert all(f"| `{kind}` |" in text for kind in KINDS)
+    assert all(f"| `{kind}` |" in text for kind in kinds.core_kinds())
     text = site.page("reference/errors.md")
     for name in groove_core.errors.__all__:
         kind = getattr(groove_core.errors, name)
@@ -199,3 +198,19 @@ def test_a_browser_shows_it_from_a_disk_and_searches(site):
         browser.close()
     assert not elsewhere
     assert not errors
+
+
+def test_the_contributors_page_names_files_and_rooms_that_are_there():
+    page = (ROOT / "docs/pages/contributing.md").read_text("utf-8")
+    core = ROOT / "packages/groove-core/src/groove_core"
+    changes = page.partition("## Ten changes")[2]
+    files = re.findall(r"`(packages/[\w/.-]+)`", changes)
+    assert len(re.findall(r"^\| (?!change|---)", changes, re.MULTILINE)) == 10
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    for file in re.findall(r"`([a-z]+/[a-z]+\.py)`", page):
+        assert (core / file).is_file(), file
+    rooms = page.partition("| room |")[2].partition("\n\n")[0]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", rooms, re.MULTILINE)
+             for name in re.findall(r"`(\w+)`", row)}  # fmt: skip
+    there = {p.stem for p in core.iterdir() if (p / "__init__.py").is_file() or p.suffix == ".py"}
+    assert named == {name for name in there if not name.startswith("__")}

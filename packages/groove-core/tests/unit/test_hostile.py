@@ -124,14 +124,15 @@ def test_json_larger_than_the_limit_is_not_read(tmp_path):
         {"kind": "audio", "float32": "", "channels": 0, "sample_rate": 1},
         {"kind": "codes", "points": [[1e400]], "labels": [1], "model": None},
         {"kind": "report", "title": 1, "columns": 2, "rows": [3]},
+        {"kind": "melody", "metre": 4, "notes": "x"},
+        {"kind": "lead-sheet", "metre": [4, 4], "notes": [], "chords": [[0, "H"]]},
     ],
 )
 def test_documents_of_the_wrong_types(tmp_path, document):
-    from groove_core.plugins.loader import resolve
-    from groove_core.values.base import KINDS
+    from groove_core.plugins.kinds import class_of
 
     (tmp_path / "a.json").write_text(json.dumps(document))
-    _refused(resolve(KINDS[document["kind"]]).read, tmp_path / "a.json")
+    _refused(class_of(document["kind"]).read, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(

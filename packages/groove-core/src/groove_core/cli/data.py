@@ -21,7 +21,7 @@ from groove_core.cli.run import (
     PackageGroup,
     command_of,
     help_of,
-    typer_parameter,
+    typer_parameters,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +45,19 @@ MAP_OPTIONS: dict[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print the summary as JSON")],
     "overwrite": Annotated[bool, typer.Option("--overwrite", help="Begin anew")],
     "jobs": Annotated[int, typer.Option("--jobs", "-j", help="Files worked on at a time")],
+    "timeout_s": Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+        ),
+    ],
 }
 
 
 def check(
     folder: Path,
     jobs: int,
+    timeout_s: float | None,
     min_s: float,
     out: Path | None,
     *,
@@ -65,7 +72,9 @@ def check(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
-    report = check_folder(folder, jobs=jobs, min_s=min_s, out=out, overwrite=overwrite)
+    report = check_folder(
+        folder, jobs=jobs, timeout_s=timeout_s, min_s=min_s, out=out, overwrite=overwrite
+    )
     if json:
         sys.stdout.write(dump_json(report.data))
     else:
@@ -115,7 +124,7 @@ class _MapActions(ActionGroup):
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        package = self.plugin.package.name
+        package, name = self.plugin.package.name, action.name
         params = describe(function)
         if not params or not (params[0].required and params[0].is_value):
             raise UsageError(
@@ -124,7 +133,7 @@ class _MapActions(ActionGroup):
             )
         first = params[0]
         # An action's own `jobs` keeps its default: all workers together are enough.
-        rest = [p for p in params[1:] if p.name not in ("files", "jobs")]
+        rest = [p for p in params[1:] if p.name not in ("files", *MAP_OPTIONS)]
 
         def command(files: list[Path], **given: Any) -> None:
             core = {key: given.pop(key) for key in MAP_OPTIONS}
@@ -133,12 +142,15 @@ class _MapActions(ActionGroup):
 
         # What else must be given comes as an option, since files may be any number.
         options = [
-            typer_parameter(dataclasses.replace(p, default=None, optional_argument=False))
-            if p.is_argument
-            else typer_parameter(p)
+            one
             for p in rest
+            for one in typer_parameters(
+                dataclasses.replace(p, default=None, optional_argument=False)
+                if p.is_argument
+                else p
+            )
         ]
-        defaults = {"out": None, "format": None, "jobs": 1}
+        defaults = {"out": None, "format": None, "jobs": 1, "timeout_s": None}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
         parameters = [
             inspect.Parameter(
@@ -157,6 +169,7 @@ class _MapActions(ActionGroup):
                 for key, annotation in MAP_OPTIONS.items()
             ),
         ]
+        parameters.sort(key=lambda p: p.kind)
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, _map_help(function, action.summary), command)
@@ -186,8 +199,9 @@ def _map(
     quiet: bool,
     overwrite: bool,
     jobs: int,
+    timeout_s: float | None,
 ) -> None:
-    from groove_core.actions.params import bind, draw_seed, plain
+    from groove_core.actions.params import bind, draw_seed, plain, renamed
     from groove_core.batch.jobs import map_files
     from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
@@ -195,6 +209,7 @@ def _map(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
+    options = renamed(rest, options)
     converted = bind(rest, options)  # a mistake is told before any work
     options |= {p.name: converted[p.name] for p in rest if p.name in options and not p.is_value}
     out = out or Path("groove-out", f"{package}-{action}-map")
@@ -235,6 +250,7 @@ def _map(
         out=journal,
         settings=settings,
         overwrite=overwrite,
+        timeout_s=timeout_s,
         current=_has_its_files,
         text=action,
     )
@@ -253,7 +269,7 @@ def _map(
 
 
 def _has_its_files(outcome: Outcome) -> bool:
-    """Tell whether the files that a run has written are still there."""
+    """Return whether the files that a run has written are still there."""
     assert outcome.result is not None
     return all(Path(file).exists() for file in outcome.result["files"])
 
@@ -282,15 +298,17 @@ def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     from groove_core.errors import InputError
     from groove_core.storage.files import list_files
 
+    def takes(kind: str) -> bool:
+        return any(one.takes(kind) for one in first.kinds)
+
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
-    kinds = {name for kind in first.kinds for name in (kind.kind, *kind.other_kinds)}
     files: dict[Path, Path] = {}
     """By their real path: a file that is named twice is worked on once."""
     for path in given:
         if not path.is_dir():
             files.setdefault(path.parent.resolve() / path.name, path)
             continue
-        for file in list_files(path, suffixes, kinds=kinds):
+        for file in list_files(path, suffixes, kinds=takes):
             if out.resolve() not in file.resolve().parents:
                 files.setdefault(file.parent.resolve() / file.name, file)
     if not files:
@@ -302,14 +320,14 @@ def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
 
 
 def _root(given: Sequence[Path], files: Sequence[Path]) -> Path:
-    """Give the folder that all files lie in."""
+    """Return the folder that all files lie in."""
     if len(given) == 1 and given[0].is_dir():
         return given[0].resolve()
     return Path(os.path.commonpath([file.parent.resolve() for file in files]))
 
 
 def _folders(files: Sequence[Path], root: Path, out: Path) -> dict[str, str]:
-    """Give every file a folder for its results: its path in the root, without the ending.
+    """Return every file a folder for its results: its path in the root, without the ending.
 
     Where two files differ in their endings only, ``song.mid`` becomes ``song-mid``.
     """

@@ -60,13 +60,15 @@ def check(
     folder: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    timeout_s: float | None = None,
     min_s: float = 1.0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Report:
     """Check every sound file below a folder.
 
-    A file is ``unreadable``, ``damaged`` (decoding stops with an error), ``truncated``
+    A file is ``unreadable``, ``timed out`` (see `timeout_s`), ``damaged`` (decoding stops
+    with an error), ``truncated``
     (less in it than its header says), ``not finite``, ``silent`` (peak below -60 dBFS), ``clipped``
     (more than 0.1 % of the samples in peaks that were cut), ``cancelling`` (20 dB softer or more
     when its channels are mixed), ``too short``, or a ``duplicate``: the
@@ -81,6 +83,9 @@ def check(
         What is passed over in it is said; see `groove_core.storage.files.find_files`.
     jobs : int >= 1
         Worker processes.
+    timeout_s : float > 0 [seconds], optional
+        Time that one file may take; a file that takes longer is ``timed out``. No limit by
+        default.
     min_s : float >= 0 [seconds]
         A shorter file is too short.
     out : path of a .jsonl file, optional
@@ -121,6 +126,7 @@ def check(
         out=out,
         settings=settings,
         overwrite=overwrite,
+        timeout_s=timeout_s,
         text="measuring",
     )
     rows, prints = [], []
@@ -216,7 +222,7 @@ def _mute_decoder() -> Iterator[None]:
 
 
 def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
-    """Tell whether there is less than the header says, as far as the format lets one know."""
+    """Return whether there is less than the header says, as far as the format lets one know."""
     import soundfile
 
     declared_s, decoded_s = info.frames / info.sample_rate, decoded / info.sample_rate
@@ -238,7 +244,7 @@ def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
 
 
 def _is_ogg_cut(path: Path) -> bool:
-    """Tell whether the last page of an Ogg file (RFC 3533) has its end."""
+    """Return whether the last page of an Ogg file (RFC 3533) has its end."""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 2**17))  # a page has 65,307 bytes at most
         end = stream.read()
@@ -354,7 +360,7 @@ class _Start:
 
 
 def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], Words]:
-    """Give what is told of a file, and its fingerprint."""
+    """Return what is told of a file, and its fingerprint."""
     row: dict[str, Any] = {"file": name, "reasons": [], "details": [], "duplicate_of": None}
 
     def blame(reason: str, detail: str) -> None:
@@ -362,7 +368,8 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
         row["details"].append(detail)
 
     if outcome.error is not None:
-        blame("unreadable", outcome.error["message"].replace(printable(outcome.file), name))
+        reason = "timed out" if outcome.error["kind"] == "Timeout" else "unreadable"
+        blame(reason, outcome.error["message"].replace(printable(outcome.file), name))
         return row, np.zeros(0, np.uint32)
     about = dict(outcome.result or {})
     words = np.frombuffer(base64.b64decode(about.pop("words")), "<u4").astype(np.uint32)

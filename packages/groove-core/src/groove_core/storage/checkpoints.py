@@ -18,6 +18,7 @@ import re
 import shutil
 import struct
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from groove_core.errors import (
     UsageError,
     did_you_mean,
 )
+from groove_core.hookspecs import Run
 from groove_core.plugins import loader
 from groove_core.storage.files import (
     beside,
@@ -50,6 +52,7 @@ __all__ = [
     "SCHEMA",
     "Stored",
     "available",
+    "current_run",
     "find",
     "load",
     "place",
@@ -58,7 +61,11 @@ __all__ = [
     "save",
     "storable",
     "verify",
+    "write_learnt",
 ]
+
+current_run: ContextVar[Run | None] = ContextVar("groove_run", default=None)
+"""The run that is going on: what it loads is written down there."""
 
 SCHEMA = "groove.checkpoint/1"
 WEIGHTS = "model.safetensors"
@@ -100,7 +107,7 @@ class Stored:
 
 
 def _roots(package: str, everything: list[loader.Installed]) -> Iterator[tuple[str, Path]]:
-    """Give the folders that may hold checkpoints of a package, in search order."""
+    """Yield the folders that may hold checkpoints of a package, in search order."""
     yield "project", Path("groove-models", package)
     home = os.environ.get("GROOVE_HOME")
     if home:
@@ -159,7 +166,7 @@ def find(package: str, wanted: str | Path) -> Stored:
 
 
 def place(package: str, name: str | None, into: Path | None, default: str) -> tuple[str, Path]:
-    """Give the name and the folder of a checkpoint that is to be trained.
+    """Return the name and the folder of a checkpoint that is to be trained.
 
     Raises
     ------
@@ -345,7 +352,7 @@ def save(
             "config": model.config,
             "sha256": file_sha256(made / WEIGHTS),
         }
-        _write_learnt(made, full)
+        write_learnt(made, full)
         (made / CARD).write_text(dump_json(full), encoding="utf-8")
         read_card(made)
         written = [name for name in (WEIGHTS, LEARNT, CARD) if (made / name).exists()]
@@ -360,7 +367,7 @@ def save(
     return folder
 
 
-def _write_learnt(folder: Path, card: dict[str, Any]) -> None:
+def write_learnt(folder: Path, card: dict[str, Any]) -> None:
     """Move the hashes of what was learnt out of a card, which keeps a hash of their file."""
     data = card["data"]
     if "groups" in data.get("learnt", {}):
@@ -446,8 +453,6 @@ def load(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from groove_core.actions import runs
-
     stored = find(package, wanted)
     path = stored.path
     card = verify(path)
@@ -477,10 +482,30 @@ def load(
         raise CheckpointError(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
         ) from error
-    runs.note_checkpoint(
-        {"name": card["name"], "version": card["version"], "sha256": card["sha256"]}
-    )
+    _note_on_run({"name": card["name"], "version": card["version"], "sha256": card["sha256"]})
     return model.to(device).eval(), card
+
+
+def _note_on_run(about: dict[str, Any]) -> None:
+    """Record on the current run, if there is one, which checkpoint was loaded."""
+    run = current_run.get()
+    if run is None:
+        return
+    wanted = run.wanted_checkpoint
+    known: list[Any] = wanted if isinstance(wanted, list) else [wanted]
+    if wanted is not None and about not in known:
+        made_with = known[0] if known and isinstance(known[0], dict) else {}
+        raise CheckpointError(
+            f"The result was made with {made_with.get('name', 'other weights')} "
+            f"{str(made_with.get('sha256', ''))[:12]}..., this is {about['name']} "
+            f"{about['sha256'][:12]}...",
+            hint="Put the checkpoint back, or groove run again to make a new result.",
+        )
+    if run.checkpoint is None:
+        run.checkpoint = about
+    else:  # an action that compares models loads several
+        before = run.checkpoint if isinstance(run.checkpoint, list) else [run.checkpoint]
+        run.checkpoint = [*before, about]
 
 
 def _compare(

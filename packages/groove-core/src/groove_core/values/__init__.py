@@ -9,6 +9,11 @@ from groove_core.lazy import lazy
 if TYPE_CHECKING:
     from groove_core.values.audio import *
     from groove_core.values.base import *
+    from groove_core.values.chords import *
+    from groove_core.values.leadsheet import *
+    from groove_core.values.lines import *
+    from groove_core.values.melody import *
+    from groove_core.values.pitches import *
     from groove_core.values.plots import *
     from groove_core.values.results import *
     from groove_core.values.score import *
@@ -16,8 +21,13 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         audio="Audio AudioInfo",
-        base="KINDS Value from_json",
-        plots="INK PALETTE new_axes save_png",
+        base="Value from_json",
+        chords="QUALITIES Chord",
+        leadsheet="LeadSheet",
+        lines="choose_track extract_melodies longest_melody skyline",
+        melody="HOLD MARKER OFF Melody",
+        pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
+        plots="INK PALETTE new_axes plot_melody save_png",
         results="Cell Codes Estimate Report",
         score="MAX_HOURS Score Track",
     )
