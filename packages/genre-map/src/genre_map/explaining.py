@@ -7,9 +7,6 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +16,15 @@ from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
+from genre_map.results import MARKED, Explanation
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report, Value
+from groove_core.values import Audio, Estimate, Report
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+__all__ = ["explain_sound", "faithfulness", "grad_cam"]
 
-__all__ = ["MARKED", "Explanation", "explain_sound", "faithfulness", "grad_cam"]
-
-MARKED = 0.2
-"""Share of a picture that is marked: the fifth that speaks most."""
-SHOWN_S = 24.0
 LONGEST_S = 600.0
 SHIFTS = 4
 AT_ONCE = 64
@@ -150,142 +142,6 @@ def faithfulness(
 def _share(right: Tensor) -> Estimate:
     weights = bootstrap(len(right))
     return interval((weights @ right.double().numpy()) / weights.sum(axis=1))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Explanation(Value):
-    """A spectrogram with what speaks for a genre marked, and that part alone to listen to.
-
-    Parameters
-    ----------
-    name : str
-        Of the sound.
-    genre : str
-    probability : float
-        Of the genre, for the whole sound.
-    picture : float array [shape=(parts, n_mels, frames), 0 to 1]
-    heat : float array [shape=(rows, columns), 0 to 1]
-        How much each cell speaks for the genre, over the whole picture.
-    step_s : float
-        From one frame of the picture to the next.
-    """
-
-    kind: ClassVar[str] = "genre-explanation"
-    default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
-
-    name: str
-    genre: str
-    probability: float
-    picture: Floats
-    heat: Floats
-    step_s: float
-    sound: Audio | None = field(default=None, compare=False)
-    """The marked part alone; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "picture", np.asarray(self.picture, np.float64).round(3))
-        object.__setattr__(self, "heat", np.asarray(self.heat, np.float64).round(3))
-
-    def seconds(self) -> list[dict[str, Any]]:
-        """Give the seconds that speak most for the genre, the best first, and their share."""
-        column_s = self.step_s * self.picture.shape[2] / self.heat.shape[1]
-        per_second = max(1, round(1 / column_s))
-        along = self.heat.mean(axis=0)
-        starts = range(0, len(along), per_second)
-        sums = np.array([along[a : a + per_second].sum() for a in starts])
-        share = sums / max(1e-9, float(sums.sum()))
-        order = np.argsort(-share, kind="stable")
-        return [
-            {"start_s": round(i * per_second * column_s, 2), "share": float(share[i])}
-            for i in order
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "genre": self.genre,
-            "probability": self.probability,
-            "step_s": self.step_s,
-            "seconds": self.seconds(),
-            "heat": self.heat.tolist(),
-            "picture": self.picture.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("name", "genre", "probability", "picture", "heat", "step_s")
-        return cls(**{key: document[key] for key in keys})
-
-    def to_text(self) -> str:
-        best = ", ".join(
-            f"{one['start_s']:.0f} s ({one['share']:.0%})" for one in self.seconds()[:5]
-        )
-        return f"{self.name}: {self.genre} {self.probability:.0%}\nspeaks most at {best}"
-
-    def __repr__(self) -> str:
-        return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
-
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "An explanation that was read from JSON has no sound.",
-                hint="Explain the sound file again.",
-            )
-        self.sound.save(path)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
-        from groove_core.values import PALETTE, new_axes
-
-        duration_s = self.picture.shape[2] * self.step_s
-        start_s = 0.0
-        if duration_s > SHOWN_S:
-            along = self.heat.mean(axis=0)
-            per = max(1, round(SHOWN_S / duration_s * len(along)))
-            best = int(np.convolve(along, np.ones(per), "valid").argmax())
-            start_s = best / len(along) * duration_s
-        end_s = min(duration_s, start_s + SHOWN_S)
-        first, last = (round(t / self.step_s) for t in (start_s, end_s))
-        names = ("harmonic", "percussive") if len(self.picture) == 2 else ("mel",)
-        ax = ax or new_axes(10, 1 + 2.3 * len(names))
-        ax.set_axis_off()
-        ax.set_title(
-            f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})",
-            fontsize=10, loc="left",
-        )  # fmt: skip
-        wide = F.interpolate(
-            torch.tensor(self.heat)[None, None], size=self.picture.shape[1:],
-            mode="bilinear", align_corners=False,
-        )[0, 0].numpy()  # fmt: skip
-        edge = float(np.quantile(wide, 1 - MARKED))
-        extent = (start_s, end_s, 0, self.picture.shape[1])
-        for number, name in enumerate(names):
-            height = 1 / len(names)
-            panel = ax.inset_axes((0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
-            part, heat = self.picture[number, :, first:last], wide[:, first:last]
-            panel.imshow(
-                part, origin="lower", aspect="auto", cmap="gray_r", extent=extent, vmin=0, vmax=1
-            )
-            clear = np.zeros((*heat.shape, 4))
-            clear[..., :3] = (0.84, 0.37, 0.0)
-            clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
-            panel.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            panel.contour(
-                heat,
-                levels=[edge],
-                colors=PALETTE[1],
-                linewidths=0.8,
-                origin="lower",
-                extent=extent,
-            )
-            panel.set_ylabel(f"{name}\nmel band", fontsize=8)
-            panel.tick_params(labelsize=7, length=2)
-            if number + 1 < len(names):
-                panel.set_xticklabels([])
-            else:
-                panel.set_xlabel("seconds", fontsize=8)
-        return ax
 
 
 def explain_sound(

@@ -14,12 +14,12 @@ from groove_core.console import displayed
 from groove_core.errors import UsageError
 from groove_core.storage import printable, write_text
 from groove_core.values import Audio, Value
-from music_recsys.features import STEP_S, WINDOW_S
+from music_recsys.windows import STEP_S, WINDOW_S
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Curve", "Recommendation", "Recommendations"]
+__all__ = ["Curve", "Filters", "Recommendation", "Recommendations", "Unit"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -284,4 +284,96 @@ class Recommendations(Value):
                 draw_curve(panel, np.array(song.curve), np.array(song.deviations))
             else:
                 panel.set_axis_off()
+        return ax
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A filter of the last convolution.
+
+    Parameters
+    ----------
+    number : int
+    shape : list of list of float [rows x columns]
+        How its response depends on what it hears.
+    song : str
+        The sound that moves it most.
+    second : float
+        Where in it.
+    """
+
+    number: int
+    shape: list[list[float]]
+    song: str
+    second: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Filters(Value):
+    """Filters of the last convolution: their shapes, and what moves them most."""
+
+    kind: ClassVar[str] = "filters"
+    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
+
+    model: str
+    rows: str
+    """What the rows of shapes are."""
+    units: tuple[Unit, ...]
+    sound: Audio | None = field(default=None, compare=False)
+    """The excerpts, one after the other; not in the JSON."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", tuple(self.units))
+
+    def to_json(self) -> dict[str, Any]:
+        units = [
+            {"number": u.number, "song": u.song, "second": u.second, "shape": u.shape}
+            for u in self.units
+        ]
+        return {"kind": self.kind, "model": self.model, "rows": self.rows, "units": units}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        units = tuple(Unit(**unit) for unit in document["units"])
+        return cls(document["model"], document["rows"], units)
+
+    def to_text(self) -> str:
+        lines = [f"filter {u.number:3d}  {clock(u.second)}  {u.song}" for u in self.units]
+        return "\n".join([f"{self.model}: what moves its filters most", *lines])
+
+    def __repr__(self) -> str:
+        return f"Filters({len(self.units)} of {self.model!r})"
+
+    def _save_wav(self, path: Path) -> None:
+        if self.sound is None:
+            raise UsageError(
+                "Filters that were read from JSON have no sound.", hint="Look for them again."
+            )
+        self.sound.save(path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shape of each filter: red raises its response, blue lowers it."""
+        from groove_core.values import new_axes
+        from music_recsys.features import PER_SECOND
+        from music_recsys.model import FIELDS
+
+        across = min(6, max(1, len(self.units)))
+        down = -(-len(self.units) // across)
+        ax = ax or new_axes(1.7 * across, 0.5 + 1.7 * down)
+        ax.set_axis_off()
+        ax.set_title(f"{self.model}: {self.rows} over {FIELDS[-1] / PER_SECOND:.2f} s", fontsize=9,
+                     loc="left", pad=16)  # fmt: skip
+        for index, unit in enumerate(self.units):
+            line, place = divmod(index, across)
+            panel = ax.inset_axes(
+                (place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down)
+            )
+            shape = np.array(unit.shape)
+            most = float(np.abs(shape).max()) or 1.0
+            panel.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
+            panel.set_title(
+                f"{unit.number}: {unit.song[:14]} {clock(unit.second)}", fontsize=6, pad=2
+            )
+            panel.set_xticks([])
+            panel.set_yticks([])
         return ax
