@@ -56,7 +56,7 @@ GROUPS = {
     ),
     "learning": (
         "groove_core.storage.checkpoints", "groove_core.devices", "groove_core.learning.training",
-        "groove_core.learning.statistics",
+        "groove_core.learning.splits", "groove_core.learning.statistics",
     ),
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""

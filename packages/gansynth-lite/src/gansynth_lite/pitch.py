@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import overload
 
 import torch
 from torch import Tensor
 
 from groove_core.errors import UsageError
+from groove_core.values.pitches import note_name, parse_note_name
 
 __all__ = ["aperiodicity", "cents", "detect_f0", "hz", "note_name", "parse_note_name"]
 
@@ -29,45 +29,6 @@ LOW_PASS_HZ = 1_000.0
 """Above, -12 dB an octave: the partials that are out of tune on strings lie there."""
 CHUNK = 64
 """Notes measured at a time, which bounds the memory."""
-
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_SIGNS = {"": 0, "#": 1, "♯": 1, "s": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
-_NOTE = re.compile(r"([a-g])(#|♯|sharp|s|♭|flat|b|)(-?\d{1,2})", re.IGNORECASE)
-
-
-def note_name(pitch: int) -> str:
-    """Give the name of a MIDI pitch; 60 is C4.
-
-    Examples
-    --------
-    >>> note_name(60), note_name(58), note_name(0)
-    ('C4', 'A#3', 'C-1')
-    """
-    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def parse_note_name(name: str) -> int | None:
-    """Give the MIDI pitch of a name such as ``A#3``, ``Bb2``, ``Fs4``, ``Dsharp3`` or ``C-1``.
-
-    Returns
-    -------
-    int or None
-        None for what is no name of one of the 128 pitches.
-
-    Examples
-    --------
-    >>> parse_note_name("A#3"), parse_note_name("Bb2"), parse_note_name("C-1")
-    (58, 46, 0)
-    >>> parse_note_name("H4") is None
-    True
-    """
-    match = _NOTE.fullmatch(name)
-    if match is None:
-        return None
-    step, sign, octave = match.groups()
-    pitch = 12 * (int(octave) + 1) + _STEPS[step.lower()] + _SIGNS[sign.lower()]
-    return pitch if 0 <= pitch <= 127 else None
 
 
 @overload

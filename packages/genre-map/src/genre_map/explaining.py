@@ -7,9 +7,8 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +20,9 @@ from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report, Value
+from groove_core.values import Audio, Estimate, Report, SoundRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from genre_map.results import colors_of
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import Audio, Record, page
+from groove_core.values import Audio, Record, audio_url, build_page, data_url
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,15 +203,15 @@ class GenreMap(Record):
             **self.to_json(),
             "colors": colors_of(self.genres),
             "shape": list(self.content.pictures.shape[1:]),
-            "sprite": page.data_url("image/png", _sprite(self.content.pictures)),
+            "sprite": data_url("image/png", _sprite(self.content.pictures)),
             "sounds": [
-                page.audio_url(Audio(sound, self.content.sample_rate), small=True)
+                audio_url(Audio(sound, self.content.sample_rate), small=True)
                 for sound in self.content.sounds
             ],
         }
         del data["entropy"]  # the page computes it
         folder = resources.files("genre_map") / "page"
-        whole = page.build(
+        whole = build_page(
             folder, title="Map of genres", scripts=["page.js"], documents={"data": data}
         )
         write_text(path, whole)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from groove_core.errors import PluginError as PluginError
     from groove_core.errors import UsageError as UsageError
     from groove_core.values.audio import Audio as Audio
+    from groove_core.values.chords import Chord as Chord
+    from groove_core.values.leadsheet import LeadSheet as LeadSheet
+    from groove_core.values.melody import Melody as Melody
     from groove_core.values.results import Codes as Codes
     from groove_core.values.results import Report as Report
     from groove_core.values.score import Score as Score
@@ -49,5 +52,5 @@ else:
         actions="run",
         drums="DrumPattern",
         errors="CheckpointError DeviceError GrooveError InputError PluginError UsageError",
-        values="Audio Codes Report Score Track",
+        values="Audio Chord Codes LeadSheet Melody Report Score Track",
     )  # fmt: skip

@@ -124,6 +124,8 @@ def test_json_larger_than_the_limit_is_not_read(tmp_path):
         {"kind": "audio", "float32": "", "channels": 0, "sample_rate": 1},
         {"kind": "codes", "points": [[1e400]], "labels": [1], "model": None},
         {"kind": "report", "title": 1, "columns": 2, "rows": [3]},
+        {"kind": "melody", "metre": 4, "notes": "x"},
+        {"kind": "lead-sheet", "metre": [4, 4], "notes": [], "chords": [[0, "H"]]},
     ],
 )
 def test_documents_of_the_wrong_types(tmp_path, document):

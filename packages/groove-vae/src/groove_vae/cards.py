@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from groove_vae.__about__ import __version__
-from groove_vae.performances import Performance
+from groove_vae.performances import Performance, card_of_split
 
 __all__ = ["card"]
 
@@ -47,6 +47,7 @@ def card(
             "license": "unknown: your own data" if data else "CC-BY-4.0",
             "split": "by performance, the official one" if data is None else "by performance",
             **counts,
+            "learnt": card_of_split(performances),
         },
         "training": settings,
         "posterior": watch,

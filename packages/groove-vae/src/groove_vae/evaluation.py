@@ -21,7 +21,7 @@ from groove_vae.kits import Hits
 from groove_vae.listening import AROUND, AUDIBLE_DB, around, frames_of, stroke_divergence
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes
-from groove_vae.performances import Performance, load, long_enough
+from groove_vae.performances import Performance, as_learnt, load, long_enough
 
 __all__ = ["COLUMNS", "evaluate", "evaluate_model"]
 
@@ -78,8 +78,9 @@ def evaluate(
     *, checkpoint: str, data: Path | None, count: int | None, seed: int, device: str
 ) -> Report:
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
-    model, _ = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
-    test = long_enough(load("test", None, data=data))
+    model, card = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
+    performances = as_learnt(card, long_enough(load(None, None, data=data)))
+    test = [one for one in performances if one.split == "test"]
     return evaluate_model(model, test, count=count, seed=seed)
 
 

@@ -12,12 +12,11 @@ the first nine of `groove_core.drums.grid.DRUMS`, in that order.
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from groove_core.actions import each
 from groove_core.drums import DRUMS, FOLD, drum_tracks, meters
 from groove_core.errors import InputError
+from groove_core.learning import splits
 from groove_core.storage import list_files, member, read_arrays, read_table, write_bytes
 from groove_core.values import Score, Track
 
@@ -35,7 +35,9 @@ __all__ = [
     "SPLITS",
     "Performance",
     "Split",
+    "as_learnt",
     "build",
+    "card_of_split",
     "drum_of_pitch",
     "load",
     "long_enough",
@@ -45,6 +47,8 @@ __all__ = [
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+BY_HASH = splits.Split("performance")
+"""How performances are divided where no table says it."""
 CLASSES = DRUMS[:9]
 """Kick, snare, closed hi-hat, floor, low tom, open hi-hat, high tom, crash, ride."""
 TICKS_PER_QUARTER = 480
@@ -102,6 +106,12 @@ class Performance:
     pitch: Ints
     velocity: Ints
     dropped: int = 0
+
+    @property
+    def group(self) -> str:
+        """What is the same wherever the performance is read from: its notes."""
+        columns = (self.tick.astype("<i8"), self.pitch.astype("u1"), self.velocity.astype("u1"))
+        return splits.content_name(b"".join(column.tobytes() for column in columns))
 
     @property
     def style(self) -> str:
@@ -233,7 +243,7 @@ def build(folder: Path) -> list[Performance]:
 
     A folder with the ``info.csv`` of the Groove MIDI Dataset has its drummers, styles
     and splits. Elsewhere the first folder is the style, the drummer is unknown, and
-    10 % of the files each are kept for validation and test, by a hash of their names.
+    10 % of the performances each are kept for validation and test, by a hash of their notes.
 
     Raises
     ------
@@ -258,13 +268,46 @@ def build(folder: Path) -> list[Performance]:
             f"{folder} holds no drum performance.",
             hint="Give a folder of MIDI files with notes on channel 10.",
         )
-    return found
+    parts = BY_HASH.parts([one.group for one in found])
+    part = {i: name for name in SPLITS for i in parts[name].tolist()}
+    return [
+        one if one.split in SPLITS else replace(one, split=part[i]) for i, one in enumerate(found)
+    ]
+
+
+def _divided(performances: Sequence[Performance]) -> dict[str, list[int]]:
+    return {part: [i for i, p in enumerate(performances) if p.split == part] for part in SPLITS}
+
+
+def as_learnt(card: dict[str, Any], performances: Sequence[Performance]) -> list[Performance]:
+    """Give performances the split that a checkpoint remembers: what it does not know is a test.
+
+    Raises
+    ------
+    InputError
+        If it has learnt from all of them.
+    """
+    parts = splits.parts_for(
+        card,
+        [one.group for one in performances],
+        names=[one.id for one in performances],
+        otherwise=_divided(performances),
+    )
+    part = {i: name for name in SPLITS for i in parts[name].tolist()}
+    return [replace(one, split=part[i]) for i, one in enumerate(performances)]
+
+
+def card_of_split(performances: Sequence[Performance]) -> dict[str, Any]:
+    """Return what the card of a model remembers of the performances it learnt from."""
+    groups, parts = [one.group for one in performances], _divided(performances)
+    by_hash = BY_HASH.parts(groups)
+    published = any(parts[part] != by_hash[part].tolist() for part in SPLITS)
+    return replace(BY_HASH, published=published).card(groups, parts)
 
 
 def _row(folder: Path, path: Path) -> dict[str, str]:
     """Make up what the table of the data set would say of a file."""
     inside = path.relative_to(folder)
-    digit = int(hashlib.sha256(os.fsencode(inside.as_posix())).hexdigest(), 16) % 10
     return {
         "id": inside.as_posix(),
         "drummer": "",
@@ -274,7 +317,7 @@ def _row(folder: Path, path: Path) -> dict[str, str]:
         "beat_type": "beat",
         "time_signature": "",
         "midi_filename": str(inside),
-        "split": SPLITS[max(0, digit - 7)],
+        "split": "",
     }
 
 

@@ -15,7 +15,7 @@ from groove_core.learning import bootstrap, interval, wilson
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
-from groove_vae.performances import Performance, load
+from groove_vae.performances import Performance, as_learnt, load
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, performance_grid
 from groove_vae.twin import Twin, play
 
@@ -45,8 +45,12 @@ def evaluate(
     *, checkpoint: str, data: Path | None, count: int | None, seed: int, device: str
 ) -> Report:
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
-    model, _ = checkpoints.load("groove-vae", checkpoint, Twin, device=device)
-    return evaluate_twin(model, load(data=data), count=count, seed=seed)
+    model, card = checkpoints.load("groove-vae", checkpoint, Twin, device=device)
+    performances = as_learnt(card, load(data=data))
+    if not any(one.split == "train" for one in performances):  # what it is compared with
+        known = as_learnt(card, load())
+        performances += [one for one in known if one.split == "train"]
+    return evaluate_twin(model, performances, count=count, seed=seed)
 
 
 def evaluate_twin(

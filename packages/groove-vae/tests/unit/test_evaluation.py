@@ -11,7 +11,8 @@ from groove_core.storage import checkpoints
 from groove_vae import evaluate, evaluation, training
 from groove_vae.evaluation import evaluate_model
 from groove_vae.model import FeelVAE
-from groove_vae.performances import load
+from groove_vae.performances import as_learnt, card_of_split, load, long_enough
+from groove_vae.twin import Twin
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,36 @@ def test_no_kit_is_both_learnt_from_and_tested_on():
     assert not set(evaluation.SYNTHETIC) & set(training.SYNTHETIC)
 
 
-def test_no_test_split(tmp_path):
-    load("train")[0].to_score().save(tmp_path / "0.mid")
+def test_a_single_performance_is_no_test_split(tmp_path):
+    load("test")[0].to_score().save(tmp_path / "0.mid")
     with pytest.raises(InputError, match="no test split"):
         evaluate(data=tmp_path)
+
+
+@pytest.mark.parametrize("model", ["audio", "symbolic"])
+def test_what_was_learnt_is_refused_by_name_wherever_it_is(tmp_path, model):
+    for number, split in enumerate(("train", "train", "validation")):
+        long_enough(load(split))[number].to_score().save(tmp_path / f"mine/{number}.mid")
+    with pytest.raises(InputError, match=f"{model} was trained on this data: mine/0.mid, mine/1"):
+        evaluate(model=model, data=tmp_path)
+
+
+@pytest.mark.parametrize(("model", "kind", "metre"), [
+    ("audio", FeelVAE, None), ("symbolic", Twin, "4-4"),
+])  # fmt: skip
+def test_the_test_split_of_the_shipped_weights_is_the_published_one(model, kind, metre):
+    _, card = checkpoints.load("groove-vae", model, kind)
+    performances = load(None, metre)
+    again = as_learnt(card, performances)
+    assert [one.split for one in again] == [one.split for one in performances]
+    remembered = card_of_split(performances)
+    assert remembered["groups"] == card["data"]["learnt"]["groups"]
+    assert remembered["fingerprint"] == card["data"]["learnt"]["fingerprint"]
+    assert remembered["published"]
+
+
+def test_files_of_others_are_measured_beside_what_was_learnt(folder):
+    """Every file is a test for weights that know none, also where the hash says otherwise."""
+    assert len({one.split for one in load(data=folder)}) > 1
+    report = evaluate(model="symbolic", data=folder, seed=1)
+    assert " 24 held-out performances" in report.title

@@ -77,3 +77,14 @@ def test_bad_data(tmp_path):
     Score((Track(np.array([[0, 9, 60, 90]])),)).save(tmp_path / "piano.mid")
     with pytest.raises(InputError, match="no drum performance"):
         build(tmp_path)
+
+
+def test_a_performance_stays_on_its_side_when_it_moves(folder, tmp_path):
+    """Under another name and among fewer files, the split is the same."""
+    before = {one.group: one.split for one in build(folder)}
+    files = sorted(folder.rglob("*.mid"))[::2]
+    for number, path in enumerate(files):
+        (tmp_path / f"{number}.mid").write_bytes(path.read_bytes())
+    after = {one.group: one.split for one in build(tmp_path)}
+    assert len(after) == len(files)
+    assert sum(before[group] != split for group, split in after.items()) <= 1  # see `divide`

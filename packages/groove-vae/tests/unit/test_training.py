@@ -125,8 +125,9 @@ def test_settings_that_cannot_be(folder, tmp_path):
     with pytest.raises(UsageError, match="even parts of pairs"):
         train({"batch_size": 6}, tmp_path, data=folder, **{**ABOUT, "devices": 2})
     (tmp_path / "few").mkdir()
-    load("test")[0].to_score().save(tmp_path / "few/0.mid")
-    with pytest.raises(InputError, match="no performance of a few bars|no drum performance"):
+    fill = next(one for one in load("test") if len(one.tick) <= 8)
+    fill.to_score().save(tmp_path / "few/0.mid")
+    with pytest.raises(InputError, match="no performance of a few bars"):
         train({}, tmp_path / "out", data=tmp_path / "few", **ABOUT)
 
 

@@ -92,7 +92,8 @@ class Profile:
         """Open the file for one transaction: all of it is written, or nothing."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
+            # An empty file is a database that another process has just begun.
+            if self.path.exists() and not (self.path.is_file() and not self.path.stat().st_size):
                 check_file(self.path, what="a profile (.sqlite)", max_bytes=MAX_BYTES)
             with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT_S)) as file:
                 file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL)

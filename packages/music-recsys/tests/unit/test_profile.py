@@ -80,6 +80,14 @@ def test_what_cannot_be_heard_is_not_rated(tmp_path, front_end):
     assert mine.ratings() == []
 
 
+def test_a_profile_that_another_process_has_just_begun(folder, tmp_path, front_end):
+    (tmp_path / "new.sqlite").touch()
+    mine = Profile(str(tmp_path / "new.sqlite"))
+    song = next(iter(sorted(folder.glob("*.wav"))))
+    mine.rate(song, 4, front_end)
+    assert [one.rating for one in mine.ratings()] == [4]
+
+
 def test_a_file_that_is_no_profile(tmp_path):
     (tmp_path / "mine.sqlite").write_bytes(b"x" * 4096)
     with pytest.raises(InputError, match="cannot be used as a profile"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import page
+from groove_core.values import build_page
 
 __all__ = ["build"]
 
@@ -60,7 +60,7 @@ def build(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> s
         HTML. The same input gives the same bytes.
     """
     blob, sections = _pack(arrays)
-    return page.build(
+    return build_page(
         resources.files("drum_space.atlas") / "page",
         title=str(document["title"]),
         scripts=SCRIPTS,

@@ -58,6 +58,7 @@ __all__ = [
     "save",
     "storable",
     "verify",
+    "write_learnt",
 ]
 
 SCHEMA = "groove.checkpoint/1"
@@ -345,7 +346,7 @@ def save(
             "config": model.config,
             "sha256": file_sha256(made / WEIGHTS),
         }
-        _write_learnt(made, full)
+        write_learnt(made, full)
         (made / CARD).write_text(dump_json(full), encoding="utf-8")
         read_card(made)
         written = [name for name in (WEIGHTS, LEARNT, CARD) if (made / name).exists()]
@@ -360,7 +361,7 @@ def save(
     return folder
 
 
-def _write_learnt(folder: Path, card: dict[str, Any]) -> None:
+def write_learnt(folder: Path, card: dict[str, Any]) -> None:
     """Move the hashes of what was learnt out of a card, which keeps a hash of their file."""
     data = card["data"]
     if "groups" in data.get("learnt", {}):

@@ -11,10 +11,15 @@ import numpy as np
 from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
+from groove_core.values.leadsheet import LeadSheet
+from groove_core.values.melody import Melody
 from groove_core.values.results import Report
 from groove_core.values.score import Score, Track
 
-__all__ = ["VALUES", "tiny_audio", "tiny_beat", "tiny_melody", "tiny_report", "tiny_song", "write"]
+__all__ = [
+    "VALUES", "tiny_audio", "tiny_beat", "tiny_lead_sheet", "tiny_line", "tiny_melody",
+    "tiny_report", "tiny_song", "write",
+]  # fmt: skip
 
 QUARTER = 4 * TICKS_PER_STEP
 
@@ -47,6 +52,18 @@ def tiny_melody() -> Score:
     )
 
 
+def tiny_line() -> Melody:
+    """Return `tiny_melody` as a line on a grid of sixteenths."""
+    return Melody.from_score(tiny_melody())
+
+
+def tiny_lead_sheet() -> LeadSheet:
+    """Return two bars of 3/4 with a pickup, two chords and words."""
+    return LeadSheet.from_text(
+        'M:3/4 L:1/8 Q:100 K:G D4 - | "G" G4 - B4 - D5 - | "D7/F#" C5 - A4 - . . |\nw: La- la la la'
+    )
+
+
 def tiny_song() -> Score:
     """Give the beat with the melody on it: a score for whoever needs either."""
     beat = tiny_beat().to_score()
@@ -62,6 +79,8 @@ VALUES: dict[str, tuple[Callable[[], Value], str]] = {
     # by kind: what makes one, and the ending of its file
     "audio": (tiny_audio, "wav"),
     "drum-pattern": (tiny_beat, "mid"),
+    "lead-sheet": (tiny_lead_sheet, "mid"),
+    "melody": (tiny_line, "mid"),
     "report": (tiny_report, "json"),
     "score": (tiny_song, "mid"),
 }

@@ -20,6 +20,8 @@ KINDS = {
     "audio": "groove_core.values.audio:Audio",
     "codes": "groove_core.values.results:Codes",
     "drum-pattern": "groove_core.drums.pattern:DrumPattern",
+    "lead-sheet": "groove_core.values.leadsheet:LeadSheet",
+    "melody": "groove_core.values.melody:Melody",
     "report": "groove_core.values.results:Report",
     "score": "groove_core.values.score:Score",
 }

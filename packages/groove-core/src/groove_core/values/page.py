@@ -16,7 +16,7 @@ from groove_core.values import soundfiles
 if TYPE_CHECKING:
     from groove_core.values.audio import Audio
 
-__all__ = ["audio_url", "build", "data_url", "escaped"]
+__all__ = ["audio_url", "build_page", "data_url", "escaped"]
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -30,7 +30,7 @@ script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src 
 TITLE = "<!--TITLE-->"
 
 
-def build(
+def build_page(
     parts: Traversable,
     *,
     title: str,
