@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from groove_core.values.leadsheet import *
     from groove_core.values.lines import *
     from groove_core.values.melody import *
-    from groove_core.values.pitches import *
     from groove_core.values.page import *
+    from groove_core.values.pitches import *
     from groove_core.values.plots import *
     from groove_core.values.records import *
     from groove_core.values.results import *

@@ -21,10 +21,11 @@ __all__ = ["Record", "SoundRecord"]
 class Record(Value):
     """A value of numbers, texts, arrays, tuples and dataclasses of these.
 
-    The JSON holds the fields, or what ``keys`` names, in this order: fields, which are read
-    back, and properties and methods, whose results are there for readers. The types of the fields say how they are kept: arrays get their type, sequences become
-    tuples. Floats are rounded to ``digits`` on the way in and not on writing, so that what is
-    read equals what was saved.
+    A subclass is a dataclass. Its JSON holds the fields, or what ``keys`` names, in this order:
+    fields, which are read back, and properties and methods, whose results are there for
+    readers. The types of the fields say how they are kept: arrays get their type, sequences
+    become tuples. Floats are rounded to ``digits`` on the way in and not on writing, so that
+    what is read equals what was saved.
 
     Examples
     --------
@@ -120,17 +121,19 @@ def _made(kept: Any, value: Any) -> Any:
     """Make what a field keeps of JSON."""
     if is_dataclass(kept) and isinstance(kept, type):
         known = _fields(kept)
-        return kept(**{name: _made(known[name], one) for name, one in value.items() if name in known})
+        return kept(
+            **{name: _made(known[name], one) for name, one in value.items() if name in known}
+        )
     if get_origin(kept) is tuple and get_args(kept)[1:] == (...,):
         return tuple(_made(get_args(kept)[0], one) for one in value)
     return np.asarray(value, _dtype(kept)) if _is_array(kept) else value
 
 
 @functools.cache
-def _fields(kept: type) -> dict[str, Any]:
+def _fields(kept: Any) -> dict[str, Any]:
     """Give the type of each field, but for sound and others that JSON does not hold."""
     hints = get_type_hints(kept)
-    return {one.name: hints[one.name] for one in fields(kept) if one.compare}  # type: ignore[arg-type]
+    return {one.name: hints[one.name] for one in fields(kept) if one.compare}
 
 
 def _is_array(kept: Any) -> bool:

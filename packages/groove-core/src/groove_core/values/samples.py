@@ -29,6 +29,7 @@ def as_float32(samples: Any) -> npt.NDArray[np.float32]:
 
 
 def frozen(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return samples after making sure that nobody writes to them."""
     samples.flags.writeable = False
     return samples
 
