@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 import drum_space
-from drum_space import sample, song
+from drum_space import compose, sample
 from drum_space.melodies.songs import self_similarity
 from groove_core import Audio, Score, Track, dsp
 from groove_core.drums import DRUMS
@@ -71,7 +71,7 @@ def form() -> None:
     from matplotlib.figure import Figure
 
     [beat] = sample(count=1, genre="funk", seed=1, tempo_bpm=104)
-    piece = song(beat, form="AA'BA", seed=1)
+    piece = compose(beat, form="AA'BA", seed=1)
     target = PACKAGES / "drum-space/sounds/song.mp3"
     target.parent.mkdir(exist_ok=True)
     sound = render(piece, sample_rate=44_100)
@@ -194,14 +194,14 @@ def sample_by_sample() -> None:
 
 def genres() -> None:
     """Draw the map, its page, a border, an explanation ("Vibe Ace", CC BY 3.0), confusions."""
-    from genre_map import border, explain
+    from genre_map import explain, interpolate
     from genre_map import map as draw_map
     from genre_map.evaluation import Evaluation
 
     folder = PACKAGES / "genre-map/pictures"
     found = draw_map()
     found.save(folder / "map.png")
-    border("blues", "metal").save(folder / "border.png")
+    interpolate("blues", "metal").save(folder / "border.png")
     explain(PACKAGES / "groove-core/tests/data/vibe-ace.ogg").save(folder / "explain.png")
     Evaluation.read(folder.parent / "measured/libraries.json").save(folder / "confusion.png")
     with tempfile.TemporaryDirectory() as scratch:
@@ -238,14 +238,14 @@ def generator_curves() -> None:
 
 
 def listener() -> None:
-    """Draw what music-recsys finds for one who likes flutes; MATERIAL is what `material` made."""
+    """Draw what music-recsys finds for one who likes flutes; MATERIAL is what `dataset` made."""
     import csv
     import os
 
     import numpy as np
 
     from groove_core.values import Audio
-    from music_recsys import filters, rate, recommend, score
+    from music_recsys import explain, rate, recommend, score
 
     folder = PACKAGES / "music-recsys/pictures"
     material = Path(os.environ["MATERIAL"])
@@ -269,7 +269,7 @@ def listener() -> None:
         Audio(song, parts[0].sample_rate, "guitar, flute, guitar").save(Path(scratch, "a song.wav"))
         [curve] = score(Path(scratch, "a song.wav"), profile=mine)
         curve.save(folder / "curve.png")
-        filters([*flutes[:3], *others[:9]], count=12).save(folder / "filters.png")
+        explain([*flutes[:3], *others[:9]], count=12).save(folder / "filters.png")
 
 
 def instruments() -> None:
@@ -281,16 +281,18 @@ def instruments() -> None:
 
     from matplotlib.figure import Figure
 
-    from gansynth_lite import encode, kit, morph, note, render
+    from gansynth_lite import encode, export, interpolate, render, sample
 
     folder = PACKAGES / "gansynth-lite"
     families = ("bass", "brass", "flute", "guitar", "keyboard", "mallet", "organ", "reed",
                 "string", "synth_lead", "vocal")  # fmt: skip
-    each = [next(iter(note(pitch="C3", family=f, count=1, seed=3))) for f in families]
-    steps = list(morph(families="keyboard,string", pitch="C3", steps=9, seed=4))
+    each = [next(iter(sample(pitch="C3", family=f, count=1, seed=3))) for f in families]
+    steps = list(interpolate(families="keyboard,string", pitch="C3", steps=9, seed=4))
     own = Audio.read(os.environ["PIANO"], mono=True).excerpt(0.0, 4.0)
     piano = encode([own], pitch="C4", seed=1)
-    ladder = [next(iter(note(pitch=p, instrument=piano, seed=1))) for p in ("C2", "C3", "C4", "C5")]
+    ladder = [
+        next(iter(sample(pitch=p, instrument=piano, seed=1))) for p in ("C2", "C3", "C4", "C5")
+    ]
     for name, sounds, titles, down in (
         ("families", each, families, 2),
         ("morph", steps, [f"{i / 8:.0%}" for i in range(9)], 1),
@@ -306,7 +308,7 @@ def instruments() -> None:
         for ax in figure.axes[len(sounds) :]:
             ax.set_visible(False)
         figure.savefig(folder / f"pictures/{name}.png", metadata={"Software": None})
-    kit(family="reed", seed=4).save(folder / "pictures/kit.png")
+    export(family="reed", seed=4).save(folder / "pictures/kit.png")
     sounds_of = {"families": each, "morph": steps, "piano": [own, *ladder]}
     for name, sounds in sounds_of.items():
         joined = [one.resampled(16_000).normalized(-3).samples[0, :40_000] for one in sounds]

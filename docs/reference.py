@@ -61,7 +61,8 @@ GROUPS = {
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""
 INTERNAL = (
-    "groove_core.actions.rerun", "groove_core.console", "groove_core.endings",
+    "groove_core.actions.former", "groove_core.actions.rerun", "groove_core.console",
+    "groove_core.endings",
     "groove_core.plugins.guests", "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
 )  # fmt: skip

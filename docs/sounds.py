@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+import genre_map
 from drum_space import interpolate, sample
-from genre_map import border, generate
 from groove_core import Audio, Score, Track
 from groove_core.render import render
 from groove_vae import humanize
@@ -59,10 +59,10 @@ def feel() -> None:
 
 def genres() -> None:
     """Walk from blues to metal, and give what the generator calls jazz."""
-    walk = border("blues", "metal", seed=1)
+    walk = genre_map.interpolate("blues", "metal", seed=1)
     assert walk.sound is not None
     _save("border", [walk.sound])
-    pictures = generate(count=3, genre="jazz", seed=1)
+    pictures = genre_map.sample(count=3, genre="jazz", seed=1)
     _save("jazz", [picture.sound for picture in pictures if picture.sound is not None])
 
 

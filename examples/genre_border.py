@@ -4,12 +4,12 @@ genre-map walks a straight line through the noise of its generator. Writes borde
 curves of probability, border.wav with what is heard at five stops, and border.json.
 """
 
-from genre_map import border
+from genre_map import interpolate
 
 
 def main() -> None:
     """Walk, and say where the ear of the classifier turns."""
-    walk = border("jazz", "metal", steps=51, stops=5, seed=1)
+    walk = interpolate("jazz", "metal", steps=51, stops=5, seed=1)
     for ending in ("png", "wav", "json"):
         walk.save(f"border.{ending}")
     print(walk.to_text())

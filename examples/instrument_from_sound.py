@@ -6,7 +6,7 @@ takes it for, and plays a tune on it. Writes bell.wav, instrument.json, tune.wav
 
 import numpy as np
 
-from gansynth_lite import encode, kit, render
+from gansynth_lite import encode, export, render
 from groove_core import Audio, Score, Track
 
 RATE = 16_000
@@ -33,7 +33,7 @@ def main() -> None:
     notes = [[index * 240, 230, pitch, 90] for index, pitch in enumerate(TUNE)]
     tune = Score((Track(notes, name="bell", program=9),))
     render(tune, instrument=codes, seed=1).save("tune.wav")
-    sampler = kit(instrument=codes, low="C4", high="C5", every=6)
+    sampler = export(instrument=codes, low="C4", high="C5", every=6)
     sampler.save("kit.sfz")
     print(sampler.to_text())
 

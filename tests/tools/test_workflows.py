@@ -1,4 +1,4 @@
-"""The workflows are what the tool writes, and GitHub could run them."""
+"""GitHub could run the workflows, and those for releases are what the tool writes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from monorepo import ROOT, packages
 
 # YAML 1.1 reads the key ``on`` as a truth value.
 ON = True
+FOLDER = ROOT / ".github/workflows"
+SETUP = ROOT / ".github/actions/setup/action.yml"
+FILES = [*sorted(FOLDER.glob("*.yml")), SETUP]
 
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, dict]:
-    return {name: yaml.safe_load(text) for name, text in workflows.workflows(ROOT).items()}
+    return {path.name: yaml.safe_load(path.read_text()) for path in FILES if path.parent == FOLDER}
 
 
 def test_nothing_has_drifted(capsys):
@@ -59,9 +62,28 @@ def test_every_package_publishes_from_its_own_file_on_its_own_tag(written):
 
 
 def test_actions_are_pinned_to_commits():
-    for text in workflows.workflows(ROOT).values():
-        for action in re.findall(r"uses: (\S+)", text):
+    for path in FILES:
+        for action in re.findall(r"uses: (\S+)", path.read_text()):
             assert action.startswith("./") or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)
+
+
+def test_jobs_check_out_the_repository_before_they_use_its_setup(written):
+    setup = yaml.safe_load(SETUP.read_text())
+    assert setup["runs"]["using"] == "composite"
+    assert all("shell" in step for step in setup["runs"]["steps"] if "run" in step)
+    used = 0
+    for document in written.values():
+        for job in document["jobs"].values():
+            steps = job.get("steps", [])
+            for index, step in enumerate(steps):
+                if step.get("uses", "").startswith("./"):
+                    assert step["uses"] == "./.github/actions/setup"
+                    assert step.get("with", {}).keys() <= setup["inputs"].keys()
+                    checkout = steps[index - 1]
+                    assert checkout["uses"].startswith("actions/checkout@")
+                    assert checkout["with"]["persist-credentials"] is False
+                    used += 1
+    assert used >= 11
 
 
 def test_ci_runs_on_every_system_and_python_and_all_must_pass(written):

@@ -15,7 +15,7 @@ def test_contract():
     plugin = check_plugin("drum_space.plugin")
     assert list(plugin.actions) == [
         "map", "encode", "evaluate", "dataset", "sample", "interpolate", "vary", "decode",
-        "melody", "song", "train", "train-melody",
+        "compose", "train", "train-melody",
     ]  # fmt: skip
 
 

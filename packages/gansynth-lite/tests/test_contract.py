@@ -10,11 +10,11 @@ import sys
 from groove_core.testing import check_plugin
 
 VERBS = {
-    "note",
+    "sample",
     "render",
-    "morph",
+    "interpolate",
     "encode",
-    "kit",
+    "export",
     "evaluate",
     "train",
     "adapt",

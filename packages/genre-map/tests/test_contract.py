@@ -10,8 +10,8 @@ import sys
 from groove_core.testing import check_plugin
 
 VERBS = {
-    "classify", "explain", "generate", "map", "border", "place", "train", "train-generator",
-    "evaluate", "corpus",
+    "classify", "explain", "sample", "map", "interpolate", "train", "train-generator",
+    "evaluate", "dataset",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import sys
 from groove_core.testing import check_plugin
 
 VERBS = {
-    "rate", "learn", "score", "recommend", "index", "filters", "probe", "evaluate", "material",
+    "rate", "learn", "score", "recommend", "index", "explain", "probe", "evaluate", "dataset",
     "train",
 }  # fmt: skip
 

@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="dataset decode encode evaluate interpolate map melody sample song train "
+        actions="compose dataset decode encode evaluate interpolate map sample train "
         "train_melody vary",
     )

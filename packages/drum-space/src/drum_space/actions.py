@@ -45,15 +45,14 @@ if TYPE_CHECKING:
 
     from drum_space.atlas.drummap import DrumMap
     from drum_space.data import PatternSet
-    from drum_space.melodies.songs import Voice
 
 __all__ = [
-    "dataset", "decode", "encode", "evaluate", "interpolate", "map", "melody", "sample", "song",
-    "train", "train_melody", "vary",
+    "compose", "dataset", "decode", "encode", "evaluate", "interpolate", "map", "sample", "train",
+    "train_melody", "vary",
 ]  # fmt: skip
 
 Model = Annotated[
-    Literal["acai", "vae", "ae"], Opt("latent space; without effect beside --checkpoint")
+    Literal["acai", "vae", "ae"], Opt("latent space to use (ignored with --checkpoint)")
 ]
 Tempo = Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)]
 Beat = Annotated[DrumPattern, Opt("MIDI file of the beat")]
@@ -63,30 +62,30 @@ Scale = Annotated[
         "major", "minor", "harmonic-minor", "dorian", "phrygian", "mixolydian", "pentatonic",
         "minor-pentatonic", "blues", "chromatic",
     ],
-    Opt("notes that may be played"),
+    Opt("scale of the notes"),
 ]  # fmt: skip
 Player = Annotated[
     Literal["keys", "mallets", "guitar", "bass", "strings", "winds", "lead", "pad"],
-    Opt("who plays the melody"),
+    Opt("instrument of the melody"),
 ]
 Low = Annotated[
-    int | None, Opt("lowest note; the instrument's when left out", unit="MIDI", min=24, max=107)
+    int | None, Opt("lowest note (default: the instrument's)", unit="MIDI", min=24, max=107)
 ]
 High = Annotated[
-    int | None, Opt("highest note; the instrument's when left out", unit="MIDI", min=24, max=107)
+    int | None, Opt("highest note (default: the instrument's)", unit="MIDI", min=24, max=107)
 ]
-Heat = Annotated[float, Opt("0 plays the likeliest, above 1 is daring", min=0, max=3)]
-PartBars = Annotated[int, Opt("length of each part; even", unit="bars", min=2, max=32)]
-Form = Annotated[str, Opt("a letter for each part, with ' for a variation")]
+Heat = Annotated[
+    float, Opt("sampling temperature: 0 plays the likeliest notes, above 1 is daring", min=0, max=3)
+]
+PartBars = Annotated[int, Opt("length of each part, an even number", unit="bars", min=2, max=32)]
+Form = Annotated[str, Opt("one letter for each part, with ' for a variation")]
 Takes = Annotated[
-    int, Opt("lines drawn, of which the one that meets the beat best is kept", min=1, max=256)
+    int, Opt("lines drawn, of which the one that fits the beat best is kept", min=1, max=256)
 ]
-BeatTempo = Annotated[
-    float | None, Opt("tempo; the beat's when left out", unit="bpm", min=10, max=600)
-]
+BeatTempo = Annotated[float | None, Opt("tempo (default: the beat's)", unit="bpm", min=10, max=600)]
 MelodyCheckpoint = Annotated[
     str | None,
-    Opt("trained melody network: a folder, or a name; the shipped one when left out",
+    Opt("trained melody network: folder or name (default: the packaged one)",
         role="checkpoint"),
 ]  # fmt: skip
 
@@ -97,13 +96,13 @@ def sample(
     count: Annotated[int, Opt("beats to draw", min=1, max=1_000_000)] = 8,
     model: Model = "acai",
     temperature: Annotated[
-        float, Opt("spread around the typical: 0 plays safe, above 1 is daring", min=0, max=4)
+        float, Opt("spread around typical beats: 0 plays safe, above 1 is daring", min=0, max=4)
     ] = 1.0,
     bars: Annotated[
         int, Opt("length of a beat; more than 2 walk through the space", unit="bars", min=2, max=64)
     ] = 2,
     genre: Annotated[
-        str | None, Opt("draw near the training patterns of a genre, for example funk")
+        str | None, Opt("genre whose training patterns the beats resemble, for example funk")
     ] = None,
     tempo_bpm: Tempo = 120.0,
     seed: Seed = None,
@@ -197,7 +196,7 @@ def vary(
     beat: Annotated[DrumPattern, Opt("MIDI file of the beat to vary")],
     *,
     amount: Annotated[
-        float, Opt("how far to stray, as a share of the spread of all beats", min=0, max=2)
+        float, Opt("distance from the beat, as a share of the spread of all beats", min=0, max=2)
     ] = 0.25,
     count: Annotated[int, Opt("variations", min=1, max=10_000)] = 4,
     model: Model = "acai",
@@ -293,14 +292,15 @@ def decode(
 
 @action
 def map(  # noqa: A001 - the product's word
-    beats: Annotated[
-        list[Score] | None, Opt("MIDI files of your own to find on it, or a folder of them")
-    ] = None,
     *,
+    place: Annotated[
+        list[Score] | None,
+        Opt("your own MIDI files, or a folder of them, to mark on the map", aliases=("BEATS",)),
+    ] = None,
     data: DataPath = None,
     model: Model = "acai",
     perplexity: Annotated[
-        float, Opt("neighbours that t-SNE keeps together, about", min=5, max=200)
+        float, Opt("approximate number of neighbours that t-SNE keeps together", min=5, max=200)
     ] = 30,
     drum_track: DrumTrack = None,
     seed: Seed = 1,
@@ -322,12 +322,12 @@ def map(  # noqa: A001 - the product's word
     from drum_space.atlas.making import draw_map
 
     network, card = load(model, checkpoint, device)
-    yours = windows_of(beats) if beats else None
+    yours = windows_of(place) if place else None
     return draw_map(network, card, data, perplexity=perplexity, seed=draw_seed(seed), yours=yours)
 
 
 @action
-def melody(
+def compose(
     beat: Beat,
     *,
     key: Key = "A",
@@ -336,48 +336,7 @@ def melody(
     low: Low = None,
     high: High = None,
     bars: PartBars = 8,
-    form: Form = "A",
-    temperature: Heat = 1.0,
-    takes: Takes = 8,
-    tempo_bpm: BeatTempo = None,
-    drum_track: DrumTrack = None,
-    seed: Seed = None,
-    checkpoint: MelodyCheckpoint = None,
-    device: Device = "auto",
-) -> Score:
-    """Write a melody on a beat.
-
-    The second half of a part begins as its first does. With a form, letters that come back
-    bring back beat and melody; other letters play a beat from elsewhere in the space.
-
-    Returns
-    -------
-    Score
-        The melody, and the drums it is written on.
-
-    Raises
-    ------
-    UsageError
-        If key, form or length are none, or no note of the scale is in the range.
-    InputError
-        If the beat is silent.
-    """
-    from drum_space.melodies.songs import voice_of
-
-    voice = voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)
-    return _composed(beat, [voice], form, bars, takes, tempo_bpm, seed, checkpoint, device)
-
-
-@action
-def song(
-    beat: Beat,
-    *,
-    key: Key = "A",
-    scale: Scale = "minor",
-    instrument: Player = "lead",
-    low: Low = None,
-    high: High = None,
-    bars: PartBars = 8,
+    bass: Annotated[bool, Opt("bass line below the melody")] = True,
     form: Form = "AA'BA",
     temperature: Heat = 1.0,
     takes: Takes = 8,
@@ -387,43 +346,34 @@ def song(
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",
 ) -> Score:
-    """Make a piece of a beat: its drums in a form with fills, a bass, and a melody over both.
+    """Write a melody on a beat: with a bass and drums in a form, a whole piece.
 
-    Four parts of eight bars at 120 bpm last a minute. ``A'`` keeps the first half of A's
-    lines and goes on otherwise, on a beat that goes to and fro.
+    The second half of a part begins as its first does. Letters of the form that come back bring
+    back beat and lines; other letters play a beat from elsewhere in the space. ``A'`` keeps the
+    first half of A's lines and varies the rest. Four parts of eight bars at 120 bpm last a
+    minute; ``--no-bass --form A`` writes one melody.
+
+    Returns
+    -------
+    Score
+        The melody, the bass, and the drums they are written on.
 
     Raises
     ------
     UsageError
-        If key, form or length are none, or no note of the scale is in the range.
+        If key, form or length are invalid, or no note of the scale is in the range.
     InputError
         If the beat is silent.
     """
-    from drum_space.melodies.songs import voice_of
-
-    voices = [
-        voice_of(instrument, key, scale, low=low, high=high, temperature=temperature),
-        voice_of("bass", key, scale, temperature=temperature),
-    ]
-    return _composed(beat, voices, form, bars, takes, tempo_bpm, seed, checkpoint, device)
-
-
-def _composed(
-    beat: DrumPattern,
-    voices: list[Voice],
-    form: str,
-    bars: int,
-    takes: int,
-    tempo_bpm: float | None,
-    seed: int | None,
-    checkpoint: str | None,
-    device: str,
-) -> Score:
     import torch
 
     from drum_space.melodies.making import load_melody
-    from drum_space.melodies.songs import compose, parse_form
+    from drum_space.melodies.songs import compose as written
+    from drum_space.melodies.songs import parse_form, voice_of
 
+    voices = [voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)]
+    if bass:
+        voices.append(voice_of("bass", key, scale, temperature=temperature))
     parts = parse_form(form)
     if bars % 2:
         raise UsageError(
@@ -432,7 +382,7 @@ def _composed(
     beat = two_bars(beat)
     network, space = load_melody(checkpoint, device)
     warn_outside(space, beat)
-    return compose(
+    return written(
         network, space, beat, parts, bars, voices,
         takes=takes,
         tempo_bpm=tempo_bpm or beat.tempo_bpm,
@@ -467,9 +417,11 @@ def dataset(
 def evaluate(
     *,
     count: Annotated[int, Opt("samples per model", min=100, max=100_000)] = 10_000,
-    about: Annotated[Literal["patterns", "melodies"], Opt("what to measure")] = "patterns",
+    about: Annotated[
+        Literal["patterns", "melodies"], Opt("subject of the measurement")
+    ] = "patterns",
     checkpoints: Annotated[
-        list[str] | None, Opt("names or folders of models; the packaged ones when left out")
+        list[str] | None, Opt("names or folders of models (default: the packaged ones)")
     ] = None,
     data: DataPath = None,
     seed: Seed = 1,
@@ -515,14 +467,14 @@ def train(
     model: Model = "acai",
     data: DataPath = None,
     name: Annotated[
-        str | None, Opt("what to call it; my-acai, my-vae or my-ae when left out")
+        str | None, Opt("name of the checkpoint (default: my-acai, my-vae or my-ae)")
     ] = None,
     into: Into = None,
     latent: Annotated[int, Opt("dimensions of the space", min=1, max=64)] = 4,
     epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 300,
     batch_size: Annotated[int, Opt("patterns per step", min=2, max=8192)] = 256,
     learning_rate: Annotated[
-        float, Opt("of Adam, before its cosine decay", min=1e-6, max=0.1)
+        float, Opt("learning rate of Adam, before its cosine decay", min=1e-6, max=0.1)
     ] = 2e-3,
     resume: Resume = False,
     restart: Restart = False,
@@ -578,16 +530,16 @@ def train(
 def train_melody(
     *,
     data: DataPath = None,
-    name: Annotated[str | None, Opt("what to call it; my-melody when left out")] = None,
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-melody)")] = None,
     into: Into = None,
-    space: Annotated[str, Opt("checkpoint of the space whose codes it is given")] = "acai",
+    space: Annotated[str, Opt("checkpoint of the latent space whose codes it reads")] = "acai",
     epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 5,
     batch_size: Annotated[int, Opt("lines of eight bars per step", min=1, max=4096)] = 64,
     learning_rate: Annotated[
-        float, Opt("of AdamW, before its cosine decay", min=1e-6, max=0.1)
+        float, Opt("learning rate of AdamW, before its cosine decay", min=1e-6, max=0.1)
     ] = 2e-3,
     folds: Annotated[
-        int, Opt("parts of five that are left out in turn to be measured on", min=1, max=5)
+        int, Opt("number of the five folds to hold out in turn and measure on", min=1, max=5)
     ] = 1,
     resume: Resume = False,
     restart: Restart = False,

@@ -23,8 +23,12 @@ def groove_generators() -> list[Action]:
         Action("interpolate", "drum_space.actions:interpolate", "Morph one beat into another."),
         Action("vary", "drum_space.actions:vary", "Make variations of a beat."),
         Action("decode", "drum_space.actions:decode", "Turn codes into beats."),
-        Action("melody", "drum_space.actions:melody", "Write a melody on a beat."),
-        Action("song", "drum_space.actions:song", "Make a piece of a beat."),
+        Action(
+            "compose",
+            "drum_space.actions:compose",
+            "Write a melody on a beat, or a whole piece.",
+            aliases={"song": {}, "melody": {"bass": False, "form": "A"}},
+        ),
     ]
 
 

@@ -122,21 +122,20 @@ def _bad_files(folder: Path) -> None:
         (["train", "--data", "taken"], 4, "holds no .mid"),
         (["train", "--strategy", "magic"], 2, "no strategy"),
         (["train", "--resume"], 2, "no training to resume"),
-        (["melody", "silent.mid"], 4, "is silent"),
-        (["melody", "piano.mid"], 4, "no drums"),
-        (["melody", "good.mid", "--key", "H"], 2, "no key 'H'"),
-        (["melody", "good.mid", "--scale", "mayor"], 2, "must be one of"),
-        (["melody", "good.mid", "--low", "61", "--high", "61"], 2, "No note of this scale"),
-        (["melody", "good.mid", "--low", "70", "--high", "60"], 2, "No note of this scale"),
-        (["melody", "good.mid", "--bars", "3"], 2, "must be even"),
-        (["melody", "good.mid", "--form", "A1"], 2, "A form is letters"),
-        (["melody", "good.mid", "--checkpoint", "acai"], 5, "DrumAutoencoder"),
-        (["song", "silent.mid"], 4, "is silent"),
-        (["song", "good.mid", "--form", "A" * 65], 2, "65 parts"),
+        (["compose", "silent.mid"], 4, "is silent"),
+        (["compose", "piano.mid"], 4, "no drums"),
+        (["compose", "good.mid", "--key", "H"], 2, "no key 'H'"),
+        (["compose", "good.mid", "--scale", "mayor"], 2, "must be one of"),
+        (["compose", "good.mid", "--low", "61", "--high", "61"], 2, "No note of this scale"),
+        (["compose", "good.mid", "--low", "70", "--high", "60"], 2, "No note of this scale"),
+        (["compose", "good.mid", "--bars", "3"], 2, "must be even"),
+        (["compose", "good.mid", "--form", "A1"], 2, "A form is letters"),
+        (["compose", "good.mid", "--checkpoint", "acai"], 5, "DrumAutoencoder"),
+        (["compose", "good.mid", "--form", "A" * 65], 2, "65 parts"),
         (["train-melody", "--data", "nowhere"], 4, "does not exist"),
         (["train-melody", "--data", "taken"], 4, "holds no .mid"),
         (["train-melody", "--space", "nowhere"], 5, "no checkpoint 'nowhere'"),
-        (["map", "piano.mid"], 4, "no drums"),
+        (["map", "--place", "piano.mid"], 4, "no drums"),
         (["map", "--data", "taken"], 4, "holds no .mid"),
         (["map", "--perplexity", "1"], 2, "at least 5"),
     ],
@@ -322,10 +321,11 @@ def test_home_holds_models_too(groove, tmp_path, tiny):
 def test_melody_is_written_on_the_beat(groove, tmp_path):
     beat = DrumPattern(ROCK.hits, tempo_bpm=96)
     beat.save(tmp_path / "beat.mid")
-    options = ("--key", "F#", "--scale", "blues", "--low", "60", "--high", "80", "--seed", "4")
-    result = groove("melody", "beat.mid", *options, "--out", "o")
+    melody = ("--no-bass", "--form", "A", "--key", "F#")
+    options = (*melody, "--scale", "blues", "--low", "60", "--high", "80", "--seed", "4")
+    result = groove("compose", "beat.mid", *options, "--out", "o")
     assert result.returncode == 0, result.stderr
-    score = Score.read(tmp_path / "o/melody.mid")
+    score = Score.read(tmp_path / "o/compose.mid")
     lead, drums = score.tracks
     assert (lead.name, lead.program, drums.is_drum) == ("lead", 80, True)
     assert len(lead.notes) >= 8
@@ -336,10 +336,10 @@ def test_melody_is_written_on_the_beat(groove, tmp_path):
     # six bars of the beat, and a fill in the last of eight
     played = DrumPattern.from_score(score)
     assert (played.hits[: 7 * 16] == np.tile(ROCK.hits, (4, 1))[: 7 * 16]).all()
-    sound = Audio.read(tmp_path / "o/melody.wav")
+    sound = Audio.read(tmp_path / "o/compose.wav")
     assert sound.peak > 0.5
-    again = groove("melody", "beat.mid", *options, "--json")
-    other = groove("melody", "beat.mid", *options[:-1], "5", "--json")
+    again = groove("compose", "beat.mid", *options, "--json")
+    other = groove("compose", "beat.mid", *options[:-1], "5", "--json")
     first = json.loads(again.stdout)["result"]
     assert first["tracks"][0]["notes"] == lead.notes.tolist()
     assert first["tracks"] != json.loads(other.stdout)["result"]["tracks"]
@@ -347,26 +347,69 @@ def test_melody_is_written_on_the_beat(groove, tmp_path):
 
 def test_song_lasts_a_minute_and_is_heard(groove, tmp_path):
     ROCK.save(tmp_path / "beat.mid")
-    result = groove("song", "beat.mid", "--seed", "1", "--out", "o")
+    result = groove("compose", "beat.mid", "--seed", "1", "--out", "o")
     assert result.returncode == 0, result.stderr
-    score = Score.read(tmp_path / "o/song.mid")
+    score = Score.read(tmp_path / "o/compose.mid")
     assert [t.name for t in score.tracks] == ["lead", "bass", "drums"]
     assert score.duration_s == pytest.approx(64, abs=0.1)
-    sound = Audio.read(tmp_path / "o/song.wav")
+    sound = Audio.read(tmp_path / "o/compose.wav")
     assert 64 <= sound.duration_s <= 65.1
     seconds = np.abs(sound.samples).max(axis=0)[: 64 * sound.sample_rate].reshape(64, -1)
     assert (seconds.max(axis=1) > 0.02).all()
 
 
+def test_former_names_of_actions_and_options(groove, tmp_path):
+    """What the last version wrote and understood: on the command line, in documents, in Python."""
+    ROCK.save(tmp_path / "beat.mid")
+    written = ("beat.mid", "--bars", "2", "--seed", "4", "--format", "json")
+    new = groove("compose", *written, "--no-bass", "--form", "A", "--out", "new")
+    old = groove("melody", *written, "--out", "old")
+    assert old.returncode == 0, old.stderr
+    assert "drum-space melody is now compose --no-bass --form A" in old.stderr
+    assert "now" not in new.stderr
+    result = (tmp_path / "new/compose.json").read_bytes()
+    assert (tmp_path / "old/compose.json").read_bytes() == result
+    assert "  melody" not in groove("--help").stdout
+    assert "lead" in groove("melody", "--help").stdout
+
+    document = json.loads((tmp_path / "new/result.json").read_text())
+    document["action"] = "melody"
+    del document["options"]["bass"]
+    (tmp_path / "new/result.json").write_text(json.dumps(document))
+    again = subprocess.run(
+        [sys.executable, "-m", "groove_core", "rerun", "new/result.json", "--out", "again"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again/compose.json").read_bytes() == result
+
+    import drum_space
+
+    assert "melody" not in dir(drum_space)
+    made = drum_space.melody(tmp_path / "beat.mid", bars=2, seed=4)
+    assert [track.name for track in made.tracks] == ["lead", "drums"]
+    with pytest.raises(AttributeError, match="no attribute 'harmony'"):
+        drum_space.harmony  # noqa: B018
+
+    usual = groove("map", "--place", "beat.mid", "--out", "m", "--format", "json")
+    assert usual.returncode == 0, usual.stderr
+    former = groove("map", "beat.mid", "--out", "f", "--format", "json")
+    assert former.returncode == 0, former.stderr
+    assert "--beats is now --place" in former.stderr
+    assert (tmp_path / "f/map.json").read_bytes() == (tmp_path / "m/map.json").read_bytes()
+    assert "BEATS" not in groove("map", "--help").stdout
+    assert json.loads((tmp_path / "f/result.json").read_text())["options"]["place"] == ["beat.mid"]
+
+
 def test_a_beat_outside_the_space_is_said(groove, tmp_path):
     rng = np.random.default_rng(0)
     DrumPattern(rng.random((32, 14)) < 0.5).save(tmp_path / "noise.mid")
-    for action in ("melody", "vary"):
+    for action in ("compose", "vary"):
         result = groove(action, "noise.mid", "--out", action, "--format", "mid")
         assert result.returncode == 0, result.stderr
         assert "unlike what the model has learnt" in result.stderr
     ROCK.save(tmp_path / "rock.mid")
-    result = groove("melody", "rock.mid", "--bars", "2", "--out", "p", "--format", "mid")
+    result = groove("compose", "rock.mid", "--bars", "2", "--out", "p", "--format", "mid")
     assert "unlike" not in result.stderr
 
 
@@ -386,14 +429,14 @@ def test_a_melody_network_of_your_own(groove, tmp_path):
     assert "agreement above other" in result.stdout
     assert checkpoints.read_card(tmp_path / "mine")["space"]["name"] == "acai"
     ROCK.save(tmp_path / "beat.mid")
-    result = groove("melody", "beat.mid", "--checkpoint", "./mine", "--bars", "2", "--json")
+    result = groove("compose", "beat.mid", "--checkpoint", "./mine", "--bars", "2", "--json")
     assert result.returncode == 0, result.stderr
     result = groove("evaluate", "--about", "melodies", "--checkpoints", "./mine", "--data", "songs")
     assert result.returncode == 0, result.stderr
     # another space of the same name is noticed
     vae = checkpoints.find("drum-space", "vae").path
     shutil.copytree(vae, tmp_path / "groove-models/drum-space/acai")
-    result = groove("melody", "beat.mid", "--checkpoint", "./mine")
+    result = groove("compose", "beat.mid", "--checkpoint", "./mine")
     assert result.returncode == 5
     assert "another space" in result.stderr
 
@@ -413,7 +456,7 @@ def test_files_without_a_beat_are_left_out(groove, tmp_path):
 
 def test_map_of_the_shipped_beats_with_your_own(groove, tmp_path):
     ROCK.save(tmp_path / "mine.mid")
-    result = groove("map", "mine.mid", "--out", "o")
+    result = groove("map", "--place", "mine.mid", "--out", "o")
     assert result.returncode == 0, result.stderr
     page = tmp_path / "o/map.html"
     assert 1e6 < page.stat().st_size < 5e6

@@ -1,7 +1,7 @@
 """A GAN of single notes that you play: instruments from a latent space, MIDI, morphs, samplers.
 
->>> from gansynth_lite import note
->>> [tone] = note(pitch="C4", family="flute", count=1, seed=1)
+>>> from gansynth_lite import sample
+>>> [tone] = sample(pitch="C4", family="flute", count=1, seed=1)
 >>> tone.sample_rate, round(tone.duration_s)
 (16000, 4)
 """
@@ -18,5 +18,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="adapt encode evaluate kit morph note render train train_classifier",
+        actions="adapt encode evaluate export interpolate render sample train train_classifier",
     )

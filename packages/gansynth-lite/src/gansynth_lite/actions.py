@@ -20,8 +20,7 @@ from groove_core.actions import (
     action,
     draw_seed,
 )
-from groove_core.console import note as say
-from groove_core.console import track
+from groove_core.console import note, track
 from groove_core.errors import UsageError
 from groove_core.values import Audio, Codes, Report, Score
 
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from gansynth_lite.notes import Notes
 
 __all__ = [
-    "adapt", "encode", "evaluate", "kit", "morph", "note", "render", "train", "train_classifier",
+    "adapt", "encode", "evaluate", "export", "interpolate", "render", "sample", "train",
+    "train_classifier",
 ]  # fmt: skip
 
 PACKAGE = "gansynth-lite"
@@ -38,21 +38,25 @@ CLASSIFIER = "classifier"
 
 Instrument = Annotated[
     Audio | Codes | None,
-    Opt("sound of one note, or codes of an instrument (.json, .csv); drawn when left out"),
+    Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
 ]
 Family = Annotated[
-    str | None, Opt("bass, brass, flute, guitar, keyboard, mallet, organ, reed, string ...")
+    str | None,
+    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet, organ ..."),
 ]
-Pitch = Annotated[str, Opt("name such as C4 or F#3, or MIDI number such as 60.5")]
-Refine = Annotated[int, Opt("rounds of Griffin-Lim that mend phases of each note", min=0, max=128)]
+Pitch = Annotated[str, Opt("pitch: a name such as C4 or F#3, or a MIDI number such as 60.5")]
+Refine = Annotated[
+    int, Opt("rounds of Griffin-Lim that refine the phases of each note", min=0, max=128)
+]
 NotesPath = Annotated[
     Path, Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names")
 ]
 Subset = Annotated[
-    Literal["acoustic", "electronic", "synthetic", "all"], Opt("of NSynth's instruments")
+    Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
 ]
 Precision = Annotated[
-    Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+    Literal["32", "bf16"],
+    Opt("precision of the computation; bf16 is faster on processors that support it"),
 ]
 
 
@@ -72,7 +76,7 @@ def _classifier(wanted: str | None) -> NoteClassifier:
 
 
 @action
-def note(
+def sample(
     *,
     pitch: Pitch = "C4",
     family: Family = None,
@@ -83,7 +87,7 @@ def note(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[Audio]:
-    """Play a note, of instruments that are drawn or of a given one.
+    """Draw instruments, and play a note of each; or play a note of a given one.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def note(
 
     Examples
     --------
-    >>> [tone] = note(pitch="A3", count=1, seed=1)
+    >>> [tone] = sample(pitch="A3", count=1, seed=1)
     >>> tone.sample_rate
     16000
     """
@@ -117,16 +121,18 @@ def render(
     instrument: Instrument = None,
     families: Annotated[
         str | None,
-        Opt("of the tracks in turn, such as flute,string; by their programs if left out"),
+        Opt("families of the tracks in turn, such as flute,string (default: by their programs)"),
     ] = None,
     motion: Annotated[
-        Literal["still", "wander"], Opt("one instrument a track, or on to another and another")
+        Literal["still", "wander"],
+        Opt("one instrument for each track, or a walk from one to the next"),
     ] = "still",
     every_s: Annotated[
-        float, Opt("from one instrument to the next, when wandering", "seconds", 0.5, 600)
+        float,
+        Opt("time from one instrument to the next, with --motion wander", "seconds", 0.5, 600),
     ] = 8.0,
     refine: Refine = 0,
-    sample_rate: Annotated[int, Opt("of the result", "Hz", 8000, 192_000)] = 44_100,
+    sample_rate: Annotated[int, Opt("sample rate of the result", "Hz", 8000, 192_000)] = 44_100,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -166,13 +172,15 @@ def render(
 
 
 @action
-def morph(
+def interpolate(
     start: Instrument = None,
     end: Instrument = None,
     *,
-    score: Annotated[Score | None, Opt("MIDI file along which to go from one to the other")] = None,
+    score: Annotated[
+        Score | None, Opt("MIDI file to play on the way from one to the other")
+    ] = None,
     families: Annotated[
-        str | None, Opt("of instruments that are drawn, such as brass,flute; any if left out")
+        str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")
     ] = None,
     pitch: Pitch = "C4",
     steps: Annotated[int, Opt("notes, both ends among them", min=2, max=256)] = 8,
@@ -181,7 +189,7 @@ def morph(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[Audio]:
-    """Go from one instrument to another, note by note or along a MIDI file.
+    """Morph one instrument into another, note by note or along a MIDI file.
 
     Instruments are sounds of your own, codes of `encode`, or drawn. The way is the shortest on
     the sphere on which instruments lie.
@@ -223,10 +231,10 @@ def encode(
     sounds: Annotated[list[Audio], Opt("sounds of single notes, or a folder of them")],
     *,
     pitch: Annotated[
-        str | None, Opt("of all of them, such as C4 or 60; measured when left out")
+        str | None, Opt("pitch of all sounds, such as C4 or 60 (default: measured)")
     ] = None,
     steps: Annotated[
-        int, Opt("of a search for nearer codes; 0 takes the first", min=0, max=2000)
+        int, Opt("steps of a search for better codes; 0 keeps the encoder's", min=0, max=2000)
     ] = 0,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
@@ -253,19 +261,21 @@ def encode(
 
 
 @action
-def kit(
+def export(
     *,
     instrument: Instrument = None,
     family: Family = None,
     low: Annotated[str, Opt("lowest note, such as C2")] = "C2",
     high: Annotated[str, Opt("highest note")] = "C6",
-    every: Annotated[int, Opt("from one recorded note to the next", "semitones", 1, 12)] = 3,
+    every: Annotated[
+        int, Opt("distance from one recorded note to the next", "semitones", 1, 12)
+    ] = 3,
     refine: Refine = 0,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Kit:
-    """Make an instrument for a sampler: notes as WAV, and an SFZ that maps them to keys.
+    """Export an instrument for a sampler: notes as WAV, and an SFZ that maps them to keys.
 
     Returns
     -------
@@ -295,11 +305,11 @@ def evaluate(
     *,
     about: Annotated[
         Literal["notes", "instruments", "representation"],
-        Opt("how real notes are; whether codes are instruments; what pictures keep of sound"),
+        Opt("subject: realism of notes, codes as instruments, or the loss of a spectrogram"),
     ] = "notes",
-    count: Annotated[int, Opt("notes or instruments", min=2, max=100_000)] = 1000,
+    count: Annotated[int, Opt("number of notes or instruments", min=2, max=100_000)] = 1000,
     classifier: Annotated[
-        str | None, Opt("checkpoint of what judges; the packaged one if left out")
+        str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
     ] = None,
     subset: Subset = "acoustic",
     seed: Seed = 1,
@@ -329,7 +339,7 @@ def evaluate(
         return round_trip(found, voice.model.layout, count=count, seed=seed)
     parts = split(found, seed=SPLIT_SEED)
     if voice.heard not in (0, len(found)):
-        say(
+        note(
             f"warning: {voice.name} was trained from {voice.heard} notes, these are {len(found)}: "
             "it may have heard some that are held out."
         )
@@ -350,28 +360,31 @@ def train(
     notes: NotesPath,
     *,
     size: Annotated[
-        Literal["small", "full"], Opt("notes of 1 s, for a CPU; or of 4 s, for a GPU")
+        Literal["small", "full"], Opt("small: notes of 1 s, for a CPU; full: of 4 s, for a GPU")
     ] = "small",
     network: Annotated[
-        Literal["ours", "paper"], Opt("ours, or the progressive one of the GANSynth paper")
+        Literal["ours", "paper"], Opt("network: ours, or the progressive one of the GANSynth paper")
     ] = "ours",
-    scale: Annotated[Literal["linear", "mel"], Opt("of the pictures of notes")] = "linear",
-    name: Annotated[str | None, Opt("what to call it; my-notes when left out")] = None,
+    scale: Annotated[
+        Literal["linear", "mel"], Opt("frequency scale of the spectrograms")
+    ] = "linear",
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-notes)")] = None,
     into: Into = None,
-    epochs: Annotated[
-        int, Opt("how often what was learnt is kept and shown", min=1, max=100_000)
-    ] = 60,
-    batches: Annotated[int, Opt("in an epoch", min=1, max=100_000)] = 128,
+    epochs: Annotated[int, Opt("number of epochs", min=1, max=100_000)] = 60,
+    batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 128,
     batch_size: Annotated[int, Opt("notes in a batch", min=4, max=4096)] = 16,
     width: Annotated[
-        int | None, Opt("maps at the finest level; 8 small, 16 full when left out", min=2, max=256)
+        int | None,
+        Opt("feature maps at the finest level (default: 8 for small, 16 for full)", min=2, max=256),
     ] = None,
-    learning_rate: Annotated[float, Opt("of Adam", min=1e-6, max=0.1)] = 2e-3,
+    learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 2e-3,
     subset: Subset = "acoustic",
-    classifier: Annotated[str | None, Opt("checkpoint of what measures it")] = None,
+    classifier: Annotated[
+        str | None, Opt("checkpoint of the classifier that measures it (default: the packaged one)")
+    ] = None,
     precision: Precision = "32",
     compile: Annotated[
-        bool, Opt("let torch compile the networks: minutes first, faster then")
+        bool, Opt("compilation of the networks by torch: slow the first time, fast afterwards")
     ] = False,
     resume: Resume = False,
     restart: Restart = False,
@@ -417,7 +430,7 @@ def train(
             batch_size=batch_size, rate=learning_rate, precision=precision, compile=compile,
         )  # fmt: skip
     report = make_generator(found, settings, run, _classifier(classifier))
-    say(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
     return report
 
 
@@ -425,16 +438,16 @@ def train(
 def adapt(
     notes: NotesPath,
     *,
-    name: Annotated[str | None, Opt("what to call it; my-sounds when left out")] = None,
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-sounds)")] = None,
     into: Into = None,
-    epochs: Annotated[
-        int, Opt("how often what was learnt is kept and shown", min=1, max=100_000)
-    ] = 20,
-    batches: Annotated[int, Opt("in an epoch", min=1, max=100_000)] = 32,
+    epochs: Annotated[int, Opt("number of epochs", min=1, max=100_000)] = 20,
+    batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 32,
     batch_size: Annotated[int, Opt("notes in a batch", min=2, max=4096)] = 8,
-    learning_rate: Annotated[float, Opt("of Adam", min=1e-6, max=0.1)] = 1e-3,
+    learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 1e-3,
     subset: Subset = "acoustic",
-    classifier: Annotated[str | None, Opt("checkpoint of what measures it")] = None,
+    classifier: Annotated[
+        str | None, Opt("checkpoint of the classifier that measures it (default: the packaged one)")
+    ] = None,
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -477,7 +490,7 @@ def adapt(
         epochs=epochs, batches=batches, batch_size=batch_size, rate=learning_rate
     )
     report = make_adapted(found, settings, run, _classifier(classifier), model, card)
-    say(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
+    note(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
     return report
 
 
@@ -485,7 +498,7 @@ def adapt(
 def train_classifier(
     notes: NotesPath,
     *,
-    name: Annotated[str | None, Opt("what to call it; my-classifier when left out")] = None,
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the notes", min=1, max=1000)] = 20,
     size: Annotated[Literal["small", "full"], Opt("length of the notes: 1 s or 4 s")] = "full",
@@ -516,5 +529,5 @@ def train_classifier(
     found = _notes(notes, LAYOUTS[size].samples, subset)
     run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
     report = make_classifier(found, ClassifierSettings(epochs=epochs, precision=precision), run)
-    say(f"checkpoint in {folder}; use it with --classifier {into or where}")
+    note(f"checkpoint in {folder}; use it with --classifier {into or where}")
     return report

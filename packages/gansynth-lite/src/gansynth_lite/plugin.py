@@ -28,10 +28,25 @@ def groove_analyzers() -> list[Action]:
 def groove_generators() -> list[Action]:
     """Play."""
     return [
-        Action("note", "gansynth_lite.actions:note", "Play a note of instruments."),
+        Action(
+            "sample",
+            "gansynth_lite.actions:sample",
+            "Draw instruments, and play a note of each.",
+            aliases={"note": {}},
+        ),
         Action("render", "gansynth_lite.actions:render", "Play a MIDI file."),
-        Action("morph", "gansynth_lite.actions:morph", "Go from one instrument to another."),
-        Action("kit", "gansynth_lite.actions:kit", "Make an instrument for a sampler."),
+        Action(
+            "interpolate",
+            "gansynth_lite.actions:interpolate",
+            "Morph one instrument into another.",
+            aliases={"morph": {}},
+        ),
+        Action(
+            "export",
+            "gansynth_lite.actions:export",
+            "Export an instrument for a sampler.",
+            aliases={"kit": {}},
+        ),
     ]
 
 

@@ -39,37 +39,38 @@ def score(*tracks: Track) -> Score:
 
 
 def test_notes_are_in_tune_and_come_again(groove, tmp_path):
-    arguments = ("note", "--pitch", "A3", "--family", "reed", "--count", "2", "--seed", "5")
+    arguments = ("sample", "--pitch", "A3", "--family", "reed", "--count", "2", "--seed", "5")
     result = groove(*arguments, "--out", "a")
     assert result.returncode == 0, result.stderr
     for path in sorted((tmp_path / "a").glob("*.wav")):
         assert abs(1200 * np.log2(heard(path) / 220)) < 25
         assert Audio.read(path).duration_s == pytest.approx(4.0)
     assert groove(*arguments, "--out", "b").returncode == 0
-    first, again = (Audio.read(tmp_path / one / "note-001.wav") for one in "ab")
+    first, again = (Audio.read(tmp_path / one / "sample-001.wav") for one in "ab")
     assert np.array_equal(first.samples, again.samples)
     other = groove(*arguments[:-1], "6", "--out", "c")
     assert other.returncode == 0
-    assert not np.array_equal(first.samples, Audio.read(tmp_path / "c/note-001.wav").samples)
+    assert not np.array_equal(first.samples, Audio.read(tmp_path / "c/sample-001.wav").samples)
 
 
 def test_a_process_of_its_own(tmp_path):
     """As someone types it; and the same bytes again from what it has written."""
     for command in (
-        ["run", "gansynth-lite", "note", "--count", "1", "--seed", "3", "--out", "a"],
+        ["run", "gansynth-lite", "sample", "--count", "1", "--seed", "3", "--out", "a"],
         ["rerun", "a/result.json", "--out", "b"],
     ):
         subprocess.run(
             [sys.executable, "-m", "groove_core", *command],
             cwd=tmp_path, check=True, capture_output=True,
         )  # fmt: skip
-    assert (tmp_path / "a/note-001.wav").read_bytes() == (tmp_path / "b/note-001.wav").read_bytes()
+    first, again = (tmp_path / folder / "sample-001.wav" for folder in "ab")
+    assert first.read_bytes() == again.read_bytes()
 
 
 def test_a_pitch_between_the_keys(groove, tmp_path):
-    result = groove("note", "--pitch", "60.5", "--count", "1", "--seed", "1", "--out", "a")
+    result = groove("sample", "--pitch", "60.5", "--count", "1", "--seed", "1", "--out", "a")
     assert result.returncode == 0, result.stderr
-    f0 = torch.tensor([heard(next((tmp_path / "a").glob("note*.wav")))])
+    f0 = torch.tensor([heard(next((tmp_path / "a").glob("sample*.wav")))])
     assert abs(float(cents(f0, torch.tensor([60.5])))) < 30
 
 
@@ -116,12 +117,13 @@ def test_from_a_sound_to_codes_and_back(groove, tmp_path):
     steps = groove("encode", files[0], "--steps", "3", "--pitch", "A3", "--json")
     assert steps.returncode == 0, steps.stderr
     for start, end in (("clear57.wav", "hollow64.wav"), ("o/encode.json", "hollow57.wav")):
-        result = groove("morph", start, end, "--steps", "3", "--seed", "1", "--out", "m",
+        result = groove("interpolate", start, end, "--steps", "3", "--seed", "1", "--out", "m",
                         "--overwrite")  # fmt: skip
         assert result.returncode == 0, result.stderr
-        assert len(list((tmp_path / "m").glob("morph-*.wav"))) == 3
+        assert len(list((tmp_path / "m").glob("interpolate-*.wav"))) == 3
     score(Track([[0, 900, 60, 90], [960, 900, 62, 90]])).save(tmp_path / "two.mid")
-    result = groove("morph", "clear57.wav", "hollow57.wav", "--score", "two.mid", "--out", "s")
+    ends = ("clear57.wav", "hollow57.wav")
+    result = groove("interpolate", *ends, "--score", "two.mid", "--out", "s")
     assert result.returncode == 0, result.stderr
     assert Audio.read(next((tmp_path / "s").glob("*.wav"))).peak > 0.5
 
@@ -140,13 +142,13 @@ def test_sounds_that_cannot_be_encoded_are_left_out(groove, tmp_path):
 
 
 def test_a_kit(groove, tmp_path):
-    result = groove("kit", "--family", "mallet", "--low", "C3", "--high", "C4", "--every", "6",
+    result = groove("export", "--family", "mallet", "--low", "C3", "--high", "C4", "--every", "6",
                     "--seed", "1", "--out", "o")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    kit = Kit.read(tmp_path / "o/kit.sfz")
+    kit = Kit.read(tmp_path / "o/export.sfz")
     assert [pitch for pitch, _ in kit.notes] == [48, 54, 60]
     for path, pitch in zip(
-        sorted((tmp_path / "o/kit samples").iterdir()), (48, 54, 60), strict=True
+        sorted((tmp_path / "o/export samples").iterdir()), (48, 54, 60), strict=True
     ):
         assert abs(float(cents(torch.tensor([heard(path)]), torch.tensor([pitch])))) < 25
 
@@ -159,7 +161,7 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
     assert groove("train", folder, *quick, "--name", "mine").returncode == 2
     assert groove("train", folder, *quick, "--name", "mine", "--resume").returncode == 0
     result = groove(
-        "note", "--checkpoint", "mine", "--family", "reed", "--count", "1", "--out", "o"
+        "sample", "--checkpoint", "mine", "--family", "reed", "--count", "1", "--out", "o"
     )
     assert result.returncode == 0, result.stderr
     assert Audio.read(next((tmp_path / "o").glob("*.wav"))).duration_s == pytest.approx(0.976)
@@ -189,7 +191,7 @@ def test_adapting_what_was_learnt_to_other_notes(groove, folder, tmp_path):
     card = json.loads((tmp_path / "groove-models/gansynth-lite/mine/card.json").read_text())
     assert card["start"]["name"] == "first"
     assert card["start"]["data"]["notes"] == 2 * card["data"]["notes"] == 72
-    result = groove("note", "--checkpoint", "mine", "--family", "reed", "--count", "1")
+    result = groove("sample", "--checkpoint", "mine", "--family", "reed", "--count", "1")
     assert result.returncode == 0, result.stderr
 
 
@@ -197,9 +199,9 @@ def test_the_network_of_the_paper(groove, folder, tmp_path):
     result = groove("train", folder, "--network", "paper", "--epochs", "1", "--batches", "2",
                     "--batch-size", "4", "--width", "2", "--name", "old")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert groove("note", "--checkpoint", "old", "--count", "1").returncode == 0
+    assert groove("sample", "--checkpoint", "old", "--count", "1").returncode == 0
     for refused in (
-        groove("note", "--checkpoint", "old", "--family", "reed"),
+        groove("sample", "--checkpoint", "old", "--family", "reed"),
         groove("adapt", folder, "--checkpoint", "old"),
     ):
         assert refused.returncode == 2
@@ -236,18 +238,18 @@ def bad(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["note", "--pitch", "H9"], 2, "There is no pitch 'H9'"),
-        (["note", "--pitch", "C8"], 2, "out of the model's range"),
-        (["note", "--pitch", "nan"], 2, "There is no pitch"),
-        (["note", "--family", "flut"], 2, "flute"),
-        (["note", "--instrument", "seven.json"], 2, "7 numbers"),
-        (["note", "--instrument", "missing.json"], 4, "does not exist"),
-        (["note", "--instrument", "silent.wav"], 4, "silent"),
-        (["note", "--instrument", "noise.wav"], 4, "No pitch is heard"),
-        (["note", "--checkpoint", "classifier"], 5, "NoteClassifier"),
-        (["note", "--checkpoint", "nonsense"], 5, "no checkpoint"),
-        (["note", "--count", "0"], 2, "at least 1"),
-        (["note", "--device", "abacus"], 2, "abacus"),
+        (["sample", "--pitch", "H9"], 2, "There is no pitch 'H9'"),
+        (["sample", "--pitch", "C8"], 2, "out of the model's range"),
+        (["sample", "--pitch", "nan"], 2, "There is no pitch"),
+        (["sample", "--family", "flut"], 2, "flute"),
+        (["sample", "--instrument", "seven.json"], 2, "7 numbers"),
+        (["sample", "--instrument", "missing.json"], 4, "does not exist"),
+        (["sample", "--instrument", "silent.wav"], 4, "silent"),
+        (["sample", "--instrument", "noise.wav"], 4, "No pitch is heard"),
+        (["sample", "--checkpoint", "classifier"], 5, "NoteClassifier"),
+        (["sample", "--checkpoint", "nonsense"], 5, "no checkpoint"),
+        (["sample", "--count", "0"], 2, "at least 1"),
+        (["sample", "--device", "abacus"], 2, "abacus"),
         (["render", "missing.mid"], 4, "does not exist"),
         (["render", "empty.mid"], 4, "empty"),
         (["render", "text.mid"], 4, "not a MIDI file"),
@@ -256,7 +258,7 @@ def bad(tmp_path):
         (["encode", "silent.wav"], 4, "silent"),
         (["encode", "noise.wav", "silent.wav"], 4, "None of the 2 files"),
         (["encode", "nothing"], 4, "holds no"),
-        (["kit", "--low", "C5", "--high", "C4"], 2, "no note from"),
+        (["export", "--low", "C5", "--high", "C4"], 2, "no note from"),
         (["train", "missing"], 4, "missing"),
         (["train", "nothing"], 4, "hint:"),
         (["train", "unpitched"], 4, "pitch"),

@@ -140,7 +140,7 @@ def test_shown(tmp_path):
 
 
 def test_a_folder_of_other_bytes(tmp_path):
-    path = tmp_path / os.fsdecode(b"caf\xe9") / "kit.sfz"
+    path = tmp_path / os.fsdecode(b"caf\xe9") / "export.sfz"
     path.parent.mkdir()
     KIT.save(path)
     assert Kit.read(path).notes[0][1].tolist() == KIT.notes[0][1].tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gansynth_lite import encode, note
+from gansynth_lite import encode, sample
 from gansynth_lite.classifier import NoteClassifier, hear
 from gansynth_lite.holding import locked
 from gansynth_lite.metrics import spectral_convergence
@@ -49,7 +49,7 @@ def test_the_card_names_what_was_measured():
 
 def test_instruments_keep_their_code_over_the_keyboard():
     first, other = (
-        [next(iter(note(pitch=p, family=f, count=1, seed=s))) for p in ("C3", "A3", "E4")]
+        [next(iter(sample(pitch=p, family=f, count=1, seed=s))) for p in ("C3", "A3", "E4")]
         for f, s in (("brass", 1), ("keyboard", 2))
     )
     codes = encode([Audio(one.samples, 16_000) for one in (*first, *other)], pitch=None).points

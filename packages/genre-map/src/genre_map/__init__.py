@@ -1,7 +1,7 @@
 """Classify music by genre, see why, and walk a map of the borders between genres.
 
->>> from genre_map import generate
->>> [picture] = generate(count=1, seed=1)
+>>> from genre_map import sample
+>>> [picture] = sample(count=1, seed=1)
 >>> picture.picture.shape
 (2, 64, 128)
 """
@@ -18,5 +18,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="border classify corpus evaluate explain generate map place train train_generator",
+        actions="classify dataset evaluate explain interpolate map sample train train_generator",
     )

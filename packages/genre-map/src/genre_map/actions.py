@@ -32,22 +32,24 @@ if TYPE_CHECKING:
     from genre_map.model import GenreClassifier
 
 __all__ = [
-    "border", "classify", "corpus", "evaluate", "explain", "generate", "map", "place", "train",
+    "classify", "dataset", "evaluate", "explain", "interpolate", "map", "sample", "train",
     "train_generator",
 ]  # fmt: skip
 
 PACKAGE = "genre-map"
 CLASSIFIER, GENERATOR = "classifier", "generator"
+FORMER = {"source": "paper", "dong": "dong2018"}
 
 Songs = Annotated[
-    Path, Opt("GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
+    Path, Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
 ]
 Precision = Annotated[
-    Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+    Literal["32", "bf16"],
+    Opt("precision of the computation; bf16 is faster on processors that support it"),
 ]
 Axis = Annotated[
     int | None,
-    Opt("which of the ten dependent values; the richest plane when left out", min=0, max=9),
+    Opt("number of one of the ten dependent values (default: the richest plane)", min=0, max=9),
 ]
 Cells = Annotated[int, Opt("cells along each side", min=4, max=64)]
 
@@ -133,9 +135,7 @@ def classify(
 def explain(
     sound: Annotated[Audio, Opt("sound file of three seconds or more")],
     *,
-    genre: Annotated[
-        str | None, Opt("what to look for; the most probable genre when left out")
-    ] = None,
+    genre: Annotated[str | None, Opt("genre to explain (default: the most probable one)")] = None,
     checkpoint: Checkpoint = None,
 ) -> Explanation:
     """Mark what in a song speaks for a genre, and let it be heard alone.
@@ -161,10 +161,12 @@ def explain(
 
 
 @action
-def generate(
+def sample(
     *,
-    count: Annotated[int, Opt("pictures to draw", min=1, max=10_000)] = 4,
-    genre: Annotated[str | None, Opt("keep only those that the classifier hears as this")] = None,
+    count: Annotated[int, Opt("spectrograms to draw", min=1, max=10_000)] = 4,
+    genre: Annotated[
+        str | None, Opt("genre that the classifier must hear in them (default: any)")
+    ] = None,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -194,11 +196,15 @@ def generate(
 @action
 def map(  # noqa: A001 - the product's word
     *,
+    place: Annotated[
+        list[Audio] | None,
+        Opt("your own songs, or a folder of them, to mark on the map", aliases=("SOUNDS",)),
+    ] = None,
     x: Axis = None,
     y: Axis = None,
     cells: Cells = 16,
     through: Annotated[
-        int | None, Opt("another place to cut the plane through, by number", min=0, max=2**32 - 1)
+        int | None, Opt("number of another point to lay the plane through", min=0, max=2**32 - 1)
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -209,66 +215,37 @@ def map(  # noqa: A001 - the product's word
     opens from disk without a network: each cell shows its spectrogram and plays, two genres
     are joined by a path with its curves of probability.
 
+    A song of your own lies at the cell whose features are nearest to its own.
+
     Raises
     ------
     UsageError
         If x and y are the same, or only one is given.
-    """
-    return _mapped(_gan(checkpoint, device), x, y, cells, through, [])
-
-
-@action
-def place(
-    sounds: Annotated[
-        list[Audio], Opt("sound files of three seconds or more, or a folder of them")
-    ],
-    *,
-    x: Axis = None,
-    y: Axis = None,
-    cells: Cells = 16,
-    checkpoint: Checkpoint = None,
-    device: Device = "auto",
-) -> GenreMap:
-    """Place your own songs on the map: at the cell whose features are nearest to theirs.
-
-    Raises
-    ------
     InputError
-        If every sound is unreadable, shorter than a window, or silent; one among others is
+        If every song is unreadable, shorter than a window, or silent; one among others is
         left out.
     """
-    return _mapped(_gan(checkpoint, device), x, y, cells, None, sounds)
-
-
-def _mapped(
-    model: GenreGAN,
-    x: int | None,
-    y: int | None,
-    cells: int,
-    through: int | None,
-    sounds: Sequence[Audio],
-) -> GenreMap:
-    """Choose the plane, then draw it."""
     import torch
 
     from genre_map.mapping import draw_map
 
     if (x is None) != (y is None) or (x is not None and x == y):
         raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
+    model = _gan(checkpoint, device)
     axes = (int(model.plane[0]), int(model.plane[1])) if x is None or y is None else (x, y)
     base = model.base.cpu()
     if through is not None:
         base = model.draw(1, torch.Generator().manual_seed(through))[0]
-    return draw_map(model, base, axes, cells, sounds)
+    return draw_map(model, base, axes, cells, place or [])
 
 
 @action
-def border(
+def interpolate(
     start: Annotated[str, Opt("genre to begin with")],
     end: Annotated[str, Opt("genre to arrive at")],
     *,
     steps: Annotated[int, Opt("points of the path", min=3, max=2001)] = 101,
-    stops: Annotated[int, Opt("of them shown and played", min=2, max=32)] = 7,
+    stops: Annotated[int, Opt("points to show and play", min=2, max=32)] = 7,
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -292,15 +269,15 @@ def border(
 
 
 @action
-def corpus(
+def dataset(
     *,
     into: Annotated[Path, Opt("folder for the songs", role="place")] = Path("genre-corpus"),
-    songs: Annotated[int, Opt("of each genre", min=1, max=10_000)] = 100,
+    songs: Annotated[int, Opt("songs of each genre", min=1, max=10_000)] = 100,
     soundfonts: Annotated[
-        list[Path] | None, Opt("two or more .sf2 files; Debian's and pretty_midi's when left out")
+        list[Path] | None, Opt("two or more .sf2 files (default: Debian's and pretty_midi's)")
     ] = None,
     seed: Seed = 1,
-    jobs: Annotated[int, Opt("songs rendered at once", min=1, max=64)] = 2,
+    jobs: Annotated[int, Opt("songs to render at a time", min=1, max=64)] = 2,
 ) -> Report:
     """Build the rendered corpus: songs of 30 s in ten genres, from the style library of MMA.
 
@@ -321,23 +298,27 @@ def corpus(
 @action
 def evaluate(
     *,
-    data: Annotated[Path, Opt("songs to measure on: see train")],
-    model: Annotated[
-        Literal["classifier", "explanation", "generator"], Opt("what to measure")
+    data: Annotated[Path, Opt("songs to measure on, as for train")],
+    about: Annotated[
+        Literal["classifier", "explanation", "generator"],
+        Opt("subject of the measurement", aliases=("model",)),
     ] = "classifier",
     protocol: Annotated[
         Literal["songs", "grooves", "libraries", "artists", "published", "windows"],
-        Opt("what is kept apart; windows of the same songs only as a warning"),
+        Opt("what training and test must not share; windows only shows the mistake"),
     ] = "songs",
-    networks: Annotated[list[str] | None, Opt("of ours, source, dong; ours when left out")] = None,
-    folds: Annotated[int, Opt("parts of the cross-validation", min=2, max=100)] = 10,
-    only: Annotated[
-        int | None, Opt("how many of the folds to train; all when left out", min=1)
+    networks: Annotated[
+        list[str] | None,
+        Opt("networks to train: ours, paper or dong2018 (default: ours)", former=FORMER),
     ] = None,
+    folds: Annotated[int, Opt("parts of the cross-validation", min=2, max=100)] = 10,
+    only: Annotated[int | None, Opt("number of folds to train (default: all)", min=1)] = None,
     epochs: Annotated[int, Opt("passes over the songs, for each fold", min=1, max=1000)] = 20,
-    windows: Annotated[int, Opt("of each song in an epoch", min=1, max=100)] = 6,
+    windows: Annotated[int, Opt("windows of each song in an epoch", min=1, max=100)] = 6,
     precision: Precision = "32",
-    count: Annotated[int, Opt("pictures of the generator", min=64, max=100_000)] = 2048,
+    count: Annotated[
+        int, Opt("spectrograms to draw from the generator", min=64, max=100_000)
+    ] = 2048,
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -356,11 +337,11 @@ def evaluate(
 
     seed = draw_seed(seed)
     songs = open_songs(data)
-    if model == "generator":
+    if about == "generator":
         from genre_map.gan_evaluation import measure_gan
 
         return measure_gan(_gan(checkpoint, device), songs, count=count, seed=seed, cache=Cache())
-    if model == "explanation":
+    if about == "explanation":
         from genre_map.making import check_explanations
 
         return check_explanations(songs, _classifier(checkpoint, "cpu")[0], seed=seed)
@@ -370,7 +351,7 @@ def evaluate(
 
     for name in networks or ():
         if name not in LAYOUTS:
-            raise UsageError(f"There is no network {name!r}.", hint="ours, source or dong")
+            raise UsageError(f"There is no network {name!r}.", hint="Use ours, paper or dong2018.")
     return cross_validate(
         songs,
         networks or ["ours"],  # type: ignore[arg-type]
@@ -388,12 +369,17 @@ def evaluate(
 def train(
     *,
     data: Songs,
-    network: Annotated[Literal["ours", "source", "dong"], Opt("which of the networks")] = "ours",
-    name: Annotated[str | None, Opt("what to call it; my-classifier when left out")] = None,
+    network: Annotated[
+        Literal["ours", "paper", "dong2018"],
+        Opt("network: ours, that of the thesis, or that of Dong (2018)", former=FORMER),
+    ] = "ours",
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=1000)] = 20,
-    windows: Annotated[int, Opt("of each song in an epoch", min=1, max=100)] = 6,
-    learning_rate: Annotated[float, Opt("of AdamW, before its decay", min=1e-6, max=0.1)] = 2e-3,
+    windows: Annotated[int, Opt("windows of each song in an epoch", min=1, max=100)] = 6,
+    learning_rate: Annotated[
+        float, Opt("learning rate of AdamW, before its decay", min=1e-6, max=0.1)
+    ] = 2e-3,
     precision: Precision = "32",
     resume: Resume = False,
     restart: Restart = False,
@@ -439,22 +425,21 @@ def train_generator(
     data: Songs,
     classifier: Annotated[
         str | None,
-        Opt("name or folder of the classifier it is tied to; the packaged one when left out"),
+        Opt("name or folder of the classifier that guides it (default: the packaged one)"),
     ] = None,
     variant: Annotated[
-        Literal["ours", "source"], Opt("source: as in the thesis, which collapses")
+        Literal["ours", "paper"],
+        Opt("network and losses: ours, or the thesis's, which collapse", former=FORMER),
     ] = "ours",
     information: Annotated[
-        Literal["jensen-shannon", "infonce"], Opt("bound of the mutual information")
+        Literal["jensen-shannon", "infonce"], Opt("estimator of the mutual information")
     ] = "jensen-shannon",
-    name: Annotated[str | None, Opt("what to call it; my-generator when left out")] = None,
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-generator)")] = None,
     into: Into = None,
-    epochs: Annotated[int, Opt("of as many batches as --batches says", min=1, max=100_000)] = 150,
-    batches: Annotated[int, Opt("for the critic, in an epoch", min=1, max=10_000)] = 32,
+    epochs: Annotated[int, Opt("epochs of --batches batches each", min=1, max=100_000)] = 150,
+    batches: Annotated[int, Opt("batches for the critic in an epoch", min=1, max=10_000)] = 32,
     batch_size: Annotated[int, Opt("windows per step", min=2, max=4096)] = 32,
-    width: Annotated[
-        int, Opt("of the networks: maps of the generator's last layer", min=4, max=256)
-    ] = 16,
+    width: Annotated[int, Opt("feature maps of the generator's last layer", min=4, max=256)] = 16,
     precision: Precision = "32",
     resume: Resume = False,
     restart: Restart = False,

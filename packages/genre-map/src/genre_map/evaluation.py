@@ -166,7 +166,7 @@ def cross_validate(
     Parameters
     ----------
     songs : SongSet
-    networks : sequence of {"ours", "source", "dong"}
+    networks : sequence of {"ours", "paper", "dong2018"}
     protocol : str
         See `genre_map.splits`.
     folds : int

@@ -45,7 +45,7 @@ INDEPENDENT = 2 * math.log(2)
 """What `jensen_shannon` is where c and m tell nothing of each other: 1.386."""
 DRIFT = 1e-3
 ANCHORS = 8
-Variant = Literal["ours", "source"]
+Variant = Literal["ours", "paper"]
 
 
 class _Normalized(nn.Module):
@@ -58,7 +58,7 @@ class _Normalized(nn.Module):
 class Generator(nn.Module):
     """Noise z [shape=(n, 128)] to pictures [shape=(n, parts, n_mels, frames), 0 to 1].
 
-    ``ours`` doubles a small picture and convolves it, four times; ``source`` has the
+    ``ours`` doubles a small picture and convolves it, four times; ``paper`` has the
     transposed convolutions of the thesis, with kernels that their strides divide.
     """
 
@@ -71,7 +71,7 @@ class Generator(nn.Module):
         loud = math.sqrt(FREE / DEPENDENT) if variant == "ours" else 1.0
         gain = torch.cat([torch.ones(FREE), torch.full((DEPENDENT,), loud)])
         self.register_buffer("gain", gain, persistent=False)
-        if variant == "source":
+        if variant == "paper":
             first = (n_mels // 12, frames // 16)
             self.layers = nn.Sequential(
                 nn.Linear(FREE + DEPENDENT, 8 * width * first[0] * first[1]),
@@ -226,7 +226,7 @@ class GenreGAN(nn.Module):
     ----------
     classifier : dict
         Configuration of `GenreClassifier`.
-    variant : {"ours", "source"}
+    variant : {"ours", "paper"}
     width : int
         Maps of the generator's last layer; the critic's first one has half as many again.
     """

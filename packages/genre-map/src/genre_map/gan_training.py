@@ -62,7 +62,7 @@ class GANSettings:
     @classmethod
     def of(cls, variant: Variant, **given: Any) -> GANSettings:
         """Give the settings of a variant; the source's has nothing that came after it."""
-        if variant == "source":
+        if variant == "paper":
             plain = {
                 "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
                 "dependence_weight": 1.0, "uneven_weight": 0.0, "unsure_weight": 0.0,
@@ -127,7 +127,7 @@ class GANTask:
         """Draw songs, in our variant all genres as often."""
         settings = self.settings
         count = settings.batches * settings.batch_size
-        if settings.variant == "source":
+        if settings.variant == "paper":
             chosen = torch.randint(len(self.labels), (count,), generator=generator)
         else:
             genres = torch.randint(int(self.labels.max()) + 1, (count,), generator=generator)

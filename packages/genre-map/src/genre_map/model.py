@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genre_map.pictures import LAYOUTS, Layout, LayoutName, to_windows
+from genre_map.pictures import FORMER, LAYOUTS, Layout, LayoutName, to_windows
 from groove_core.values import Audio
 
 __all__ = ["GenreClassifier"]
@@ -100,7 +100,7 @@ class GenreClassifier(nn.Module):
     Parameters
     ----------
     genres : sequence of str
-    network : {"ours", "source", "dong"}
+    network : {"ours", "paper", "dong2018"}
         With 0.36, 0.27 and 0.46 million weights.
     layout : dict, optional
         Settings of `Layout`; that of the network when left out.
@@ -116,17 +116,19 @@ class GenreClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.genres = tuple(genres)
+        # Checkpoints made before the networks were renamed name them otherwise.
+        network = FORMER.get(network, network)
         self.network = network
         self.layout = Layout(**layout) if layout else LAYOUTS[network]
         parts, n_mels, _ = self.layout.shape
-        self.trunk = {"ours": _ours, "source": _source, "dong": _dong}[network](parts, n_mels)
-        self.pool = nn.Flatten() if network == "dong" else _MeanAndMax()
+        self.trunk = {"ours": _ours, "paper": _source, "dong2018": _dong}[network](parts, n_mels)
+        self.pool = nn.Flatten() if network == "dong2018" else _MeanAndMax()
         with torch.no_grad():
             self.features = self.pool(self.trunk.eval()(torch.zeros(1, *self.layout.shape))).shape[
                 1
             ]
         self.trunk.train()
-        hidden, drop = (32, 0.2) if network == "dong" else (128, 0.5)
+        hidden, drop = (32, 0.2) if network == "dong2018" else (128, 0.5)
         self.head = nn.Sequential(
             nn.Linear(self.features, hidden), nn.ReLU(), nn.Dropout(drop),
             nn.Linear(hidden, len(self.genres)),

@@ -19,9 +19,11 @@ from groove_core.values import Audio
 if TYPE_CHECKING:
     from groove_core.storage import Cache
 
-__all__ = ["LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
+__all__ = ["FORMER", "LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
 
-LayoutName = Literal["ours", "source", "dong"]
+FORMER: dict[str, LayoutName] = {"source": "paper", "dong": "dong2018"}
+"""What networks and variants were called, in checkpoints of earlier versions."""
+LayoutName = Literal["ours", "paper", "dong2018"]
 RANGE_DB = 80.0
 """From the loudest point of a song down to what is shown as nothing."""
 STRETCH_FRAMES = 2048
@@ -185,8 +187,8 @@ class Layout:
 
 LAYOUTS: dict[LayoutName, Layout] = {
     "ours": Layout(),
-    "source": Layout(n_mels=84, scale="peak"),
-    "dong": Layout(
+    "paper": Layout(n_mels=84, scale="peak"),
+    "dong2018": Layout(
         separated=False, frames=256, n_fft=512, hop_samples=256, fmax_hz=10_000, scale="log"
     ),
 }

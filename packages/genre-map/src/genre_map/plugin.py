@@ -21,7 +21,6 @@ def groove_analyzers() -> list[Action]:
     return [
         Action("classify", "genre_map.actions:classify", "Tell the genre of songs."),
         Action("explain", "genre_map.actions:explain", "Mark what speaks for a genre."),
-        Action("place", "genre_map.actions:place", "Place your own songs on the map."),
         Action("evaluate", "genre_map.actions:evaluate", "Measure classifiers and generator."),
     ]
 
@@ -30,10 +29,30 @@ def groove_analyzers() -> list[Action]:
 def groove_generators() -> list[Action]:
     """Make pictures that can be heard, maps of them, and a corpus of songs."""
     return [
-        Action("generate", "genre_map.actions:generate", "Draw spectrograms and hear them."),
-        Action("map", "genre_map.actions:map", "Draw the map of genres as a page that plays."),
-        Action("border", "genre_map.actions:border", "Walk from one genre to another."),
-        Action("corpus", "genre_map.actions:corpus", "Build the rendered corpus of ten genres."),
+        Action(
+            "sample",
+            "genre_map.actions:sample",
+            "Draw spectrograms and hear them.",
+            aliases={"generate": {}},
+        ),
+        Action(
+            "map",
+            "genre_map.actions:map",
+            "Draw the map of genres as a page that plays.",
+            aliases={"place": {}},
+        ),
+        Action(
+            "interpolate",
+            "genre_map.actions:interpolate",
+            "Walk from one genre to another.",
+            aliases={"border": {}},
+        ),
+        Action(
+            "dataset",
+            "genre_map.actions:dataset",
+            "Build the rendered corpus of ten genres.",
+            aliases={"corpus": {}},
+        ),
     ]
 
 

@@ -124,7 +124,7 @@ def open_songs(root: str | Path) -> SongSet:
 
 def _corpus(root: Path) -> Iterator[Song]:
     columns = ("path", "genre", "library", "soundfont", "groove")
-    what = "a table as groove run genre-map corpus writes it"
+    what = "a table as groove run genre-map dataset writes it"
     for row in read_table(root / "manifest.csv", columns, what=what):
         groups = {key: row[key] for key in ("library", "soundfont")}
         groups["groove"] = f"{row['library']}:{row['groove']}"

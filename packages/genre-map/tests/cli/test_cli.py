@@ -56,9 +56,9 @@ def test_one_bad_song_costs_only_itself(groove, tmp_path):
     document = json.loads((tmp_path / "o/result.json").read_text())
     assert [song["name"] for song in document["result"]] == ["a.wav", "z.wav"]
     assert [one["file"] for one in document["failed"]] == ["s/jingle.wav", "s/page.mp3"]
-    result = groove("place", "s", "--cells", "4", "--format", "json", "--out", "p")
+    result = groove("map", "--place", "s", "--cells", "4", "--format", "json", "--out", "p")
     assert result.code == 4
-    places = json.loads((tmp_path / "p/place.json").read_text())["places"]
+    places = json.loads((tmp_path / "p/map.json").read_text())["places"]
     assert [one["name"] for one in places] == ["a.wav", "z.wav"]
 
 
@@ -80,24 +80,24 @@ def test_why(groove, tmp_path):
 
 
 def test_pictures_a_border_and_a_map_with_a_song(groove, tmp_path):
-    result = groove("generate", "--count", "2", "--seed", "3", "--out", "g")
+    result = groove("sample", "--count", "2", "--seed", "3", "--out", "g")
     assert result.code == 0, result.stderr
     sounds = [Audio.read(path) for path in sorted((tmp_path / "g").glob("*.wav"))]
     assert len(sounds) == 2
     assert all(sound.duration_s == pytest.approx(2.95, abs=0.1) for sound in sounds)
     assert all(0.5 < sound.peak <= 1 for sound in sounds)
-    result = groove("border", "blues", "METAL", "--out", "b")
+    result = groove("interpolate", "blues", "METAL", "--out", "b")
     assert result.code == 0, result.stderr
-    border = Border.read(tmp_path / "b/border.json")
+    border = Border.read(tmp_path / "b/interpolate.json")
     assert border.probabilities.shape == (101, 10)
     assert border.start == "blues"
-    assert Audio.read(tmp_path / "b/border.wav").duration_s == pytest.approx(7 * 3.1, abs=0.3)
+    assert Audio.read(tmp_path / "b/interpolate.wav").duration_s == pytest.approx(7 * 3.1, abs=0.3)
     soundfile.write(tmp_path / "mine.wav", noise(4), RATE)
-    result = groove("place", "mine.wav", "--cells", "4", "--out", "m")
+    result = groove("map", "--place", "mine.wav", "--cells", "4", "--out", "m")
     assert result.code == 0, result.stderr
-    found = GenreMap.read(tmp_path / "m/place.json")
+    found = GenreMap.read(tmp_path / "m/map.json")
     assert [place.name for place in found.places] == ["mine.wav"]
-    assert "mine.wav" in (tmp_path / "m/place.html").read_text()
+    assert "mine.wav" in (tmp_path / "m/map.html").read_text()
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_two_lines_and_a_code(groove, bad, arguments, code, message):
 
 
 def test_mma_is_not_there(groove, tmp_path):
-    result = groove("corpus", "--into", "songs", PATH=str(tmp_path))
+    result = groove("dataset", "--into", "songs", PATH=str(tmp_path))
     assert result.code == 4
     assert "hint: sudo apt install mma" in result.stderr
     assert not (tmp_path / "songs").exists()
@@ -192,5 +192,5 @@ def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monk
     )  # fmt: skip
     assert made.code == 0, made.stderr
     assert "effective genres" in made.stdout
-    drawn = groove("generate", "--checkpoint", "draws", "--count", "1", "--seed", "1", "--json")
+    drawn = groove("sample", "--checkpoint", "draws", "--count", "1", "--seed", "1", "--json")
     assert json.loads(drawn.stdout)["result"][0]["genres"] == ["blues", "hiphop", "rock"]

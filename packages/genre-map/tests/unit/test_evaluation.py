@@ -43,17 +43,17 @@ def test_ways_to_measure_a_generator():
 def test_cross_validation_of_a_folder(folder, tmp_path, protocol):
     quick = Settings(epochs=1, windows=1, batch_size=8)
     found = cross_validate(
-        open_songs(folder), ["ours", "dong"], protocol, folds=3, only=2, settings=quick, seed=1,
+        open_songs(folder), ["ours", "dong2018"], protocol, folds=3, only=2, settings=quick, seed=1,
         device="cpu", cache=None,
     )  # fmt: skip
     assert [row[0] for row in found.rows] == [
-        "ours", "dong", "MFCC + logistic regression", "always the most frequent",
+        "ours", "dong2018", "MFCC + logistic regression", "always the most frequent",
     ]  # fmt: skip
     assert found.cell("MFCC + logistic regression", "song accuracy, mean probability").value > 0.8
     counts = np.array(found.data["confusion"]["ours"])
     assert counts.shape == (2, 3, 3)
     assert counts.sum() == int(found.title.split(": ")[-1].split()[0])
-    np.testing.assert_allclose(found.confusion("dong").sum(axis=1), 1)
+    np.testing.assert_allclose(found.confusion("dong2018").sum(axis=1), 1)
     assert ("WARNING" in found.title) == (protocol == "windows")
     assert Evaluation.read(found.save(tmp_path / "a.json")) == found
     found.save(tmp_path / "a.png")

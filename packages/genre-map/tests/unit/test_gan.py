@@ -77,7 +77,7 @@ def test_the_penalty_wants_slopes_of_one(steepness, penalty):
         torch.testing.assert_close(drifted + distance, critic(real).square().mean())
 
 
-@pytest.mark.parametrize(("variant", "shape"), [("ours", (2, 64, 128)), ("source", (2, 84, 128))])
+@pytest.mark.parametrize(("variant", "shape"), [("ours", (2, 64, 128)), ("paper", (2, 84, 128))])
 def test_pictures_have_the_layout_of_the_classifier(variant, shape):
     z = 2 * torch.rand(3, FREE + DEPENDENT) - 1
     pictures = Generator(shape, variant, 8)(z)
@@ -90,7 +90,7 @@ def test_only_ours_sees_that_a_batch_repeats_itself():
     torch.manual_seed(0)
     one = torch.rand(1, 2, 64, 128)
     many = torch.cat([one, torch.rand(3, 2, 64, 128)])
-    for variant, sees in (("ours", True), ("source", False)):
+    for variant, sees in (("ours", True), ("paper", False)):
         critic = Critic((2, 64, 128), variant, 8)
         critic.settle(many)
 

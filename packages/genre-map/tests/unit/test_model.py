@@ -33,8 +33,8 @@ def test_maps_are_those_of_the_papers():
         )
         for name in LAYOUTS
     }
-    assert shapes["source"] == (128, 1, 118)
-    assert shapes["dong"] == (64, 14, 14)
+    assert shapes["paper"] == (128, 1, 118)
+    assert shapes["dong2018"] == (64, 14, 14)
     # fine enough to read an explanation
     assert shapes["ours"][1] >= 10
     assert shapes["ours"][2] >= 16

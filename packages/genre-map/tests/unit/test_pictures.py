@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(0).normal(size=30 * 22_050) / 9
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("ours", (2, 64, 128)), ("source", (2, 84, 128)), ("dong", (1, 64, 256))]
+    ("name", "shape"), [("ours", (2, 64, 128)), ("paper", (2, 84, 128)), ("dong2018", (1, 64, 256))]
 )
 def test_thirty_seconds_are_nineteen_windows(name, shape):
     layout = LAYOUTS[name]
@@ -22,7 +22,7 @@ def test_thirty_seconds_are_nineteen_windows(name, shape):
     assert windows.shape == (19, *shape)
     assert layout.window_s == pytest.approx(2.97, abs=0.01)
     assert windows.min() >= 0
-    if name == "source":
+    if name == "paper":
         assert torch.allclose(windows.amax(dim=(1, 2, 3)), torch.ones(19))
     if name == "ours":
         assert windows.max() == 1

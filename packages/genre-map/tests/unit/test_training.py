@@ -106,15 +106,15 @@ def test_unreadable_songs_are_told_and_left_out(folder, tmp_path, capsys):
     assert "broken.wav" in said
 
 
-@pytest.mark.parametrize("variant", ["ours", "source"])
+@pytest.mark.parametrize("variant", ["ours", "paper"])
 def test_a_generator_trains_and_resumes(pictured, tmp_path, variant):
     songs, pictures = pictured
     torch.manual_seed(0)
     classifier = GenreClassifier(songs.genres).eval()
     settings = GANSettings.of(variant, width=4, epochs=2, batches=2, batch_size=4)
-    if variant == "source":
-        classifier = GenreClassifier(songs.genres, "source").eval()
-        songs, pictures = read_pictures(songs, LAYOUTS["source"], None)
+    if variant == "paper":
+        classifier = GenreClassifier(songs.genres, "paper").eval()
+        songs, pictures = read_pictures(songs, LAYOUTS["paper"], None)
 
     def train(folder, **more):
         return train_gan(

@@ -12,7 +12,7 @@ registers the module that holds its observers in ``groove.observers.v1`` too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,8 @@ class Action:
     run: str
     """``module:function``, imported when it is run or its help is asked for."""
     summary: str
+    aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    """Former names, which still work but are not listed, each with the options it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -269,6 +269,31 @@ def test_map_runs_an_action_for_200_files_and_continues_after_a_kill(start, site
     )
 
 
+def test_map_names_the_file_that_takes_too_long(groove, site, tmp_path):
+    DrumPattern.from_masks([5, 0, 4, 0] * 8).save(tmp_path / "a.mid")
+    options = ("--slow", "--timeout", "0.5", "--out", "out")
+    result = groove("map", "good", "bars", "a.mid", "gone.mid", *options, path=site("groove-good"))
+    assert result.returncode == 4, result.stderr
+    assert result.stdout.splitlines() == [
+        "0 of 2 files done; results in out",
+        "failed: a.mid, gone.mid; reasons in out/results.jsonl",
+    ]
+    first = json.loads((tmp_path / "out/results.jsonl").read_text().splitlines()[1])
+    assert (first["file"], first["error"]["kind"]) == ("a.mid", "Timeout")
+    assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["results.jsonl"]
+
+
+def test_check_names_the_file_that_takes_too_long(groove, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("one.wav", "two.wav"):
+        soundfile.write(tmp_path / name, rng.uniform(-0.3, 0.3, 16000), 8000)
+    hasty = groove("data", "check", ".", "--timeout", "1e-6")
+    assert hasty.returncode == 4, hasty.stderr
+    assert len(re.findall(r"(?:one|two)\.wav +timed out", hasty.stdout)) == 2, hasty.stdout
+    assert groove("data", "check", ".", "--timeout", "60").returncode == 0
+    assert groove("data", "check", ".", "--timeout", "0").returncode == 2
+
+
 def test_an_interrupted_map_keeps_what_is_finished(start, site, tmp_path):
     _beats(tmp_path / "beats")
     journal = tmp_path / "out/results.jsonl"

@@ -46,6 +46,10 @@ def work(path, log=None, wait_s=0.0):
         sys.exit(0)
     if word == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if word == "hang":  # in Python: its `finally` blocks run
+        forever(path)
+    if word == "deep":  # in C, where no signal is handled
+        sum(range(10**13))
     return {"text": path.read_text(), "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}
 
 def forever(path):
@@ -112,6 +116,33 @@ def test_every_kind_of_failure_costs_one_file_and_the_order_stays(module, tmp_pa
         assert "SIGSEGV" in outcomes[words.index("crash") + 1].error["message"]
 
 
+def test_a_file_that_hangs_costs_only_itself(module, tmp_path):
+    files = _files(tmp_path, "0-ok", "1-hang", "2-ok", "3-deep", "4-ok")
+    outcomes = list(map_files(module.work, files, jobs=2, timeout_s=0.3))
+    assert [o.file for o in outcomes] == [str(f) for f in files]
+    assert _words(outcomes) == ["ok", "Timeout", "ok", "Timeout", "ok"]
+    assert outcomes[1].error["message"] == "The file took more than 0.3 s."
+    assert "--timeout" in outcomes[1].error["hint"]
+    assert (tmp_path / "1-hang.cleaned").exists()
+
+
+def test_a_file_that_hangs_is_tried_again(module, tmp_path):
+    files = _files(tmp_path, "0-hang", "1-ok")
+    log = tmp_path / "log"
+    work = functools.partial(module.work, log=log)
+    for _ in range(2):  # one job, in a process that can be stopped
+        outcomes = list(map_files(work, files, timeout_s=0.2, out=tmp_path / "out.jsonl"))
+        assert _words(outcomes) == ["Timeout", "ok"]
+        assert outcomes[1].result["pid"] != os.getpid()
+    assert log.read_text().split() == ["0-hang", "1-ok", "0-hang"]
+
+
+def test_a_limit_that_no_file_reaches_changes_nothing(module, tmp_path):
+    files = _files(tmp_path, *(f"{i}-{w}" for i, w in enumerate(["ok", "bug", "crash", "ok"])))
+    outcomes = list(map_files(module.work, files, timeout_s=60))
+    assert _words(outcomes) == ["ok", "Bug", "WorkerDied", "ok"]
+
+
 def test_workers_are_processes_with_one_thread(module, tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     files = _files(tmp_path, *(f"{i}-slow" for i in range(4)))
@@ -138,6 +169,9 @@ def test_what_cannot_go_to_workers_is_said_before_the_work(module, tmp_path):
         map_files(lambda path: {}, files, jobs=2)
     with pytest.raises(UsageError, match="at least 1"):
         map_files(module.work, files, jobs=0)
+    for wrong in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="timeout cannot be"):
+            map_files(module.work, files, timeout_s=wrong)
     script = tmp_path / "script.py"  # without the guard that spawned processes need
     script.write_text(
         "from groove_core.batch.jobs import map_files\n"

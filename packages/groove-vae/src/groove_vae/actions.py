@@ -40,14 +40,24 @@ MOST_DIMENSIONS = 8
 
 Which = Annotated[
     Literal["audio", "symbolic"],
-    Opt("audio compares parts, symbolic humanizes them"),
+    Opt("model: audio compares parts, symbolic humanizes them"),
 ]
 
 Timing = Annotated[
-    float, Opt("how far to move notes: 0 not at all, 1 all the way, 2 exaggerated", min=0, max=2)
+    float,
+    Opt(
+        "share of the timing: 0 leaves the notes alone, 1 moves them all the way, 2 exaggerates",
+        min=0,
+        max=2,
+    ),
 ]
 Dynamics = Annotated[
-    float, Opt("how far to change velocities: 0 not at all, 1 all the way", min=0, max=2)
+    float,
+    Opt(
+        "share of the dynamics: 0 leaves the velocities alone, 1 changes them all the way",
+        min=0,
+        max=2,
+    ),
 ]
 
 
@@ -86,15 +96,17 @@ def humanize(
     *,
     timing: Timing = 1.0,
     dynamics: Dynamics = 1.0,
-    style: Annotated[
-        str | None, Opt("play in one style, for example funk; any when left out")
-    ] = None,
+    style: Annotated[str | None, Opt("style to play in, for example funk (default: any)")] = None,
     drummer: Annotated[
-        str | None, Opt("play like one of the drummers, drummer1 to drummer10")
+        str | None, Opt("drummer to play like, drummer1 to drummer10 (default: any)")
     ] = None,
     temperature: Annotated[
         float,
-        Opt("how free: 0 is the average of all ways to play, 1 as drummers vary", min=0, max=2),
+        Opt(
+            "sampling temperature: 0 is the average of all ways to play, 1 varies as drummers do",
+            min=0,
+            max=2,
+        ),
     ] = 1.0,
     drum_track: DrumTrack = None,
     seed: Seed = None,
@@ -157,13 +169,15 @@ def humanize(
 def quantize(
     score: Annotated[Score, Opt("MIDI file with drums, in any metre")],
     *,
-    strength: Annotated[float, Opt("how far to move notes: 1 all the way", min=0, max=1)] = 1.0,
+    strength: Annotated[
+        float, Opt("share of the way to the grid: 1 moves notes all the way", min=0, max=1)
+    ] = 1.0,
     grid: Annotated[
         Literal["16", "8", "12", "24", "32"],
         Opt("lines per bar of 4/4: 8, 16 or 32 straight, 12 or 24 in triplets"),
     ] = "16",
     dynamics: Annotated[
-        float, Opt("how far to even out velocities, to the mean of each note", min=0, max=1)
+        float, Opt("share of the way to even velocities, the mean of each drum", min=0, max=1)
     ] = 0.0,
     drum_track: DrumTrack = None,
 ) -> Score:
@@ -224,12 +238,12 @@ def compare(
     played: Annotated[Audio | Score, Opt("the part as it was played: a recording or a MIDI file")],
     programmed: Annotated[
         Audio | Score | None,
-        Opt("the same part as it was programmed; played on the grid when left out"),
+        Opt("the same part as it was programmed (default: the played part on the grid)"),
     ] = None,
     *,
     measure: Annotated[
         Measure,
-        Opt("kl is KL(played || programmed); the last three are symmetric"),
+        Opt("divergence; kl is KL(played || programmed), the last three are symmetric"),
     ] = "kl",
     tempo_bpm: Annotated[
         float | None,
@@ -237,16 +251,16 @@ def compare(
     ] = None,
     tone: Annotated[
         Literal["auto", "same", "other"],
-        Opt("other leaves out what all strokes that sound alike share, as another kit would"),
+        Opt("same or other sound of the kits; other ignores what all hits of a drum share"),
     ] = "auto",
     align: Annotated[
-        bool, Opt("find tempo and start of the programmed part; else both begin together")
+        bool, Opt("alignment of tempo and start; without it both begin together")
     ] = True,
     kit: Annotated[
         int, Opt("kit for MIDI files: 0 standard, 8 room, 16 power, 24, 25, 40, 48", min=0, max=127)
     ] = 0,
     raw: Annotated[
-        bool, Opt("compare sample by sample, as the first study did; a few seconds only")
+        bool, Opt("comparison sample by sample, as in the first study; for a few seconds only")
     ] = False,
     drum_track: DrumTrack = None,
     seed: Seed = 1,
@@ -339,9 +353,12 @@ def fingerprint(
 @action
 def evaluate(
     *,
-    model: Which = "audio",
+    about: Annotated[
+        Literal["audio", "symbolic"],
+        Opt("model to measure: audio compares parts, symbolic humanizes them", aliases=("model",)),
+    ] = "audio",
     count: Annotated[
-        int | None, Opt("held-out performances to measure on; all when left out", min=2)
+        int | None, Opt("held-out performances to measure on (default: all)", min=2)
     ] = None,
     checkpoint: Checkpoint = None,
     data: DataPath = None,
@@ -357,12 +374,12 @@ def evaluate(
     """
     from groove_core.devices import resolve
 
-    if model == AUDIO:
+    if about == AUDIO:
         from groove_vae.evaluation import evaluate as measured
     else:
         from groove_vae.twin_evaluation import evaluate as measured
     return measured(
-        checkpoint=checkpoint or model,
+        checkpoint=checkpoint or about,
         data=data,
         count=count,
         seed=draw_seed(seed),
@@ -376,27 +393,29 @@ def train(
     model: Which = "audio",
     data: DataPath = None,
     name: Annotated[
-        str | None, Opt("what to call it; my-audio or my-symbolic when left out")
+        str | None, Opt("name of the checkpoint (default: my-audio or my-symbolic)")
     ] = None,
     into: Into = None,
     latent: Annotated[
-        int | None, Opt("dimensions of z; the model's own when left out", min=1, max=256)
+        int | None, Opt("dimensions of z (default: the model's own)", min=1, max=256)
     ] = None,
     covariance: Annotated[
-        Literal["diagonal", "full"], Opt("of the Gaussians of the audio model")
+        Literal["diagonal", "full"], Opt("covariance of the Gaussians of the audio model")
     ] = "diagonal",
     epochs: Annotated[
-        int | None, Opt("passes over the data; the model's own when left out", min=1, max=10_000)
+        int | None, Opt("passes over the data (default: the model's own)", min=1, max=10_000)
     ] = None,
     batch_size: Annotated[
-        int | None, Opt("windows per step; the model's own when left out", min=2, max=8192)
+        int | None, Opt("windows per step (default: the model's own)", min=2, max=8192)
     ] = None,
     learning_rate: Annotated[
         float | None,
-        Opt("of Adam, before its cosine decay; the model's own when left out", min=1e-6, max=0.1),
+        Opt(
+            "learning rate of Adam, before its decay (default: the model's own)", min=1e-6, max=0.1
+        ),
     ] = None,
     beta: Annotated[
-        float | None, Opt("weight of the KL; the model's own when left out", min=0, max=1e6)
+        float | None, Opt("weight of the KL divergence (default: the model's own)", min=0, max=1e6)
     ] = None,
     resume: Resume = False,
     restart: Restart = False,

@@ -101,7 +101,7 @@ def test_fingerprint_of_a_folder(groove, beat):
         (["train", "--name", "../evil"], 2, "cannot be called"),
         (["train", "--resume"], 2, "no training to resume"),
         (["evaluate", "--data", "one"], 4, "no test split"),
-        (["evaluate", "--model", "symbolic", "--data", "one"], 4, "no test split"),
+        (["evaluate", "--about", "symbolic", "--data", "one"], 4, "no test split"),
         (["train", "--latent", "9"], 2, "at most 8 dimensions"),
         (["compare", "nowhere.wav"], 4, "does not exist"),
         (["compare", "text.wav"], 4, "text.wav"),

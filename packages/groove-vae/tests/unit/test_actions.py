@@ -131,7 +131,7 @@ def test_thirty_minutes():
 
 def test_the_card_is_measured_again():
     """On every fifth performance the shipped weights have the numbers of their card."""
-    report = evaluate(model="symbolic", count=26, seed=1)
+    report = evaluate(about="symbolic", count=26, seed=1)
     card = checkpoints.read_card(checkpoints.find("groove-vae", "symbolic").path)
     told = Report.from_json(card["metrics"]["report"])
     for row in ("model, sampled", "model, mean", "quantized"):

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="evaluate filters index learn material probe rate recommend score train",
+        actions="dataset evaluate explain index learn probe rate recommend score train",
     )

@@ -31,24 +31,28 @@ if TYPE_CHECKING:
     from music_recsys.profile import Profile
 
 __all__ = [
-    "evaluate", "filters", "index", "learn", "material", "probe", "rate", "recommend", "score",
+    "dataset", "evaluate", "explain", "index", "learn", "probe", "rate", "recommend", "score",
     "train",
 ]  # fmt: skip
 
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
-Who = Annotated[str, Opt("whose ratings: a name, or the path of an .sqlite file", role="place")]
+Who = Annotated[
+    str, Opt("name of a listener, or path of an .sqlite file with ratings", role="place")
+]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
-    Opt("how passages make a song: all alike, one beloved passage counts, or as in the source"),
+    Opt("how excerpts make a song: all alike, one beloved excerpt counts, or as in the paper"),
 ]
 
 
 @action
 def rate(
     sound: Annotated[Path, Opt("sound file of eight seconds or more")],
-    rating: Annotated[float, Opt("1 (not at all) to 5 (very much); 0 takes it back", min=0, max=5)],
+    rating: Annotated[
+        float, Opt("rating from 1 (not at all) to 5 (very much); 0 takes it back", min=0, max=5)
+    ],
     *,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
@@ -185,9 +189,19 @@ def recommend(
     *,
     profile: Who = "me",
     count: Annotated[int, Opt("songs to recommend", min=1, max=1000)] = 10,
-    diversity: Annotated[float, Opt("0: the best; 1: as unlike as can be", min=0, max=1)] = 0.1,
-    explore: Annotated[float, Opt("how much doubt counts for a song", min=0, max=10)] = 0.0,
-    draw: Annotated[bool, Opt("go by a taste drawn from what it may be (Thompson)")] = False,
+    diversity: Annotated[
+        float,
+        Opt(
+            "diversity of the list: 0 takes the best songs, 1 the most different ones", min=0, max=1
+        ),
+    ] = 0.1,
+    explore: Annotated[
+        float, Opt("weight of uncertainty, in favour of unfamiliar songs", min=0, max=10)
+    ] = 0.0,
+    thompson: Annotated[
+        bool,
+        Opt("Thompson sampling: ranking by a taste drawn from its posterior", aliases=("draw",)),
+    ] = False,
     pooling: HowPooled = "mean",
     seed: Seed = None,
     checkpoint: Checkpoint = None,
@@ -213,11 +227,11 @@ def recommend(
     mine = Profile(profile)
     known = Known.of(mine, front_end)
     taste = known.taste(pooling)
-    drawn = taste.drawn(np.random.default_rng(draw_seed(seed))) if draw else None
+    drawn = taste.drawn(np.random.default_rng(draw_seed(seed))) if thompson else None
     rated = {one.sha256 for one in mine.ratings()}
     candidates, looked_at = candidates_of(
         songs, front_end, taste, rated, count=count,
-        thorough=draw or explore > 0 or pooling != "mean",
+        thorough=thompson or explore > 0 or pooling != "mean",
     )  # fmt: skip
     chosen = choose(
         taste,
@@ -235,11 +249,16 @@ def recommend(
 
 @action
 def index(
-    songs: Annotated[Path, Opt("folder of songs; subfolders are searched, too")],
+    songs: Annotated[Path, Opt("folder of songs, with its subfolders")],
     *,
     into: Annotated[Path, Opt("folder for the catalogue", role="place")] = Path("groove-catalogue"),
-    again: Annotated[bool, Opt("begin anew, with this front end")] = False,
-    jobs: Annotated[int, Opt("songs heard at once", min=1, max=64)] = 2,
+    restart: Annotated[
+        bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
+    ] = False,
+    jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
+    timeout: Annotated[
+        float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
+    ] = None,
     checkpoint: Checkpoint = None,
 ) -> Report:
     """Hear all songs of a folder once, to recommend from them in a moment.
@@ -254,11 +273,11 @@ def index(
     """
     from music_recsys.catalogue import build
 
-    return build(songs, into, checkpoint=checkpoint, jobs=jobs, again=again)
+    return build(songs, into, checkpoint=checkpoint, jobs=jobs, timeout_s=timeout, restart=restart)
 
 
 @action
-def filters(
+def explain(
     sounds: Annotated[
         list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
     ],
@@ -286,10 +305,10 @@ def probe(
     *,
     experiment: Annotated[
         Literal["order", "filters", "ladder"],
-        Opt("order: A then B, with shorter gaps; filters: envelopes; ladder: all eight data sets"),
+        Opt("experiment: order (A then B, with shorter gaps), filters or ladder (all data sets)"),
     ] = "order",
     seeds: Annotated[int, Opt("networks trained of each kind", min=1, max=20)] = 1,
-    kind: Annotated[Literal["mfcc", "log-mel"], Opt("what the networks see")] = "mfcc",
+    kind: Annotated[Literal["mfcc", "log-mel"], Opt("features that the networks see")] = "mfcc",
 ) -> Report:
     """Repeat the source's experiments, on sounds made by code and by instruments.
 
@@ -312,11 +331,12 @@ def evaluate(
         Opt("folders of songs: with a manifest.csv, or with a folder for each taste"),
     ],
     *,
-    task: Annotated[
-        Literal["tastes", "change"], Opt("find songs, or the part of songs, that is liked")
+    about: Annotated[
+        Literal["tastes", "change"],
+        Opt("subject: finding liked songs, or the liked part of songs", aliases=("task",)),
     ] = "tastes",
     beside: Annotated[
-        list[str] | None, Opt("further front ends to measure, by name or folder")
+        list[str] | None, Opt("names or folders of further front ends to measure")
     ] = None,
     pooling: HowPooled = "mean",
     seed: Seed = 1,
@@ -353,20 +373,20 @@ def evaluate(
         raise UsageError("Two front ends have one name.", hint="Train one with another --name.")
     sets = [open_songs(folder) for folder in data]
     seed = draw_seed(seed)
-    if task == "change":
+    if about == "change":
         return measure_change(sets, nets, share=share, seed=seed, cache=Cache())
     return measure_tastes(sets, nets, share=share, pooling=pooling, seed=seed, cache=Cache())
 
 
 @action
-def material(
+def dataset(
     *,
     into: Annotated[Path, Opt("folder for the clips", role="place")] = Path("groove-material"),
     drums: Annotated[Path | None, Opt("folder of the Groove MIDI Dataset")] = None,
     songs: Annotated[Path | None, Opt("zip file of POP909")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
     seed: Seed = 1,
-    jobs: Annotated[int, Opt("clips rendered at once", min=1, max=64)] = 2,
+    jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,
 ) -> Report:
     """Render clips with known tastes: drummers, styles, instruments that play the melody.
 
@@ -389,19 +409,28 @@ def train(
     data: Annotated[list[Path], Opt("folders of songs; labels are not used")],
     *,
     reader: Annotated[
-        Literal["lstm", "pool"], Opt("what reads a passage: an LSTM, or mean and maximum")
+        Literal["lstm", "pool"], Opt("summary of an excerpt: by an LSTM, or by mean and maximum")
     ] = "lstm",
-    kind: Annotated[Literal["mfcc", "log-mel"], Opt("what the network sees")] = "mfcc",
-    share: Annotated[float, Opt("of the pieces; evaluate needs the rest", min=0.01, max=1)] = 1.0,
-    about: Annotated[str, Opt("name of the data, for the card")] = "own songs",
-    license: Annotated[str, Opt("of the data, for the card")] = "unknown: your own data",
-    name: Annotated[str | None, Opt("what to call it; my-front-end when left out")] = None,
+    kind: Annotated[Literal["mfcc", "log-mel"], Opt("features that the network sees")] = "mfcc",
+    share: Annotated[
+        float, Opt("share of the pieces to train on; evaluate needs the rest", min=0.01, max=1)
+    ] = 1.0,
+    data_name: Annotated[
+        str, Opt("name of the data, for the card", aliases=("about",))
+    ] = "own songs",
+    license: Annotated[str, Opt("licence of the data, for the card")] = "unknown: your own data",
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my-front-end)")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=10_000)] = 60,
-    batch_size: Annotated[int, Opt("songs that are told apart at once", min=2, max=4096)] = 128,
-    learning_rate: Annotated[float, Opt("of AdamW, before its decay", min=1e-6, max=0.1)] = 1e-3,
+    batch_size: Annotated[
+        int, Opt("songs in a batch, told apart from each other", min=2, max=4096)
+    ] = 128,
+    learning_rate: Annotated[
+        float, Opt("learning rate of AdamW, before its decay", min=1e-6, max=0.1)
+    ] = 1e-3,
     precision: Annotated[
-        Literal["32", "bf16"], Opt("bf16 is faster where the processor computes in it")
+        Literal["32", "bf16"],
+        Opt("precision of the computation; bf16 is faster on processors that support it"),
     ] = "32",
     resume: Resume = False,
     restart: Restart = False,
@@ -436,7 +465,7 @@ def train(
         name=name,
         folder=folder,
         share=share,
-        about={"data": about, "license": license},
+        about={"data": data_name, "license": license},
         seed=draw_seed(seed),
         device=resolve(device),
         devices=devices,

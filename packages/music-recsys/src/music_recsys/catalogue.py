@@ -99,7 +99,7 @@ class Catalogue:
         if about["front_end"] != front_end.identity:
             raise InputError(
                 f"Another front end heard the songs of {folder}.",
-                hint=f"groove run music-recsys index SONGS --into {folder} --again",
+                hint=f"groove run music-recsys index SONGS --into {folder} --restart",
             )
         try:
             vectors = np.load(folder / about["vectors"], mmap_mode="r", allow_pickle=False)
@@ -220,7 +220,13 @@ def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
 
 
 def build(
-    songs: Path, into: Path, *, checkpoint: str | None, jobs: int, again: bool = False
+    songs: Path,
+    into: Path,
+    *,
+    checkpoint: str | None,
+    jobs: int,
+    timeout_s: float | None = None,
+    restart: bool = False,
 ) -> Report:
     """Hear all songs of a folder; killed and started again, none is heard twice.
 
@@ -236,7 +242,7 @@ def build(
     given(files)
     with locked(into, into / LOCK):
         sweep_below(into)
-        return _build(front_end, files, songs, into, checkpoint, jobs, again)
+        return _build(front_end, files, songs, into, checkpoint, jobs, timeout_s, restart)
 
 
 def _build(
@@ -246,14 +252,15 @@ def _build(
     into: Path,
     checkpoint: str | None,
     jobs: int,
-    again: bool,
+    timeout_s: float | None,
+    restart: bool,
 ) -> Report:
     hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)
-    if before is not None and before != settings and not again:
+    if before is not None and before != settings and not restart:
         raise UsageError(
-            f"Another front end heard the songs of {into}.", hint="--again, or another --into"
+            f"Another front end heard the songs of {into}.", hint="--restart, or another --into"
         )
 
     def current(outcome: Outcome) -> bool:
@@ -262,8 +269,8 @@ def _build(
 
     paths, hashes, vectors = [], [], []
     outcomes = map_files(
-        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=again,
-        current=current, text="listening",
+        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=restart,
+        timeout_s=timeout_s, current=current, text="listening",
     )  # fmt: skip
     for outcome in outcomes:
         if outcome.result is None:

@@ -24,7 +24,12 @@ def groove_analyzers() -> list[Action]:
         Action("score", "music_recsys.actions:score", "Tell how well each second will be liked."),
         Action("recommend", "music_recsys.actions:recommend", "Rank songs, and say why."),
         Action("index", "music_recsys.actions:index", "Hear a folder of songs once."),
-        Action("filters", "music_recsys.actions:filters", "Show what filters listen for."),
+        Action(
+            "explain",
+            "music_recsys.actions:explain",
+            "Show what the filters listen for.",
+            aliases={"filters": {}},
+        ),
         Action("probe", "music_recsys.actions:probe", "Repeat the source's experiments."),
         Action("evaluate", "music_recsys.actions:evaluate", "Measure how well tastes are found."),
     ]
@@ -33,7 +38,14 @@ def groove_analyzers() -> list[Action]:
 @hookimpl
 def groove_generators() -> list[Action]:
     """Render clips with known tastes."""
-    return [Action("material", "music_recsys.actions:material", "Render clips to measure with.")]
+    return [
+        Action(
+            "dataset",
+            "music_recsys.actions:dataset",
+            "Render clips with known tastes.",
+            aliases={"material": {}},
+        )
+    ]
 
 
 @hookimpl

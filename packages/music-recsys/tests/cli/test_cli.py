@@ -41,7 +41,7 @@ def test_the_main_job(groove, folder, tmp_path):
     assert 0.5 < clip.peak <= 1
     assert (tmp_path / "o/recommend.m3u8").read_text().count("#EXTINF") == 3
     assert (tmp_path / "o/recommend.png").stat().st_size > 10_000
-    drawn = [groove("recommend", folder, "--draw", "--seed", seed, "--json") for seed in "112"]
+    drawn = [groove("recommend", folder, "--thompson", "--seed", seed, "--json") for seed in "112"]
     lists = [json.loads(one.stdout)["result"]["songs"] for one in drawn]
     assert lists[0] == lists[1]
     # What is drawn decides the order, never what is said of a song.
@@ -123,7 +123,7 @@ def test_scores_come_one_by_one(groove, folder, tmp_path, sound, write):
     assert "left out: s/short.wav: 3.00 s of sound are too short" in result.stderr
     names = [Curve.read(path).name for path in sorted((tmp_path / "o").glob("score-*.json"))]
     assert names == ["a.wav", "z.wav"]
-    result = groove("filters", "s", "--count", "2", "--out", "f", "--format", "json")
+    result = groove("explain", "s", "--count", "2", "--out", "f", "--format", "json")
     assert result.code == 4
     assert "1 of 3 files were left out" in result.stderr
 
@@ -161,12 +161,12 @@ def bad(tmp_path, folder, sound, write):
         (["recommend", "nothing"], 4, "no ratings"),
         (["index", "nothing"], 4, "holds no"),
         (["index", "missing"], 4, "does not exist"),
-        (["filters", "short.wav"], 4, "too short"),
+        (["explain", "short.wav"], 4, "too short"),
         (["evaluate", "nothing"], 4, "holds no"),
         (["train", "nothing"], 4, "holds no"),
-        (["material"], 2, "nothing to render"),
-        (["material", "--drums", "nothing"], 4, "info.csv"),
-        (["material", "--songs", "text.wav"], 4, "not a zip file"),
+        (["dataset"], 2, "nothing to render"),
+        (["dataset", "--drums", "nothing"], 4, "info.csv"),
+        (["dataset", "--songs", "text.wav"], 4, "not a zip file"),
         (["recommend", "."], 4, "no ratings"),
     ],
 )
@@ -208,7 +208,7 @@ def test_training_on_own_songs_and_using_it(groove, folder, tmp_path):
 
 
 def test_filters_are_results(groove, folder, tmp_path):
-    result = groove("filters", folder / "bright0.wav", "--count", "4", "--out", "f")
+    result = groove("explain", folder / "bright0.wav", "--count", "4", "--out", "f")
     assert result.code == 0, result.stderr
     names = {path.suffix for path in (tmp_path / "f").iterdir()}
     assert names >= {".json", ".png", ".wav", ".txt"}

@@ -105,7 +105,7 @@ def test_another_front_end_begins_anew_when_asked(folder, tmp_path, front_end):
     with pytest.raises(UsageError, match="Another front end"):
         build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1)
     assert len(Catalogue.open(tmp_path / "c", front_end)) == 12  # as it was
-    build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1, again=True)
+    build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1, restart=True)
     found = Catalogue.open(tmp_path / "c", FrontEnd.open("pooled-front-end"))
     assert found.passages(0) is not None
     assert len(list((tmp_path / "c/passages").iterdir())) == 1
@@ -167,3 +167,11 @@ def test_the_index_finds_the_largest_products(tmp_path, front_end, monkeypatch):
         assert len(set(best)) == 50
         recall.append(len(set(best) & set(exact(vectors, direction, 50).tolist())) / 50)
     assert np.mean(recall) > 0.9
+
+
+def test_a_song_that_takes_too_long_is_left_out(tmp_path, folder, capsys):
+    (tmp_path / "one").mkdir()
+    shutil.copy(min(folder.rglob("*.wav")), tmp_path / "one")
+    with pytest.raises(InputError, match="No song"):
+        build(tmp_path / "one", tmp_path / "c", checkpoint=None, jobs=1, timeout_s=1e-6)
+    assert "took more than 1e-06 s" in capsys.readouterr().err

@@ -28,11 +28,12 @@ import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from groove_core.actions.inputs import Inputs
+from groove_core.console import note
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.storage.files import read_json
 from groove_core.values.base import Value
@@ -76,38 +77,42 @@ class Opt:
     role: Literal["", "seed", "device", "checkpoint", "drum_track", "place"] = ""
     """What the core does with it. A place is where the action writes besides its result: a
     rerun asks for it again."""
+    aliases: tuple[str, ...] = ()
+    """Former names, which still work but are not shown; in capitals if it was an argument."""
+    former: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Former choices, and what each is called now."""
 
 
 Seed = Annotated[
     int | None,
-    Opt("seed of all randomness; drawn and shown when left out", min=0, max=2**32 - 1, role="seed"),
+    Opt("seed of all random draws (default: drawn, and shown)", min=0, max=2**32 - 1, role="seed"),
 ]
-Device = Annotated[str, Opt("where to compute: auto, cpu, cuda, cuda:1 or mps", role="device")]
+Device = Annotated[str, Opt("device to compute on: auto, cpu, cuda, cuda:1 or mps", role="device")]
 Checkpoint = Annotated[
     str | None,  # not a path: "./acai" is a folder, "acai" a name
     Opt(
-        "trained weights: a folder, or a name in groove-models, GROOVE_HOME or the package",
+        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package",
         role="checkpoint",
     ),
 ]
 DrumTrack = Annotated[
     str | None,
     Opt(
-        "track that plays the drums, by name or number (default: MIDI channel 10, or a track "
-        "that is named after drums)",
+        "name or number of the track that plays the drums (default: MIDI channel 10, or a "
+        "track that is named after drums)",
         role="drum_track",
     ),
 ]
 """The core reads scores and drum patterns accordingly: the action itself need not look at it."""
-DataPath = Annotated[Path | None, Opt("folder of your own files; the packaged data when left out")]
+DataPath = Annotated[Path | None, Opt("folder with your own files (default: the packaged data)")]
 Into = Annotated[
     Path | None,
-    Opt("folder for the checkpoint; groove-models/PACKAGE/NAME when left out", role="place"),
+    Opt("folder for the checkpoint (default: groove-models/PACKAGE/NAME)", role="place"),
 ]
-Resume = Annotated[bool, Opt("go on with an interrupted training")]
-Restart = Annotated[bool, Opt("discard a training that is in the folder", role="place")]
-Devices = Annotated[int, Opt("how many of them to train on", min=1, max=1024)]
-Strategy = Annotated[str, Opt("how they work together: auto or ddp")]
+Resume = Annotated[bool, Opt("continue an interrupted training")]
+Restart = Annotated[bool, Opt("discard the training in the folder, and start again", role="place")]
+Devices = Annotated[int, Opt("number of devices to train on", min=1, max=1024)]
+Strategy = Annotated[str, Opt("strategy of several devices: auto or ddp")]
 
 
 _Kind = type[Value]
@@ -280,6 +285,7 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
         For a file that cannot be read.
     """
     by_name = {p.name: p for p in params}
+    given = renamed(params, given)
     for name in given:
         if name not in by_name:
             raise UsageError(
@@ -293,6 +299,25 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     if told is not None:
         by_name = {name: replace(p, drum_track=str(told)) for name, p in by_name.items()}
     return {name: _convert(by_name[name], value) for name, value in given.items()}
+
+
+def renamed(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments under the names and choices that they have now, and say what was renamed."""
+    now = {alias.lower(): param for param in params for alias in param.opt.aliases}
+    found = {name: value for name, value in given.items() if name not in now}
+    for name in given.keys() & now.keys():
+        note(f"--{name.replace('_', '-')} is now --{now[name].name.replace('_', '-')}")
+        found[now[name].name] = given[name]
+    for param in params:
+        if param.opt.former and param.name in found:
+            value = found[param.name]
+            many = isinstance(value, list)
+            for old in {*(value if many else [value])} & param.opt.former.keys():
+                new = param.opt.former[old]
+                note(f"{param.flag} {old} is now {param.flag} {new}")
+                value = [new if one == old else one for one in value] if many else new
+            found[param.name] = value
+    return found
 
 
 def _convert(param: Param, value: Any) -> Any:
@@ -443,9 +468,12 @@ def action(function: F) -> F:
         try:
             given = signature.bind_partial(*args, **kwargs).arguments
         except TypeError as error:
-            if len(args) > len(positional) or set(positional[: len(args)]) & kwargs.keys():
+            # Arguments that have become options may still be given without their names.
+            former = [a.lower() for p in params for a in p.opt.aliases if a.isupper()]
+            names = [*positional, *former]
+            if len(args) > len(names) or set(names[: len(args)]) & kwargs.keys():
                 raise UsageError(f"{error}.", hint=f"help({function.__name__})") from error
-            given = {**dict(zip(positional, args, strict=False)), **kwargs}
+            given = {**dict(zip(names, args, strict=False)), **kwargs}
         return function(**bind(params, given))
 
     return checked  # type: ignore[return-value]

@@ -9,14 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from groove_core.actions.params import Param, describe, files_of, plain
+from groove_core.actions.params import Param, describe, files_of, plain, renamed
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.hookspecs import RESULT_SCHEMA
 from groove_core.plugins import loader
 from groove_core.storage.files import file_sha256, read_json
 
-__all__ = ["options", "read", "versions"]
+__all__ = ["current", "options", "read", "versions"]
 
 SHAPE: dict[str, type] = {
     "package": str, "version": str, "action": str, "options": dict, "files": list,
@@ -44,6 +44,22 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} is not a result of a run.", hint="Give a result.json that groove run saved."
         )
     return document
+
+
+def current(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document in the words of today, where an action or its options were renamed."""
+    plugin = loader.load(document["package"])
+    action = plugin.action(document["action"])
+    params = describe(loader.resolve(action.run, owner=plugin.source))
+    preset = action.aliases.get(document["action"], {})
+    given = {name: value for name, value in document["options"].items() if value is not None}
+    now = {alias.lower(): param.name for param in params for alias in param.opt.aliases}
+    inputs = [
+        one | {"option": now.get(one["option"], one["option"])}
+        for one in document.get("inputs", [])
+    ]
+    options = renamed(params, {**preset, **given})
+    return document | {"action": action.name, "options": options, "inputs": inputs}
 
 
 def _are_inputs(inputs: Any) -> bool:

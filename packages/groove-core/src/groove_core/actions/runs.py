@@ -22,6 +22,7 @@ from groove_core.actions.params import (
     draw_seed,
     files_of,
     plain,
+    renamed,
     result_kind,
 )
 from groove_core.actions.places import Place, claimed
@@ -139,10 +140,12 @@ def start(
     With a `checkpoint` (of an earlier document) no other one is accepted.
     """
     plugin = loader.load(package)
-    function = loader.resolve(plugin.action(action).run, owner=plugin.source)
+    found = plugin.action(action)
+    function = loader.resolve(found.run, owner=plugin.source)
     params = describe(function)
     roles = {param.opt.role: param for param in params}
-    options = dict(options)
+    options = renamed(params, {**found.aliases.get(action, {}), **options})
+    action = found.name
     if "seed" in roles:
         name = roles["seed"].name
         options[name] = draw_seed(options.get(name))

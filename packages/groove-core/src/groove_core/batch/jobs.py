@@ -1,6 +1,6 @@
 """One function over many files: in parallel, in order, and continued after an interruption.
 
-A file that is broken, that meets a bug, or that crashes its decoder costs only
+A file that is broken, that meets a bug, or that crashes or hangs its decoder costs only
 itself. With ``out`` the outcomes are lines of a journal on disk; what is there
 already is taken over instead of computed again.
 """
@@ -8,9 +8,11 @@ already is taken over instead of computed again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ def map_files(
     out: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    timeout_s: float | None = None,
     current: Current | None = None,
     text: str = "files",
 ) -> Iterator[Outcome]:
@@ -43,17 +46,22 @@ def map_files(
     files : sequence of paths
     jobs : int >= 1
         Worker processes, with one thread each unless ``OMP_NUM_THREADS`` says otherwise.
-        With 1 there are none: the work is done in this process, which a
-        crashing decoder then takes down.
+        With 1 and no `timeout_s` there are none: the work is done in this process, which
+        a crashing decoder then takes down.
     out : path of a .jsonl file, optional
         Journal: a header, then one line per file, written as they come. If it exists,
         outcomes of unchanged files (same size and time of change) are taken
-        over; bugs, dead workers and errors of the system are tried again. When
+        over; bugs, dead workers, timeouts and errors of the system are tried again. When
         all is done it holds exactly one line per file, in order.
     settings : dict that JSON can hold, optional
         All that the results depend on besides the file; stored in the header.
     overwrite : bool
         Begin anew even if `out` exists.
+    timeout_s : float > 0 [seconds], optional
+        Time that one file may take, with what its worker still has to import. Then the worker
+        is stopped, the file has a ``Timeout`` as its error, and the others go on. No
+        limit by default: how long a file may take depends on the function, and a limit
+        needs worker processes.
     current : callable of (Outcome), optional
         Tells of the result of an unchanged file whether it still holds, for example because
         the files that it speaks of are there.
@@ -68,8 +76,9 @@ def map_files(
     Raises
     ------
     UsageError
-        If `jobs` is below 1, the function cannot go to other processes, or `out` was made with
-        other settings, is another kind of file, is in use, or cannot be written.
+        If `jobs` is below 1 or `timeout_s` is not positive, the function cannot go to other
+        processes, or `out` was made with other settings, is another kind of file, is in use,
+        or cannot be written.
 
     Examples
     --------
@@ -87,17 +96,21 @@ def map_files(
     """
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}.", hint="--jobs 1")
-    if jobs > 1:
+    if timeout_s is not None and not 0 < timeout_s < math.inf:
+        raise UsageError(f"The timeout cannot be {timeout_s:g} s.", hint="--timeout 60")
+    make = workers.here
+    if jobs > 1 or timeout_s is not None:
+        make = functools.partial(workers.parallel, jobs=jobs, timeout_s=timeout_s or math.inf)
         workers.pickled(function)  # now, not when the first outcome is asked for
     paths = [Path(file) for file in files]
     journal = None if out is None else (Path(out), dict(settings or {}), overwrite, current)
-    return track(_outcomes(function, paths, jobs, journal), text, total=len(paths))
+    return track(_outcomes(function, paths, make, journal), text, total=len(paths))
 
 
 def _outcomes(
     function: workers.Function,
     paths: list[Path],
-    jobs: int,
+    make: Callable[[workers.Function, list[Path]], Generator[str]],
     out: tuple[Path, dict[str, Any], bool, Current | None] | None,
 ) -> Iterator[Outcome]:
     identities = [_identity(path) for path in paths]
@@ -108,8 +121,7 @@ def _outcomes(
             for path, identity in zip(paths, identities, strict=True)
             if journal is None or not journal.has(str(path), identity)
         ]
-        made = workers.here(function, todo) if jobs == 1 else workers.parallel(function, todo, jobs)
-        stack.enter_context(contextlib.closing(made))
+        made = stack.enter_context(contextlib.closing(make(function, todo)))
         for path, (size, mtime_ns) in zip(paths, identities, strict=True):
             name = str(path)
             if journal is not None and journal.has(name, (size, mtime_ns)):

@@ -33,8 +33,8 @@ class Outcome:
     """What became of one file; one line of a journal.
 
     Either `result` or `error` is there. An error has ``kind`` (the class of the
-    error; ``OSError``, ``Bug`` or ``WorkerDied``), ``message``, ``hint`` and the ``exit_code``
-    that the error has on its own.
+    error; ``OSError``, ``Bug``, ``WorkerDied`` or ``Timeout``), ``message``, ``hint`` and the
+    ``exit_code`` that the error has on its own.
     """
 
     file: str

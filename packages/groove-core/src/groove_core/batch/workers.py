@@ -1,12 +1,14 @@
-"""Processes that call one function on one file at a time, and may die of it.
+"""Worker processes that handle one file at a time; a crash or a hang costs only that file.
 
 Not concurrent.futures: when a process of its pool dies, nobody can tell which file it was
-on. Here every worker has a pipe and one file at a time.
+on. Not Pebble: its workers end at once when they are stopped, without their `finally` blocks,
+and share one pipe. Here every worker has a pipe and one file at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import pickle
@@ -112,7 +114,7 @@ def _work(pipe: connection.Connection, function: bytes) -> None:
 
 
 class _Worker:
-    def __init__(self, function: bytes) -> None:
+    def __init__(self, function: bytes, timeout_s: float) -> None:
         context = multiprocessing.get_context("spawn")  # a fork beside threads may hang
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, function), daemon=True)
@@ -121,6 +123,8 @@ class _Worker:
         theirs.close()
         self.ready = False
         self.task: int | None = None
+        self.timeout_s = timeout_s
+        self.deadline = math.inf
 
     def receive(self) -> tuple[str, str]:
         try:
@@ -133,6 +137,7 @@ class _Worker:
 
     def send(self, task: int, path: Path) -> None:
         self.task = task
+        self.deadline = time.monotonic() + self.timeout_s
         with contextlib.suppress(OSError):  # it died; receive() will tell
             self.pipe.send(path)
 
@@ -161,8 +166,13 @@ def _for_children() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def parallel(function: Function, paths: list[Path], jobs: int) -> Generator[str]:
-    """Give what came of each file as JSON, in order, from several processes."""
+def parallel(
+    function: Function, paths: list[Path], jobs: int, timeout_s: float = math.inf
+) -> Generator[str]:
+    """Yield what came of each file as JSON, in order, from worker processes.
+
+    A worker that is longer than `timeout_s` seconds on one file is stopped and replaced.
+    """
     content = pickled(function)
     done: dict[int, str] = {}
     workers: list[_Worker] = []
@@ -171,7 +181,7 @@ def parallel(function: Function, paths: list[Path], jobs: int) -> Generator[str]
     try:
         for wanted in range(len(paths)):
             while len(workers) < min(jobs, len(paths) - wanted):
-                workers.append(_Worker(content))
+                workers.append(_Worker(content, timeout_s))
             # Collects what is there, and waits only for the one whose turn it is.
             while True:
                 for worker in workers:
@@ -179,10 +189,17 @@ def parallel(function: Function, paths: list[Path], jobs: int) -> Generator[str]
                     if worker.ready and worker.task is None and given < ahead:
                         worker.send(given, paths[given])
                         given += 1
-                timeout = 0 if wanted in done else None
-                pipes = connection.wait([w.pipe for w in workers], timeout)
-                for worker in [w for w in workers if w.pipe in pipes]:
-                    kind, text = worker.receive()
+                pipes = connection.wait(
+                    [w.pipe for w in workers], _patience(workers, wanted in done)
+                )
+                now = time.monotonic()
+                for worker in list(workers):
+                    if worker.pipe in pipes:
+                        kind, text = worker.receive()
+                    elif worker.deadline <= now:
+                        kind, text = "hangs", ""
+                    else:
+                        continue
                     stillborn += kind == "died" and not worker.ready
                     ever_ready |= worker.ready
                     if kind == "failed" or stillborn > (STILLBORN if ever_ready else 0):
@@ -191,17 +208,14 @@ def parallel(function: Function, paths: list[Path], jobs: int) -> Generator[str]
                             hint="In a script, call it below if __name__ == '__main__': "
                             "and give a function of a module; or use one job.",
                         )
-                    if kind == "died":
-                        text = _failure(
-                            "WorkerDied", f"The worker died on this file ({text}).",
-                            "A decoder crashed, or memory ran out: leave the file out.", 1,
-                        )  # fmt: skip
+                    if kind in ("died", "hangs"):
+                        text = _lost(kind, text, timeout_s)
                         workers.remove(worker)
-                        worker.pipe.close()
-                        workers.append(_Worker(content))
+                        _stop([worker], finish_s=0)
+                        workers.append(_Worker(content, timeout_s))
                     if worker.task is not None:
                         done[worker.task] = text
-                        worker.task = None
+                        worker.task, worker.deadline = None, math.inf
                 if wanted in done:
                     break
             yield done.pop(wanted)
@@ -209,10 +223,30 @@ def parallel(function: Function, paths: list[Path], jobs: int) -> Generator[str]
         _stop(workers)
 
 
-def _stop(workers: list[_Worker]) -> None:
+def _patience(workers: list[_Worker], hurry: bool) -> float | None:
+    """Return how long to wait for an answer; None if no file has a time limit."""
+    if hurry:
+        return 0
+    until = min(worker.deadline for worker in workers)
+    return None if until == math.inf else max(0.0, until - time.monotonic())
+
+
+def _lost(kind: str, how: str, timeout_s: float) -> str:
+    if kind == "died":
+        return _failure(
+            "WorkerDied", f"The worker died on this file ({how}).",
+            "A decoder crashed, or memory ran out: leave the file out.", 1,
+        )  # fmt: skip
+    return _failure(
+        "Timeout", f"The file took more than {timeout_s:g} s.",
+        "Pass a longer --timeout, or leave the file out.", 1,
+    )  # fmt: skip
+
+
+def _stop(workers: list[_Worker], finish_s: float = FINISH_S) -> None:
     for worker in workers:
         worker.pipe.close()  # ends one that waits, and one that works when its file is done
-    _join(workers, FINISH_S)
+    _join(workers, finish_s)
     for worker in workers:
         worker.process.terminate()
     _join(workers, CLEAN_UP_S)

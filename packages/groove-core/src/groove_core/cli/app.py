@@ -202,6 +202,12 @@ def models_verify(
 def data_check(
     folder: Annotated[Path, typer.Argument(help="Folder of sound files; subfolders, too.")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Files measured at a time.")] = 1,
+    timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+        ),
+    ] = None,
     min_s: Annotated[float, typer.Option("--min-s", help="Least length in seconds.")] = 1.0,
     out: Annotated[
         Path | None,
@@ -217,15 +223,16 @@ def data_check(
 ) -> None:
     """List the sound files that are of no use, and why; exits with 4 if there are any.
 
-    Unreadable; damaged; truncated (less than the header says); not finite; silent (peak below
-    -60 dBFS); clipped (more than 0.1 % of the samples in runs of 3 or more at full scale); too
-    short; or a duplicate (the same recording in another codec, rate, level or number of
-    channels, or cut a little; the first minute is compared). A check that was interrupted
-    goes on where it was, and files that have not changed are not measured again.
+    Unreadable; timed out (with --timeout); damaged; truncated (less than the header says);
+    not finite; silent (peak below -60 dBFS); clipped (more than 0.1 % of the samples in runs
+    of 3 or more at full scale); too short; or a duplicate (the same recording in another codec,
+    rate, level or number of channels, or cut a little; the first minute is compared). A check
+    that was interrupted goes on where it was, and files that have not changed are not measured
+    again.
     """
     from groove_core.cli.data import check
 
-    check(folder, jobs, min_s, out, json=json, quiet=quiet, overwrite=overwrite)
+    check(folder, jobs, timeout_s, min_s, out, json=json, quiet=quiet, overwrite=overwrite)
 
 
 @data.command("cache")

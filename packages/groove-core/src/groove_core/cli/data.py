@@ -21,7 +21,7 @@ from groove_core.cli.run import (
     PackageGroup,
     command_of,
     help_of,
-    typer_parameter,
+    typer_parameters,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +45,19 @@ MAP_OPTIONS: dict[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print the summary as JSON")],
     "overwrite": Annotated[bool, typer.Option("--overwrite", help="Begin anew")],
     "jobs": Annotated[int, typer.Option("--jobs", "-j", help="Files worked on at a time")],
+    "timeout_s": Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+        ),
+    ],
 }
 
 
 def check(
     folder: Path,
     jobs: int,
+    timeout_s: float | None,
     min_s: float,
     out: Path | None,
     *,
@@ -65,7 +72,9 @@ def check(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
-    report = check_folder(folder, jobs=jobs, min_s=min_s, out=out, overwrite=overwrite)
+    report = check_folder(
+        folder, jobs=jobs, timeout_s=timeout_s, min_s=min_s, out=out, overwrite=overwrite
+    )
     if json:
         sys.stdout.write(dump_json(report.data))
     else:
@@ -115,7 +124,7 @@ class _MapActions(ActionGroup):
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        package = self.plugin.package.name
+        package, name = self.plugin.package.name, action.name
         params = describe(function)
         if not params or not (params[0].required and params[0].is_value):
             raise UsageError(
@@ -124,7 +133,7 @@ class _MapActions(ActionGroup):
             )
         first = params[0]
         # An action's own `jobs` keeps its default: all workers together are enough.
-        rest = [p for p in params[1:] if p.name not in ("files", "jobs")]
+        rest = [p for p in params[1:] if p.name not in ("files", *MAP_OPTIONS)]
 
         def command(files: list[Path], **given: Any) -> None:
             core = {key: given.pop(key) for key in MAP_OPTIONS}
@@ -133,12 +142,15 @@ class _MapActions(ActionGroup):
 
         # What else must be given comes as an option, since files may be any number.
         options = [
-            typer_parameter(dataclasses.replace(p, default=None, optional_argument=False))
-            if p.is_argument
-            else typer_parameter(p)
+            one
             for p in rest
+            for one in typer_parameters(
+                dataclasses.replace(p, default=None, optional_argument=False)
+                if p.is_argument
+                else p
+            )
         ]
-        defaults = {"out": None, "format": None, "jobs": 1}
+        defaults = {"out": None, "format": None, "jobs": 1, "timeout_s": None}
         help_text = f"{first.opt.help or first.type.kind}: any number of files and folders"
         parameters = [
             inspect.Parameter(
@@ -157,6 +169,7 @@ class _MapActions(ActionGroup):
                 for key, annotation in MAP_OPTIONS.items()
             ),
         ]
+        parameters.sort(key=lambda p: p.kind)
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, _map_help(function, action.summary), command)
@@ -186,8 +199,9 @@ def _map(
     quiet: bool,
     overwrite: bool,
     jobs: int,
+    timeout_s: float | None,
 ) -> None:
-    from groove_core.actions.params import bind, draw_seed, plain
+    from groove_core.actions.params import bind, draw_seed, plain, renamed
     from groove_core.batch.jobs import map_files
     from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
@@ -195,6 +209,7 @@ def _map(
     from groove_core.storage.files import dump_json
 
     set_quiet(quiet)
+    options = renamed(rest, options)
     converted = bind(rest, options)  # a mistake is told before any work
     options |= {p.name: converted[p.name] for p in rest if p.name in options and not p.is_value}
     out = out or Path("groove-out", f"{package}-{action}-map")
@@ -235,6 +250,7 @@ def _map(
         out=journal,
         settings=settings,
         overwrite=overwrite,
+        timeout_s=timeout_s,
         current=_has_its_files,
         text=action,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import abc
 import inspect
 import sys
+import typing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,7 +85,11 @@ def command_of(name: str, summary: str, function: Callable[..., Any]) -> Any:
     """Make a command object of the kind that the installed typer uses."""
     maker = typer.Typer(add_completion=False, rich_markup_mode=None)
     maker.command(name, help=summary)(function)
-    return typer.main.get_command(maker)
+    command = typer.main.get_command(maker)
+    for param in command.params:
+        if getattr(param, "hidden", False):  # typer shows hidden arguments in the usage line
+            param.get_usage_pieces = lambda ctx: []  # type: ignore[method-assign]
+    return command
 
 
 class PackageGroup(_LazyGroup):
@@ -126,14 +132,17 @@ class ActionGroup(_LazyGroup):
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        params = describe(function)
+        # A former name may stand for options, and is no longer the one to speak of.
+        preset = action.aliases.get(name, {})
+        name = action.name
+        params = [replace(p, default=preset.get(p.name, p.default)) for p in describe(function)]
         package = self.plugin.package.name
 
         def command(**given: Any) -> None:
             core = {key: given.pop(key) for key in CORE_OPTIONS}
             _run(package, name, {k: v for k, v in given.items() if v is not None}, **core)
 
-        parameters = [typer_parameter(p) for p in params]
+        parameters = [one for p in params for one in typer_parameters(p)]
         parameters += [
             inspect.Parameter(
                 key,
@@ -143,6 +152,7 @@ class ActionGroup(_LazyGroup):
             )
             for key, annotation in CORE_OPTIONS.items()
         ]
+        parameters.sort(key=lambda p: p.kind)  # a former argument may belong to an option
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command_of(name, help_of(function, action.summary), command)
@@ -156,6 +166,19 @@ def help_of(function: Callable[..., Any], summary: str) -> str:
             lines = lines[: index - 1]
             break
     return "\n".join(lines).strip()
+
+
+def typer_parameters(param: Param) -> list[inspect.Parameter]:
+    """Make the typer parameter of one parameter of an action, and a hidden one for former names."""
+    own = typer_parameter(param)
+    made = [own]
+    for alias in param.opt.aliases:
+        former = replace(param, name=alias.lower(), default=None, optional_argument=alias.isupper())
+        one = typer_parameter(former)
+        kind, about = typing.get_args(one.annotation)
+        about.hidden = True
+        made.append(one.replace(annotation=Annotated[kind | None, about], default=None))
+    return made
 
 
 def typer_parameter(param: Param) -> inspect.Parameter:
@@ -288,7 +311,7 @@ def rerun(
 
     set_quiet(quiet)
     restore(result.parent)
-    document = rerun.read(result)
+    document = rerun.current(rerun.read(result))
     package = document["package"]
     before = {package: document["version"], **document.get("versions", {})}
     for name, now in {package: loader.find(package).version, **rerun.versions(before)}.items():

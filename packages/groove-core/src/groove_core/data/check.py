@@ -60,13 +60,15 @@ def check(
     folder: str | os.PathLike[str],
     *,
     jobs: int = 1,
+    timeout_s: float | None = None,
     min_s: float = 1.0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Report:
     """Check every sound file below a folder.
 
-    A file is ``unreadable``, ``damaged`` (decoding stops with an error), ``truncated``
+    A file is ``unreadable``, ``timed out`` (see `timeout_s`), ``damaged`` (decoding stops
+    with an error), ``truncated``
     (less in it than its header says), ``not finite``, ``silent`` (peak below -60 dBFS), ``clipped``
     (more than 0.1 % of the samples in peaks that were cut), ``cancelling`` (20 dB softer or more
     when its channels are mixed), ``too short``, or a ``duplicate``: the
@@ -81,6 +83,9 @@ def check(
         What is passed over in it is said; see `groove_core.storage.files.find_files`.
     jobs : int >= 1
         Worker processes.
+    timeout_s : float > 0 [seconds], optional
+        Time that one file may take; a file that takes longer is ``timed out``. No limit by
+        default.
     min_s : float >= 0 [seconds]
         A shorter file is too short.
     out : path of a .jsonl file, optional
@@ -121,6 +126,7 @@ def check(
         out=out,
         settings=settings,
         overwrite=overwrite,
+        timeout_s=timeout_s,
         text="measuring",
     )
     rows, prints = [], []
@@ -362,7 +368,8 @@ def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], W
         row["details"].append(detail)
 
     if outcome.error is not None:
-        blame("unreadable", outcome.error["message"].replace(printable(outcome.file), name))
+        reason = "timed out" if outcome.error["kind"] == "Timeout" else "unreadable"
+        blame(reason, outcome.error["message"].replace(printable(outcome.file), name))
         return row, np.zeros(0, np.uint32)
     about = dict(outcome.result or {})
     words = np.frombuffer(base64.b64decode(about.pop("words")), "<u4").astype(np.uint32)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.values.score import Score, Track
 
 __all__ = [
@@ -129,9 +129,9 @@ def drum_tracks(score: Score) -> Sequence[Track]:
     UsageError
         If the score has no such track as it is told of.
     """
-    tracks = [t for t in score.tracks if len(t.notes)]
     if score.drum_track:
-        return _chosen(tracks, score)
+        return score.find_tracks(score.drum_track)
+    tracks = [t for t in score.tracks if len(t.notes)]
     low, high = _PERCUSSION
     return [t for t in tracks if t.is_drum] or [
         t
@@ -146,20 +146,6 @@ def _names_drums(name: str) -> bool:
     return bool(_DRUM_NAMES.search(name)) and not _NOT_DRUMS.search(name)
 
 
-def _chosen(tracks: list[Track], score: Score) -> list[Track]:
-    wanted = score.drum_track.casefold()
-    found = [t for t in tracks if t.name.casefold() == wanted]
-    if not found and wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-        found = [tracks[int(wanted) - 1]]
-    if not found:
-        listed = ", ".join(f"{n} {t.name or '(no name)'}" for n, t in enumerate(tracks, 1))
-        raise UsageError(
-            f"{score.name} has no track {score.drum_track!r} with notes.",
-            hint=f"Choose one by name or number: {listed}." if listed else "Give another file.",
-        )
-    return found
-
-
 def find_onsets(score: Score) -> Onsets:
     """Collect the drum notes of a score, folded onto the 14 drums."""
     tracks = drum_tracks(score)
@@ -171,16 +157,12 @@ def find_onsets(score: Score) -> Onsets:
 
 def meters(score: Score) -> list[tuple[int, float, int, int]]:
     """List the stretches of one metre: start and end tick, numerator, denominator."""
-    rows = score.time_signatures.tolist()
-    if not rows or rows[0][0] > 0:
-        rows = [[0, 4, 4], *rows]
     spans: list[tuple[int, float, int, int]] = []
-    for (start, top, bottom), after in zip(rows, [*rows[1:], [np.inf, 0, 0]], strict=True):
+    for start, end, top, bottom in score.metre_spans():
         if spans and spans[-1][2:] == (top, bottom):  # the same metre written again
-            spans[-1] = (spans[-1][0], after[0], top, bottom)
-        elif after[0] > start:
-            spans.append((start, after[0], top, bottom))
-    return spans
+            start, *_ = spans.pop()
+        spans.append((start, end, top, bottom))
+    return [*spans[:-1], (spans[-1][0], np.inf, *spans[-1][2:])]
 
 
 def is_triplet(beats: npt.NDArray[np.float64]) -> bool:

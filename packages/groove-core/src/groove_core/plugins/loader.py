@@ -20,6 +20,7 @@ from typing import Any
 
 import pluggy
 
+from groove_core.console import note
 from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.hookspecs import (
     API_VERSION,
@@ -85,20 +86,31 @@ class Plugin:
     manager: pluggy.PluginManager = field(repr=False, compare=False)
 
     def action(self, name: str) -> Action:
-        """Look up an action.
+        """Look up an action; one that is asked for by a former name says what it is called now.
 
         Raises
         ------
         UsageError
             If the package has no such action; the hint has the nearest name.
         """
-        if name not in self.actions:
-            raise UsageError(
-                f"{self.package.name} has no action {name!r}.",
-                hint=did_you_mean(name, list(self.actions))
-                or f"groove run {self.package.name} --help lists its actions.",
-            )
-        return self.actions[name]
+        if name in self.actions:
+            return self.actions[name]
+        for action in self.actions.values():
+            if name in action.aliases:
+                options = " ".join(_flag(*option) for option in action.aliases[name].items())
+                note(f"{self.package.name} {name} is now {f'{action.name} {options}'.strip()}")
+                return action
+        raise UsageError(
+            f"{self.package.name} has no action {name!r}.",
+            hint=did_you_mean(name, list(self.actions))
+            or f"groove run {self.package.name} --help lists its actions.",
+        )
+
+
+def _flag(name: str, value: Any) -> str:
+    """Return an option as the command line has it."""
+    flag = name.replace("_", "-")
+    return f"--{flag} {value}" if not isinstance(value, bool) else f"--{'no-' * (not value)}{flag}"
 
 
 def installed() -> list[Installed]:
@@ -282,8 +294,9 @@ def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
     kinds: dict[str, str] = {}
     for hook, kind in ACTION_HOOKS.items():
         for action in _flat(getattr(manager.hook, hook)(), Action, hook):
-            if action.name in actions:
-                raise ValueError(f"it has two actions named {action.name!r}")
+            taken = {*actions, *(alias for other in actions.values() for alias in other.aliases)}
+            for twice in taken & {action.name, *action.aliases}:
+                raise ValueError(f"it has two actions named {twice!r}")
             if not _ADDRESS.match(action.run):
                 raise ValueError(f"{action.run!r} is not of the form module:function")
             actions[action.name] = action

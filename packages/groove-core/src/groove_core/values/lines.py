@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.values.chords import Chord
 from groove_core.values.pitches import key_name
 from groove_core.values.score import Score, Track
@@ -65,19 +65,9 @@ def choose_track(score: Score, track: str | int | None = None) -> Track:
     UsageError
         If there is no such track.
     """
-    tracks = [t for t in score.tracks if len(t.notes)]
     if track is not None:
-        wanted = str(track).casefold()
-        found = [t for t in tracks if t.name.casefold() == wanted]
-        if not found and wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-            found = [tracks[int(wanted) - 1]]
-        if not found:
-            listed = ", ".join(f"{n} {t.name or '(no name)'}" for n, t in enumerate(tracks, 1))
-            raise UsageError(
-                f"{score.name} has no track {str(track)!r} with notes.",
-                hint=f"Choose one by name or number: {listed}." if listed else "Give another file.",
-            )
-        return found[0]
+        return score.find_tracks(track)[0]
+    tracks = [t for t in score.tracks if len(t.notes)]
     pitched = [t for t in tracks if not t.is_drum]
     if not pitched:
         what = "no notes but drums" if tracks else "no notes"
@@ -157,12 +147,9 @@ def _spans(score: Score) -> list[_Span]:
     for them: before a stretch such a bar is its pickup, behind it its last bar, and two that
     make up a whole bar inside a stretch belong to it.
     """
-    rows = score.time_signatures.tolist()
-    rows = rows if rows and rows[0][0] == 0 else [[0, 4, 4], *rows]
-    ends = [*(row[0] for row in rows[1:]), max(score.end_tick, score.last_note_tick)]
     told = [
         _Span(start, end, (top, bottom))
-        for (start, top, bottom), end in zip(rows, ends, strict=True)
+        for start, end, top, bottom in score.metre_spans()
         if end > start
     ]
 

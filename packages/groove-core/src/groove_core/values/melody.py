@@ -16,7 +16,7 @@ from groove_core.errors import UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
 from groove_core.values.base import KINDS, Value
 from groove_core.values.phrases import DEFAULT_VELOCITY, format_phrase, parse_phrase
-from groove_core.values.pitches import key_name, key_sharps
+from groove_core.values.pitches import key_name, key_sharps, transpose_sharps
 from groove_core.values.score import Score, Track
 
 if TYPE_CHECKING:
@@ -193,8 +193,7 @@ class Melody(Value):
         key = self.key
         if key:
             sharps, minor = key_sharps(key)
-            sharps = (sharps + 7 * semitones + 5) % 12 - 5  # at most six signs
-            key = key_name(sharps, minor) if semitones % 12 else key
+            key = key_name(transpose_sharps(sharps, semitones), minor)
         return replace(self, notes=notes, key=key)
 
     def slice_bars(self, start: int, bars: int = 1) -> Self:

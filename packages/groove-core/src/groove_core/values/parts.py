@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,6 @@ from groove_core.values.midi import (
     Rows,
 )
 from groove_core.values.texts import declared_encoding, decode_text
-
-if TYPE_CHECKING:
-    from groove_core.values.score import Track
 
 __all__ = ["Part", "Source", "by_port", "ports"]
 
@@ -58,15 +55,6 @@ class Part:
     def is_drum(self) -> bool:
         """Whether it is on the drum channel."""
         return self.channel == DRUM_CHANNEL
-
-    def plays(self, track: Track) -> bool:
-        """Return whether a track is still this part, but for its notes and its name."""
-        return (
-            (track.program, track.is_drum, track.channel)
-            == (self.program, self.is_drum, self.channel)
-            and np.array_equal(track.controls, self.controls)
-            and np.array_equal(track.pitch_bends, self.pitch_bends)
-        )
 
 
 @dataclass(frozen=True, eq=False)

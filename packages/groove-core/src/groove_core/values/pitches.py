@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any, TypeVar
 
 from groove_core.errors import UsageError
 
-__all__ = ["key_name", "key_sharps", "note_name", "parse_note_name", "pitch_class"]
+__all__ = [
+    "key_name", "key_sharps", "note_name", "parse_note_name", "pitch_class", "transpose_sharps",
+]  # fmt: skip
+
+N = TypeVar("N", bound=Any)
 
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -73,6 +78,20 @@ def key_name(sharps: int, minor: bool) -> str:
     ('Bb', 'F#m')
     """
     return _FIFTHS[8 + sharps + 3 * minor] + "m" * minor
+
+
+def transpose_sharps(sharps: N, semitones: int) -> N:
+    """Return the signature of a key, or of an array of keys, that is moved by semitones.
+
+    It has six signs at most; whole octaves leave it.
+
+    Examples
+    --------
+    >>> transpose_sharps(1, 2), transpose_sharps(-7, 12)
+    (3, -7)
+    """
+    moved: N = (sharps + 7 * semitones + 5) % 12 - 5 if semitones % 12 else sharps
+    return moved
 
 
 def key_sharps(key: str) -> tuple[int, bool]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import html
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import check_file, write_bytes
 from groove_core.values.base import Value
-from groove_core.values.midi import MAX_TICK, MidiError, MidiFile, RefusedError
-from groove_core.values.parts import Part, Source, finer
+from groove_core.values.editing import Editing
+from groove_core.values.midi import MidiError, MidiFile, RefusedError
+from groove_core.values.parts import Source
+from groove_core.values.tracks import NONE, Events, Track, check_events, check_texts, unchecked
 from groove_core.values.writing import write
 
 if TYPE_CHECKING:
@@ -31,134 +29,9 @@ MAX_BYTES = 64 * 2**20
 MAX_HOURS = 4
 """Longer files are refused: they are mistakes far more often than music."""
 
-Events = npt.NDArray[np.int64]
-
-
-_TICK = (0, MAX_TICK)
-_COLUMNS = {
-    # What each column may hold; MIDI has seven bits for most things.
-    "notes": (_TICK, _TICK, (0, 127), (0, 127)),
-    "controls": (_TICK, (0, 127), (0, 127)),
-    "pitch_bends": (_TICK, (-8192, 8191)),
-    "tempos": (_TICK, (1, 2**24 - 1)),
-    "time_signatures": (_TICK, (1, 255), (1, 2**15)),
-    "key_signatures": (_TICK, (-7, 7), (0, 1)),
-}
-
-
-def _events(name: str, rows: Any) -> Events:
-    """Make a checked, read-only array of integers, one row per event, in the order of time.
-
-    What is at one tick keeps its order, which is part of the music.
-    """
-    columns = _COLUMNS[name]
-    try:
-        given = np.asarray(rows)
-        with np.errstate(invalid="ignore"):  # of NaN: unequal to what it becomes
-            array = np.array(given, dtype=np.int64).reshape(-1, len(columns))
-        if given.dtype.kind not in "iu" and (array.ravel() != given.ravel()).any():
-            raise ValueError
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(
-            f"{name} must be rows of {len(columns)} whole numbers.",
-            hint=f"Round {name}, and check its shape.",
-        ) from error
-    if not len(array):
-        array.flags.writeable = False
-        return array
-    low, high = np.array(columns).T
-    if (array.min(axis=0) < low).any() or (array.max(axis=0) > high).any():
-        wrong = array[((array < low) | (array > high)).any(axis=1)][0].tolist()
-        raise UsageError(
-            f"{name} has {wrong}; the columns may be {list(columns)}.", hint=f"Check {name}."
-        )
-    if name == "time_signatures" and (array[:, 2] & (array[:, 2] - 1)).any():
-        raise UsageError(
-            "time_signatures has a denominator that is no power of two.", hint=f"Check {name}."
-        )
-    if (array[1:, 0] < array[:-1, 0]).any():
-        array = array[np.argsort(array[:, 0], kind="stable")]
-    array.flags.writeable = False
-    return array
-
-
-_none: Any = ()
-
-
-def _unchecked(kind: Any, **values: Any) -> Any:
-    """Make a dataclass of what the bytes of a MIDI file say: nothing in them is out of range."""
-    made = object.__new__(kind)
-    for name, value in values.items():
-        object.__setattr__(made, name, value)
-    return made
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """One instrument of a score. All times are in ticks.
-
-    Parameters
-    ----------
-    notes : int array [shape=(n, 4)]
-        Start, duration, pitch and velocity of each note, in the order of time.
-    name : str
-    program : int
-        General MIDI program, 0 to 127; of drums the number of the kit.
-    is_drum : bool
-        Whether it plays on the drum channel.
-    controls : int array [shape=(n, 3)]
-        Tick, controller and value of what acts on its notes. In a MIDI file that is what any
-        track tells the channel, at any time.
-    pitch_bends : int array [shape=(n, 2)]
-        Tick and value, -8192 to 8191, of the same kind.
-    channel : int, optional
-        MIDI channel, 0 to 15, that it was read from, or is to be written to if that is free.
-    """
-
-    notes: Events
-    name: str = ""
-    program: int = 0
-    is_drum: bool = False
-    controls: Events = _none
-    pitch_bends: Events = _none
-    channel: int | None = None
-    part: Part | None = field(default=None, repr=False)
-    """What it was in the file that it was read from; set by `Score.from_midi`."""
-
-    def __post_init__(self) -> None:
-        for name in ("notes", "controls", "pitch_bends"):
-            object.__setattr__(self, name, _events(name, getattr(self, name)))
-        if not 0 <= self.program <= 127:
-            raise UsageError(f"program must be 0 to 127, not {self.program}.", hint="program=0")
-        if self.channel is not None and not 0 <= self.channel <= 15:
-            raise UsageError(f"channel must be 0 to 15, not {self.channel}.", hint="channel=None")
-
-    @classmethod
-    def of_part(cls, part: Part) -> Self:
-        """Make the track of a part of a MIDI file."""
-        names = ("notes", "name", "program", "is_drum", "controls", "pitch_bends", "channel")
-        made: Self = _unchecked(cls, part=part, **{name: getattr(part, name) for name in names})
-        return made
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the track as plain lists."""
-        document = {
-            "name": self.name,
-            "program": self.program,
-            "is_drum": self.is_drum,
-            "notes": self.notes.tolist(),
-            "controls": self.controls.tolist(),
-            "pitch_bends": self.pitch_bends.tolist(),
-        }
-        return document if self.channel is None else {**document, "channel": self.channel}
-
-
-def _texts(items: Any) -> tuple[tuple[int, str], ...]:
-    return tuple(sorted(((int(tick), str(text)) for tick, text in items), key=lambda one: one[0]))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(Value):
+class Score(Editing, Value):
     """Notes of any number of instruments with tempo, metre and key. Times are in ticks.
 
     A score that was read from a MIDI file keeps the events of the file. What is not changed
@@ -198,9 +71,9 @@ class Score(Value):
 
     tracks: tuple[Track, ...]
     ticks_per_quarter: int = 480
-    tempos: Events = _none
-    time_signatures: Events = _none
-    key_signatures: Events = _none
+    tempos: Events = NONE
+    time_signatures: Events = NONE
+    key_signatures: Events = NONE
     markers: tuple[tuple[int, str], ...] = ()
     lyrics: tuple[tuple[int, str], ...] = ()
     end_tick: int = 0
@@ -212,23 +85,15 @@ class Score(Value):
     def __post_init__(self) -> None:
         object.__setattr__(self, "tracks", tuple(self.tracks))
         for name in ("tempos", "time_signatures", "key_signatures"):
-            object.__setattr__(self, name, _events(name, getattr(self, name)))
+            object.__setattr__(self, name, check_events(name, getattr(self, name)))
         if not isinstance(self.ticks_per_quarter, int) or not 1 <= self.ticks_per_quarter < 2**15:
             raise UsageError(
                 f"ticks_per_quarter must be 1 to 32767, not {self.ticks_per_quarter!r}.",
                 hint="ticks_per_quarter=480",
             )
-        object.__setattr__(self, "markers", _texts(self.markers))
-        object.__setattr__(self, "lyrics", _texts(self.lyrics))
+        object.__setattr__(self, "markers", check_texts(self.markers))
+        object.__setattr__(self, "lyrics", check_texts(self.lyrics))
         object.__setattr__(self, "end_tick", max(self.end_tick, self._last_tick()))
-
-    def _last_tick(self) -> int:
-        """Return the tick of the last event."""
-        tables = [self.tempos, self.time_signatures, self.key_signatures]
-        tables += [events for t in self.tracks for events in (t.controls, t.pitch_bends)]
-        ticks = [int(events[-1, 0]) for events in tables if len(events)]
-        ticks += [texts[-1][0] for texts in (self.markers, self.lyrics) if texts]
-        return max([*ticks, self.last_note_tick])
 
     # reading and writing ---------------------------------------------------------
 
@@ -290,7 +155,7 @@ class Score(Value):
     def _of_file(cls, file: MidiFile, **more: Any) -> Self:
         source = Source.read(file)
         names = ("tempos", "time_signatures", "key_signatures", "markers", "lyrics", "end_tick")
-        made: Self = _unchecked(
+        made: Self = unchecked(
             cls,
             tracks=tuple(map(Track.of_part, source.parts)),
             ticks_per_quarter=file.ticks_per_quarter,
@@ -303,48 +168,6 @@ class Score(Value):
     def to_midi(self) -> bytes:
         """Return the score as the bytes of a MIDI file."""
         return write(self).dump()
-
-    def at_resolution(self, ticks_per_quarter: int, *, multiple_of: int = 1) -> Self:
-        """Return the same score on finer ticks, or itself where they are fine enough.
-
-        Each tick becomes a whole number of ticks, so that nothing moves.
-
-        Parameters
-        ----------
-        ticks_per_quarter : int
-            The least ticks that a quarter note is to have.
-        multiple_of : int
-            What its ticks are to be divisible by.
-        """
-        factor = -(-ticks_per_quarter // self.ticks_per_quarter)
-        share = multiple_of // math.gcd(multiple_of, self.ticks_per_quarter)
-        factor = -(-factor // share) * share
-        if factor == 1:
-            return self
-        if self.ticks_per_quarter * factor >= 2**15 or self.end_tick * factor > MAX_TICK:
-            return self  # more ticks than MIDI can count
-        source, parts = self.source, {}
-        if source is not None:
-            before, source = source.parts, source.finer(factor)
-            parts = dict(zip(map(id, before), source.parts, strict=True))
-        lists = ("tempos", "time_signatures", "key_signatures", "markers", "lyrics")
-        return replace(
-            self,
-            tracks=tuple(
-                replace(
-                    track,
-                    part=parts.get(id(track.part)),
-                    notes=finer(track.notes, factor, 2),
-                    controls=finer(track.controls, factor),
-                    pitch_bends=finer(track.pitch_bends, factor),
-                )
-                for track in self.tracks
-            ),
-            ticks_per_quarter=self.ticks_per_quarter * factor,
-            end_tick=self.end_tick * factor,
-            source=source,
-            **{name: finer(getattr(self, name), factor) for name in lists},
-        )
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Self:
@@ -369,7 +192,7 @@ class Score(Value):
         return cls(
             tuple(
                 Track(
-                    _events("notes", list(notes(instrument))),
+                    check_events("notes", list(notes(instrument))),
                     instrument.name,
                     instrument.program,
                     instrument.is_drum,
@@ -444,50 +267,6 @@ class Score(Value):
         from groove_core.render.soundfont import render
 
         render(self).save(path)
-
-    # time ------------------------------------------------------------------------
-
-    @property
-    def last_note_tick(self) -> int:
-        """Tick at which the last note ends."""
-        ends = [int(t.notes[:, :2].sum(axis=1).max()) for t in self.tracks if len(t.notes)]
-        return max(ends, default=0)
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds until the longest track ends."""
-        return float(self.seconds(np.array([self.end_tick]))[0])
-
-    def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Convert ticks to seconds, following every tempo change."""
-        at = np.asarray(ticks, dtype=np.float64)
-        starts, begin_s, s_per_tick = self._tempo_map()
-        which = np.maximum(np.searchsorted(starts, at, side="right") - 1, 0)
-        seconds: npt.NDArray[np.float64] = begin_s[which] + (at - starts[which]) * s_per_tick[which]
-        return seconds
-
-    def tick_at(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Return the first tick at or after each time in seconds."""
-        at = np.asarray(seconds, dtype=np.float64)
-        starts, begin_s, s_per_tick = self._tempo_map()
-        which = np.maximum(np.searchsorted(begin_s, at, side="right") - 1, 0)
-        # A tick, of whatever tempo, is a thousand times as long as what floats lose in hours.
-        ticks = np.ceil(starts[which] + (at - begin_s[which]) / s_per_tick[which] - 1e-6)
-        return ticks.astype(np.int64)
-
-    def _tempo_map(self) -> tuple[npt.NDArray[np.float64], ...]:
-        """Return where tempos begin, in ticks and in seconds, and how long a tick lasts there."""
-        starts = np.concatenate([[0], self.tempos[:, 0]]).astype(np.float64)
-        s_per_tick = np.concatenate([[500_000], self.tempos[:, 1]]) / 1e6 / self.ticks_per_quarter
-        begin_s = np.concatenate([[0.0], np.cumsum(np.diff(starts) * s_per_tick[:-1])])
-        return starts, begin_s, s_per_tick
-
-    def tempo_at(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the tempo at ticks, in quarter notes per minute."""
-        us = np.concatenate([[500_000], self.tempos[:, 1]])
-        which = np.searchsorted(self.tempos[:, 0], np.asarray(ticks), side="right")
-        tempo: npt.NDArray[np.float64] = 6e7 / us[which]
-        return tempo
 
     # showing ---------------------------------------------------------------------
 

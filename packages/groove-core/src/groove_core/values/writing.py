@@ -25,7 +25,8 @@ from groove_core.values.parts import CHANNELS, DRUM_CHANNEL, Part, Source, ports
 from groove_core.values.texts import encode_text
 
 if TYPE_CHECKING:
-    from groove_core.values.score import Score, Track
+    from groove_core.values.timeline import Timeline
+    from groove_core.values.tracks import Track
 
 __all__ = ["write"]
 
@@ -138,7 +139,7 @@ def _ends(notes: Rows) -> Rows:
 _NOTHING = Source.read(MidiFile((Chunk(_no_notes),)))
 
 
-def write(score: Score) -> MidiFile:
+def write(score: Timeline) -> MidiFile:
     """Make the MIDI file of a score.
 
     Events of the file that it was read from stay as they were, each in its place: all of them
@@ -160,7 +161,7 @@ def write(score: Score) -> MidiFile:
             part is None
             or number is None
             or number in kept
-            or not part.plays(track)
+            or not track.plays(part)
             # The parts of a track of the file have one name.
             or (track.name != part.name and len(names[part.chunk]) > 1)
             or not _keep_program(source, part, track.notes)
@@ -246,7 +247,7 @@ def _write_names(source: Source, edits: list[_Edit], kept: dict[int, Track]) -> 
             edit.add_metas(midi.TRACK_NAME, [(0, encode_text(changed[0], source.encoding))])
 
 
-def _write_metas(score: Score, source: Source, edits: list[_Edit]) -> None:
+def _write_metas(score: Timeline, source: Source, edits: list[_Edit]) -> None:
     tables: dict[str, tuple[int, Callable[[Any], bytes]]] = {
         "tempos": (midi.TEMPO, lambda row: int(row[1]).to_bytes(3, "big")),
         "time_signatures": (
