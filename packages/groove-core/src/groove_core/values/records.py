@@ -101,7 +101,7 @@ class SoundRecord(Record):
 
 def _written(one: Any) -> dict[str, Any]:
     """Return the fields of a dataclass, or what its ``keys`` name, as JSON can hold it."""
-    keys = getattr(one, "keys", "").split() or _fields(type(one))
+    keys = getattr(one, "keys", "").split() or _fields(one.__class__)
     values = {key: getattr(one, key) for key in keys}
     return {key: _plain(value() if callable(value) else value) for key, value in values.items()}
 
