@@ -1,4 +1,8 @@
-"""The Python API as Markdown, read from the sources without importing them."""
+"""The Python API as Markdown, read from the sources without importing them.
+
+Not griffe: its numpydoc parser drops the word ``optional`` of a parameter, and the Markdown,
+which is most of this module, would still be made here.
+"""
 
 from __future__ import annotations
 

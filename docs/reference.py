@@ -22,9 +22,9 @@ from groove_core.cli.app import app
 from groove_core.cli.data import MAP_OPTIONS
 from groove_core.cli.run import CORE_OPTIONS, help_of
 from groove_core.hookspecs import GrooveHooks
-from groove_core.plugins import loader
+from groove_core.plugins import kinds, loader
 from groove_core.storage import checkpoints, read_json
-from groove_core.values import KINDS, Report, Value
+from groove_core.values import Report, Value
 
 __all__ = ["PACKAGES", "PARTS", "commands", "environment", "value_classes"]
 
@@ -45,8 +45,9 @@ GROUPS = {
     "values": ("groove_core.values.", "groove_core.drums."),
     "contract": (
         "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
+        "groove_core.plugins.kinds",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
-        "groove_core.testing.", "groove_core.lazy",
+        "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (
@@ -62,8 +63,8 @@ GROUPS = {
 """Pages of the API of the core, and the modules on each."""
 INTERNAL = (
     "groove_core.actions.former", "groove_core.actions.rerun", "groove_core.console",
-    "groove_core.endings",
-    "groove_core.plugins.guests", "groove_core.plugins.names", "groove_core.batch.journal",
+    "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
+    "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
 )  # fmt: skip
 
@@ -177,7 +178,7 @@ def options(package: str) -> str:
             if p.is_argument
         )
         usage = f"groove run {package} {action.name} {arguments}".strip() + " [OPTIONS]"
-        kind = plugin.kinds[action.name]
+        kind = plugin.roles[action.name]
         text = api.docstring_markdown(_prose(function, action.summary))
         parts.append(
             f"## {action.name}\n\n`{usage}` ({kind})\n\n{text}\n\n"
@@ -228,7 +229,7 @@ def _hookspecs() -> api.Module:
 def descriptors() -> str:
     """Describe the dataclasses of the contract field by field."""
     parts = []
-    for name in ("Package", "Action", "Dataset", "Renderer", "Run"):
+    for name in ("Package", "Action", "Dataset", "Kind", "Renderer", "Run"):
         rows = ["| field | type | meaning | default |", "| --- | --- | --- | --- |"]
         for field, type_, default, text in api.attributes(_hookspecs(), name):
             shown = f"`{default}`" if default else "required"
@@ -255,7 +256,7 @@ def words() -> str:
 
 def rules() -> str:
     """List the rules of the contract and what mends a breach of each."""
-    from groove_core.testing import rules as contract
+    from groove_core.checks import rules as contract
 
     rows = ["| rule | what must hold | what to do |", "| --- | --- | --- |"]
     rows += [f"| `{name}` | {must} | {mend} |" for name, (must, mend) in contract.RULES.items()]
@@ -310,7 +311,7 @@ def _files(folder: Path) -> list[str]:
 def value_classes() -> dict[str, list[type[Value]]]:
     """Give the kinds of value by the package that brings them."""
     found: dict[str, list[type[Value]]] = {
-        "groove-core": [loader.resolve(address) for address in KINDS.values()]
+        "groove-core": [kinds.class_of(name) for name in kinds.core_kinds()]
     }
     for package in PACKAGES:
         found[package] = []
@@ -329,12 +330,12 @@ def values() -> str:
         for renderer in plugin.renderers:
             rendered.setdefault(renderer.kind, set()).add(renderer.suffix)
     parts = []
-    for package, kinds in value_classes().items():
+    for package, classes in value_classes().items():
         rows = [
             "| kind | class | what it is | reads | writes | written unless told otherwise |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
-        for kind in kinds:
+        for kind in classes:
             summary = (inspect.getdoc(kind) or "").splitlines()[0]
             reads = dict.fromkeys([*kind.suffixes, "json"])
             writes = sorted({*kind.formats(), *rendered.get(kind.kind, ())})
@@ -354,10 +355,10 @@ def error_table() -> str:
     """List the errors that users see, and the codes with which commands end."""
     rows = ["| code | error | when |", "| --- | --- | --- |", "| 0 | | it worked |"]
     rows.append("| 1 | any other | a mistake in Groove itself; please report it |")
-    kinds: list[type[errors.GrooveError]] = errors.GrooveError.__subclasses__()
+    errors_of: list[type[errors.GrooveError]] = errors.GrooveError.__subclasses__()
     rows += [
         f"| {kind.exit_code} | `{kind.__name__}` | {inspect.getdoc(kind)} |"
-        for kind in sorted(kinds, key=lambda kind: kind.exit_code)
+        for kind in sorted(errors_of, key=lambda kind: kind.exit_code)
     ]
     rows.append("| 130 | | interrupted by Ctrl-C; finished files stay |")
     return "\n".join(rows)

@@ -15,6 +15,9 @@ HTML comments, which readers do not see, stand before a block and say what it ne
     <!-- make songs: FOLDER -->                  two sounds of 12 seconds,
     <!-- make sound: FILE.wav -->                one of them,
     <!-- make tune: FILE.mid -->                 a melody
+
+Not Sybil: it would replace the search for blocks only. Most of what runs here are commands, which
+it does not know, and it runs Python in the process of the tests instead of an empty folder.
 """
 
 from __future__ import annotations

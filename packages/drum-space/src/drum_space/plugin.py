@@ -10,7 +10,7 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="drum-space",
-        api=(1, 0),
+        api=(1, 1),
         summary="Walk a latent space of two-bar drum patterns: sample, morph, map, write melodies.",
     )
 

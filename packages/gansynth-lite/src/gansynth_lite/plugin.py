@@ -10,7 +10,7 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="gansynth-lite",
-        api=(1, 0),
+        api=(1, 1),
         summary="Play and morph instruments that a GAN of single notes has learnt.",
     )
 

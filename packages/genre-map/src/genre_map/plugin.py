@@ -10,7 +10,7 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="genre-map",
-        api=(1, 0),
+        api=(1, 1),
         summary="Classify music by genre, see why, and walk the borders between genres.",
     )
 

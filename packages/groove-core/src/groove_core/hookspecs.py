@@ -26,6 +26,7 @@ __all__ = [
     "Action",
     "Dataset",
     "GrooveHooks",
+    "Kind",
     "Package",
     "Renderer",
     "Run",
@@ -33,7 +34,7 @@ __all__ = [
     "hookspec",
 ]
 
-API_VERSION = (1, 0)
+API_VERSION = (1, 1)
 """(major, minor) of this contract. The major also names the entry-point groups."""
 
 GROUP = f"groove.v{API_VERSION[0]}"
@@ -79,6 +80,25 @@ class Dataset:
     """SPDX identifier, or ``unknown`` with a note in the documentation."""
     open: str
     """``module:function`` of ``(root)``, giving an iterable of items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of value that a package brings: read, saved, shown, an argument or a result."""
+
+    name: str
+    """The ``kind`` of its class and its JSON, in kebab-case, for example ``chord-chart``."""
+    value: str
+    """``module:Class``, a subclass of `groove_core.values.Value`."""
+    summary: str
+    """What it is, in a few words."""
+    becomes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Kinds that it can be taken for, each with ``module:function`` of ``(value)`` that converts.
+
+    So an action of another package that takes a ``score`` takes this one, too.
+    """
+    example: str = ""
+    """``module:function`` of ``()`` that makes a small one; the checks of plugins use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +177,10 @@ class GrooveHooks:
     @hookspec
     def groove_renderers(self) -> Sequence[Renderer]:  # type: ignore[empty-body]
         """List the file endings that the package adds to a kind of value."""
+
+    @hookspec
+    def groove_kinds(self) -> Sequence[Kind]:  # type: ignore[empty-body]
+        """List the kinds of value that the package brings."""
 
     # Observers only watch: they cannot change a run, and their errors are only
     # reported.

@@ -49,7 +49,7 @@ def test_its_own_tests_pass_untouched(tabla):
         env={**os.environ, "PYTHONPATH": str(site), "PYTEST_ADDOPTS": ""},
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "8 passed" in result.stdout
+    assert "9 passed" in result.stdout
 
 
 def test_its_readme_is_true(tabla, groove, tmp_path):
@@ -80,7 +80,7 @@ def test_the_wheel_carries_the_template(tmp_path):
     carried = {name for name in zipfile.ZipFile(wheel).namelist() if "/template/" in name}
     template = {p for p in (package / "template").rglob("*") if p.is_file()}
     assert carried == {p.relative_to(package.parent).as_posix() for p in template}
-    assert len(carried) == 16 + len(LICENSES)
+    assert len(carried) == 17 + len(LICENSES)
 
 
 def test_everything_is_there_and_filled_in(tabla):
@@ -92,8 +92,8 @@ def test_everything_is_there_and_filled_in(tabla):
         "LICENSE", "README.md", "pyproject.toml", "src/groove_tabla/__about__.py",
         "src/groove_tabla/__init__.py", "src/groove_tabla/actions.py",
         "src/groove_tabla/plugin.py", "src/groove_tabla/py.typed", "src/groove_tabla/rhythm.py",
-        "src/groove_tabla/tablature.py", "tests/conftest.py", "tests/test_actions.py",
-        "tests/test_contract.py",
+        "src/groove_tabla/tablature.py", "src/groove_tabla/values.py", "tests/conftest.py",
+        "tests/test_actions.py", "tests/test_contract.py",
     }  # fmt: skip
     for file in files:
         text = (project / file).read_text("utf-8")

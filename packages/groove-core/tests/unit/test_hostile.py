@@ -129,11 +129,10 @@ def test_json_larger_than_the_limit_is_not_read(tmp_path):
     ],
 )
 def test_documents_of_the_wrong_types(tmp_path, document):
-    from groove_core.plugins.loader import resolve
-    from groove_core.values.base import KINDS
+    from groove_core.plugins.kinds import class_of
 
     (tmp_path / "a.json").write_text(json.dumps(document))
-    _refused(resolve(KINDS[document["kind"]]).read, tmp_path / "a.json")
+    _refused(class_of(document["kind"]).read, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core import Chord, InputError, LeadSheet, Melody, Score, Track, UsageError
-from groove_core.testing import kit
+from groove_core.checks import kit
 from groove_core.values import extract_melodies
 from groove_core.values.chords import QUALITIES
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import groove_core.testing
+import groove_core.checks
+from groove_core.checks import RULES, Problem, kit
+from groove_core.checks.static import fits_unit
+from groove_core.plugins import kinds
 from groove_core.plugins.names import KEBAB, kebab
-from groove_core.testing import RULES, Problem, kit
-from groove_core.testing.static import fits_unit
 from groove_core.values.base import from_json
 
 PLUGIN, ACTIONS, TAB = "plugin.py", "actions.py", "tablature.py"
@@ -52,11 +53,21 @@ STATIC: dict[str, Breach] = {
     "slow import": ("fast-import", "50 at most", PLUGIN, [before(IMPORT, "sum(range(10**7))")]),
     "import fails": ("loads", "missing_one", PLUGIN, [before(IMPORT, "import missing_one")]),
     "misspelt hook": ("hooks", "groove_gen'", PLUGIN, [("groove_generators", "groove_gen")]),
-    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 0)", "api=(1, 99)")]),
+    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 1)", "api=(1, 99)")]),
     "two of a name": ("loads", "two actions", PLUGIN, [('"describe"', '"sample"')]),
     "name of an action": ("action-name", "'Draw_it'", PLUGIN, [('"sample"', '"Draw_it"')]),
     "no such action": ("address", "sampel", PLUGIN, [("actions:sample", "actions:sampel")]),
     "no summary": ("summary", "sample has no summary", PLUGIN, [("Draw new beats.", "")]),
+    "kind of the core": (
+        "kind", "score is a kind of groove-core", PLUGIN,
+        [('name="groove-tabla-rhythm"', 'name="score"')],
+    ),
+    "kind of another name": (
+        "kind", "calls itself 'rhythm'", "values.py", [('"groove-tabla-rhythm"', '"rhythm"')],
+    ),
+    "becomes what is unknown": (
+        "kind", "becomes 'drums', which no", PLUGIN, [('{"drum-pattern"', '{"drums"')],
+    ),
     "known ending": ("renderer", "drum-pattern as .mid", PLUGIN, [('"tab"', '"mid"')]),
     "no docstring": (
         "docstring", "describe", ACTIONS,
@@ -93,6 +104,14 @@ RUNNING: dict[str, Breach] = {
         [before(WRITE, "    path.with_suffix('.log').touch()")],
     ),
     "no file": ("writes", "writes nothing", TAB, [(WRITE, "    (lambda *_, **__: 0)")]),
+    "forgetful kind": (
+        "round-trip", "to_json and from_json", "values.py",
+        [('document["steps"]', 'document["steps"][1:]')],
+    ),
+    "kind that breaks": (
+        "kind", "raises ZeroDivisionError", "values.py",
+        [("        ax = ax or", "        1 / 0\n        ax = ax or")],
+    ),
     "forgetful value": (
         "round-trip", "to_json and from_json", ACTIONS,
         [before("VOICES =", FORGETFUL), (YIELD, YIELD.replace("DrumPattern", "Forgetful"))],
@@ -111,6 +130,7 @@ BREACHES = STATIC | RUNNING
 
 CHECK_ALL = """
 import importlib, json, sys
+from groove_core.plugins import kinds
 from groove_core.testing import examine
 found = {}
 for line in sys.stdin:
@@ -179,6 +199,7 @@ def test_all_breaches_are_told_at_once(tabla, tmp_path):
 CHECK_OFTEN = """
 import json, sys
 from groove_core.errors import UsageError
+from groove_core.plugins import kinds
 from groove_core.testing import check_plugin
 for options in json.loads(sys.stdin.read()):
     try:
@@ -201,12 +222,12 @@ def test_what_is_not_run_is_listed(tabla, tmp_path):
     result = python(CHECK_OFTEN, site, cwd=tmp_path, given=json.dumps(options))
     assert result.returncode == 0, result.stderr
     static, without, given, unknown = map(json.loads, result.stdout.splitlines())
-    tab = "drum-pattern as .tab"
+    extra = ["drum-pattern as .tab", "groove-tabla-rhythm"]
     actions = ["describe", "sample"]
     assert static == [actions, [], dict.fromkeys(actions, "nothing was to be run")]
     hint = "trainers take long; arguments={'describe': {...}} tries it"
-    assert without == [actions, [tab], {"sample": "left out", "describe": hint}]
-    assert given == [actions, ["describe", tab], {"sample": "left out"}]
+    assert without == [actions, extra, {"sample": "left out", "describe": hint}]
+    assert given == [actions, ["describe", *extra], {"sample": "left out"}]
     assert unknown == "Did you mean sample?"
 
 
@@ -236,7 +257,9 @@ def test_the_command(tabla, tmp_path, groove):
     document = json.loads(good.stdout)
     assert document["ok"]
     assert document["problems"] == []
-    assert sorted(document["ran"]) == ["describe", "drum-pattern as .tab", "sample"]
+    assert sorted(document["ran"]) == [
+        "describe", "drum-pattern as .tab", "groove-tabla-rhythm", "sample",
+    ]  # fmt: skip
     broken = copy_of(tabla[1], tmp_path / "site", (ACTIONS, '"beats to draw"', '""'))
     shown = groove("plugins", "check", "groove-tabla", "--no-run", path=str(broken))
     assert shown.returncode == 3
@@ -319,9 +342,8 @@ def test_fixtures(tabla, tmp_path):
 
 def test_the_kit_is_saved_and_read(tmp_path):
     files = kit.write(tmp_path)
-    assert files.keys() == kit.VALUES.keys()
-    for kind, (make, _) in kit.VALUES.items():
-        value = make()
+    assert files.keys() == kit.examples().keys() >= set(kinds.core_kinds())
+    for kind, value in kit.examples().items():
         assert value.kind == kind
         assert from_json(value.to_json()) == value
         if kind != "audio":  # a file of it has 16 bits
@@ -346,7 +368,7 @@ def test_names_carry_units(name, unit, fits):
 
 
 def test_every_rule_is_used_and_says_what_to_do():
-    folder = Path(groove_core.testing.__file__).parent
+    folder = Path(groove_core.checks.__file__).parent
     source = "\n".join(p.read_text("utf-8") for p in folder.glob("*.py"))
     used = set(re.findall(r'(?:Problem|problem)\(\s*"([a-z-]+)"', source)) | {"api", "registered"}
     assert used == set(RULES)
@@ -364,6 +386,6 @@ def test_kebab():
 
 def test_the_kit_needs_no_pytest(tmp_path):
     code = (
-        "import sys, groove_core.testing, groove_core.testing.trial; print('pytest' in sys.modules)"
+        "import sys, groove_core.testing, groove_core.checks.trial; print('pytest' in sys.modules)"
     )
     assert python(code, tmp_path).stdout == "False\n"

@@ -10,7 +10,7 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="groove-vae",
-        api=(1, 0),
+        api=(1, 1),
         summary="Where played drums differ from programmed ones, and the feel of drummers.",
     )
 

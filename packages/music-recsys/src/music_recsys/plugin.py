@@ -10,7 +10,7 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="music-recsys",
-        api=(1, 0),
+        api=(1, 1),
         summary="Learn which seconds of which songs one listener likes, and rank a library.",
     )
 

@@ -17,5 +17,5 @@ else:
         params="Checkpoint DataPath Device Devices DrumTrack Into Opt Param Restart Resume Seed "
         "Strategy action bind describe draw_seed files_of json_schema markdown_table "
         "result_kind",
-        runs="RESULT_SCHEMA Run note_checkpoint run start",
+        runs="RESULT_SCHEMA Run run start",
     )

@@ -403,7 +403,8 @@ def _kind_of_file(param: Param, path: Path) -> type[Value]:
     if suffix == "json" and param.others:
         document = read_json(path)
         named = document.get("kind") if isinstance(document, dict) else None
-        return next((kind for kind in param.kinds if kind.kind == named), param.type)
+        exact = next((kind for kind in param.kinds if kind.kind == named), None)
+        return exact or next((kind for kind in param.kinds if kind.takes(str(named))), param.type)
     return next((kind for kind in param.kinds if suffix in kind.suffixes), param.type)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import sys
 from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,43 +26,20 @@ from groove_core.actions.params import (
 )
 from groove_core.actions.places import Place, claimed
 from groove_core.console import is_main_process, note
-from groove_core.errors import CheckpointError, GrooveError, UsageError, of_system
+from groove_core.errors import GrooveError, UsageError, of_system
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.plugins import loader
 from groove_core.plugins.guests import guest
+from groove_core.storage.checkpoints import current_run
 from groove_core.storage.files import dump_json, file_sha256
 from groove_core.values.base import Value
 
-__all__ = ["RESULT_SCHEMA", "Run", "note_checkpoint", "run", "start"]
+__all__ = ["RESULT_SCHEMA", "Run", "run", "start"]
 
 MANY = 64
 """From this value on, sound is only written when it was asked for by --format."""
 _EXPENSIVE = ("wav", "png")
 _ENDINGS = ("mid", "midi", "wav", "flac", "ogg", "png", "txt", "json", "csv", "md", "npz", "sfz")
-
-_current: ContextVar[Run | None] = ContextVar("groove_run", default=None)
-
-
-def note_checkpoint(about: dict[str, Any]) -> None:
-    """Record on the current run, if there is one, which checkpoint was loaded."""
-    run = _current.get()
-    if run is None:
-        return
-    wanted = run.wanted_checkpoint
-    known: list[Any] = wanted if isinstance(wanted, list) else [wanted]
-    if wanted is not None and about not in known:
-        made_with = known[0] if known and isinstance(known[0], dict) else {}
-        raise CheckpointError(
-            f"The result was made with {made_with.get('name', 'other weights')} "
-            f"{str(made_with.get('sha256', ''))[:12]}..., this is {about['name']} "
-            f"{about['sha256'][:12]}...",
-            hint="Put the checkpoint back, or groove run again to make a new result.",
-        )
-    if run.checkpoint is None:
-        run.checkpoint = about
-    else:  # an action that compares models loads several
-        before = run.checkpoint if isinstance(run.checkpoint, list) else [run.checkpoint]
-        run.checkpoint = [*before, about]
 
 
 @dataclass
@@ -277,7 +253,7 @@ def _values(
     for problem in (*(f"{error.message} {error.hint}" for error in broken), *loader.damaged()):
         note(f"warning: {problem}")
     managers = [plugin.manager, *managers]
-    token = _current.set(this)
+    token = current_run.set(this)
     before = tally.set(started.tally)
     documents: list[dict[str, Any]] = []
     try:
@@ -307,7 +283,7 @@ def _values(
         raise
     finally:
         with contextlib.suppress(ValueError):  # a generator closed from another context
-            _current.reset(token)
+            current_run.reset(token)
             tally.reset(before)
     _observe(managers, "groove_run_finished", run=this, result=started.document)
 

@@ -298,15 +298,17 @@ def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     from groove_core.errors import InputError
     from groove_core.storage.files import list_files
 
+    def takes(kind: str) -> bool:
+        return any(one.takes(kind) for one in first.kinds)
+
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
-    kinds = {name for kind in first.kinds for name in (kind.kind, *kind.other_kinds)}
     files: dict[Path, Path] = {}
     """By their real path: a file that is named twice is worked on once."""
     for path in given:
         if not path.is_dir():
             files.setdefault(path.parent.resolve() / path.name, path)
             continue
-        for file in list_files(path, suffixes, kinds=kinds):
+        for file in list_files(path, suffixes, kinds=takes):
             if out.resolve() not in file.resolve().parents:
                 files.setdefault(file.parent.resolve() / file.name, file)
     if not files:

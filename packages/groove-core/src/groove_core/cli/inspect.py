@@ -84,7 +84,7 @@ def _row(entry: Installed, plugin: Plugin | None, error: PluginError | None) -> 
         "status": "broken" if error else "ok",
         "summary": plugin.package.summary if plugin else entry.summary,
         "actions": [
-            {"name": a.name, "kind": plugin.kinds[a.name], "summary": a.summary}
+            {"name": a.name, "kind": plugin.roles[a.name], "summary": a.summary}
             for a in actions
             if plugin
         ],
@@ -142,8 +142,8 @@ def row_alone(name: str, group: str) -> None:
 
 def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
     """Check one package against every rule; exits with 3 if it breaks one."""
+    from groove_core.checks import examine
     from groove_core.plugins import loader
-    from groove_core.testing import examine
 
     entry = loader.find(name)
     found = examine(name, run=run, skip=skip)

@@ -244,10 +244,6 @@ class DrumPattern(Value):
         return cls(*whole_grid(score))
 
     @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        return cls.from_score(value) if isinstance(value, Score) else super().accept(value)
-
-    @classmethod
     def _read_file(cls, path: Path) -> Self:
         return cls.from_score(Score.read(path))
 
@@ -255,11 +251,6 @@ class DrumPattern(Value):
         write_bytes(path, self.to_score().to_midi())
 
     _save_midi = _save_mid
-
-    def _save_wav(self, path: Path) -> None:
-        from groove_core.render.soundfont import render
-
-        render(self.to_score()).save(path)
 
     # JSON ------------------------------------------------------------------------
 

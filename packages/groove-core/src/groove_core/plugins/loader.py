@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 import os
 import re
 import sys
@@ -29,6 +30,7 @@ from groove_core.hookspecs import (
     Action,
     Dataset,
     GrooveHooks,
+    Kind,
     Package,
     Renderer,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "Installed",
     "Plugin",
     "damaged",
+    "describe",
     "find",
     "installed",
     "load",
@@ -53,7 +56,7 @@ ACTION_HOOKS = {
     "groove_generators": "generator",
     "groove_trainers": "trainer",
 }
-_ADDRESS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+_ADDRESS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,11 @@ class Plugin:
     source: Installed
     package: Package
     actions: dict[str, Action]
-    kinds: dict[str, str] = field(repr=False)
+    roles: dict[str, str] = field(repr=False)
+    """By action: analyzer, generator or trainer."""
     datasets: tuple[Dataset, ...]
     renderers: tuple[Renderer, ...]
+    kinds: tuple[Kind, ...]
     manager: pluggy.PluginManager = field(repr=False, compare=False)
 
     def action(self, name: str) -> Action:
@@ -256,7 +261,7 @@ def load_all(
 def _load(entry: Installed) -> Plugin:
     try:
         with guest(entry.distribution):
-            return _describe(entry, _register(entry.module, entry.name))
+            return describe(entry)
     except (PluginError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a plugin that calls sys.exit() is broken, too
@@ -280,7 +285,15 @@ def _register(module: str, name: str) -> pluggy.PluginManager:
     return manager
 
 
-def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
+def describe(entry: Installed) -> Plugin:
+    """Import a plugin module and check what its hooks say.
+
+    Raises
+    ------
+    Exception
+        Whatever the module or the checks raise; `load` names the package.
+    """
+    manager = _register(entry.module, entry.name)
     packages = manager.hook.groove_package()
     if len(packages) != 1 or not isinstance(packages[0], Package):
         raise TypeError("groove_package must return one Package")
@@ -291,8 +304,8 @@ def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
         raise _other_api(entry, f"{package.api[0]}.{package.api[1]}")
 
     actions: dict[str, Action] = {}
-    kinds: dict[str, str] = {}
-    for hook, kind in ACTION_HOOKS.items():
+    roles: dict[str, str] = {}
+    for hook, role in ACTION_HOOKS.items():
         for action in _flat(getattr(manager.hook, hook)(), Action, hook):
             taken = {*actions, *(alias for other in actions.values() for alias in other.aliases)}
             for twice in taken & {action.name, *action.aliases}:
@@ -300,14 +313,15 @@ def _describe(entry: Installed, manager: pluggy.PluginManager) -> Plugin:
             if not _ADDRESS.match(action.run):
                 raise ValueError(f"{action.run!r} is not of the form module:function")
             actions[action.name] = action
-            kinds[action.name] = kind
+            roles[action.name] = role
     return Plugin(
         source=entry,
         package=package,
         actions=actions,
-        kinds=kinds,
+        roles=roles,
         datasets=tuple(_flat(manager.hook.groove_datasets(), Dataset, "groove_datasets")),
         renderers=tuple(_flat(manager.hook.groove_renderers(), Renderer, "groove_renderers")),
+        kinds=tuple(_flat(manager.hook.groove_kinds(), Kind, "groove_kinds")),
         manager=manager,
     )
 
@@ -354,7 +368,7 @@ def load_watcher(entry: Installed) -> pluggy.PluginManager:
 
 
 def resolve(address: str, *, owner: Installed | None = None) -> Any:
-    """Import ``module:function``.
+    """Import ``module:function`` or ``module:Class.method``.
 
     Raises
     ------
@@ -364,7 +378,7 @@ def resolve(address: str, *, owner: Installed | None = None) -> Any:
     module, _, attribute = address.partition(":")
     try:
         with guest(owner.distribution if owner else module, draws=True):
-            return getattr(importlib.import_module(module), attribute)
+            return operator.attrgetter(attribute)(importlib.import_module(module))
     except ModuleNotFoundError as error:
         missing = error.name or ""
         extra = "groove-core[torch]" if missing.split(".")[0] in _TORCH_EXTRA else missing

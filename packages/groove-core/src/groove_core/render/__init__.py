@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        soundfont="find_soundfont render renderer_name",
+        soundfont="find_soundfont render renderer_name save_wav",
     )

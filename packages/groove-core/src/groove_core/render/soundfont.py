@@ -17,11 +17,12 @@ import numpy as np
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import check_file
 from groove_core.values.audio import Audio
+from groove_core.values.base import Value
 from groove_core.values.parts import by_port
 from groove_core.values.score import MAX_HOURS, Score
 from groove_core.values.writing import write
 
-__all__ = ["find_soundfont", "render", "renderer_name"]
+__all__ = ["find_soundfont", "render", "renderer_name", "save_wav"]
 
 TAIL_S = 1.0
 """How long the last notes may ring."""
@@ -126,6 +127,20 @@ def render(
     fade = min(samples.shape[1], int(0.05 * audio.sample_rate))
     samples[:, samples.shape[1] - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
+
+
+def save_wav(value: Value, path: Path) -> None:
+    """Play a value that is or becomes a score, and write the sound.
+
+    Raises
+    ------
+    InputError
+        As `render`, and if the value becomes no score.
+    """
+    score = Score.accept(value)
+    if score is None:
+        raise InputError(f"A {value.kind} has no notes to play.", hint="Give a score.")
+    render(score).save(path)
 
 
 def _mixed(sounds: list[Audio]) -> Audio:

@@ -18,6 +18,7 @@ import re
 import shutil
 import struct
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from groove_core.errors import (
     UsageError,
     did_you_mean,
 )
+from groove_core.hookspecs import Run
 from groove_core.plugins import loader
 from groove_core.storage.files import (
     beside,
@@ -50,6 +52,7 @@ __all__ = [
     "SCHEMA",
     "Stored",
     "available",
+    "current_run",
     "find",
     "load",
     "place",
@@ -60,6 +63,9 @@ __all__ = [
     "verify",
     "write_learnt",
 ]
+
+current_run: ContextVar[Run | None] = ContextVar("groove_run", default=None)
+"""The run that is going on: what it loads is written down there."""
 
 SCHEMA = "groove.checkpoint/1"
 WEIGHTS = "model.safetensors"
@@ -447,8 +453,6 @@ def load(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from groove_core.actions import runs
-
     stored = find(package, wanted)
     path = stored.path
     card = verify(path)
@@ -478,10 +482,30 @@ def load(
         raise CheckpointError(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
         ) from error
-    runs.note_checkpoint(
-        {"name": card["name"], "version": card["version"], "sha256": card["sha256"]}
-    )
+    _note_on_run({"name": card["name"], "version": card["version"], "sha256": card["sha256"]})
     return model.to(device).eval(), card
+
+
+def _note_on_run(about: dict[str, Any]) -> None:
+    """Record on the current run, if there is one, which checkpoint was loaded."""
+    run = current_run.get()
+    if run is None:
+        return
+    wanted = run.wanted_checkpoint
+    known: list[Any] = wanted if isinstance(wanted, list) else [wanted]
+    if wanted is not None and about not in known:
+        made_with = known[0] if known and isinstance(known[0], dict) else {}
+        raise CheckpointError(
+            f"The result was made with {made_with.get('name', 'other weights')} "
+            f"{str(made_with.get('sha256', ''))[:12]}..., this is {about['name']} "
+            f"{about['sha256'][:12]}...",
+            hint="Put the checkpoint back, or groove run again to make a new result.",
+        )
+    if run.checkpoint is None:
+        run.checkpoint = about
+    else:  # an action that compares models loads several
+        before = run.checkpoint if isinstance(run.checkpoint, list) else [run.checkpoint]
+        run.checkpoint = [*before, about]
 
 
 def _compare(

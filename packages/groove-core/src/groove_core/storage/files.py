@@ -372,14 +372,20 @@ class Found:
 
 
 def list_files(
-    folder: str | os.PathLike[str], suffixes: Iterable[str], *, kinds: Iterable[str] = ()
+    folder: str | os.PathLike[str],
+    suffixes: Iterable[str],
+    *,
+    kinds: Callable[[str], bool] | None = None,
 ) -> list[Path]:
     """List the files below a folder that have one of the endings; see `find_files`."""
     return find_files(folder, suffixes, kinds=kinds).files
 
 
 def find_files(
-    folder: str | os.PathLike[str], suffixes: Iterable[str], *, kinds: Iterable[str] = ()
+    folder: str | os.PathLike[str],
+    suffixes: Iterable[str],
+    *,
+    kinds: Callable[[str], bool] | None = None,
 ) -> Found:
     """Find the files below a folder that have one of the endings, and say what is passed over.
 
@@ -393,8 +399,9 @@ def find_files(
     folder : path of a folder or of one file
     suffixes : iterable of str
         Wanted endings, with or without a dot, in any case.
-    kinds : iterable of str, optional
-        Wanted kinds of value: other ``.json`` files are passed over, as is ``result.json``.
+    kinds : callable of (str) -> bool, optional
+        Whether a kind of value is wanted: other ``.json`` files are passed over, as is
+        ``result.json``.
 
     Raises
     ------
@@ -407,7 +414,7 @@ def find_files(
         return found
     if not found.folder.is_dir():
         raise InputError(f"{folder} does not exist.", hint="Give a folder of files.")
-    wanted, kinds = {"." + suffix.lower().lstrip(".") for suffix in suffixes}, tuple(kinds)
+    wanted = {"." + suffix.lower().lstrip(".") for suffix in suffixes}
     for path in _walk(found):
         ending = path.suffix.lower()
         if ending in wanted and not (ending == ".json" and kinds and not _holds(path, kinds)):
@@ -464,28 +471,30 @@ def is_hidden(path: str | PurePath) -> bool:
 
 
 def _is_result(folder: Path) -> bool:
-    return _begins(folder / RESULT, r'"schema"\s*:\s*"groove\.result/')
+    return _beginning(folder / RESULT, r'"schema"\s*:\s*"groove\.result/') is not None
 
 
 def _is_map(folder: Path) -> bool:
-    return _begins(folder / "results.jsonl", r'"schema"\s*:\s*"groove\.outcomes/')
+    return _beginning(folder / "results.jsonl", r'"schema"\s*:\s*"groove\.outcomes/') is not None
 
 
-def _holds(path: Path, kinds: tuple[str, ...]) -> bool:
-    """Return whether a JSON file seems to hold a value of one of the kinds."""
-    named = "|".join(map(re.escape, kinds))
-    return path.name != RESULT and _begins(path, rf'"kind"\s*:\s*"(?:{named})"')
+def _holds(path: Path, kinds: Callable[[str], bool]) -> bool:
+    """Return whether a JSON file seems to hold a value of a wanted kind."""
+    if path.name == RESULT:
+        return False
+    found = _beginning(path, r'"kind"\s*:\s*"([\w-]{1,64})"')
+    return found is not None and kinds(found[1].decode())
 
 
-def _begins(path: Path, pattern: str) -> bool:
+def _beginning(path: Path, pattern: str) -> re.Match[bytes] | None:
     """Look for a pattern at the beginning of a file, however long and whatever it is."""
     if not os.path.isfile(path):  # noqa: PTH113 - as above; opening a pipe would wait for ever
-        return False
+        return None
     try:
         with path.open("rb") as stream:
-            return re.search(pattern.encode(), stream.read(PEEK_BYTES)) is not None
+            return re.search(pattern.encode(), stream.read(PEEK_BYTES))
     except OSError:
-        return False
+        return None
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

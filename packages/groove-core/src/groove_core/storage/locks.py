@@ -1,4 +1,8 @@
-"""One process in one place: locks that say who holds them and end with their holder."""
+"""One process in one place: locks that say who holds them and end with their holder.
+
+Not filelock: its `FileLock` leaves its files in the folders of users, and its locks take the
+first byte of a file on Windows, where nobody could then read who holds it.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ The fixtures of `groove_core.testing.fixtures` are for one line of a ``conftest.
 
 from __future__ import annotations
 
-from groove_core.testing.check import Checked, Examined, check_plugin, examine
-from groove_core.testing.rules import RULES, Problem
+from groove_core.checks import RULES, Checked, Examined, Problem, check_plugin, examine
 
 __all__ = ["RULES", "Checked", "Examined", "Problem", "check_plugin", "examine"]

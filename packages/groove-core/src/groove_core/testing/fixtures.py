@@ -14,12 +14,12 @@ from typing import Any
 import pluggy
 import pytest
 
+from groove_core.checks import kit
 from groove_core.console import set_quiet
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GrooveHooks, Run, hookimpl
 from groove_core.plugins import loader
-from groove_core.testing import kit
 from groove_core.values.audio import Audio
 from groove_core.values.score import Score
 

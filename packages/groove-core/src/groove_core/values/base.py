@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import InputError, UsageError
+from groove_core.plugins import kinds
 from groove_core.storage.files import RESULT as RESULT
 from groove_core.storage.files import atomic_path, dump_json, list_files, read_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["KINDS", "Value", "from_json"]
-
-KINDS = {
-    "audio": "groove_core.values.audio:Audio",
-    "codes": "groove_core.values.results:Codes",
-    "drum-pattern": "groove_core.drums.pattern:DrumPattern",
-    "lead-sheet": "groove_core.values.leadsheet:LeadSheet",
-    "melody": "groove_core.values.melody:Melody",
-    "report": "groove_core.values.results:Report",
-    "score": "groove_core.values.score:Score",
-}
-"""Every kind of value and the class behind it, imported when it is met."""
+__all__ = ["Value", "from_json"]
 
 
 class Value(abc.ABC):
@@ -39,8 +29,6 @@ class Value(abc.ABC):
     kind: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = ("json",)
     """Endings that `read` accepts."""
-    other_kinds: ClassVar[tuple[str, ...]] = ()
-    """Further kinds of JSON that `read` accepts."""
     default_formats: ClassVar[tuple[str, ...]] = ("json",)
     """What the command line writes when nobody says otherwise."""
 
@@ -75,8 +63,13 @@ class Value(abc.ABC):
             If the file is missing, broken or holds something else.
         """
         path = path if isinstance(path, Path) else Path(path)
-        if path.suffix.lower() == ".json":
+        suffix = path.suffix.lower().lstrip(".")
+        if suffix == "json":
             return cls.from_document(read_json(path), path)
+        if suffix not in cls.suffixes and (other := _other_reader(suffix, cls.kind)) is not None:
+            value = cls.accept(other.read(path))
+            if value is not None:
+                return value
         return cls._read_file(path)
 
     @classmethod
@@ -90,6 +83,8 @@ class Value(abc.ABC):
     def from_document(cls, document: Any, path: str | Path) -> Self:
         """Make the value from a document of anybody; `path` says in errors where it is.
 
+        A document of another kind is taken if that kind becomes this one.
+
         Raises
         ------
         InputError
@@ -97,6 +92,9 @@ class Value(abc.ABC):
         """
         kind = document.get("kind") if isinstance(document, dict) else None
         if kind != cls.kind:
+            if isinstance(kind, str) and (convert := kinds.converter(kind, cls.kind)) is not None:
+                converted: Self = convert(kinds.class_of(kind).from_document(document, path))
+                return converted
             raise InputError(
                 f"{path} holds {f'a {kind}' if kind else 'no Groove value'}, not a {cls.kind}.",
                 hint=f"Give a file ending in .{' or .'.join(cls.suffixes)}.",
@@ -114,8 +112,18 @@ class Value(abc.ABC):
 
     @classmethod
     def accept(cls, value: Any) -> Self | None:
-        """Return an object as a value of this kind, or None if it is none."""
-        return value if isinstance(value, cls) else None
+        """Return an object as a value of this kind, or None if it is none and becomes none."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Value):
+            return None
+        convert = kinds.converter(value.kind, cls.kind)
+        return None if convert is None else convert(value)
+
+    @classmethod
+    def takes(cls, kind: str) -> bool:
+        """Return whether values of a kind are of this one or become it."""
+        return kind == cls.kind or kinds.converter(kind, cls.kind) is not None
 
     @classmethod
     def files(cls, path: Path) -> list[Path]:
@@ -123,7 +131,7 @@ class Value(abc.ABC):
 
         The folder of one run can be given to the next: its ``result.json`` is passed over.
         """
-        return list_files(path, cls.suffixes, kinds=(cls.kind, *cls.other_kinds))
+        return list_files(path, cls.suffixes, kinds=cls.takes)
 
     def save(self, path: str | Path) -> Path:
         """Write the value to a file; the ending chooses the format.
@@ -160,16 +168,16 @@ class Value(abc.ABC):
         Returns
         -------
         callable of (value, path), or None
-            The renderer of a plugin, where the core has no way of its own.
+            The renderer of a package, where the class has no way of its own.
 
         Raises
         ------
         UsageError
             If nothing writes them so.
         """
-        if suffix in cls.formats():
+        if hasattr(cls, f"_save_{suffix}"):
             return None
-        if (run := _plugin_renderer(cls.kind, suffix)) is None:
+        if (run := kinds.renderer(cls.kind, suffix)) is None:
             raise UsageError(
                 f"A {cls.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
                 hint=f"Choose one of {', '.join(cls.formats())}.",
@@ -179,7 +187,8 @@ class Value(abc.ABC):
     @classmethod
     def formats(cls) -> list[str]:
         """List the endings that `save` knows without any plugin."""
-        return sorted(n.removeprefix("_save_") for n in dir(cls) if n.startswith("_save_"))
+        own = {n.removeprefix("_save_") for n in dir(cls) if n.startswith("_save_")}
+        return sorted(own.union(kinds.core_endings(cls.kind)))
 
     def _save_json(self, path: Path) -> None:
         write_text(path, dump_json(self.to_json()))
@@ -200,15 +209,10 @@ class Value(abc.ABC):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _plugin_renderer(kind: str, suffix: str) -> Any:
-    """Ask the installed packages for a renderer; only when the core has none."""
-    from groove_core.plugins import loader
-
-    for plugin in loader.load_all()[0]:
-        for renderer in plugin.renderers:
-            if (renderer.kind, renderer.suffix) == (kind, suffix):
-                return loader.resolve(renderer.run, owner=plugin.source)
-    return None
+def _other_reader(suffix: str, kind: str) -> type[Value] | None:
+    """Return a kind that is read from files with an ending and becomes the wanted one."""
+    others: Iterator[type[Value]] = map(kinds.class_of, kinds.sources(kind))
+    return next((other for other in others if suffix in other.suffixes), None)
 
 
 def from_json(document: dict[str, Any]) -> Value:
@@ -219,10 +223,5 @@ def from_json(document: dict[str, Any]) -> Value:
     InputError
         If the document is of no known kind.
     """
-    from groove_core.plugins.loader import resolve
-
-    kind = document.get("kind")
-    if kind not in KINDS:
-        raise InputError(f"There is no value of kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}.")
-    value: Value = resolve(KINDS[kind]).from_json(document)
+    value: Value = kinds.class_of(str(document.get("kind"))).from_json(document)
     return value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -48,7 +47,6 @@ class LeadSheet(Melody):
     """
 
     kind: ClassVar[str] = "lead-sheet"
-    other_kinds: ClassVar[tuple[str, ...]] = ("melody", "score")
 
     chords: tuple[tuple[int, Chord], ...] = ()
     lyrics: tuple[Cue, ...] = ()
@@ -118,17 +116,13 @@ class LeadSheet(Melody):
         return Score((self._track(), *accompaniment), **frame)
 
     @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        if type(value) is Melody:
-            names = [one.name for one in fields(Melody)]
-            return cls(**{name: getattr(value, name) for name in names})
-        return super().accept(value)
+    def of_melody(cls, melody: Melody) -> Self:
+        """Return a melody as a lead sheet without chords."""
+        return cls(**{one.name: getattr(melody, one.name) for one in fields(Melody)})
 
-    @classmethod
-    def from_document(cls, document: Any, path: str | Path) -> Self:
-        if isinstance(document, dict) and document.get("kind") == Melody.kind:
-            document = {**document, "kind": cls.kind}
-        return super().from_document(document, path)
+    def to_melody(self) -> Melody:
+        """Return the lead sheet itself, which is a melody."""
+        return self
 
     def to_json(self) -> dict[str, Any]:
         return {

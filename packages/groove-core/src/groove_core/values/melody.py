@@ -14,7 +14,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
-from groove_core.values.base import KINDS, Value
+from groove_core.values.base import Value
 from groove_core.values.phrases import DEFAULT_VELOCITY, format_phrase, parse_phrase
 from groove_core.values.pitches import key_name, key_sharps, transpose_sharps
 from groove_core.values.score import Score, Track
@@ -80,7 +80,6 @@ class Melody(Value):
 
     kind: ClassVar[str] = "melody"
     suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "txt", "json")
-    other_kinds: ClassVar[tuple[str, ...]] = ("lead-sheet", "score")
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     notes: Rows
@@ -319,26 +318,6 @@ class Melody(Value):
         return Track(notes + np.array([self._start, 0, 0, 0]), name="melody")
 
     @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        return cls.from_score(value) if isinstance(value, Score) else super().accept(value)
-
-    @classmethod
-    def from_document(cls, document: Any, path: str | Path) -> Self:
-        from groove_core.plugins.loader import resolve
-
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if kind == "score":
-            return cls.from_score(replace(Score.from_document(document, path), name=str(path)))
-        if (
-            kind in KINDS
-            and kind in cls.other_kinds
-            and issubclass(of := resolve(KINDS[kind]), cls)
-        ):
-            sheet: Self = of.from_document(document, path)  # a lead sheet is a melody
-            return sheet
-        return super().from_document(document, path)
-
-    @classmethod
     def _read_file(cls, path: Path) -> Self:
         suffix = path.suffix.lower().lstrip(".")
         if suffix == "txt":
@@ -355,17 +334,12 @@ class Melody(Value):
     def files(cls, path: Path) -> list[Path]:
         # A text file in a folder is a licence or a note far more often than a melody.
         suffixes = [suffix for suffix in cls.suffixes if suffix != "txt"]
-        return list_files(path, suffixes, kinds=(cls.kind, *cls.other_kinds))
+        return list_files(path, suffixes, kinds=cls.takes)
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_score().to_midi())
 
     _save_midi = _save_mid
-
-    def _save_wav(self, path: Path) -> None:
-        from groove_core.render.soundfont import render
-
-        render(self.to_score()).save(path)
 
     # text and JSON ---------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import check_file, write_bytes
@@ -66,7 +67,6 @@ class Score(Editing, Value):
 
     kind: ClassVar[str] = "score"
     suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "json")
-    other_kinds: ClassVar[tuple[str, ...]] = ("drum-pattern",)
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     tracks: tuple[Track, ...]
@@ -137,19 +137,8 @@ class Score(Editing, Value):
         return cls.from_midi(path.read_bytes(), name=str(path))
 
     @classmethod
-    def accept(cls, value: Any) -> Self | None:
-        from groove_core.drums.pattern import DrumPattern
-
-        return super().accept(value.to_score() if isinstance(value, DrumPattern) else value)
-
-    @classmethod
     def from_document(cls, document: Any, path: str | Path) -> Self:
-        if isinstance(document, dict) and document.get("kind") == "drum-pattern":
-            from groove_core.drums.pattern import DrumPattern
-
-            beat = DrumPattern.from_document(document, path)  # a beat is a score, too
-            return replace(cast("Self", beat.to_score()), name=str(path))
-        return super().from_document(document, path)
+        return replace(super().from_document(document, path), name=str(path))
 
     @classmethod
     def _of_file(cls, file: MidiFile, **more: Any) -> Self:
@@ -263,11 +252,6 @@ class Score(Editing, Value):
 
     _save_midi = _save_mid
 
-    def _save_wav(self, path: Path) -> None:
-        from groove_core.render.soundfont import render
-
-        render(self).save(path)
-
     # showing ---------------------------------------------------------------------
 
     def to_text(self) -> str:
@@ -282,14 +266,14 @@ class Score(Editing, Value):
         return f"Score({len(self.tracks)} tracks, {notes} notes, {self.duration_s:.1f} s)"
 
     def _repr_html_(self) -> str:
-        from groove_core.render.soundfont import render
-        from groove_core.values.audio import PLAYER_S
+        from groove_core.values.audio import PLAYER_S, Audio
 
+        heard = self
+        if self.duration_s > PLAYER_S:
+            heard = self._of_file(write(self).until(int(self.tick_at(PLAYER_S))))
         try:
-            heard = self
-            if self.duration_s > PLAYER_S:
-                heard = self._of_file(write(self).until(int(self.tick_at(PLAYER_S))))
-            return render(heard)._repr_html_()
+            with tempfile.TemporaryDirectory() as folder:
+                return Audio.read(heard.save(Path(folder, "heard.wav")))._repr_html_()
         except GrooveError:  # no soundfont, or a renderer that fails
             return f"<pre>{html.escape(self.to_text())}</pre>"
 

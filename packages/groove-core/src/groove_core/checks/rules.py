@@ -80,6 +80,11 @@ RULES = {
         "Data sets have a name in kebab-case and a licence.",
         'Give the SPDX identifier, or "unknown" with a note in the documentation.',
     ),
+    "kind": (
+        "A kind of value has a name in kebab-case of its own, a class that says the same name, an "
+        "example, and functions that turn it into kinds that are known.",
+        "Compare groove_kinds with the class, which derives from groove_core.values.Value.",
+    ),
     "renderer": (
         "A renderer adds a file ending that the core does not write itself.",
         "Choose another ending, lower-case and without the dot.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -11,19 +10,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from groove_core.actions import runs
 from groove_core.actions.params import Param, describe
+from groove_core.checks import kit
+from groove_core.checks.rules import Problem
 from groove_core.console import note, prints_aside
 from groove_core.errors import GrooveError, InputError
-from groove_core.hookspecs import Action, Renderer, Run
+from groove_core.hookspecs import Action, Kind, Renderer, Run
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
-from groove_core.testing import kit
-from groove_core.testing.rules import Problem
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 
@@ -81,6 +81,8 @@ def try_plugin(
             if action.name not in skip:
                 note(f"trying {action.name}")
                 bench.try_action(action)
+        for kind in plugin.kinds:
+            bench.try_kind(kind)
         for renderer in plugin.renderers:
             bench.try_renderer(renderer)
         bench.try_observers()
@@ -128,7 +130,7 @@ class _Bench:
     # actions ---------------------------------------------------------------------
 
     def try_action(self, action: Action) -> None:
-        name, kind = action.name, self.plugin.kinds[action.name]
+        name, kind = action.name, self.plugin.roles[action.name]
         if kind == "trainer" and name not in self.given:
             self.trial.skipped[name] = _give(name, "trainers take long")
             return
@@ -307,11 +309,32 @@ class _Bench:
             else:
                 self.problem("errors", f"{name} takes {mistake}")
 
-    # renderers and observers -------------------------------------------------------
+    # kinds, renderers and observers -------------------------------------------------------
+
+    def try_kind(self, kind: Kind) -> None:
+        """Save the example of a kind in every format, read it again, and let it become others."""
+        if not kind.example:
+            self.trial.skipped[kind.name] = "it has no example"
+            return
+        self.trial.ran.append(kind.name)
+        folder = self.place / "out" / f"kind-{kind.name}"
+        folder.mkdir(parents=True)
+        with self._watched(kind.name):
+            try:
+                value: Value = loader.resolve(kind.example, owner=self.plugin.source)()
+                formats = [f for f in value.formats() if f != "png" or find_spec("matplotlib")]
+                paths = {value.save(folder / f"tiny.{suffix}") for suffix in formats}
+                self._try_value("its example", value, paths)
+                for other, address in kind.becomes.items():
+                    made = loader.resolve(address, owner=self.plugin.source)(value)
+                    if getattr(made, "kind", None) not in (other, kind.name):
+                        self.problem("kind", f"{kind.name} becomes no {other} by {address}")
+            except Exception as error:
+                self.problem("kind", f"the example of {kind.name} raises {_words(error)}")
 
     def try_renderer(self, renderer: Renderer) -> None:
         name = f"{renderer.kind} as .{renderer.suffix}"
-        if renderer.kind not in kit.VALUES:
+        if renderer.kind not in self.files:
             self.trial.skipped[name] = "there is no small value of that kind"
             return
         try:
@@ -325,7 +348,7 @@ class _Bench:
         self.trial.ran.append(name)
         with self._watched(name):
             try:
-                run(kit.VALUES[renderer.kind][0](), path)
+                run(kit.examples()[renderer.kind], path)
             except (Exception, SystemExit) as error:
                 self.problem("writes", f"{name} raises {_words(error)}")
                 return
@@ -373,7 +396,7 @@ class _Bench:
 
     def _tree(self) -> Tree:
         folders = [self.place / "work", self.place / "home"]
-        found = importlib.util.find_spec(self.plugin.source.module.partition(".")[0])
+        found = find_spec(self.plugin.source.module.partition(".")[0])
         folders += map(Path, found.submodule_search_locations or () if found else ())
         cache = self.place / "home" / "cache"  # is there to be written
         return {

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from groove_core.actions.params import RESERVED, Param, describe, json_schema
+from groove_core.checks.rules import Problem
 from groove_core.errors import PluginError
-from groove_core.hookspecs import Action, Renderer
-from groove_core.plugins import loader
+from groove_core.hookspecs import Action, Kind, Renderer
+from groove_core.plugins import kinds, loader
 from groove_core.plugins.names import KEBAB, OURS, PREFIX
-from groove_core.testing.rules import Problem
-from groove_core.values.base import KINDS
+from groove_core.values.base import Value
 
 __all__ = ["check_contents", "check_imports", "check_names", "fits_unit"]
 
@@ -126,6 +126,8 @@ def check_contents(plugin: loader.Plugin) -> Iterator[Problem]:
         if not dataset.license:
             yield Problem("dataset", f"the data set {dataset.name} has no licence")
         yield from _resolve(plugin, f"the data set {dataset.name}", dataset.open)[1]
+    for kind in plugin.kinds:
+        yield from _check_kind(plugin, kind)
     for renderer in plugin.renderers:
         yield from _check_renderer(renderer)
         yield from _resolve(plugin, f"the renderer of .{renderer.suffix}", renderer.run)[1]
@@ -212,11 +214,36 @@ def fits_unit(name: str, unit: str) -> bool:
     return not any(unit in UNITS[ending] for ending in _DEMANDING)
 
 
+def _check_kind(plugin: loader.Plugin, kind: Kind) -> Iterator[Problem]:
+    others = {one.name: owner for one, owner in kinds.every()}
+    if not KEBAB.fullmatch(kind.name):
+        yield Problem("kind", f"{kind.name!r} is not in kebab-case")
+    if (owner := others.get(kind.name)) and owner.source.name != plugin.source.name:
+        yield Problem("kind", f"{kind.name} is a kind of {owner.source.name} already")
+    if not _is_line(kind.summary):
+        yield Problem("summary", f"the kind {kind.name} has no summary of one line")
+    found, problems = _resolve(plugin, f"the kind {kind.name}", kind.value)
+    yield from problems
+    if found is not None and not (isinstance(found, type) and issubclass(found, Value)):
+        yield Problem("kind", f"{kind.value} is no subclass of groove_core.values.Value")
+    elif found is not None and found.kind != kind.name:
+        yield Problem("kind", f"{kind.value} calls itself {found.kind!r}, not {kind.name!r}")
+    for other, address in kind.becomes.items():
+        if other not in others:
+            yield Problem("kind", f"{kind.name} becomes {other!r}, which no package brings")
+        yield from _resolve(plugin, f"{kind.name} as {other}", address)[1]
+    if not kind.example:
+        yield Problem("kind", f"{kind.name} has no example")
+    else:
+        yield from _resolve(plugin, f"the example of {kind.name}", kind.example)[1]
+
+
 def _check_renderer(renderer: Renderer) -> Iterator[Problem]:
     what = f"{renderer.kind} as .{renderer.suffix}"
     if not re.fullmatch(r"[a-z0-9]+", renderer.suffix):
         yield Problem("renderer", f"{what}: the ending has more than small letters and digits")
-    elif renderer.kind in KINDS:
-        kind = loader.resolve(KINDS[renderer.kind])
-        if renderer.suffix in kind.formats():
-            yield Problem("renderer", f"{what}: the core writes that, and never asks for yours")
+    elif (
+        renderer.kind in kinds.core_kinds()
+        and renderer.suffix in kinds.class_of(renderer.kind).formats()
+    ):
+        yield Problem("renderer", f"{what}: the core writes that, and never asks for yours")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
+from groove_core.plugins import kinds, loader
 from groove_core.values.audio import Audio
 from groove_core.values.base import Value
 from groove_core.values.leadsheet import LeadSheet
 from groove_core.values.melody import Melody
-from groove_core.values.results import Report
+from groove_core.values.results import Codes, Report
 from groove_core.values.score import Score, Track
 
 __all__ = [
-    "VALUES", "tiny_audio", "tiny_beat", "tiny_lead_sheet", "tiny_line", "tiny_melody",
+    "tiny_audio", "tiny_beat", "tiny_codes", "tiny_lead_sheet", "tiny_line", "tiny_melody",
     "tiny_report", "tiny_song", "write",
 ]  # fmt: skip
 
@@ -75,20 +75,25 @@ def tiny_report() -> Report:
     return Report("tiny", ("name", "value"), (("one", 1), ("half", 0.5)))
 
 
-VALUES: dict[str, tuple[Callable[[], Value], str]] = {
-    # by kind: what makes one, and the ending of its file
-    "audio": (tiny_audio, "wav"),
-    "drum-pattern": (tiny_beat, "mid"),
-    "lead-sheet": (tiny_lead_sheet, "mid"),
-    "melody": (tiny_line, "mid"),
-    "report": (tiny_report, "json"),
-    "score": (tiny_song, "mid"),
-}
+def tiny_codes() -> Codes:
+    """Return three points of a plane."""
+    return Codes(np.array([[0.0, 0.0], [1.0, 0.5], [-0.5, 2.0]]), model="tiny")
+
+
+def examples() -> dict[str, Value]:
+    """Return a small value of each known kind that has an example, by kind."""
+    return {
+        kind.name: loader.resolve(kind.example, owner=plugin.source)()
+        for kind, plugin in kinds.every()
+        if kind.example
+    }
 
 
 def write(folder: Path) -> dict[str, Path]:
-    """Write a file of every kind there is one of; gives them by kind."""
-    return {
-        kind: make().save(folder / f"tiny-{kind}.{suffix}")
-        for kind, (make, suffix) in VALUES.items()
-    }
+    """Write a file of each of the `examples`, and return the files by kind."""
+    files = {}
+    for kind, value in examples().items():
+        # The first ending that can be read and written: wav of sound, mid of what has notes.
+        suffix = next(suffix for suffix in (*value.suffixes, "json") if suffix in value.formats())
+        files[kind] = value.save(folder / f"tiny-{kind}.{suffix}")
+    return files

@@ -8,11 +8,11 @@ from typing import Any
 
 import pluggy
 
+from groove_core.checks.rules import Problem
+from groove_core.checks.static import check_contents, check_imports, check_names
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GROUP
 from groove_core.plugins import loader
-from groove_core.testing.rules import Problem
-from groove_core.testing.static import check_contents, check_imports, check_names
 
 __all__ = ["Checked", "Examined", "check_plugin", "examine"]
 
@@ -118,7 +118,7 @@ def examine(
     found.problems += imports
     found.problems += check_contents(found.plugin)
     if run:
-        from groove_core.testing.trial import try_plugin
+        from groove_core.checks.trial import try_plugin
 
         trial = try_plugin(found.plugin, arguments or {}, skip)
         found.problems += trial.problems
