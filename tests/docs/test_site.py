@@ -198,3 +198,19 @@ def test_a_browser_shows_it_from_a_disk_and_searches(site):
         browser.close()
     assert not elsewhere
     assert not errors
+
+
+def test_the_contributors_page_names_files_and_rooms_that_are_there():
+    page = (ROOT / "docs/pages/contributing.md").read_text("utf-8")
+    core = ROOT / "packages/groove-core/src/groove_core"
+    changes = page.partition("## Ten changes")[2]
+    files = re.findall(r"`(packages/[\w/.-]+)`", changes)
+    assert len(re.findall(r"^\| (?!change|---)", changes, re.MULTILINE)) == 10
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    for file in re.findall(r"`([a-z]+/[a-z]+\.py)`", page):
+        assert (core / file).is_file(), file
+    rooms = page.partition("| room |")[2].partition("\n\n")[0]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", rooms, re.MULTILINE)
+             for name in re.findall(r"`(\w+)`", row)}  # fmt: skip
+    there = {p.stem for p in core.iterdir() if (p / "__init__.py").is_file() or p.suffix == ".py"}
+    assert named == {name for name in there if not name.startswith("__")}

@@ -64,15 +64,14 @@ def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, d
     )
 
 
-def _gan(checkpoint: str | None, device: str) -> GenreGAN:
+def _gan(checkpoint: str | None, device: str) -> tuple[GenreGAN, dict[str, Any]]:
     from genre_map.gan import GenreGAN
     from groove_core import devices
     from groove_core.storage import checkpoints
 
-    model: GenreGAN = checkpoints.load(
+    return checkpoints.load(
         PACKAGE, checkpoint or GENERATOR, GenreGAN, device=devices.resolve(device)
-    )[0]
-    return model
+    )
 
 
 def _number(genre: str, genres: Sequence[str]) -> int:
@@ -186,7 +185,7 @@ def sample(
 
     from genre_map.drawing import draw_pictures
 
-    model = _gan(checkpoint, device)
+    model = _gan(checkpoint, device)[0]
     generator = torch.Generator().manual_seed(draw_seed(seed))
     wanted = None if genre is None else _number(genre, model.genres)
 
@@ -231,7 +230,7 @@ def map(  # noqa: A001 - the product's word
 
     if (x is None) != (y is None) or (x is not None and x == y):
         raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
-    model = _gan(checkpoint, device)
+    model = _gan(checkpoint, device)[0]
     axes = (int(model.plane[0]), int(model.plane[1])) if x is None or y is None else (x, y)
     base = model.base.cpu()
     if through is not None:
@@ -261,7 +260,7 @@ def interpolate(
     """
     from genre_map.drawing import walk_border
 
-    model = _gan(checkpoint, device)
+    model = _gan(checkpoint, device)[0]
     first, last = _number(start, model.genres), _number(end, model.genres)
     if first == last:
         raise UsageError("There is no border within a genre.", hint="Give two different genres.")
@@ -326,8 +325,9 @@ def evaluate(
     """Measure how well genres are told, or what the generator draws.
 
     For classifiers: networks are trained anew on each fold and measured on songs held out,
-    beside a logistic regression on MFCC and chance, with confusion matrices. For explanations:
-    whether a genre's probability hangs on what is marked, in songs held out. For the
+    beside a logistic regression on MFCC and chance, with confusion matrices; with --checkpoint,
+    that one is measured instead. For explanations: whether a genre's probability hangs on what
+    is marked. Trained weights are measured on the songs that they have not learnt from. For the
     generator: effective genres, mutual information, distance to training pictures, continuity
     of border paths, beside real pictures, copies and noise.
     """
@@ -340,11 +340,16 @@ def evaluate(
     if about == "generator":
         from genre_map.gan_evaluation import measure_gan
 
-        return measure_gan(_gan(checkpoint, device), songs, count=count, seed=seed, cache=Cache())
+        model, card = _gan(checkpoint, device)
+        return measure_gan(model, card, songs, count=count, seed=seed, cache=Cache())
     if about == "explanation":
         from genre_map.making import check_explanations
 
-        return check_explanations(songs, _classifier(checkpoint, "cpu")[0], seed=seed)
+        return check_explanations(songs, *_classifier(checkpoint, "cpu"), seed=seed)
+    if checkpoint is not None:
+        from genre_map.making import check_classifier
+
+        return check_classifier(songs, *_classifier(checkpoint, device))
     from genre_map.evaluation import cross_validate
     from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings

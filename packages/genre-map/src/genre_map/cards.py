@@ -12,7 +12,7 @@ import torch
 from genre_map.__about__ import __version__
 from genre_map.gan_training import GANSettings
 from genre_map.songs import SongSet
-from genre_map.splits import Fold
+from genre_map.splits import Fold, learnt
 from genre_map.training import Settings
 
 __all__ = ["classifier_card", "generator_card"]
@@ -49,7 +49,7 @@ def generator_card(
 ) -> dict[str, Any]:
     """Fill what a card says of a generator."""
     return {
-        **_common(songs, fold, name, seed),
+        **_common(songs, fold, name, seed, classifier),
         "training": asdict(settings),
         "classifier": {key: classifier[key] for key in ("name", "version", "sha256")},
         "intended_use": "Maps of genres; sketches of spectrograms to look at and listen to.",
@@ -59,7 +59,9 @@ def generator_card(
     }
 
 
-def _common(songs: SongSet, fold: Fold, name: str, seed: int) -> dict[str, Any]:
+def _common(
+    songs: SongSet, fold: Fold, name: str, seed: int, start: dict[str, Any] | None = None
+) -> dict[str, Any]:
     return {
         "name": name,
         "version": "1",
@@ -72,6 +74,7 @@ def _common(songs: SongSet, fold: Fold, name: str, seed: int) -> dict[str, Any]:
             "train": len(fold.train),
             "validation": len(fold.validation),
             "test": len(fold.test),
+            "learnt": learnt(songs, fold, start),
         },
         "seed": seed,
         "made_with": {

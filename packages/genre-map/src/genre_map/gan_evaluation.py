@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,9 +13,10 @@ from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
 from genre_map.mapping import path_between
 from genre_map.pictures import peaked, to_windows
 from genre_map.songs import SongSet
-from genre_map.splits import folds_of
+from genre_map.splits import fold_as_learnt
 from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
+from groove_core.errors import InputError
 from groove_core.learning import bootstrap, interval
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
@@ -34,24 +37,35 @@ Floats = npt.NDArray[np.float64]
 
 
 def measure_gan(
-    model: GenreGAN, songs: SongSet, *, count: int, seed: int, cache: Cache | None
+    model: GenreGAN,
+    card: dict[str, Any],
+    songs: SongSet,
+    *,
+    count: int,
+    seed: int,
+    cache: Cache | None,
 ) -> Report:
     """Measure a generator beside the songs it learnt from and those it did not.
 
     Raises
     ------
     InputError
-        If the songs cannot be divided.
+        If it learnt from all of the songs, or from none.
     """
     songs, pictures = read_pictures(songs, model.classifier.layout, cache)
-    fold = folds_of(songs, "songs", folds=10, seed=seed)[0]
+    fold = fold_as_learnt(songs, card)
+    if not fold.train:
+        raise InputError(
+            f"{card['name']} learnt from none of these songs.",
+            hint="Give songs it was trained on among others: what it draws is compared with both.",
+        )
     return measure_pictures(
         model,
         [pictures[i] for i in fold.train],
         [pictures[i] for i in fold.test],
         count=count,
         seed=seed,
-        name="generator",
+        name=card["name"],
     )
 
 

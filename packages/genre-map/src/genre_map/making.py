@@ -15,17 +15,15 @@ from genre_map.mapping import find_anchors
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS, to_windows
 from genre_map.songs import SongSet
-from genre_map.splits import folds_of
+from genre_map.splits import fold_as_learnt, fold_of
 from genre_map.training import Settings, read_pictures, train_classifier
 from groove_core.errors import InputError
 from groove_core.learning import Run, measured, store
 from groove_core.storage import Cache
 from groove_core.values import Report
 
-__all__ = ["FOLDS", "check_explanations", "make_classifier", "make_generator"]
+__all__ = ["check_classifier", "check_explanations", "make_classifier", "make_generator"]
 
-FOLDS = 10
-"""One part of so many is kept to measure, one of the rest to calibrate."""
 EXPLAINED = 4
 """One window of so many is looked at when explanations are checked: they overlap by half."""
 COUNT = 2048
@@ -41,7 +39,7 @@ def make_classifier(songs: SongSet, settings: Settings, run: Run) -> Report:
         If a genre has too few songs, or none can be read.
     """
     songs, pictures = read_pictures(songs, LAYOUTS[settings.network], Cache())
-    fold = folds_of(songs, "songs", folds=FOLDS, seed=run.seed)[0]
+    fold = fold_of(songs)
     model, history = train_classifier(songs, pictures, fold, settings, **run.loop)
     held = [pictures[i] for i in fold.test]
     report = measured(
@@ -79,7 +77,9 @@ def make_generator(
             hint="Train a classifier on the same songs first, and give it with --classifier.",
         )
     songs, pictures = read_pictures(songs, classifier.layout, Cache())
-    fold = folds_of(songs, "songs", folds=FOLDS, seed=run.seed)[0]
+    fold = fold_as_learnt(songs, about)
+    if not fold.train:  # The classifier knows none of them.
+        fold = fold_of(songs)
     known = [*fold.train, *fold.validation]
     labels = songs.labels
     model, history = train_gan(
@@ -96,10 +96,29 @@ def make_generator(
     return store(run.folder, model, card, report, history=history)
 
 
-def check_explanations(songs: SongSet, classifier: GenreClassifier, *, seed: int) -> Report:
-    """Explain songs that a classifier trained with this seed has not learnt from."""
-    fold = folds_of(songs, "songs", folds=FOLDS, seed=seed)[0]
-    _, pictures = read_pictures(songs.only(fold.test), classifier.layout, Cache())
+def check_classifier(songs: SongSet, classifier: GenreClassifier, card: dict[str, Any]) -> Report:
+    """Measure a classifier on the songs that it has not learnt from."""
+    songs, pictures = read_pictures(songs, classifier.layout, Cache())
+    test = _held_out(songs, classifier, card)
+    held = [pictures[i] for i in test]
+    return measure_classifier(classifier, songs.only(test), held, name=card["name"])
+
+
+def check_explanations(
+    songs: SongSet, classifier: GenreClassifier, card: dict[str, Any], *, seed: int
+) -> Report:
+    """Explain the songs that a classifier has not learnt from."""
+    test = _held_out(songs, classifier, card)
+    _, pictures = read_pictures(songs.only(test), classifier.layout, Cache())
     cut = [to_windows(picture.float(), classifier.layout)[::EXPLAINED] for picture in pictures]
     owner = [number for number, windows in enumerate(cut) for _ in windows]
     return faithfulness(classifier, torch.cat(cut), owner, seed=seed)
+
+
+def _held_out(songs: SongSet, classifier: GenreClassifier, card: dict[str, Any]) -> tuple[int, ...]:
+    if unknown := set(songs.genres).difference(classifier.genres):
+        raise InputError(
+            f"{card['name']} knows no genre {min(unknown)!r}.",
+            hint=f"Give songs of {', '.join(classifier.genres)}.",
+        )
+    return fold_as_learnt(songs, card).test

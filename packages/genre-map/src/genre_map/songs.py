@@ -6,16 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from genre_map.genres import GENRES, canonical
 from groove_core.console import note
 from groove_core.errors import InputError
+from groove_core.learning.splits import content_name
 from groove_core.storage import member, read_rows, read_table
 from groove_core.values import Audio
 
-__all__ = ["PUBLISHED", "Song", "SongSet", "open_songs"]
+__all__ = ["PUBLISHED", "Song", "SongSet", "name_of", "open_songs"]
 
 PUBLISHED = ("train", "valid", "test")
 """Parts of a published split: GTZAN without faults (Kereliuk, Sturm and Larsen 2015), FMA."""
@@ -39,12 +41,15 @@ class Song:
         ``groove`` and ``soundfont``.
     split : str
         A published one that it belongs to, or nothing.
+    name : str
+        What its collection calls it, wherever its file is. Default: a hash of the file.
     """
 
     path: Path
     genre: str
     groups: dict[str, str] = field(default_factory=dict)
     split: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,11 @@ class SongSet:
         """Number of each song's genre."""
         number = {genre: i for i, genre in enumerate(self.genres)}
         return [number[song.genre] for song in self.songs]
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Name of each song, by which it is kept on one side of a split."""
+        return [song.name or content_name(song.path) for song in self.songs]
 
     def counts(self) -> dict[str, int]:
         """Songs of each genre."""
@@ -128,7 +138,16 @@ def _corpus(root: Path) -> Iterator[Song]:
     for row in read_table(root / "manifest.csv", columns, what=what):
         groups = {key: row[key] for key in ("library", "soundfont")}
         groups["groove"] = f"{row['library']}:{row['groove']}"
-        yield Song(member(root, row["path"]), row["genre"], groups)
+        name = name_of(row["path"], row["seed"]) if row.get("seed") else ""
+        yield Song(member(root, row["path"]), row["genre"], groups, name=name)
+
+
+def name_of(path: str, seed: str) -> str:
+    """Name a song of the rendered corpus.
+
+    Its own seed is drawn from that of the corpus: songs of two corpora have two names.
+    """
+    return f"{PurePosixPath(path).stem} {seed}"
 
 
 def _lines(name: str) -> list[str]:
@@ -149,7 +168,8 @@ def _gtzan(paths: Sequence[Path]) -> Iterator[Song]:
             continue
         seen.add(stem)
         if stem not in repeated:
-            yield Song(path, canonical(stem.partition(".")[0]), {}, split.get(stem, ""))
+            genre = canonical(stem.partition(".")[0])
+            yield Song(path, genre, {}, split.get(stem, ""), name=f"GTZAN {stem}")
     if left := len(seen & repeated):
         note(f"{left} exact repetitions of GTZAN are left out (Sturm 2013)")
 
@@ -175,7 +195,11 @@ def _fma(root: Path, table: Path) -> Iterator[Song]:
         missing += path is None
         if path is not None:
             yield Song(
-                path, canonical(row[genre]), {"artist": row[artist]}, PARTS.get(row[split], "")
+                path,
+                canonical(row[genre]),
+                {"artist": row[artist]},
+                PARTS.get(row[split], ""),
+                name=f"FMA {int(row[0])}",
             )
     if missing:
         note(f"{missing} tracks of the table have no sound file here")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from genre_map.songs import PUBLISHED, SongSet
 from groove_core.errors import InputError
+from groove_core.learning import PARTS, Split, divide, parts_for
 
-__all__ = ["PROTOCOLS", "Fold", "Protocol", "folds_of", "stratified"]
+__all__ = ["PROTOCOLS", "Fold", "Protocol", "fold_as_learnt", "fold_of", "folds_of", "learnt"]
+
+BY_SONG = Split("song")
+"""How songs are divided for a training."""
 
 Protocol = Literal["songs", "grooves", "libraries", "artists", "published", "windows"]
 PROTOCOLS: dict[Protocol, str] = {
@@ -32,46 +37,48 @@ class Fold:
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
+    @classmethod
+    def of(cls, parts: Mapping[str, npt.NDArray[np.int64]]) -> Fold:
+        """Make a fold of the parts of a split."""
+        return cls(*(tuple(parts[part].tolist()) for part in PARTS))
 
-def stratified(
-    labels: Sequence[int], parts: int, seed: int, groups: Sequence[str] | None = None
-) -> list[int]:
-    """Give each song the number of its part, so that each part has its share of every genre.
 
-    Parameters
-    ----------
-    labels : sequence of int
-        Genre of each song.
-    parts : int
-    seed : int
-    groups : sequence of str, optional
-        Songs of one group get one part; a song is a group of its own when left out.
+def fold_of(songs: SongSet) -> Fold:
+    """Divide songs to train on, by a hash of their names.
 
-    Returns
-    -------
-    list of int
+    Raises
+    ------
+    InputError
+        If a genre has too few songs.
     """
-    names = [str(i) for i in range(len(labels))] if groups is None else list(groups)
-    rng = np.random.default_rng(seed)
-    members: dict[str, list[int]] = {}
-    for index in rng.permutation(len(labels)).tolist():
-        members.setdefault(names[index], []).append(index)
-    part = [0] * len(labels)
-    filled = np.zeros((parts, max(labels) + 1))
-    # Large groups first, each to where its genres are fewest.
-    for group in sorted(members.values(), key=len, reverse=True):
-        adds = np.bincount([labels[i] for i in group], minlength=filled.shape[1])
-        lightest = int(np.lexsort((filled.sum(axis=1), filled @ adds))[0])
-        filled[lightest] += adds
-        for index in group:
-            part[index] = lightest
-    return part
+    return _checked(songs, Fold.of(BY_SONG.parts(songs.groups, songs.labels)))
+
+
+def fold_as_learnt(songs: SongSet, card: Mapping[str, Any]) -> Fold:
+    """Divide songs by what a checkpoint learnt from: what it does not know is measured on.
+
+    A card that does not say what that was is taken to divide as `fold_of`.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them.
+    """
+    groups, names = songs.groups, [str(song.path) for song in songs]
+    by_hash = BY_SONG.parts(groups, songs.labels)
+    return Fold.of(parts_for(card, groups, names=names, otherwise=by_hash))
+
+
+def learnt(songs: SongSet, fold: Fold, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the card of a model remembers of the songs it learnt from."""
+    return BY_SONG.card(songs.groups, asdict(fold), start)
 
 
 def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> list[Fold]:
     """Divide songs for cross-validation; no song is ever on two sides.
 
-    One of nine groups that are left to learn from is kept for validation.
+    A hash of its name decides where a song or group goes. One of nine groups that are left to
+    learn from is kept for validation.
 
     Parameters
     ----------
@@ -96,8 +103,8 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
     if protocol == "published":
         return [_published(songs)]
     key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
-    groups = None if key is None else [_group(songs, i, key) for i in range(len(songs))]
-    part = stratified(labels, folds, seed, groups)
+    groups = songs.groups if key is None else [_group(songs, i, key) for i in range(len(songs))]
+    part = divide(groups, [1] * folds, salt=f"{seed}", labels=labels).tolist()
     fonts = sorted({song.groups.get("soundfont", "") for song in songs})
     made = []
     for fold in range(folds):
@@ -124,14 +131,18 @@ def _group(songs: SongSet, index: int, key: str) -> str:
 
 
 def _with_validation(
-    songs: SongSet, rest: list[int], test: list[int], groups: Sequence[str] | None, seed: int
+    songs: SongSet, rest: list[int], test: list[int], groups: Sequence[str], seed: int
 ) -> Fold:
+    names, labels = [groups[i] for i in rest], [songs.labels[i] for i in rest]
+    some = divide(names, (8, 1), salt=f"validation {seed}", labels=labels).tolist()
+    train = tuple(i for i, part in zip(rest, some, strict=True) if part == 0)
+    validation = tuple(i for i, part in zip(rest, some, strict=True) if part == 1)
+    return _checked(songs, Fold(train, validation, tuple(test)))
+
+
+def _checked(songs: SongSet, fold: Fold) -> Fold:
     labels = songs.labels
-    names = None if groups is None else [groups[i] for i in rest]
-    some = stratified([labels[i] for i in rest], 9, seed, names) if rest else []
-    train = [i for i, p in zip(rest, some, strict=True) if p]
-    validation = [i for i, p in zip(rest, some, strict=True) if not p]
-    for what, part in (("learn from", train), ("measure on", test)):
+    for what, part in (("learn from", fold.train), ("measure on", fold.test)):
         lacking = set(labels).difference(labels[i] for i in part)
         if lacking:
             genre = songs.genres[min(lacking)]
@@ -139,7 +150,7 @@ def _with_validation(
                 f"The genre {genre!r} has too few songs to {what} ({songs.counts()[genre]}).",
                 hint="Give more songs of it, or fewer --folds.",
             )
-    return Fold(tuple(train), tuple(validation), tuple(test))
+    return fold
 
 
 def _published(songs: SongSet) -> Fold:

@@ -165,6 +165,24 @@ def test_mma_is_not_there(groove, tmp_path):
     assert not (tmp_path / "songs").exists()
 
 
+def refused_songs(groove, folder, into):
+    """Give back the songs that the classifier was trained on: it is not measured by them."""
+    from genre_map.songs import open_songs
+    from genre_map.splits import fold_of
+
+    songs = open_songs(folder)
+    for number, index in enumerate(fold_of(songs).train):
+        song = songs.songs[index]
+        target = into / "again" / song.genre / f"renamed {number}.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(song.path, target)
+    for about, name in (("classifier", "mine"), ("explanation", "mine"), ("generator", "draws")):
+        result = groove("evaluate", into / "again", "--about", about, "--checkpoint", name)
+        assert result.code == 4, result.stderr
+        assert f"{name} was trained on this data: " in result.stderr
+        assert "renamed 0.wav" in result.stderr
+
+
 def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monkeypatch):
     # A fourth of the looks at what was learnt is enough to see that they are made.
     monkeypatch.setattr("genre_map.making.COUNT", 512)
@@ -183,6 +201,10 @@ def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monk
         "hiphop",
         "rock",
     }
+    held = groove("evaluate", folder, "--checkpoint", "mine", "--json")
+    assert held.code == 0, held.stderr
+    title = json.loads(held.stdout)["result"]["title"]
+    assert title == f"mine: {card['data']['test']} songs not learnt from"
     again = groove("train", folder, "--name", "mine", "--epochs", "2")
     assert again.code == 2
     assert "--resume" in again.stderr
@@ -192,5 +214,6 @@ def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monk
     )  # fmt: skip
     assert made.code == 0, made.stderr
     assert "effective genres" in made.stdout
+    refused_songs(groove, folder, tmp_path)
     drawn = groove("sample", "--checkpoint", "draws", "--count", "1", "--seed", "1", "--json")
     assert json.loads(drawn.stdout)["result"][0]["genres"] == ["blues", "hiphop", "rock"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from genre_map.songs import Song, SongSet
-from genre_map.splits import PROTOCOLS, folds_of, stratified
+from genre_map.songs import Song, SongSet, name_of
+from genre_map.splits import PROTOCOLS, fold_as_learnt, fold_of, folds_of, learnt
 from groove_core.errors import InputError
 
 settings.register_profile(
@@ -34,7 +34,8 @@ def collections(draw):
                 "library": f"{genre}{library}", "groove": f"{genre}{library}:{groove}",
                 "soundfont": f"{index % 2}.sf2", "artist": f"{genre} {index // 3}",
             }  # fmt: skip
-            songs.append(Song(Path(f"{genre}/{index}.wav"), genre, groups))
+            name = f"{genre} {index}"
+            songs.append(Song(Path(f"{name}.wav"), genre, groups, name=name))
     return SongSet("corpus", tuple(songs))
 
 
@@ -66,15 +67,52 @@ def test_folds_never_share_a_song_or_a_group(songs, protocol, folds, seed):
         assert set(tested) == set(range(len(songs)))
 
 
-@given(st.lists(st.integers(0, 3), min_size=8, max_size=80), st.integers(2, 5), st.integers(0, 9))
-def test_parts_have_their_share_of_every_genre(labels, parts, seed):
-    part = stratified(labels, parts, seed)
-    for genre in set(labels):
-        sizes = [
-            sum(p == k and g == genre for p, g in zip(part, labels, strict=True))
-            for k in range(parts)
-        ]
-        assert max(sizes) - min(sizes) <= 1
+def test_songs_stay_where_they_are_when_others_come_and_go():
+    """Of a collection and of half of it, a song is on the same side, for training and folds."""
+    names = [f"song {n}" for n in range(400)]
+    songs = SongSet("folder", tuple(
+        Song(Path(name), ("jazz", "rock")[n % 2], name=name) for n, name in enumerate(names)
+    ))  # fmt: skip
+    half = songs.only(range(100, 300))
+    for divide in (fold_of, lambda some: folds_of(some, "songs", folds=4, seed=1)[2]):
+        whole, part = divide(songs), divide(half)
+        for side in ("train", "validation", "test"):
+            before = {songs.groups[i] for i in getattr(whole, side)} & set(half.groups)
+            assert before == {half.groups[i] for i in getattr(part, side)}
+
+
+def test_what_a_card_remembers_divides_again_and_is_refused():
+    songs = SongSet("folder", tuple(
+        Song(Path(f"{n}.wav"), ("jazz", "rock")[n % 2], name=f"song {n}") for n in range(60)
+    ))  # fmt: skip
+    fold = fold_of(songs)
+    card = {"name": "mine", "data": {"learnt": learnt(songs, fold)}}
+    assert fold_as_learnt(songs, card) == fold
+    with pytest.raises(InputError, match=f"mine was trained on this data: {fold.train[0]}.wav"):
+        fold_as_learnt(songs.only(fold.train), card)
+
+
+def test_the_shipped_weights_know_their_songs():
+    """The corpus of the card has 240 songs a genre, which 1920, 240 and 240 divide."""
+    from genre_map.gan import GenreGAN
+    from genre_map.genres import GENRES
+    from genre_map.libraries import Groove
+    from genre_map.model import GenreClassifier
+    from genre_map.rendered import plan_songs
+    from groove_core.storage import checkpoints
+
+    grooves = [Groove(genre, "any", "any", False) for genre in GENRES]
+    plans = plan_songs(grooves, ["any.sf2"], songs=240, seed=1)
+    songs = SongSet("corpus", tuple(
+        Song(Path(plan.path), plan.genre, name=name_of(plan.path, str(plan.seed)))
+        for plan in plans
+    ))  # fmt: skip
+    for name, kind in (("classifier", GenreClassifier), ("generator", GenreGAN)):
+        _, card = checkpoints.load("genre-map", name, kind)
+        fold = fold_as_learnt(songs, card)
+        sizes = [len(side) for side in (fold.train, fold.validation, fold.test)]
+        assert sizes == [card["data"][side] for side in ("train", "validation", "test")]
+        assert [songs.only(fold.test).counts()[genre] for genre in GENRES] == [24] * 10
 
 
 def test_every_protocol_has_a_name():

@@ -38,7 +38,7 @@ def available() -> list[str]:
 
 
 def resolve(device: str = "auto") -> str:
-    """Give the device to use: the one asked for, or the best that works.
+    """Return the device to use: the one asked for, or the best that works.
 
     Raises
     ------

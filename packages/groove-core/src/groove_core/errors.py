@@ -85,7 +85,7 @@ class DeviceError(GrooveError):
 
 
 def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
-    """Give ``Did you mean ...?`` for a misspelt word, or nothing."""
+    """Return ``Did you mean ...?`` for a misspelt word, or nothing."""
     import difflib
 
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)

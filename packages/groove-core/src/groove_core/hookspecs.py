@@ -134,7 +134,7 @@ class Run:
     """Of what the bytes of the result depend on besides the package."""
 
     def document(self, result: Any) -> dict[str, Any]:
-        """Give the result document; it has no time or place in it, so it can be compared."""
+        """Return the result document; it has no time or place in it, so it can be compared."""
         return {
             "schema": RESULT_SCHEMA,
             "package": self.package,

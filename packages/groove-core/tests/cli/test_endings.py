@@ -42,6 +42,8 @@ def started(site, tmp_path):
             [sys.executable, "-m", "groove_core", *arguments],
             cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
             env={**os.environ, "PYTHONPATH": site("groove-good")},
+            # The tests themselves may run where SIGHUP is ignored, as under nohup.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )  # fmt: skip
 
     return start

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from groove_core.errors import UsageError
@@ -182,6 +182,7 @@ def _nearest(at, starts, step):
 
 @quick
 @given(score, st.sampled_from([1, 2, 3, 4, 6, 12]))
+@example(Score((Track([[72, 1, 50, 1]]),), TPQ, time_signatures=[[97, 3, 2]]), 1)
 def test_quantized_notes_lie_on_the_grid_of_their_metre(score, steps):
     quantized = score.quantize(steps)
     starts = sorted({0, *score.time_signatures[:, 0].tolist()})
@@ -190,7 +191,8 @@ def test_quantized_notes_lie_on_the_grid_of_their_metre(score, steps):
         found = {}
         for at, lasts, pitch, velocity in before.notes.tolist():
             begin, end = _nearest(at, starts, step), _nearest(at + lasts, starts, step)
-            row = (velocity, max(end - begin, step))
+            end = max(end, _nearest(begin + step, starts, step))
+            row = (velocity, end - begin)
             found[begin, pitch] = max(found.get((begin, pitch), (0, 0)), row)
         rows = [[at, n, p, v] for (at, p), (v, n) in found.items()]
         assert sorted(after.notes.tolist()) == sorted(rows)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from hypothesis import example, given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from groove_core import Chord, LeadSheet, Melody, Score
@@ -127,3 +130,25 @@ def test_what_begins_together_is_one_note_and_no_two_notes_overlap(cells):
     flipped = notes * [1, 1, -1, 1] + [0, 0, 127, 0]
     low, _ = skyline(flipped, 480, bottom=True)
     assert (127 - low[:, 2] == line[:, 2]).all()
+
+
+def _sung(text):
+    """Whether a syllable has letters alone: what music21 reads into others is its own affair."""
+    return text.strip("-").isalpha() if text else True
+
+
+@settings(max_examples=25, deadline=None)
+@given(lead_sheets())
+def test_lead_sheets_survive_musicxml(tmp_path_factory, sheet):
+    pytest.importorskip("music21")
+    if not sheet.length:
+        return
+    words = [(at, text) for at, text in sheet.lyrics if _sung(text)]
+    tempo = min(max(sheet.tempo_bpm, 20), 400)
+    notes = np.maximum(sheet.notes, [0, 0, 12, 0])
+    sheet = replace(sheet, notes=notes, lyrics=words, tempo_bpm=tempo)
+    path = tmp_path_factory.mktemp("xml") / "sheet.musicxml"
+    read = LeadSheet.read(sheet.save(path))
+    ours, theirs = sheet.to_json(), read.to_json()
+    assert theirs.pop("tempo_bpm") == pytest.approx(ours.pop("tempo_bpm"), abs=0.01)
+    assert theirs == ours

@@ -349,33 +349,28 @@ def evaluate(
     Raises
     ------
     InputError
-        If there are not songs enough of any taste.
+        If there are not songs enough of any taste, or a front end learnt from all of them.
     """
     from groove_core.storage import Cache
     from music_recsys.evaluation import measure_change, measure_tastes
     from music_recsys.listening import FrontEnd
-    from music_recsys.songs import open_songs
+    from music_recsys.songs import as_learnt, open_songs
 
     ends = [FrontEnd.open(name) for name in (checkpoint, *(beside or ()))]
-    shares = {end.card["data"]["share"] for end in ends}
-    kinds = {end.net.kind for end in ends}
-    if len(shares) > 1 or len(kinds) > 1:
+    if len({end.net.kind for end in ends}) > 1:
         raise UsageError(
-            "These front ends learnt from other parts of the data, or see other columns.",
-            hint="Train them with the same --share and --kind.",
+            "These front ends see different columns.", hint="Train them with the same --kind."
         )
-    share = shares.pop()
-    if share >= 1:
-        note("the front end may have heard these songs: its share was all of its data")
-        share = 0.0
     nets = {str(end.card["name"]): end.net for end in ends}
     if len(nets) < len(ends):
         raise UsageError("Two front ends have one name.", hint="Train one with another --name.")
     sets = [open_songs(folder) for folder in data]
+    for end in ends:
+        sets = as_learnt(sets, end.card)
     seed = draw_seed(seed)
     if about == "change":
-        return measure_change(sets, nets, share=share, seed=seed, cache=Cache())
-    return measure_tastes(sets, nets, share=share, pooling=pooling, seed=seed, cache=Cache())
+        return measure_change(sets, nets, seed=seed, cache=Cache())
+    return measure_tastes(sets, nets, pooling=pooling, seed=seed, cache=Cache())
 
 
 @action

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.learning import auc, bootstrap, interval
+from groove_core.learning import auc, bootstrap, divide, interval
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 from music_recsys.features import PER_SECOND, WINDOW_S, windows_of
 from music_recsys.model import PassageNet
-from music_recsys.songs import Song, SongSet, is_learnt_from, read_columns
+from music_recsys.songs import Song, SongSet, read_columns
 from music_recsys.taste import Pooling, learn_taste
 from music_recsys.training import front_end, whitened
 
@@ -73,13 +73,14 @@ class Listener:
     ranked: tuple[int, ...]
 
 
-def listeners(songs: Sequence[Song], share: float) -> list[Listener]:
+def listeners(songs: Sequence[Song]) -> list[Listener]:
     """Find who can be measured: enough songs to rate, enough to be ranked."""
     found = []
+    rated = divide([song.family for song in songs], (RATED, 1 - RATED), salt="rated") == 0
     for kind in sorted({kind for song in songs for kind in song.tastes}):
-        new = [i for i, s in enumerate(songs) if kind in s.tastes and not is_learnt_from(s, share)]
-        pool = [i for i in new if songs[i].family_part < RATED]
-        ranked = [i for i in new if songs[i].family_part >= RATED]
+        new = [i for i, song in enumerate(songs) if kind in song.tastes and not song.learnt]
+        pool = [i for i in new if rated[i]]
+        ranked = [i for i in new if not rated[i]]
         rateable, rankable = (Counter(songs[i].tastes[kind] for i in p) for p in (pool, ranked))
         found += [
             Listener(kind, value, tuple(pool), tuple(ranked))
@@ -119,18 +120,13 @@ class _Material:
         self,
         songs: SongSet,
         nets: dict[str, PassageNet],
-        share: float,
         cache: Cache | None,
         *,
         by_window: bool,
     ) -> None:
         first = next(iter(nets.values()))
         self.songs, self.columns = read_columns(songs.songs, first.columns, cache)
-        learnt = [
-            x
-            for song, x in zip(self.songs, self.columns, strict=True)
-            if is_learnt_from(song, share)
-        ]
+        learnt = [x for song, x in zip(self.songs, self.columns, strict=True) if song.learnt]
         known = learnt or self.columns
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -158,7 +154,6 @@ def measure_tastes(
     sets: Sequence[SongSet],
     nets: dict[str, PassageNet],
     *,
-    share: float,
     pooling: Pooling,
     seed: int,
     cache: Cache | None,
@@ -171,8 +166,6 @@ def measure_tastes(
     nets : dict of PassageNet
         Front ends by name, that see the same columns; the first is the one that is compared
         with the baseline.
-    share : float
-        Of pieces that they learnt from.
     pooling : str
     seed : int
     cache : Cache, optional
@@ -185,8 +178,8 @@ def measure_tastes(
     found: dict[str, dict[tuple[int, str], list[float]]] = {}
     who: list[tuple[str, str]] = []
     for songs in sets:
-        material = _Material(songs, nets, share, cache, by_window=False)
-        here = listeners(material.songs, share)
+        material = _Material(songs, nets, cache, by_window=False)
+        here = listeners(material.songs)
         needed = sorted({i for one in here for i in (*one.pool, *one.ranked)})
         for name, hear in material.methods.items():
             note(f"{songs.name}: {name}")
@@ -200,6 +193,8 @@ def measure_tastes(
             "that are ranked, besides those that the front end learnt from.",
             hint="Give more songs, in folders named after what they have in common.",
         )
+    pieces = {song.piece: song.learnt for songs in sets for song in songs.songs}
+    share = sum(pieces.values()) / len(pieces)
     return _report(found, who, next(iter(nets)), share, pooling)
 
 
@@ -319,7 +314,6 @@ def measure_change(
     sets: Sequence[SongSet],
     nets: dict[str, PassageNet],
     *,
-    share: float,
     seed: int,
     cache: Cache | None,
 ) -> Report:
@@ -337,8 +331,8 @@ def measure_change(
     found: dict[str, list[float]] = {}
     who: list[str] = []
     for songs in sets:
-        material = _Material(songs, nets, share, cache, by_window=True)
-        here = listeners(material.songs, share)
+        material = _Material(songs, nets, cache, by_window=True)
+        here = listeners(material.songs)
         who += [f"{songs.name}: {one.kind} {one.value}" for one in here]
         for number, one in enumerate(track(here, "listeners", total=len(here))):
             rng = np.random.default_rng((seed, number))

@@ -19,7 +19,7 @@ from groove_core.storage import Cache
 from groove_core.values import Report
 from music_recsys.__about__ import __version__
 from music_recsys.features import PER_SECOND, Columns
-from music_recsys.songs import SongSet, is_learnt_from, read_columns
+from music_recsys.songs import Song, SongSet, read_columns, split_of
 from music_recsys.training import Piece, Settings, train_front_end
 
 __all__ = ["make_front_end"]
@@ -52,8 +52,15 @@ def make_front_end(
         If there are too few songs.
     """
     columns, cache = Columns(settings.kind), Cache()
-    heard = [_pieces(songs, share, columns, cache) for songs in sets]
-    heard = [pieces for pieces in heard if pieces]
+    groups = [song.piece for songs in sets for song in songs.songs]
+    which = [number for number, songs in enumerate(sets) for _ in songs.songs]
+    split = split_of(share)
+    parts = split.parts(groups, which)
+    chosen: list[list[Song]] = [[] for _ in sets]
+    songs = [song for one in sets for song in one.songs]
+    for number in parts["train"].tolist():
+        chosen[which[number]].append(songs[number])
+    heard = [_pieces(some, columns, cache) for some in chosen if some]
     count = sum(map(len, heard))
     if count < FEWEST:
         raise InputError(
@@ -75,10 +82,11 @@ def make_front_end(
         "data": {
             "name": about["data"],
             "license": about["license"],
-            "split": "by piece, from a hash of its name",
+            "split": "by piece",
             "share": share,
             "pieces": count,
             "hours": round(seconds / 3600, 2),
+            "learnt": split.card(groups, parts),
         },
         "training": asdict(settings),
         "seed": run["seed"],
@@ -97,11 +105,8 @@ def make_front_end(
     return store(folder, net, card, report, history=history)
 
 
-def _pieces(songs: SongSet, share: float, columns: Columns, cache: Cache) -> list[Piece]:
+def _pieces(chosen: Sequence[Song], columns: Columns, cache: Cache) -> list[Piece]:
     """Read the songs to learn from, those of one piece together."""
-    chosen = [song for song in songs.songs if is_learnt_from(song, share)]
-    if not chosen:
-        return []
     together: dict[str, list[Tensor]] = defaultdict(list)
     kept, found = read_columns(chosen, columns, cache)
     for song, one in zip(kept, found, strict=True):

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from groove_core.actions import each
 from groove_core.errors import InputError
+from groove_core.learning import Split, content_name, parts_for
 from groove_core.storage import Cache, member, read_table
 from groove_core.values import Audio
 
 if TYPE_CHECKING:
     from music_recsys.features import Columns
 
-__all__ = ["Song", "SongSet", "is_learnt_from", "open_songs", "read_columns"]
+__all__ = ["Song", "SongSet", "as_learnt", "open_songs", "read_columns", "split_of"]
 
 MANIFEST = "manifest.csv"
 TASTES = ("genre", "library", "drummer", "style", "instrument", "composer", "artist")
 """Columns of a manifest that a listener may go by."""
-PARTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +34,8 @@ class Song:
     tastes: dict[str, str]
     family: str
     """Pieces that share an accompaniment, which must not be rated here and ranked there."""
-
-    @property
-    def part(self) -> float:
-        """Where its piece falls between 0 and 1, whatever else is in the folder."""
-        return _part(self.piece)
-
-    @property
-    def family_part(self) -> float:
-        """Where its family falls between 0 and 1."""
-        return _part("family " + self.family)
-
-
-def _part(name: str) -> float:
-    digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).digest()
-    return int.from_bytes(digest[:8], "big") % PARTS / PARTS
+    learnt: bool = False
+    """Whether a front end that is measured learnt from its piece, see `as_learnt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +46,31 @@ class SongSet:
     songs: tuple[Song, ...]
 
 
-def is_learnt_from(song: Song, share: float) -> bool:
-    """Tell whether a front end that learns from a share of all pieces learns from this one."""
-    return song.part < share
+def split_of(share: float) -> Split:
+    """Return how pieces are divided of which a share is learnt from."""
+    return Split("piece", shares=(share, 0.0, 1.0 - share))
+
+
+def as_learnt(sets: Sequence[SongSet], card: Mapping[str, Any]) -> list[SongSet]:
+    """Mark the songs whose pieces a front end learnt from.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them.
+    """
+    songs = [song for one in sets for song in one.songs]
+    parts = parts_for(
+        card,
+        [song.piece for song in songs],
+        names=[str(song.path) for song in songs],
+        otherwise={"train": [], "validation": [], "test": range(len(songs))},
+    )
+    held = set(parts["test"].tolist())
+    marked = iter(
+        replace(song, learnt=song.learnt or number not in held) for number, song in enumerate(songs)
+    )
+    return [SongSet(one.name, tuple(next(marked) for _ in one.songs)) for one in sets]
 
 
 def open_songs(folder: Path) -> SongSet:
@@ -83,9 +91,9 @@ def open_songs(folder: Path) -> SongSet:
         files = Audio.files(folder)
         songs = []
         for path in files:
-            name = path.relative_to(folder).as_posix() if path != folder else path.name
+            piece = content_name(path)
             tastes = {"folder": path.parent.name} if path.parent != folder != path else {}
-            songs.append(Song(path, name, tastes, name))
+            songs.append(Song(path, piece, tastes, piece))
         return SongSet(folder.name, tuple(songs))
     rows = list(read_table(table, ["path"], what="a table of songs"))
     if not rows or not all(row["path"] for row in rows):

@@ -340,7 +340,7 @@ def _convert(param: Param, value: Any) -> Any:
 
 
 def _expand(param: Param, item: Any) -> list[Any]:
-    """Give the files of a folder where a file of values is wanted."""
+    """Return the files of a folder where a file of values is wanted."""
     if param.is_value and isinstance(item, (str, Path)) and Path(item).is_dir():
         return list(param.type.files(Path(item)))
     return [item]
@@ -393,7 +393,7 @@ def _with_drums(param: Param, value: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    """Tell whether a value can be meant as a text: ``str`` would make one of anything."""
+    """Return whether a value can be meant as a text: ``str`` would make one of anything."""
     return isinstance(value, (str, Path, numbers.Real))
 
 
@@ -481,7 +481,7 @@ def action(function: F) -> F:
 
 
 def draw_seed(seed: int | None = None) -> int:
-    """Give the seed, or draw one from the operating system when it is None."""
+    """Return the seed, or draw one from the operating system when it is None."""
     if seed is not None:
         return seed
     import secrets

@@ -170,7 +170,7 @@ def start(
 
 
 def _option(param: Param, given: dict[str, Any], converted: dict[str, Any]) -> Any:
-    """Give an option as the document has it: values by their path, the rest as converted."""
+    """Return an option as the document has it: values by their path, the rest as converted."""
     if param.name not in given:
         return plain(param.default)
     return plain((given if param.is_value else converted)[param.name])

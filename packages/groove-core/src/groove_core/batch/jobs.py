@@ -137,7 +137,7 @@ def _outcomes(
 
 
 def _identity(path: Path) -> Identity:
-    """Give size and time of change; a file that cannot be read has none, so it is tried again."""
+    """Return size and time of change; a file that cannot be read has none, so it is tried again."""
     try:
         about = path.stat()
         return (about.st_size, about.st_mtime_ns) if os.access(path, os.R_OK) else (None, None)

@@ -46,7 +46,7 @@ class Outcome:
     error: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the outcome as one line of a journal holds it."""
+        """Return the outcome as one line of a journal holds it."""
         return {k: v for k, v in asdict(self).items() if v is not None or k in ("size", "mtime_ns")}
 
 
@@ -107,11 +107,11 @@ class Journal:
             self.stream.close()
 
     def has(self, file: str, identity: Identity) -> bool:
-        """Tell whether there is an outcome of the file as it is now."""
+        """Return whether there is an outcome of the file as it is now."""
         return None not in identity and self.known.get(file, (None, 0))[0] == identity
 
     def take(self, file: str) -> Outcome:
-        """Give the outcome that is there as the next one."""
+        """Return the outcome that is there as the next one."""
         start = self.known[file][1]
         self.order.append(start)
         self.stream.seek(start)
@@ -145,7 +145,7 @@ class Journal:
 
 
 def _begun(path: Path, header: bytes) -> bool:
-    """Tell whether there is more than (a part of) the header."""
+    """Return whether there is more than (a part of) the header."""
     if not path.exists():
         return False
     try:
@@ -163,7 +163,7 @@ def _line(document: dict[str, Any]) -> bytes:
 
 
 def _stays(error: dict[str, Any]) -> bool:
-    """Tell whether an unchanged file will fail again, as a broken one does."""
+    """Return whether an unchanged file will fail again, as a broken one does."""
     return bool(error["exit_code"] == InputError.exit_code and error["kind"] != "OSError")
 
 

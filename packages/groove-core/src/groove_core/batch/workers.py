@@ -70,13 +70,13 @@ def _failure(kind: str, message: str, hint: str, exit_code: int) -> str:
 
 
 def here(function: Function, paths: list[Path]) -> Generator[str]:
-    """Give what came of each file as JSON, called in this process."""
+    """Yield what came of each file as JSON, called in this process."""
     for path in paths:
         yield _attempt(function, path)
 
 
 def pickled(function: Function) -> bytes:
-    """Give a function as it goes to other processes.
+    """Return a function as it goes to other processes.
 
     Raises
     ------

@@ -25,7 +25,7 @@ QUARTER = 4 * TICKS_PER_STEP
 
 
 def tiny_audio() -> Audio:
-    """Give a second of four clicks, each a burst of 440 Hz; mono, 22,050 Hz."""
+    """Return a second of four clicks, each a burst of 440 Hz; mono, 22,050 Hz."""
     rate, click = 22_050, 1102  # 50 ms
     time_s = np.arange(click) / rate
     burst = 0.5 * np.sin(2 * np.pi * 440 * time_s) * np.hanning(click)
@@ -36,12 +36,12 @@ def tiny_audio() -> Audio:
 
 
 def tiny_beat() -> DrumPattern:
-    """Give two bars of a rock beat at 120 bpm."""
+    """Return two bars of a rock beat at 120 bpm."""
     return DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 
 
 def tiny_melody() -> Score:
-    """Give two bars of quarter notes, up and down a major scale, at 120 bpm."""
+    """Return two bars of quarter notes, up and down a major scale, at 120 bpm."""
     pitches = [60, 62, 64, 65, 67, 65, 64, 62]
     notes = [(QUARTER * at, QUARTER, pitch, 90) for at, pitch in enumerate(pitches)]
     return Score(
@@ -65,13 +65,13 @@ def tiny_lead_sheet() -> LeadSheet:
 
 
 def tiny_song() -> Score:
-    """Give the beat with the melody on it: a score for whoever needs either."""
+    """Return the beat with the melody on it: a score for whoever needs either."""
     beat = tiny_beat().to_score()
     return replace(beat, tracks=(*beat.tracks, *tiny_melody().tracks))
 
 
 def tiny_report() -> Report:
-    """Give a table of two rows."""
+    """Return a table of two rows."""
     return Report("tiny", ("name", "value"), (("one", 1), ("half", 0.5)))
 
 

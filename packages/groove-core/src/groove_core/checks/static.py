@@ -201,7 +201,7 @@ def _check_param(where: str, param: Param) -> Iterator[Problem]:
 
 
 def fits_unit(name: str, unit: str) -> bool:
-    """Tell whether the name of a number and its unit say the same.
+    """Return whether the name of a number and its unit say the same.
 
     >>> fits_unit("length_s", "s"), fits_unit("length_s", ""), fits_unit("length", "s")
     (True, False, False)

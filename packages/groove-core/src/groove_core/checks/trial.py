@@ -161,7 +161,7 @@ class _Bench:
             self._try_other_seeds(name, options, params, seeds, values)
 
     def _options(self, name: str, params: list[Param]) -> tuple[dict[str, Any], list[Param]]:
-        """Give small options, and the parameters for which there are none."""
+        """Return small options, and the parameters for which there are none."""
         options = dict(self.given.get(name, {}))
         lacking = []
         for param in params:
@@ -421,7 +421,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _extra(folder: Path, listed: set[Path]) -> list[Path]:
-    """Give the files that belong to none of those listed.
+    """Return the files that belong to none of those listed.
 
     What a file refers to, such as the samples of an instrument, may be in a folder whose name
     begins with that of the file.

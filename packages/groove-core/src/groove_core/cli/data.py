@@ -269,7 +269,7 @@ def _map(
 
 
 def _has_its_files(outcome: Outcome) -> bool:
-    """Tell whether the files that a run has written are still there."""
+    """Return whether the files that a run has written are still there."""
     assert outcome.result is not None
     return all(Path(file).exists() for file in outcome.result["files"])
 
@@ -320,14 +320,14 @@ def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
 
 
 def _root(given: Sequence[Path], files: Sequence[Path]) -> Path:
-    """Give the folder that all files lie in."""
+    """Return the folder that all files lie in."""
     if len(given) == 1 and given[0].is_dir():
         return given[0].resolve()
     return Path(os.path.commonpath([file.parent.resolve() for file in files]))
 
 
 def _folders(files: Sequence[Path], root: Path, out: Path) -> dict[str, str]:
-    """Give every file a folder for its results: its path in the root, without the ending.
+    """Return every file a folder for its results: its path in the root, without the ending.
 
     Where two files differ in their endings only, ``song.mid`` becomes ``song-mid``.
     """

@@ -173,7 +173,7 @@ def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
 
 
 def info(json: bool) -> None:
-    """Tell versions, devices and folders."""
+    """Print versions, devices and folders."""
     import os
     import platform
     from importlib.util import find_spec

@@ -106,7 +106,7 @@ def _distribution(name: str) -> str:
 def _words(
     distribution: str, license: str, author: str | None, email: str | None, summary: str | None
 ) -> dict[str, str]:
-    """Give what the markers of the template stand for."""
+    """Return what the markers of the template stand for."""
     about = {
         "--author": author or f"The {distribution} authors",
         "--summary": summary or "Draw even rhythms, and measure how syncopated beats are.",

@@ -60,7 +60,7 @@ class _LazyGroup(TyperGroup, abc.ABC):
 
     @abc.abstractmethod
     def names(self) -> dict[str, str]:
-        """Give the names of the commands and their summaries."""
+        """Return the names of the commands and their summaries."""
 
     @abc.abstractmethod
     def build(self, name: str) -> Any:
@@ -70,7 +70,7 @@ class _LazyGroup(TyperGroup, abc.ABC):
         return list(self.names())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give a stand-in that has name and summary; help asks for nothing more."""
+        """Return a stand-in that has name and summary; help asks for nothing more."""
         names = self.names()
         return command_of(cmd_name, names[cmd_name], lambda: None) if cmd_name in names else None
 
@@ -159,7 +159,7 @@ class ActionGroup(_LazyGroup):
 
 
 def help_of(function: Callable[..., Any], summary: str) -> str:
-    """Give the prose of a docstring, up to its first numpydoc section."""
+    """Return the prose of a docstring, up to its first numpydoc section."""
     lines = (inspect.getdoc(function) or summary).splitlines()
     for index, line in enumerate(lines):
         if line and set(line) == {"-"}:

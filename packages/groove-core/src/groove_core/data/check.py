@@ -222,7 +222,7 @@ def _mute_decoder() -> Iterator[None]:
 
 
 def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
-    """Tell whether there is less than the header says, as far as the format lets one know."""
+    """Return whether there is less than the header says, as far as the format lets one know."""
     import soundfile
 
     declared_s, decoded_s = info.frames / info.sample_rate, decoded / info.sample_rate
@@ -244,7 +244,7 @@ def _truncated(path: Path, info: AudioInfo, decoded: int) -> list[str] | None:
 
 
 def _is_ogg_cut(path: Path) -> bool:
-    """Tell whether the last page of an Ogg file (RFC 3533) has its end."""
+    """Return whether the last page of an Ogg file (RFC 3533) has its end."""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 2**17))  # a page has 65,307 bytes at most
         end = stream.read()
@@ -360,7 +360,7 @@ class _Start:
 
 
 def _judge(outcome: Outcome, name: str, min_s: float) -> tuple[dict[str, Any], Words]:
-    """Give what is told of a file, and its fingerprint."""
+    """Return what is told of a file, and its fingerprint."""
     row: dict[str, Any] = {"file": name, "reasons": [], "details": [], "duplicate_of": None}
 
     def blame(reason: str, detail: str) -> None:

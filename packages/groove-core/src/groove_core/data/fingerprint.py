@@ -89,7 +89,7 @@ class Match:
 
 
 def fingerprint(samples: npt.NDArray[np.floating]) -> Words:
-    """Give one word per hop of sound; 0 where there is none.
+    """Return one word per hop of sound; 0 where there is none.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def matches(prints: Sequence[Words]) -> list[Match]:
 
 
 def duplicates(prints: Sequence[Words], order: Iterable[int] | None = None) -> dict[int, int]:
-    """Give for every copy the file it is a copy of.
+    """Return for every copy the file it is a copy of.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def duplicates(prints: Sequence[Words], order: Iterable[int] | None = None) -> d
 
 
 def _bit_errors(first: Words, second: Words, offset: int) -> float:
-    """Give the share of bits that differ; 1 if too much does somewhere, or the overlap is short."""
+    """Return the share of bits that differ; 1 if the overlap is short or differs too much."""
     start, end = _overlap(len(first), len(second), offset)
     if end - start < max(MIN_WORDS, MIN_SHARE * min(len(first), len(second))):
         return 1.0
@@ -205,12 +205,12 @@ def _bit_errors(first: Words, second: Words, offset: int) -> float:
 
 
 def _overlap(first: int, second: int, offset: int) -> tuple[int, int]:
-    """Give the words of the first file that lie over words of the second."""
+    """Return the words of the first file that lie over words of the second."""
     return max(0, -offset), min(first, second - offset)
 
 
 def _proposed(prints: Sequence[Words]) -> list[tuple[int, int, int]]:
-    """Give pairs of files with an offset at which enough words are equal."""
+    """Return pairs of files with an offset at which enough words are equal."""
     if not sum(map(len, prints)):
         return []
     lengths = np.array([len(one) for one in prints])
@@ -241,7 +241,7 @@ def _proposed(prints: Sequence[Words]) -> list[tuple[int, int, int]]:
 
 
 def _count(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Give the different rows and how often each is there."""
+    """Return the different rows and how often each is there."""
     if not len(rows):
         return rows, np.zeros(0, np.int64)
     rows = rows[np.lexsort(rows.T)]

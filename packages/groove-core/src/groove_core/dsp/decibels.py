@@ -10,7 +10,7 @@ __all__ = ["below_maximum", "db_to_power", "power_to_db"]
 
 
 def power_to_db(power: torch.Tensor, *, ref: float = 1.0, floor: float = 1e-10) -> torch.Tensor:
-    """Give ``10 log10(power / ref)``, where no power is taken to be below `floor`.
+    """Return ``10 log10(power / ref)``, where no power is taken to be below `floor`.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def power_to_db(power: torch.Tensor, *, ref: float = 1.0, floor: float = 1e-10) 
 
 
 def db_to_power(level_db: torch.Tensor, *, ref: float = 1.0) -> torch.Tensor:
-    """Give the power of a level in decibels."""
+    """Return the power of a level in decibels."""
     return ref * 10 ** (level_db / 10)
 
 

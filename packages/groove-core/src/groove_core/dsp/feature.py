@@ -91,7 +91,7 @@ class Feature(abc.ABC):
         return {**self.settings, "feature": f"{module}:{name}", "version": version}
 
     def __call__(self, sound: Audio | torch.Tensor) -> torch.Tensor:
-        """Give the feature of a whole sound.
+        """Return the feature of a whole sound.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Feature(abc.ABC):
         return self.finished(self.centred(self.samples(sound)))
 
     def samples(self, sound: Audio | torch.Tensor) -> torch.Tensor:
-        """Give the samples of a sound, after a look at its sample rate."""
+        """Return the samples of a sound, after a look at its sample rate."""
         if not isinstance(sound, Audio):
             return checked(sound)
         if sound.sample_rate != self.sample_rate:
@@ -131,7 +131,7 @@ class Feature(abc.ABC):
         return checked(torch.tensor(sound.samples))
 
     def stream(self, blocks: Iterable[Audio | torch.Tensor]) -> torch.Tensor:
-        """Give the feature of a sound that comes in blocks, equal to that of the whole.
+        """Return the feature of a sound that comes in blocks, equal to that of the whole.
 
         Only one block and the columns are in memory.
 
@@ -174,7 +174,7 @@ class Feature(abc.ABC):
         return self.finished(torch.cat(pieces, dim=-1))
 
     def extract(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
-        """Give the feature of a file's mono mix, from the cache if it is there.
+        """Return the feature of a file's mono mix, from the cache if it is there.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class Feature(abc.ABC):
         return found
 
     def centred(self, samples: torch.Tensor) -> torch.Tensor:
-        """Give the columns of a whole sound [shape=(..., bands, frames)], not yet finished."""
+        """Return the columns of a whole sound [shape=(..., bands, frames)], not yet finished."""
         return self.unfinished(samples, self.n_fft // 2, self.n_fft // 2)
 
     def unfinished(self, samples: torch.Tensor, before: int = 0, after: int = 0) -> torch.Tensor:
@@ -232,7 +232,7 @@ def kept(
     path: str | Path,
     make: Callable[[], torch.Tensor],
 ) -> torch.Tensor:
-    """Give what the cache has for these settings and this file's content, or make it."""
+    """Return what the cache has for these settings and this file's content, or make it."""
     with torch.no_grad():
         if cache is None:
             return make()

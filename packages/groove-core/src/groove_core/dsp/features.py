@@ -114,7 +114,7 @@ class Mel(_MelBands):
     """Mel spectrogram, as ``librosa.feature.melspectrogram`` gives it."""
 
     def mel(self, feature: torch.Tensor) -> torch.Tensor:
-        """Give the mel spectrogram that a feature was made of, as far as it can be told."""
+        """Return the mel spectrogram that a feature was made of, as far as it can be told."""
         return feature
 
     def invert(

@@ -120,7 +120,7 @@ def check_hpss(
 def softmask(
     wanted: torch.Tensor, other: torch.Tensor, *, power: float = 2.0, split_zeros: bool = False
 ) -> torch.Tensor:
-    """Give ``wanted^p / (wanted^p + other^p)``, as ``librosa.util.softmask`` does.
+    """Return ``wanted^p / (wanted^p + other^p)``, as ``librosa.util.softmask`` does.
 
     Where both are zero it is 0, or a half with `split_zeros`; for infinite `power`
     it is 1 where `wanted` is the larger one and 0 elsewhere.
@@ -136,12 +136,12 @@ def softmask(
 
 
 def _power(x: torch.Tensor, power: float) -> torch.Tensor:
-    """Give ``x ** power``, with a gradient of zero at zero, also for powers below 1."""
+    """Return ``x ** power``, with a gradient of zero at zero, also for powers below 1."""
     return torch.where(x > 0, x.clamp_min(torch.finfo(x.dtype).tiny) ** power, 0)
 
 
 def running_median(x: torch.Tensor, size: int, *, dim: int = -1) -> torch.Tensor:
-    """Give the median of the `size` values around each, along one dimension.
+    """Return the median of the `size` values around each, along one dimension.
 
     Exactly the values that ``scipy.ndimage.median_filter(mode="reflect")`` selects, many
     times faster, on any device, and differentiable.

@@ -141,7 +141,7 @@ def _magnitude(log_magnitude: torch.Tensor) -> torch.Tensor:
 
 
 def _wrapped_difference(phase: torch.Tensor) -> torch.Tensor:
-    """Give the difference along time, in -pi to pi; the first frame keeps its phase.
+    """Return the difference along time, in -pi to pi; the first frame keeps its phase.
 
     The same as unwrapping first and then taking differences, without the large
     numbers between.
@@ -158,7 +158,7 @@ def _summed_phase(frequency: torch.Tensor) -> torch.Tensor:
 
 
 def _centre_frequencies(magnitude: torch.Tensor, n_fft: int, hop_samples: int) -> torch.Tensor:
-    """Give the half turns per hop of each bin's own frequency [shape=(bins, 1)]."""
+    """Return the half turns per hop of each bin's own frequency [shape=(bins, 1)]."""
     bins = magnitude.shape[-2]
     first = n_fft // 2 + 1 - bins
     if first not in (0, 1):

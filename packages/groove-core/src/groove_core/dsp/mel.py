@@ -70,7 +70,7 @@ def mel_filters(
     scale: Scale = "slaney",
     norm: Norm = "slaney",
 ) -> torch.Tensor:
-    """Give triangular filters spaced evenly in mel, equal to ``librosa.filters.mel``.
+    """Return triangular filters spaced evenly in mel, equal to ``librosa.filters.mel``.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ __all__ = ["cepstrum", "cepstrum_matrix", "deltas"]
 
 @constant
 def cepstrum_matrix(bands: int, n_mfcc: int, lifter: float = 0.0) -> torch.Tensor:
-    """Give the first rows of the orthonormal DCT-II, lifted [shape=(n_mfcc, bands), float64].
+    """Return the first rows of the orthonormal DCT-II, lifted [shape=(n_mfcc, bands), float64].
 
     Raises
     ------
@@ -59,7 +59,7 @@ def cepstrum(level_db: torch.Tensor, n_mfcc: int = 20, *, lifter: float = 0.0) -
 
 
 def deltas(features: torch.Tensor, *, width: int = 9, order: int = 1) -> torch.Tensor:
-    """Give the slope of features along time (a Savitzky-Golay filter, as in librosa).
+    """Return the slope of features along time (a Savitzky-Golay filter, as in librosa).
 
     Parameters
     ----------

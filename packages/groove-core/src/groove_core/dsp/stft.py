@@ -42,7 +42,7 @@ def constant(make: Callable[P, R]) -> Callable[P, R]:
 
 
 def all_finite(x: torch.Tensor) -> bool:
-    """Tell whether there is neither NaN nor infinity."""
+    """Return whether there is neither NaN nor infinity."""
     # The sum is finite only if every value is, and takes one pass without a second tensor;
     # it may overflow, then each is looked at.
     return bool(torch.isfinite(x.detach().sum()) or torch.isfinite(x).all())
@@ -74,7 +74,7 @@ def checked(samples: torch.Tensor) -> torch.Tensor:
 
 
 def at_once(x: torch.Tensor) -> int:
-    """Give how many values a tensor of one step should hold.
+    """Return how many values a tensor of one step should hold.
 
     On a CPU as many as stay in its cache, and as torch leaves to one thread; a GPU wants more.
     """
@@ -90,7 +90,7 @@ def _window(name: str, size: int, dtype: torch.dtype, device: torch.device) -> t
 def analysis_window(
     x: torch.Tensor, n_fft: int, win_samples: int | None, window: str
 ) -> torch.Tensor:
-    """Give the periodic window, centred in `n_fft` samples, as `x` needs it.
+    """Return the periodic window, centred in `n_fft` samples, as `x` needs it.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def spectrum(
 
 
 def power(spectrum: torch.Tensor) -> torch.Tensor:
-    """Give ``|S|^2`` of a complex tensor, without the root that ``abs`` would take."""
+    """Return ``|S|^2`` of a complex tensor, without the root that ``abs`` would take."""
     return spectrum.real.square() + spectrum.imag.square()
 
 

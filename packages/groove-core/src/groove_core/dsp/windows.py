@@ -63,7 +63,7 @@ class WindowedFeatures:
         return round(self.window_s * self.feature.sample_rate)
 
     def starts(self, samples: int) -> torch.Tensor:
-        """Give where the windows of a sound begin [shape=(windows,), int64, samples].
+        """Return where the windows of a sound begin [shape=(windows,), int64, samples].
 
         Raises
         ------
@@ -85,7 +85,7 @@ class WindowedFeatures:
         return nearest.clamp_max(last // hop).long() * hop
 
     def __call__(self, sound: Audio | torch.Tensor) -> torch.Tensor:
-        """Give the feature of every window.
+        """Return the feature of every window.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class WindowedFeatures:
         )
 
     def extract(self, path: str | Path, *, cache: Cache | None = None) -> torch.Tensor:
-        """Give the windows of a file's mono mix, from the cache if they are there.
+        """Return the windows of a file's mono mix, from the cache if they are there.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class WindowedFeatures:
     def _cut(
         self, samples: torch.Tensor, shared: torch.Tensor, starts: torch.Tensor
     ) -> torch.Tensor:
-        """Give the columns of windows [shape=(..., windows, bands, frames)]."""
+        """Return the columns of windows [shape=(..., windows, bands, frames)]."""
         size, n_fft, hop = self.window_samples, self.feature.n_fft, self.feature.hop_samples
         half = n_fft // 2
         first = -(-half // hop)  # the first frame that does not hear the silence before

@@ -142,7 +142,7 @@ def _fill(
     shares: Sequence[float],
     ends: npt.NDArray[np.float64],
 ) -> None:
-    """Give each part that has no member the nearest one of a part that has several."""
+    """Return each part that has no member the nearest one of a part that has several."""
     counts = np.bincount([part[group] for group in members], minlength=len(shares))
     for empty in sorted(range(len(shares)), key=lambda number: (-shares[number], -number)):
         if counts[empty] or not shares[empty]:

@@ -40,7 +40,7 @@ def bootstrap(n: int, rounds: int = ROUNDS) -> Floats:
 
 
 def interval(rounds: Floats) -> Estimate:
-    """Give the first of the rounds, with the range of 95 % of the others; NaN for none."""
+    """Return the first of the rounds, with the range of 95 % of the others; NaN for none."""
     known = rounds[np.isfinite(rounds)]
     if not len(known):
         return Estimate(math.nan, math.nan, math.nan)
@@ -49,7 +49,7 @@ def interval(rounds: Floats) -> Estimate:
 
 
 def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Estimate:
-    """Give the area under the ROC curve over all performances; ties count half.
+    """Return the area under the ROC curve over all performances; ties count half.
 
     It is the share of pairs in which the positive one scores higher. Counted for each two
     performances once, every round of the bootstrap is a product.
@@ -76,7 +76,7 @@ def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -
 
 
 def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimate:
-    """Give the rank correlation over all performances, with weights for the bootstrap."""
+    """Return the rank correlation over all performances, with weights for the bootstrap."""
     if sum(map(len, x)) < 3:
         return interval(np.full(1, np.nan))
     owner = np.repeat(np.arange(len(x)), [len(one) for one in x])
@@ -94,7 +94,7 @@ def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimat
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Give mean ranks, each value counted as often as its weight says."""
+    """Return mean ranks, each value counted as often as its weight says."""
     _, place = np.unique(values, return_inverse=True)
     count = np.bincount(place, weights)
     ranks: Floats = (np.cumsum(count) - (count - 1) / 2)[place]
@@ -102,7 +102,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
 
 
 def wilson(right: int, total: int) -> Estimate:
-    """Give a share with its 95 % interval (Wilson's score interval).
+    """Return a share with its 95 % interval (Wilson's score interval).
 
     >>> print(wilson(30, 40))
     0.750 ±0.152

@@ -85,7 +85,7 @@ class Task(Protocol):
     """Everything that decides the numbers, as plain JSON; a resumed run must have the same."""
 
     def batches(self, generator: torch.Generator) -> Sequence[torch.Tensor]:
-        """Give the batches of an epoch, each whole, on the CPU."""
+        """Return the batches of an epoch, each whole, on the CPU."""
 
     def step(
         self, fabric: Fabric, batch: torch.Tensor, shard: Shard, done: float

@@ -21,7 +21,7 @@ KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def kebab(text: str) -> str:
-    """Give the nearest kebab-case name, or nothing if there is none.
+    """Return the nearest kebab-case name, or nothing if there is none.
 
     >>> kebab("Tablā Cycles_2")
     'tabla-cycles-2'

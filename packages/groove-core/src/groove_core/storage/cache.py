@@ -40,7 +40,7 @@ _UNFINISHED = re.compile(r"\.[0-9a-f]{64}-\w+\.npy")
 
 
 def cache_folder() -> Path:
-    """Give the folder for what can be made again: in ``GROOVE_HOME``, or where the system says."""
+    """Return the folder of what can be made again: in ``GROOVE_HOME``, or the system's place."""
     home = os.environ.get("GROOVE_HOME")
     if home:
         return Path(home, "cache")
@@ -119,7 +119,7 @@ class Cache:
 
     @staticmethod
     def key(settings: Any, content: str | os.PathLike[str] | bytes | npt.NDArray[Any]) -> str:
-        """Give the key of what is made with some settings from some content.
+        """Return the key of what is made with some settings from some content.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Cache:
         return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
     def get(self, key: str, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Give the array of a key, read-only; `make` is called if it is not there.
+        """Return the array of a key, read-only; `make` is called if it is not there.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class Cache:
             return []
 
     def _scan(self) -> Iterator[tuple[int, int, str]]:
-        """Give time of last use, size and path of every entry; remove what was never finished."""
+        """Yield time of last use, size and path of every entry; remove what was never finished."""
         for shard in self._shards():
             with contextlib.suppress(OSError), os.scandir(shard) as found:
                 for entry in found:

@@ -107,7 +107,7 @@ class Stored:
 
 
 def _roots(package: str, everything: list[loader.Installed]) -> Iterator[tuple[str, Path]]:
-    """Give the folders that may hold checkpoints of a package, in search order."""
+    """Yield the folders that may hold checkpoints of a package, in search order."""
     yield "project", Path("groove-models", package)
     home = os.environ.get("GROOVE_HOME")
     if home:
@@ -166,7 +166,7 @@ def find(package: str, wanted: str | Path) -> Stored:
 
 
 def place(package: str, name: str | None, into: Path | None, default: str) -> tuple[str, Path]:
-    """Give the name and the folder of a checkpoint that is to be trained.
+    """Return the name and the folder of a checkpoint that is to be trained.
 
     Raises
     ------

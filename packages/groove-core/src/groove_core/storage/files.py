@@ -60,7 +60,7 @@ STAGING = ".groove"
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well.
+    """Return a temporary path beside `path` that takes its place when the block ends well.
 
     An error or Ctrl-C inside the block leaves nothing behind, and a reader never
     sees half a file.

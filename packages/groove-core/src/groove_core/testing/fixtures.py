@@ -68,37 +68,37 @@ class Runs:
 
 @pytest.fixture
 def tiny_audio() -> Audio:
-    """Give a second of four clicks, each a burst of 440 Hz; mono, 22,050 Hz."""
+    """Return a second of four clicks, each a burst of 440 Hz; mono, 22,050 Hz."""
     return kit.tiny_audio()
 
 
 @pytest.fixture
 def tiny_beat() -> DrumPattern:
-    """Give two bars of a rock beat at 120 bpm."""
+    """Return two bars of a rock beat at 120 bpm."""
     return kit.tiny_beat()
 
 
 @pytest.fixture
 def tiny_melody() -> Score:
-    """Give two bars of quarter notes, up and down a major scale, at 120 bpm."""
+    """Return two bars of quarter notes, up and down a major scale, at 120 bpm."""
     return kit.tiny_melody()
 
 
 @pytest.fixture
 def audio_file(tiny_audio: Audio, tmp_path: Path) -> Path:
-    """Give a WAV file of `tiny_audio`."""
+    """Return a WAV file of `tiny_audio`."""
     return tiny_audio.save(tmp_path / "tiny-audio.wav")
 
 
 @pytest.fixture
 def beat_file(tiny_beat: DrumPattern, tmp_path: Path) -> Path:
-    """Give a MIDI file of `tiny_beat`."""
+    """Return a MIDI file of `tiny_beat`."""
     return tiny_beat.save(tmp_path / "tiny-beat.mid")
 
 
 @pytest.fixture
 def melody_file(tiny_melody: Score, tmp_path: Path) -> Path:
-    """Give a MIDI file of `tiny_melody`."""
+    """Return a MIDI file of `tiny_melody`."""
     return tiny_melody.save(tmp_path / "tiny-melody.mid")
 
 

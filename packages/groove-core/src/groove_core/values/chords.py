@@ -177,6 +177,19 @@ class Chord:
         return tuple(sorted(set(tones)))
 
     @property
+    def parts(self) -> tuple[str, tuple[tuple[str, str, int], ...]]:
+        """One of `QUALITIES`, and its changes: ``add``, ``no`` or nothing, a sign, a degree.
+
+        Examples
+        --------
+        >>> Chord.parse("C7b9").parts
+        ('7', (('', 'b', 9),))
+        """
+        base, changes = _split(self.quality, str(self), len(self.root))
+        found = (_CHANGE.fullmatch(change) for change in changes)
+        return base, tuple((m[1], m[2], int(m[3])) for m in found if m)
+
+    @property
     def pitch_classes(self) -> tuple[int, ...]:
         """Pitch classes, 0 to 11, of the chord without its bass, from the root upwards."""
         if not self.root:

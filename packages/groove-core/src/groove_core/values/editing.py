@@ -102,7 +102,9 @@ class Editing(Timeline):
             notes = track.notes.copy()
             notes[:, 0] = to_grid(track.notes[:, 0])
             ends = to_grid(track.notes[:, 0] + track.notes[:, 1])
-            notes[:, 1] = np.maximum(ends - notes[:, 0], int(step) if strength == 1 else 0)
+            if strength == 1:  # a step at least, which may be cut by the grid of a new metre
+                ends = np.maximum(ends, to_grid(notes[:, 0] + int(step)))
+            notes[:, 1] = np.maximum(ends - notes[:, 0], 0)
             loudest = np.lexsort((-notes[:, 1], -notes[:, 3], notes[:, 2], notes[:, 0]))
             _, first = np.unique(notes[loudest][:, [0, 2]], axis=0, return_index=True)
             return replace(track, notes=notes[np.sort(loudest[first])])

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from groove_core.errors import InputError
 from groove_core.values.chords import Chord
+from groove_core.values.musicxml import CHORDS
 from groove_core.values.pitches import key_name
 from groove_core.values.score import Score, Track
 
@@ -237,6 +238,7 @@ def extract_melodies(
         told = score.time_signatures[score.time_signatures[:, 0] <= start]
         metre = (int(told[-1, 1]), int(told[-1, 2])) if len(told) else (4, 4)
         spans = [_Span(start, start + round(length * step), metre, round(pickup * step))]
+    if own is not None or any(text == CHORDS for _, text in score.markers):
         symbols = [(tick, chord) for tick, text in score.markers if (chord := _chord(text))]
     resolution = steps_per_quarter or _grid(line, spans, score.ticks_per_quarter)
     half = score.ticks_per_quarter / resolution / 2

@@ -15,6 +15,7 @@ from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
 from groove_core.values.base import Value
+from groove_core.values.musicxml import SUFFIXES, write_musicxml
 from groove_core.values.phrases import DEFAULT_VELOCITY, format_phrase, parse_phrase
 from groove_core.values.pitches import key_name, key_sharps, transpose_sharps
 from groove_core.values.score import Score, Track
@@ -79,7 +80,7 @@ class Melody(Value):
     """
 
     kind: ClassVar[str] = "melody"
-    suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "txt", "json")
+    suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "txt", "json", *SUFFIXES)
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     notes: Rows
@@ -332,14 +333,18 @@ class Melody(Value):
 
     @classmethod
     def files(cls, path: Path) -> list[Path]:
-        # A text file in a folder is a licence or a note far more often than a melody.
-        suffixes = [suffix for suffix in cls.suffixes if suffix != "txt"]
+        # A text file in a folder is a licence or a note far more often than a melody, and an
+        # .xml may be anything.
+        suffixes = [suffix for suffix in cls.suffixes if suffix not in ("txt", "xml")]
         return list_files(path, suffixes, kinds=cls.takes)
 
     def _save_mid(self, path: Path) -> None:
         write_bytes(path, self.to_score().to_midi())
 
     _save_midi = _save_mid
+
+    def _save_musicxml(self, path: Path) -> None:
+        write_bytes(path, write_musicxml(self))
 
     # text and JSON ---------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class Report(Value):
         return "\n".join(lines)
 
     def to_markdown(self) -> str:
-        """Give the table as Markdown, for cards and documentation."""
+        """Return the table as Markdown, for cards and documentation."""
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         rows = [self.columns, rule, *([_show(c) for c in row] for row in self.rows)]
         lines = (" | ".join(map(_in_markdown, row)) for row in rows)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import GrooveError, InputError, UsageError
-from groove_core.storage.files import check_file, write_bytes
+from groove_core.storage.files import check_file, list_files, write_bytes
 from groove_core.values.base import Value
 from groove_core.values.editing import Editing
 from groove_core.values.midi import MidiError, MidiFile, RefusedError
+from groove_core.values.musicxml import SUFFIXES, read_musicxml
 from groove_core.values.parts import Source
 from groove_core.values.tracks import NONE, Events, Track, check_events, check_texts, unchecked
 from groove_core.values.writing import write
@@ -66,7 +67,7 @@ class Score(Editing, Value):
     """
 
     kind: ClassVar[str] = "score"
-    suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "json")
+    suffixes: ClassVar[tuple[str, ...]] = ("mid", "midi", "json", *SUFFIXES)
     default_formats: ClassVar[tuple[str, ...]] = ("mid", "wav")
 
     tracks: tuple[Track, ...]
@@ -133,8 +134,16 @@ class Score(Editing, Value):
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:
+        if path.suffix.lower().lstrip(".") in SUFFIXES:
+            return cls(**read_musicxml(path))
         check_file(path, what="a MIDI file", max_bytes=MAX_BYTES)
         return cls.from_midi(path.read_bytes(), name=str(path))
+
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
+        # An .xml in a folder may be anything; .musicxml and .mxl are scores.
+        suffixes = [suffix for suffix in cls.suffixes if suffix != "xml"]
+        return list_files(path, suffixes, kinds=cls.takes)
 
     @classmethod
     def from_document(cls, document: Any, path: str | Path) -> Self:

@@ -1,0 +1,112 @@
+"""MusicXML: what other programs write, and what nobody should."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+
+import pytest
+
+from groove_core import LeadSheet, Melody, Score
+from groove_core.errors import InputError, UsageError
+
+NOTE = "<note><pitch><step>{}</step><octave>4</octave></pitch><duration>{}</duration>{}</note>"
+HARMONY = ("<harmony><root><root-step>B</root-step><root-alter>-1</root-alter></root>"
+           '<kind text="7">dominant</kind></harmony>')  # fmt: skip
+
+
+def document(body, head=""):
+    return f"""<?xml version="1.0"?>{head}
+<score-partwise version="4.0"><part-list><score-part id="P1"><part-name>Voice</part-name>
+</score-part></part-list><part id="P1">{body}</part></score-partwise>"""
+
+
+@pytest.fixture
+def tune():
+    pytest.importorskip("music21")
+    begin = "<attributes><divisions>2</divisions><key><fifths>-1</fifths><mode>minor</mode></key>"
+    begin += "<time><beats>3</beats><beat-type>4</beat-type></time></attributes>"
+    sung = "<lyric><syllabic>begin</syllabic><text>Wal</text></lyric>"
+    tie = '<tie type="{}"/>'
+    return document(
+        f'<measure number="0" implicit="yes">{begin}{NOTE.format("A", 2, sung)}</measure>'
+        f'<measure number="1">{HARMONY}{NOTE.format("D", 2, "")}'
+        f'{NOTE.format("F", 4, tie.format("start"))}</measure>'
+        f'<measure number="2">{NOTE.format("F", 2, tie.format("stop"))}'
+        f'{NOTE.format("E", 4, "")}</measure>'
+    )  # fmt: skip
+
+
+def test_a_lead_sheet_of_another_program_keeps_pickup_chords_words_and_ties(tune, tmp_path):
+    (path := tmp_path / "tune.xml").write_text(tune)
+    sheet = LeadSheet.read(path)
+    quarter = sheet.steps_per_quarter
+    assert (sheet.metre, sheet.pickup, sheet.key) == ((3, 4), quarter, "Dm")
+    rows = [[s / quarter, n / quarter, p] for s, n, p, _ in sheet.notes.tolist()]
+    assert rows == [[0, 1, 69], [1, 1, 62], [2, 3, 65], [5, 2, 64]]
+    assert [(at / quarter, str(chord)) for at, chord in sheet.chords] == [(1, "Bb7")]
+    assert sheet.lyrics == ((0, "Wal-"),)
+    assert sheet.left_out == {}
+    score = Score.read(path)
+    assert score.tracks[0].name == "Voice"
+    assert score.bar_ticks([0, 1, 2]).tolist() == [0, 480, 1920]
+
+
+def test_packed_files_are_unpacked(tune, tmp_path):
+    with zipfile.ZipFile(path := tmp_path / "tune.mxl", "w") as archive:
+        archive.writestr("META-INF/container.xml", "<container/>")
+        archive.writestr("tune.xml", tune)
+    (plain := tmp_path / "tune.musicxml").write_text(tune)
+    assert Melody.read(path) == Melody.read(plain)
+
+
+ENTITY = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (document("", ENTITY).encode(), "declares XML entities"),
+        (document("", ENTITY).encode("utf-16"), "declares XML entities"),
+        (b"<score-partwise><part", "not a MusicXML score"),
+        (b"", "empty"),
+    ],
+)
+def test_hostile_files_are_refused(content, says, tmp_path):
+    pytest.importorskip("music21")
+    (path := tmp_path / "bad.xml").write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        Score.read(path)
+
+
+def test_a_packed_bomb_is_refused(tmp_path):
+    pytest.importorskip("music21")
+    with zipfile.ZipFile(path := tmp_path / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.xml", b" " * (17 * 2**20))
+    with pytest.raises(InputError, match="unpacks to more than 16 MiB"):
+        Score.read(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(InputError, match="holds no MusicXML"):
+        Score.read(path)
+
+
+def test_a_note_without_end_is_refused(tmp_path):
+    pytest.importorskip("music21")
+    body = f'<measure number="1">{NOTE.format("A", 10**12, "")}</measure>'
+    (path := tmp_path / "long.xml").write_text(document(body))
+    with pytest.raises(InputError):
+        Score.read(path)
+
+
+def test_without_music21_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "music21", None)
+    with pytest.raises(UsageError, match="needs music21") as told:
+        Melody.from_text("C4").save(tmp_path / "x.musicxml")
+    assert told.value.hint == 'pip install "groove-core[musicxml]"'
+
+
+def test_what_musicxml_has_no_octave_for_is_refused(tmp_path):
+    pytest.importorskip("music21")
+    with pytest.raises(UsageError, match="no MIDI pitch 11"):
+        Melody([[0, 1, 11, 90]]).save(tmp_path / "x.musicxml")
