@@ -410,7 +410,7 @@ def train(
     from gansynth_lite.progressive_training import ProgressiveSettings
     from gansynth_lite.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
@@ -474,7 +474,7 @@ def adapt(
     from gansynth_lite.model import GANSynth
     from gansynth_lite.sound import load_generator
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     model, card = load_generator(checkpoint, "cpu")
@@ -522,7 +522,7 @@ def train_classifier(
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.making import make_classifier
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")

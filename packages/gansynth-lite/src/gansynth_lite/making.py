@@ -15,7 +15,7 @@ from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
 from gansynth_lite.training import Settings, train
 from groove_core.errors import InputError
-from groove_core.learning import Run, measured, store
+from groove_core.learning.before import Run, measured, store
 from groove_core.values import Report
 
 __all__ = ["SPLIT_SEED", "make_adapted", "make_classifier", "make_generator"]
