@@ -35,8 +35,6 @@ def test_ways_to_measure_a_generator():
     known = torch.randn(500, 4, generator=generator)
     assert _novelty(known[:50], known)[1] == 1.0
     assert _novelty(known[:50] + 1, known)[1] == 0.0
-    assert frechet_distance(known, known) == pytest.approx(0, abs=1e-6)
-    assert frechet_distance(known + 2, known) == pytest.approx(16, rel=1e-6)
 
 
 @pytest.mark.parametrize("protocol", ["songs", "windows"])
