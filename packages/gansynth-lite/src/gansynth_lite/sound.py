@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import locked
 from gansynth_lite.model import GANSynth, normalized
-from gansynth_lite.notes import pitch_of_name
 from gansynth_lite.pitch import note_name, parse_note_name
 from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
+from gansynth_lite.recordings import pitch_of_name
 from groove_core import devices
 from groove_core.actions import each
 from groove_core.errors import InputError, UsageError, did_you_mean
@@ -87,15 +87,14 @@ class Voice:
     device: str
     seed: int
     refine: int = 0
-    heard: int = 0
-    """Notes of its training and what was kept from it, as its card says; 0 if it does not."""
+    card: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, checkpoint: str | None, device: str, seed: int, refine: int) -> Voice:
         """Load the model of a checkpoint, the packaged one if it is None."""
         where = devices.resolve(device)
         model, card = load_generator(checkpoint, where)
-        return cls(model, card["name"], where, seed, refine, int(card["data"].get("notes", 0)))
+        return cls(model, card["name"], where, seed, refine, card)
 
     def in_range(self, pitch: float) -> float:
         """Give the pitch back if the model plays it.

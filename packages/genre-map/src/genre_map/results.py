@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import UsageError
-from groove_core.values import Audio, Value
+from groove_core.values import Record, SoundRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +29,13 @@ def colors_of(genres: Sequence[str]) -> list[str]:
     return [COLORS[i % len(COLORS)] for i in range(len(genres))]
 
 
-def _rounded(values: Any, digits: int = 4) -> Floats:
-    return np.asarray(values, np.float64).round(digits)
-
-
 def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
     order = np.argsort(-probabilities, kind="stable")[:count]
     return ", ".join(f"{genres[i]} {probabilities[i]:.0%}" for i in order)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Genres(Value):
+class Genres(Record):
     """The genre of a song, as a whole and from window to window.
 
     Parameters
@@ -55,16 +49,14 @@ class Genres(Value):
 
     kind: ClassVar[str] = "genres"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png")
+    keys = "name genre vote entropy probabilities genres step_s window_s windows"
+    digits: ClassVar = {"windows": 4}
 
     name: str
     genres: tuple[str, ...]
     windows: Floats
     step_s: float
     window_s: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "windows", _rounded(self.windows))
 
     @property
     def probabilities(self) -> Floats:
@@ -91,23 +83,8 @@ class Genres(Value):
         return float(-(p * np.log(p)).sum() / np.log(len(p)))
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "genre": self.genre,
-            "vote": self.vote,
-            "entropy": self.entropy,
-            "probabilities": dict(zip(self.genres, self.probabilities.tolist(), strict=True)),
-            "genres": list(self.genres),
-            "step_s": self.step_s,
-            "window_s": self.window_s,
-            "windows": self.windows.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("name", "genres", "windows", "step_s", "window_s")
-        return cls(**{key: document[key] for key in keys})
+        named = dict(zip(self.genres, self.probabilities.tolist(), strict=True))
+        return {**super().to_json(), "probabilities": named}
 
     def to_text(self) -> str:
         vote = "" if self.vote == self.genre else f"; most windows: {self.vote}"
@@ -142,7 +119,7 @@ class Genres(Value):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Picture(Value):
+class Picture(SoundRecord):
     """A generated spectrogram, which can be heard.
 
     Parameters
@@ -155,11 +132,13 @@ class Picture(Value):
         How real the critic finds it; higher is more so.
     noise : float array [shape=(128,)]
     sound : Audio
-        Found by the Griffin-Lim algorithm; not in the JSON.
+        Found by the Griffin-Lim algorithm.
     """
 
     kind: ClassVar[str] = "genre-picture"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "genres probabilities critic step_s noise picture"
+    digits: ClassVar = {"picture": 3, "probabilities": 4, "noise": 5}
 
     picture: Floats
     genres: tuple[str, ...]
@@ -167,29 +146,6 @@ class Picture(Value):
     critic: float
     noise: Floats
     step_s: float
-    sound: Audio | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "picture", _rounded(self.picture, 3))
-        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
-        object.__setattr__(self, "noise", _rounded(self.noise, 5))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "genres": list(self.genres),
-            "probabilities": self.probabilities.tolist(),
-            "critic": self.critic,
-            "step_s": self.step_s,
-            "noise": self.noise.tolist(),
-            "picture": self.picture.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("picture", "genres", "probabilities", "critic", "noise", "step_s")
-        return cls(**{key: document[key] for key in keys})
 
     def to_text(self) -> str:
         return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
@@ -197,39 +153,24 @@ class Picture(Value):
     def __repr__(self) -> str:
         return f"Picture({_top(self.genres, self.probabilities, 1)})"
 
-    def _save_wav(self, path: Path) -> None:
-        _sound_of(self.sound).save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
-        from groove_core.values import new_axes
+        from groove_core.values import panel, sheet
 
-        ax = ax or new_axes(7, 3.4)
-        ax.set_axis_off()
-        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        ax = sheet(ax, 7, 3.4, self.to_text())
         for number, (part, name) in enumerate(
             zip(self.picture, ("harmonic", "percussive"), strict=False)
         ):
-            panel = ax.inset_axes((0.52 * number, 0.06, 0.46, 0.94))
+            inner = panel(ax, (0.52 * number, 0.06, 0.46, 0.94), name)
             duration_s = self.step_s * part.shape[1]
             extent = (0.0, duration_s, 0.0, float(part.shape[0]))
-            panel.imshow(part, origin="lower", aspect="auto", cmap="magma", extent=extent)
-            panel.set_title(name, fontsize=8)
-            panel.set_xlabel("seconds", fontsize=8)
-            panel.tick_params(labelsize=7, length=2)
+            inner.imshow(part, origin="lower", aspect="auto", cmap="magma", extent=extent)
+            inner.set_xlabel("seconds", fontsize=8)
         return ax
 
 
-def _sound_of(sound: Audio | None) -> Audio:
-    if sound is None:
-        raise UsageError(
-            "What was read from JSON has no sound.", hint="Run the action again, with --format wav."
-        )
-    return sound
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Border(Value):
+class Border(SoundRecord):
     """A path from one genre to another, and where the first becomes the second.
 
     Parameters
@@ -244,11 +185,13 @@ class Border(Value):
     stops : float array [shape=(n, parts, n_mels, frames), 0 to 1]
         Pictures of stops at equal distances along the path.
     sound : Audio
-        Of the stops, one after the other; not in the JSON.
+        Of the stops, one after the other.
     """
 
     kind: ClassVar[str] = "genre-border"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "start end genres crossings largest_jump probabilities critic stops"
+    digits: ClassVar = {"probabilities": 4, "critic": 4, "crossings": 4, "stops": 2}
 
     start: str
     end: str
@@ -257,37 +200,11 @@ class Border(Value):
     critic: Floats
     crossings: tuple[float, ...]
     stops: Floats
-    sound: Audio | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
-        object.__setattr__(self, "critic", _rounded(self.critic))
-        object.__setattr__(self, "crossings", tuple(round(float(x), 4) for x in self.crossings))
-        object.__setattr__(self, "stops", _rounded(self.stops, 2))
 
     @property
     def largest_jump(self) -> float:
         """The largest change of any genre's probability between two neighbouring steps."""
         return float(np.abs(np.diff(self.probabilities, axis=0)).max(initial=0.0))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "start": self.start,
-            "end": self.end,
-            "genres": list(self.genres),
-            "crossings": list(self.crossings),
-            "largest_jump": self.largest_jump,
-            "probabilities": self.probabilities.tolist(),
-            "critic": self.critic.tolist(),
-            "stops": self.stops.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("start", "end", "genres", "probabilities", "critic", "crossings", "stops")
-        return cls(**{key: document[key] for key in keys})
 
     def to_text(self) -> str:
         where = " and ".join(f"{x:.0%}" for x in self.crossings) or "nowhere"
@@ -299,17 +216,12 @@ class Border(Value):
     def __repr__(self) -> str:
         return f"Border({self.start!r}, {self.end!r})"
 
-    def _save_wav(self, path: Path) -> None:
-        _sound_of(self.sound).save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
-        from groove_core.values import INK, new_axes
+        from groove_core.values import INK, panel, sheet
 
-        ax = ax or new_axes(9, 4.6)
-        ax.set_axis_off()
-        ax.set_title(self.to_text(), fontsize=9, loc="left")
-        curves = ax.inset_axes((0, 0.42, 1, 0.56))
+        ax = sheet(ax, 9, 4.6, self.to_text())
+        curves = panel(ax, (0, 0.42, 1, 0.56))
         way = np.linspace(0, 1, len(self.probabilities))
         for genre, color, curve in zip(
             self.genres, colors_of(self.genres), self.probabilities.T, strict=True
@@ -326,15 +238,14 @@ class Border(Value):
         for x in self.crossings:
             curves.axvline(x, color=INK, lw=0.8, ls=":")
         curves.set(xlim=(0, 1), ylim=(0, 1.08), ylabel="probability")
-        curves.tick_params(labelsize=7, length=2)
         count = len(self.stops)
         for number, stop in enumerate(self.stops):
-            panel = ax.inset_axes((number / count + 0.004, 0.0, 1 / count - 0.008, 0.34))
-            panel.imshow(
+            inner = panel(ax, (number / count + 0.004, 0.0, 1 / count - 0.008, 0.34))
+            inner.imshow(
                 np.concatenate(stop, axis=0), origin="lower", aspect="auto", cmap="magma",
                 vmin=0, vmax=1,
             )  # fmt: skip
-            panel.set(xticks=[], yticks=[])
+            inner.set(xticks=[], yticks=[])
         return ax
 
 
@@ -345,7 +256,7 @@ SHOWN_S = 24.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation(Value):
+class Explanation(SoundRecord):
     """A spectrogram with what speaks for a genre marked, and that part alone to listen to.
 
     Parameters
@@ -360,10 +271,14 @@ class Explanation(Value):
         How much each cell speaks for the genre, over the whole picture.
     step_s : float
         From one frame of the picture to the next.
+    sound : Audio
+        The marked part alone.
     """
 
     kind: ClassVar[str] = "genre-explanation"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "name genre probability step_s seconds heat picture"
+    digits: ClassVar = {"picture": 3, "heat": 3}
 
     name: str
     genre: str
@@ -371,12 +286,6 @@ class Explanation(Value):
     picture: Floats
     heat: Floats
     step_s: float
-    sound: Audio | None = field(default=None, compare=False)
-    """The marked part alone; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "picture", np.asarray(self.picture, np.float64).round(3))
-        object.__setattr__(self, "heat", np.asarray(self.heat, np.float64).round(3))
 
     def seconds(self) -> list[dict[str, Any]]:
         """Give the seconds that speak most for the genre, the best first, and their share."""
@@ -392,23 +301,6 @@ class Explanation(Value):
             for i in order
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "genre": self.genre,
-            "probability": self.probability,
-            "step_s": self.step_s,
-            "seconds": self.seconds(),
-            "heat": self.heat.tolist(),
-            "picture": self.picture.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("name", "genre", "probability", "picture", "heat", "step_s")
-        return cls(**{key: document[key] for key in keys})
-
     def to_text(self) -> str:
         best = ", ".join(
             f"{one['start_s']:.0f} s ({one['share']:.0%})" for one in self.seconds()[:5]
@@ -418,20 +310,12 @@ class Explanation(Value):
     def __repr__(self) -> str:
         return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
 
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "An explanation that was read from JSON has no sound.",
-                hint="Explain the sound file again.",
-            )
-        self.sound.save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
         import torch
         from torch.nn.functional import interpolate
 
-        from groove_core.values import PALETTE, new_axes
+        from groove_core.values import PALETTE, panel, sheet
 
         duration_s = self.picture.shape[2] * self.step_s
         start_s = 0.0
@@ -443,12 +327,8 @@ class Explanation(Value):
         end_s = min(duration_s, start_s + SHOWN_S)
         first, last = (round(t / self.step_s) for t in (start_s, end_s))
         names = ("harmonic", "percussive") if len(self.picture) == 2 else ("mel",)
-        ax = ax or new_axes(10, 1 + 2.3 * len(names))
-        ax.set_axis_off()
-        ax.set_title(
-            f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})",
-            fontsize=10, loc="left",
-        )  # fmt: skip
+        title = f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})"
+        ax = sheet(ax, 10, 1 + 2.3 * len(names), title, fontsize=10)
         wide = interpolate(
             torch.tensor(self.heat)[None, None], size=self.picture.shape[1:],
             mode="bilinear", align_corners=False,
@@ -457,16 +337,16 @@ class Explanation(Value):
         extent = (start_s, end_s, 0, self.picture.shape[1])
         for number, name in enumerate(names):
             height = 1 / len(names)
-            panel = ax.inset_axes((0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
+            inner = panel(ax, (0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
             part, heat = self.picture[number, :, first:last], wide[:, first:last]
-            panel.imshow(
+            inner.imshow(
                 part, origin="lower", aspect="auto", cmap="gray_r", extent=extent, vmin=0, vmax=1
             )
             clear = np.zeros((*heat.shape, 4))
             clear[..., :3] = (0.84, 0.37, 0.0)
             clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
-            panel.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            panel.contour(
+            inner.imshow(clear, origin="lower", aspect="auto", extent=extent)
+            inner.contour(
                 heat,
                 levels=[edge],
                 colors=PALETTE[1],
@@ -474,10 +354,9 @@ class Explanation(Value):
                 origin="lower",
                 extent=extent,
             )
-            panel.set_ylabel(f"{name}\nmel band", fontsize=8)
-            panel.tick_params(labelsize=7, length=2)
+            inner.set_ylabel(f"{name}\nmel band", fontsize=8)
             if number + 1 < len(names):
-                panel.set_xticklabels([])
+                inner.set_xticklabels([])
             else:
-                panel.set_xlabel("seconds", fontsize=8)
+                inner.set_xlabel("seconds", fontsize=8)
         return ax

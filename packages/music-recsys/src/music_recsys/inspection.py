@@ -79,7 +79,7 @@ def find_filters(net: PassageNet, sounds: Sequence[Audio], *, count: int, name: 
         )
         heard.append(excerpt(sounds[numbers[song]], middle_s - EXCERPT_S / 2, EXCERPT_S))
     rows = "cepstral coefficients" if net.kind == "mfcc" else "mel bands"
-    return Filters(name, rows, tuple(units), medley(heard, PAUSE_S))
+    return Filters(name, rows, tuple(units), sound=medley(heard, PAUSE_S))
 
 
 def excerpt(sound: Audio, start_s: float, duration_s: float) -> Audio:
@@ -99,13 +99,8 @@ def medley(sounds: Sequence[Audio], pause_s: float, sample_rate: int = 44_100) -
     """Play sounds one after the other, all equally loud at their peaks; None of none."""
     if not sounds:
         return None
-    pause = np.zeros((1, int(pause_s * sample_rate)), np.float32)
-    parts = [
-        part
-        for sound in sounds
-        for part in (sound.resampled(sample_rate).normalized(-3.0).samples, pause)
-    ]
-    return Audio(np.concatenate(parts[:-1], axis=1), sample_rate)
+    level = [sound.resampled(sample_rate).normalized(-3.0) for sound in sounds]
+    return Audio.join(level, pause_s=pause_s)
 
 
 def following(net: PassageNet, sound: Audio, layer: int) -> Floats:
