@@ -27,7 +27,7 @@ else:
         lines="choose_track extract_melodies longest_melody skyline",
         melody="HOLD MARKER OFF Melody",
         pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-        plots="INK PALETTE new_axes plot_melody save_png",
+        plots="INK PALETTE new_axes plot_text plot_melody save_png",
         results="Cell Codes Estimate Report",
         score="MAX_HOURS Score Track",
     )
