@@ -25,7 +25,8 @@ class Value(abc.ABC):
 
     A subclass names its ``kind`` and the file endings it can be read from, and
     has a method ``_save_<suffix>(path)`` for each ending it can be written to
-    beyond json, txt and png, which every value has.
+    beyond json, txt and png, which every value has. One with a method ``to_score``
+    can be written as MIDI and as sound, too.
     """
 
     kind: ClassVar[str]
@@ -186,6 +187,8 @@ class Value(abc.ABC):
         """
         if hasattr(cls, f"_save_{suffix}"):
             return None
+        if hasattr(cls, "to_score") and suffix in kinds.class_of("score").formats():
+            return lambda value, path: value.to_score().writer(suffix)(path)
         if (run := kinds.renderer(cls.kind, suffix)) is None:
             raise UsageError(
                 f"A {cls.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
@@ -197,7 +200,8 @@ class Value(abc.ABC):
     def formats(cls) -> list[str]:
         """List the endings that `save` knows without any plugin."""
         own = {n.removeprefix("_save_") for n in dir(cls) if n.startswith("_save_")}
-        return sorted(own.union(kinds.core_endings(cls.kind)))
+        played = kinds.class_of("score").formats() if hasattr(cls, "to_score") else ()
+        return sorted(own.union(kinds.core_endings(cls.kind), played))
 
     def _save_json(self, path: Path) -> None:
         write_text(path, dump_json(self.to_json()))
