@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from groove_core.values.leadsheet import *
     from groove_core.values.lines import *
     from groove_core.values.melody import *
+    from groove_core.values.page import *
     from groove_core.values.pitches import *
     from groove_core.values.plots import *
+    from groove_core.values.records import *
     from groove_core.values.results import *
     from groove_core.values.score import *
 else:
@@ -26,8 +28,10 @@ else:
         leadsheet="LeadSheet",
         lines="choose_track extract_melodies longest_melody skyline",
         melody="HOLD MARKER OFF Melody",
+        page="audio_url build_page data_url escaped",
         pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-        plots="INK PALETTE new_axes plot_text plot_melody save_png",
+        plots="INK PALETTE envelope new_axes panel plot_melody plot_text save_png sheet",
+        records="Record SoundRecord",
         results="Cell Codes Estimate Report",
         score="MAX_HOURS Score Track",
     )
