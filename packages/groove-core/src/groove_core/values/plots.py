@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from groove_core.values.melody import Melody
 
 __all__ = [
-    "INK", "PALETTE", "envelope", "new_axes", "panel", "plot_melody", "plot_text", "save_png", "sheet",
+    "INK", "PALETTE", "envelope", "new_axes", "panel", "plot_melody", "plot_text",
+    "save_png", "sheet",
 ]  # fmt: skip
 
 INK = "#1d2433"
