@@ -30,7 +30,7 @@ else:
         melody="HOLD MARKER OFF Melody",
         page="audio_url build_page data_url escaped",
         pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-        plots="INK PALETTE envelope new_axes panel plot_melody save_png sheet",
+        plots="INK PALETTE envelope new_axes panel plot_melody plot_text save_png sheet",
         records="Record SoundRecord",
         results="Cell Codes Estimate Report",
         score="MAX_HOURS Score Track",

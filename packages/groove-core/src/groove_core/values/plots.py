@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from groove_core.values.melody import Melody
 
 __all__ = [
-    "INK", "PALETTE", "envelope", "new_axes", "panel", "plot_melody", "save_png", "sheet",
+    "INK", "PALETTE", "envelope", "new_axes", "panel", "plot_melody", "plot_text",
+    "save_png", "sheet",
 ]  # fmt: skip
 
 INK = "#1d2433"
@@ -129,6 +130,15 @@ def plot_melody(melody: Melody, ax: Axes | None = None) -> Axes:
     ax.tick_params(length=0, labelsize=8)
     for side in ax.spines.values():
         side.set_visible(False)
+    return ax
+
+
+def plot_text(text: str, ax: Axes | None = None) -> Axes:
+    """Draw a text in letters of one width."""
+    lines = text.splitlines() or [""]
+    ax = ax or new_axes(0.5 + 0.09 * max(map(len, lines)), 0.5 + 0.2 * len(lines))
+    ax.text(0, 1, text, family="monospace", size=10, va="top", transform=ax.transAxes)
+    ax.set_axis_off()
     return ax
 
 
