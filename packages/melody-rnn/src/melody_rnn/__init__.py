@@ -1,0 +1,19 @@
+"""Melodies that continue, fill gaps and vary, and say where they come from.
+
+>>> from melody_rnn import sample
+>>> [beat] = sample(count=1, seed=1)
+>>> beat.bars
+2
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from melody_rnn.__about__ import __version__ as __version__
+from groove_core.lazy import lazy
+
+if TYPE_CHECKING:
+    from melody_rnn.actions import *
+else:
+    __getattr__, __dir__, __all__ = lazy(__name__, actions="sample")

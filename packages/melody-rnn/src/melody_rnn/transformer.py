@@ -1,0 +1,255 @@
+"""A small Transformer that writes melodies under conditions, and around notes that are given.
+
+Vaswani et al., "Attention Is All You Need" (1706.03762), a decoder, with rotary positions (Su et
+al., 2104.09864) on two clocks: half of the angles turn with the quarter notes, half with the bars.
+So a head sees how far back a step lies, and how many bars back, wherever in the melody they are.
+
+    x_t = E[y_(t-1)] + sum_k L_k[y_(t - k bars)] + conditions_t + encoder(given)_t
+    p(y_t | y_1 ... y_(t-1), conditions, given) = softmax(W decoder(x_1 ... x_t) + b)
+
+The encoder reads the notes that are given, before and behind a step, in both directions; where
+nothing is given it does not take part.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from groove_core.learning import Dropout
+from melody_rnn.cutting import METRES
+from melody_rnn.lines import CLASSES, HOLD, NOTE, OPEN
+
+__all__ = ["DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Conditions", "Transformer"]
+
+PHASES = 72
+"""Twelfths of a quarter note in the longest bar, 6/4."""
+DENSITIES, REGISTERS = 8, 6
+"""Levels of notes per bar and of mean pitch; the level behind the last is "open"."""
+BACK = (1, 2, 4)
+"""Bars that every step looks back, beside all that it attends to."""
+UNKNOWN, ONSET = CLASSES, CLASSES + 1
+"""What may be given instead of an event: nothing, or a note of whatever pitch."""
+GIVEN = CLASSES + 2
+AGES = 64
+
+
+class Conditions(NamedTuple):
+    """What a melody is to be like; the first axis is the batch.
+
+    Parameters
+    ----------
+    bar, grid : int tensors [shape=(n,)]
+        Steps per bar and per quarter.
+    metre : int tensor [shape=(n,)]
+        Index into `METRES`; ``len(METRES)`` where it is open.
+    mode : int tensor [shape=(n,), 0 major, 1 minor, 2 open]
+    density, register : int tensors [shape=(n,)]
+        See `density_of`, `register_of`; the last level is open.
+    root : int tensor [shape=(n, steps), 0 to 13]
+    chord : int tensor [shape=(n, steps)]
+        Pitch classes as 12 bits.
+    """
+
+    bar: Tensor
+    grid: Tensor
+    metre: Tensor
+    mode: Tensor
+    density: Tensor
+    register: Tensor
+    root: Tensor
+    chord: Tensor
+
+
+def clocks(on: Conditions, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return quarter notes and bars since the beginning, and twelfths of a quarter in the bar.
+
+    Each has the shape (n, steps); the first two are floats.
+    """
+    at = torch.arange(steps, device=on.bar.device)
+    quarter = at / on.grid[:, None]
+    bar = at // on.bar[:, None]
+    phase = at % on.bar[:, None] * 12 // on.grid[:, None]
+    return quarter, bar.float(), phase
+
+
+class Rotary(nn.Module):
+    """Angles of the two clocks [each shape=(n, steps, half of a head)]."""
+
+    periods: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        each = size // 4
+        quarters = 0.5 * 256 ** (torch.arange(each) / (each - 1))  # to 128 quarter notes
+        bars = 2.0 * 32 ** (torch.arange(each) / (each - 1))  # to 64 bars
+        self.register_buffer("periods", torch.cat([quarters, bars]), persistent=False)
+        self.each = each
+
+    def forward(self, quarter: Tensor, bar: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines."""
+        turns = torch.cat(
+            [quarter[..., None] / self.periods[: self.each], bar[..., None] / self.periods[self.each :]],
+            dim=-1,
+        )
+        angle = 2 * torch.pi * turns
+        return angle.cos()[:, None], angle.sin()[:, None]
+
+
+def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn pairs of numbers of heads [shape=(n, heads, steps, size)]."""
+    cos, sin = angles
+    one, two = x.chunk(2, dim=-1)
+    return torch.cat([one * cos - two * sin, one * sin + two * cos], dim=-1).to(x.dtype)
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward network, each behind a norm and added to what there was."""
+
+    def __init__(self, size: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_1, self.norm_2 = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.qkv = nn.Linear(size, 3 * size, bias=False)
+        self.out = nn.Linear(size, size, bias=False)
+        self.wide = nn.Linear(size, 4 * size)
+        self.narrow = nn.Linear(4 * size, size)
+        self.drop = Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, angles: tuple[Tensor, Tensor], *, causal: bool, past: list[Tensor] | None = None
+    ) -> Tensor:
+        """Return x after the block; `past` holds the keys and values so far, and is added to."""
+        n, steps, size = x.shape
+        q, k, v = (
+            part.reshape(n, steps, self.heads, -1).transpose(1, 2)
+            for part in self.qkv(self.norm_1(x)).chunk(3, dim=-1)
+        )
+        q, k = rotate(q, angles), rotate(k, angles)
+        if past is not None:
+            if past:
+                k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+            past[:] = [k, v]
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=causal and steps > 1)
+        x = x + self.drop(self.out(seen.transpose(1, 2).reshape(n, steps, size)))
+        return x + self.drop(self.narrow(F.gelu(self.wide(self.norm_2(x)))))
+
+
+class Transformer(nn.Module):
+    """See the module.
+
+    Parameters
+    ----------
+    size, heads : int
+        Numbers of a step, and heads of attention.
+    layers, encoder_layers : int
+    dropout : float
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 128,
+        heads: int = 4,
+        layers: int = 4,
+        encoder_layers: int = 2,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "size": size, "heads": heads, "layers": layers, "encoder_layers": encoder_layers,
+            "dropout": dropout,
+        }  # fmt: skip
+        self.event = nn.Embedding(CLASSES + 1, size)
+        self.ago = nn.ModuleList(nn.Embedding(CLASSES + 1, size) for _ in BACK)
+        self.last_note = nn.Embedding(CLASSES - NOTE + 1, size)
+        self.age = nn.Embedding(AGES, size)
+        self.phase = nn.Embedding(PHASES, size)
+        self.metre = nn.Embedding(len(METRES) + 1, size)
+        self.mode = nn.Embedding(OPEN + 1, size)
+        self.density = nn.Embedding(DENSITIES + 1, size)
+        self.register_level = nn.Embedding(REGISTERS + 1, size)
+        self.root = nn.Embedding(14, size)
+        self.chord = nn.Linear(12, size, bias=False)
+        self.rotary = Rotary(size // heads)
+        self.blocks = nn.ModuleList(Block(size, heads, dropout) for _ in range(layers))
+        self.given = nn.Embedding(GIVEN, size)
+        self.given_phase = nn.Embedding(PHASES, size)
+        self.encoder = nn.ModuleList(Block(size, heads, dropout) for _ in range(encoder_layers))
+        self.bridge = nn.Linear(size, size)
+        self.drop = Dropout(dropout)
+        self.norm = nn.LayerNorm(size)
+        self.out = nn.Linear(size, CLASSES)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.05)
+        nn.init.zeros_(self.bridge.weight)
+
+    def around(self, on: Conditions, given: Tensor | None, steps: int) -> tuple[Tensor, Any]:
+        """Return what is known of each step before anything is drawn, and the angles."""
+        quarter, bar, phase = clocks(on, steps)
+        angles = self.rotary(quarter, bar)
+        whole = self.metre(on.metre) + self.mode(on.mode)
+        whole = whole + self.density(on.density) + self.register_level(on.register)
+        bits = (on.chord[..., None] >> torch.arange(12, device=on.chord.device) & 1).float()
+        x = whole[:, None] + self.phase(phase) + self.root(on.root) + self.chord(bits)
+        if given is not None:
+            y = self.given(given) + self.given_phase(phase) + whole[:, None]
+            for block in self.encoder:
+                y = block(y, angles, causal=False)
+            some = (given != UNKNOWN).any(dim=1)[:, None, None]
+            x = x + some * self.bridge(y)
+        return x, angles
+
+    def past(self, events: Tensor, bar: Tensor) -> Tensor:
+        """Embed what lies before each step of melodies [shape=(n, steps, size)].
+
+        Parameters
+        ----------
+        events : int tensor [shape=(n, steps)]
+            The event of the last step is not looked at.
+        """
+        steps = events.shape[1]
+        at = torch.arange(steps, device=events.device)
+        x = self.event(F.pad(events, (1, 0), value=CLASSES)[:, :steps])
+        for table, bars in zip(self.ago, BACK, strict=True):
+            back = at - bars * bar[:, None]
+            x = x + table(torch.where(back < 0, CLASSES, events.gather(1, back.clamp(min=0))))
+        began = torch.where(events >= NOTE, at, -1).cummax(dim=1).values
+        began = F.pad(began, (1, 0), value=-1)[:, :steps]
+        note = torch.where(began < 0, CLASSES - NOTE, events.gather(1, began.clamp(min=0)) - NOTE)
+        return x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
+
+    def forward(self, events: Tensor, on: Conditions, given: Tensor | None = None) -> Tensor:
+        """Return the logits of each event of melodies [shape=(n, steps, 38)].
+
+        Parameters
+        ----------
+        events : int tensor [shape=(n, steps), 0 to 37]
+        on : Conditions
+        given : int tensor [shape=(n, steps), 0 to 39], optional
+            Events that are known from the beginning, `ONSET` or `UNKNOWN`.
+        """
+        x, angles = self.around(on, given, events.shape[1])
+        x = self.drop(x + self.past(events, on.bar))
+        for block in self.blocks:
+            x = block(x, angles, causal=True)
+        logits: Tensor = self.out(self.norm(x))
+        return logits
+
+
+def density_of(events: Tensor, known: Tensor, bar: Tensor) -> Tensor:
+    """Return the level of notes per bar: 0 for less than two, then one more for each 1.5."""
+    notes = ((events >= NOTE) & known).sum(dim=1)
+    per_bar = notes / (known.sum(dim=1) / bar).clamp(min=1)
+    return ((per_bar - 0.5) / 1.5).long().clamp(0, DENSITIES - 1)
+
+
+def register_of(events: Tensor) -> Tensor:
+    """Return the level of the mean pitch: four semitones each, from 56 on."""
+    notes = events >= NOTE
+    mean = (events - NOTE + 48).mul(notes).sum(dim=1) / notes.sum(dim=1).clamp(min=1)
+    return ((mean - 56) / 4).long().clamp(0, REGISTERS - 1)
