@@ -7,27 +7,33 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from groove_core.values.audio import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
-    from groove_core.values.leadsheet import *
-    from groove_core.values.lines import *
-    from groove_core.values.melody import *
+    from groove_core.values.melodies.extraction import *
+    from groove_core.values.melodies.leadsheet import *
+    from groove_core.values.melodies.line import *
+    from groove_core.values.melodies.melody import *
+    from groove_core.values.melodies.plots import *
     from groove_core.values.pitches import *
     from groove_core.values.plots import *
     from groove_core.values.results import *
-    from groove_core.values.score import *
+    from groove_core.values.scores.score import *
+    from groove_core.values.sound.audio import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        audio="Audio AudioInfo",
-        base="Value from_json",
-        chords="QUALITIES Chord",
-        leadsheet="LeadSheet",
-        lines="choose_track extract_melodies longest_melody skyline",
-        melody="HOLD MARKER OFF Melody",
-        pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-        plots="INK PALETTE new_axes plot_melody save_png",
-        results="Cell Codes Estimate Report",
-        score="MAX_HOURS Score Track",
+        **{
+            "base": "Value from_json",
+            "chords": "QUALITIES Chord",
+            "melodies.extraction": "choose_track extract_melodies longest_melody skyline",
+            "melodies.leadsheet": "LeadSheet",
+            "melodies.line": "HOLD OFF Line",
+            "melodies.melody": "MARKER Melody",
+            "melodies.plots": "plot_melody",
+            "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
+            "plots": "INK PALETTE new_axes save_png",
+            "results": "Cell Codes Estimate Report",
+            "scores.score": "MAX_HOURS Score Track",
+            "sound.audio": "Audio AudioInfo",
+        },
     )

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import atomic_path
-from groove_core.values import soundfiles
 from groove_core.values.base import Value
-from groove_core.values.decoding import CHUNK_FRAMES
-from groove_core.values.soundfiles import AudioInfo, Stretch
+from groove_core.values.sound import soundfiles
+from groove_core.values.sound.decoding import CHUNK_FRAMES
+from groove_core.values.sound.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
