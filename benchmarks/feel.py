@@ -19,7 +19,7 @@ import torch
 from pairs import pair, show
 from torch import Tensor
 
-from groove_core.learning import fit, launch
+from groove_core.learning.before import fit, launch
 from groove_core.values import Audio
 from groove_vae import compare, kits
 from groove_vae.kits import RATE, Hits

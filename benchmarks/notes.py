@@ -32,7 +32,7 @@ from gansynth_lite.notes import Notes
 from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTask
 from gansynth_lite.training import R1_EVERY, GANTask, Settings
 from groove_core import Track
-from groove_core.learning import Shard
+from groove_core.learning.before import Shard
 
 INSTRUMENTS, FAMILIES = 8, ("a", "b", "c", "d")
 PITCHES = range(24, 85)

@@ -56,8 +56,7 @@ GROUPS = {
         "groove_core.storage.tables", "groove_core.storage.archives",
     ),
     "learning": (
-        "groove_core.storage.checkpoints", "groove_core.devices", "groove_core.learning.training",
-        "groove_core.learning.splits", "groove_core.learning.statistics",
+        "groove_core.storage.checkpoints", "groove_core.devices", "groove_core.learning.",
     ),
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""
@@ -66,6 +65,7 @@ INTERNAL = (
     "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
     "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
+    "groove_core.learning.before", "groove_core.learning.state",
 )  # fmt: skip
 
 

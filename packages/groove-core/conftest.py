@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-NEED_TORCH = ["src/groove_core/dsp", "src/groove_core/learning/training.py"]
+NEED_TORCH = ["src/groove_core/dsp", "src/groove_core/learning"]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH

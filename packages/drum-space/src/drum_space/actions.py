@@ -27,6 +27,8 @@ from groove_core.actions import (
     Devices,
     DrumTrack,
     Into,
+    License,
+    Minutes,
     Opt,
     Restart,
     Resume,
@@ -367,7 +369,7 @@ def compose(
     """
     import torch
 
-    from drum_space.melodies.making import load_melody
+    from drum_space.melodies.loading import load_melody
     from drum_space.melodies.songs import compose as written
     from drum_space.melodies.songs import parse_form, voice_of
 
@@ -441,8 +443,9 @@ def evaluate(
     piece and with none; how well notes meet accents; what is copied from training.
     """
     if about == "melodies":
+        from drum_space.melodies.evaluation import evaluate_network
         from drum_space.melodies.lines import open_songbook
-        from drum_space.melodies.making import evaluate_network, load_melody
+        from drum_space.melodies.loading import load_melody
 
         if checkpoints and len(checkpoints) > 1:
             raise UsageError("Melodies are measured of one network.", hint="Give one checkpoint.")
@@ -476,6 +479,8 @@ def train(
     learning_rate: Annotated[
         float, Opt("learning rate of Adam, before its cosine decay", min=1e-6, max=0.1)
     ] = 2e-3,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -488,42 +493,21 @@ def train(
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from drum_space.training import SHIPPED, Settings, save_measured, train_model
-    from groove_core.devices import resolve
-    from groove_core.storage import checkpoints
+    from drum_space.training import SHIPPED, DrumTraining, Settings
+    from groove_core import learning
 
-    seed = draw_seed(seed)
-    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
-    device = resolve(device)
+    run = learning.Run.of(
+        PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *SHIPPED),
+    )  # fmt: skip
     patterns = _open(data)
     if data is not None:
         note(patterns.to_text())
     settings = Settings(
         kind=model, latent=latent, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
     )
-    network, history = train_model(
-        patterns,
-        settings,
-        folder,
-        seed=seed,
-        device=device,
-        devices=devices,
-        strategy=strategy,
-        resume=resume,
-        restart=restart,
-    )
-    report = save_measured(
-        network,
-        history,
-        patterns,
-        settings,
-        folder,
-        name=name,
-        seed=seed,
-        data=SHIPPED if data is None else str(data),
-    )
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+    return learning.train(DrumTraining, settings, patterns, run)
 
 
 @action
@@ -541,6 +525,8 @@ def train_melody(
     folds: Annotated[
         int, Opt("number of the five folds to hold out in turn and measure on", min=1, max=5)
     ] = 1,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -554,20 +540,18 @@ def train_melody(
     keeps what was learnt so far; --resume goes on.
     """
     from drum_space.melodies.lines import open_songbook
-    from drum_space.melodies.making import SHIPPED, make_melody
-    from drum_space.melodies.training import Settings
-    from groove_core.devices import resolve
-    from groove_core.learning import Run
-    from groove_core.storage import checkpoints
+    from drum_space.melodies.training import SHIPPED, Lesson, MelodyTraining, Settings
+    from groove_core import learning
 
-    name, folder = checkpoints.place(PACKAGE, name, into, "my-melody")
-    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    run = learning.Run.of(
+        PACKAGE, "my-melody", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *SHIPPED),
+    )  # fmt: skip
     book = open_songbook(data)
     if data is not None:
         note(book.to_text())
     settings = Settings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    report = make_melody(
-        book, space, settings, run, folds=folds, data=SHIPPED if data is None else str(data)
-    )
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+    network, card = load("", space, "cpu")
+    lesson = Lesson(book, network, {"name": space, "sha256": card["sha256"]}, folds=folds)
+    return learning.train(MelodyTraining, settings, lesson, run)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from drum_space.cards import made_with
 from drum_space.data import PatternSet
 from drum_space.evaluation import evaluate_models
 from drum_space.model import (
@@ -23,17 +20,17 @@ from drum_space.model import (
     reconstruction,
     vae_kl,
 )
+from drum_space.space import PACKAGE
 from groove_core.console import note
-from groove_core.errors import InputError, UsageError
-from groove_core.learning import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.errors import InputError
+from groove_core.learning import Step, Training, cosine, digest, frozen, shuffled
 from groove_core.values import Report
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+__all__ = ["SHIPPED", "DrumTraining", "Settings"]
 
-__all__ = ["SHIPPED", "Settings", "card", "save_measured", "train_model"]
-
-SHIPPED = "two-bar-patterns"
+SHIPPED = "two-bar-patterns", "CC-BY-4.0 AND BSD-3-Clause"
+FEWEST = 8
+"""Patterns to learn from."""
 
 
 @dataclass(frozen=True)
@@ -59,52 +56,65 @@ class Settings:
     critic_rate: float = 3e-4
 
 
-class DrumTask:
-    """One of the three models and how it learns from a batch."""
+class DrumTraining(Training[Settings, PatternSet, DrumAutoencoder]):
+    """One of the three models and how it learns from the training split."""
 
-    def __init__(self, settings: Settings, bits: Tensor, seed: int) -> None:
-        self.settings, self.bits = settings, bits
-        # The one place where global state is touched: layers are initialised from it.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = DrumAutoencoder(kind=settings.kind, latent=settings.latent)
-            critic = Critic(settings.latent, tuple(self.model.config["encoder"]))
-        self.modules: dict[str, torch.nn.Module] = {
+    package = PACKAGE
+    multiple = 2
+    """Mixtures pair the patterns of a batch."""
+
+    def build(self) -> DrumAutoencoder:
+        """Make autoencoder and critic."""
+        settings = self.settings
+        self.hits = torch.from_numpy(self.data.hits[self.data.part("train")])
+        if len(self.hits) < FEWEST:
+            raise InputError(
+                f"The training split has {len(self.hits)} patterns, too few to learn from.",
+                hint="Give a folder with more MIDI files.",
+            )
+        model = DrumAutoencoder(kind=settings.kind, latent=settings.latent)
+        self.critic = Critic(settings.latent, tuple(model.config["encoder"]))
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name encoder and decoder, and for ACAI the critic."""
+        found: dict[str, nn.Module] = {
             "encoder": self.model.encoder,
             "decoder": self.model.decoder,
         }
-        parameters = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "autoencoder": torch.optim.Adam(parameters, lr=settings.learning_rate)
-        }
+        return {**found, "critic": self.critic} if self.settings.kind == "acai" else found
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Let the critic learn by itself, at a rate of its own."""
+        adam, settings = torch.optim.Adam, self.settings
+        found = {"autoencoder": adam(self.model.parameters(), settings.learning_rate)}
         if settings.kind == "acai":
-            self.modules["critic"] = critic
-            self.optimizers["critic"] = torch.optim.Adam(
-                critic.parameters(), lr=settings.critic_rate
-            )
-        # What a resumed training must have in common with the interrupted one.
-        content = hashlib.sha256(bits.numpy().tobytes()).hexdigest()
-        self.config: dict[str, Any] = {**asdict(settings), "patterns": content}
+            found["critic"] = adam(self.critic.parameters(), settings.critic_rate)
+        return {**found}
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the decay; the critic has none."""
+        return 1.0 if optimizer == "critic" else cosine(done)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the patterns."""
+        return digest(self.hits)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Shuffle the patterns into whole batches."""
-        order = torch.randperm(len(self.bits), generator=generator)
-        size = min(self.settings.batch_size, len(order) // 2 * 2)
-        return [self.bits[chunk].float() for chunk in order.split(size) if len(chunk) == size]
+        """Shuffle the patterns into batches of pairs."""
+        size = min(self.settings.batch_size, len(self.hits) // 2 * 2)
+        return shuffled(len(self.hits), size, generator)
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from one batch."""
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
+        """Learn from one batch: the autoencoder, then the critic."""
         settings, encoder, decoder = self.settings, self.modules["encoder"], self.modules["decoder"]
-        optimizer = self.optimizers["autoencoder"]
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * cosine(done)
-        rise = min(1.0, done / settings.warm_up)
-        bits = shard(batch)
+        rise = min(1.0, step.done / settings.warm_up)
+        bits = step.part(self.hits[batch].flatten(1).float())
         codes = encoder(bits)
         losses: dict[str, Tensor] = {}
         if settings.kind == "vae":
             mean, log_variance = codes.chunk(2, dim=1)
-            noise = shard.randn(len(batch), settings.latent)
+            noise = step.randn(len(batch), settings.latent)
             codes = mean + noise * (0.5 * log_variance).exp()
             losses["kl"] = vae_kl(mean, log_variance, free_bits=settings.free_bits)
         logits = decoder(codes)
@@ -112,121 +122,41 @@ class DrumTask:
         if settings.kind == "vae":
             total = total + rise * settings.beta * losses["kl"] / bits.shape[1]
         if settings.kind == "acai":
-            critic = self.modules["critic"]
-            alpha = 0.5 * shard.rand(len(batch))
+            alpha = 0.5 * step.rand(len(batch))
             mixed = decoder(mix(codes, alpha)).sigmoid()
-            losses["fooled"] = acai_regularizer(critic, mixed)
+            with frozen(self.critic):
+                losses["fooled"] = acai_regularizer(self.critic, mixed)
             total = total + rise * settings.advweight * losses["fooled"]
-        optimizer.zero_grad()
-        fabric.backward(total)
-        optimizer.step()
+        self.minimise(total, step, "autoencoder")
         if settings.kind == "acai":
+            made, mixed = logits.detach().sigmoid(), mixed.detach()
             losses["critic"] = acai_critic_loss(
-                critic, bits, logits.detach().sigmoid(), mixed.detach(), alpha, gamma=settings.gamma
+                self.modules["critic"], bits, made, mixed, alpha, gamma=settings.gamma
             )
-            # Also clears what the autoencoder's loss left on the critic.
-            self.optimizers["critic"].zero_grad()
-            fabric.backward(losses["critic"])
-            self.optimizers["critic"].step()
+            self.minimise(losses["critic"], step, "critic")
         return losses
 
+    def finish(self) -> None:
+        """Fit the prior and the thresholds."""
+        note("fitting the prior and the thresholds")
+        self.model.calibrate(self.hits.to(self.model.thresholds.device), seed=self.seed)
 
-def train_model(
-    patterns: PatternSet,
-    settings: Settings,
-    folder: Path,
-    *,
-    seed: int,
-    device: str,
-    devices: int,
-    strategy: str,
-    resume: bool,
-    restart: bool,
-) -> tuple[DrumAutoencoder, list[dict[str, float]]]:
-    """Train a model on the training split and make it ready to sample.
+    def measure(self, name: str) -> Report:
+        """Measure on held-out patterns."""
+        report = evaluate_models({name: self.model}, self.data, count=10_000, seed=1)
+        title = f"{name}, {self.settings.epochs} epochs on {len(self.hits)} patterns"
+        return replace(report, title=title)
 
-    Returns
-    -------
-    model : DrumAutoencoder
-        On the CPU, in the precision it is stored in.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    hits = torch.from_numpy(patterns.hits[patterns.part("train")])
-    if len(hits) < 8:
-        raise InputError(
-            f"The training split has {len(hits)} patterns, too few to learn from.",
-            hint="Give a folder with more MIDI files.",
-        )
-    if settings.batch_size % (2 * devices):
-        raise UsageError(
-            f"The batch of {settings.batch_size} cannot be cut into {devices} even parts.",
-            hint=f"--batch-size {2 * devices * max(1, settings.batch_size // (2 * devices))}",
-        )
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = DrumTask(settings, hits.flatten(1), seed)
-    history = fit(
-        fabric,
-        task,
-        epochs=settings.epochs,
-        folder=folder,
-        seed=seed,
-        resume=resume,
-        restart=restart,
-    )
-    model = rounded(task.model)
-    note("fitting the prior and the thresholds")
-    with torch.no_grad():
-        model.calibrate(hits, seed=seed)
-        for buffer in model.buffers():
-            buffer.copy_(buffer.half().float())
-    return model, history
-
-
-def card(
-    settings: Settings, patterns: PatternSet, *, name: str, seed: int, data: str
-) -> dict[str, Any]:
-    """Fill what a card says of a training; its metrics come from `evaluate`."""
-    counts = {split: len(patterns.part(split)) for split in ("train", "validation", "test")}
-    return {
-        "name": name,
-        "version": "1",
-        "package": "drum-space",
-        "data": {"name": data, "license": _license(data), "split": "by performance", **counts},
-        "training": asdict(settings),
-        "seed": seed,
-        "made_with": made_with(),
-        "license": "MIT" if data == SHIPPED else "yours to choose",
-        "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
-        "limits": (
-            "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, funk "
-            "and latin played by ten drummers on an electronic kit. Four numbers cannot hold a "
-            "pattern: encoding and decoding a beat gives a relative of it, not the beat."
-        ),
-        "paper": "arXiv:2007.06284; ACAI: arXiv:1807.07543",
-    }
-
-
-def save_measured(
-    network: DrumAutoencoder,
-    history: Sequence[dict[str, float]],
-    patterns: PatternSet,
-    settings: Settings,
-    folder: Path,
-    *,
-    name: str,
-    seed: int,
-    data: str,
-) -> Report:
-    """Measure a trained network on held-out patterns and save it with its card."""
-    report = measured(
-        lambda: evaluate_models({name: network}, patterns, count=10_000, seed=1), name, history
-    )
-    about = card(settings, patterns, name=name, seed=seed, data=data)
-    title = f"{name}, {settings.epochs} epochs on {len(patterns.part('train'))} patterns"
-    return replace(store(folder, network, about, report, history=history), title=title)
-
-
-def _license(data: str) -> str:
-    return "CC-BY-4.0 AND BSD-3-Clause" if data == SHIPPED else "unknown: your own data"
+    def card(self) -> dict[str, Any]:
+        """Say what the model is for."""
+        counts = {part: len(self.data.part(part)) for part in ("train", "validation", "test")}
+        return {
+            "data": {"split": "by performance", **counts},
+            "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
+            "limits": (
+                "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, "
+                "funk and latin played by ten drummers on an electronic kit. Four numbers cannot "
+                "hold a pattern: encoding and decoding a beat gives a relative of it, not the beat."
+            ),
+            "paper": "arXiv:2007.06284; ACAI: arXiv:1807.07543",
+        }

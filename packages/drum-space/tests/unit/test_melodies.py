@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from drum_space.melodies.accents import agreement
+from drum_space.melodies.crops import crops_of
 from drum_space.melodies.evaluation import copied_share, measure, report_of
-from drum_space.melodies.lines import HOLD, INSTRUMENTS, NO_BASS, REST, Piece
+from drum_space.melodies.lines import HOLD, INSTRUMENTS, NO_BASS, REST, Piece, Songbook
 from drum_space.melodies.model import FREE, Conditions, DrumMelody, encode_line
 from drum_space.melodies.songs import (
     SCALES,
@@ -20,12 +21,13 @@ from drum_space.melodies.songs import (
     voice_of,
     write_line,
 )
-from drum_space.melodies.training import MelodyTask, Settings, crops_of, train_network
+from drum_space.melodies.training import Lesson, MelodyTraining, Settings
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import Run
+from groove_core.learning import Run, trained
 from groove_core.storage import checkpoints
+from groove_core.testing.training import check_resume
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 
@@ -158,9 +160,9 @@ def test_a_small_network_learns_to_follow_the_kick(space, tmp_path):
     settings = Settings(
         hidden=32, columns=16, epochs=25, batch_size=8, dropout=0.0, learning_rate=5e-3
     )
-    model, history = train_network(
-        [p for p in book if p.fold], space, settings, Run("x", tmp_path, 0, "cpu")
-    )
+    lesson = Lesson(Songbook(tuple(book)), space, {})
+    training = trained(MelodyTraining, settings, lesson, Run(0, folder=tmp_path))
+    model, history = training.model, training.history
     assert history[-1]["nll"] < 0.45 * history[0]["nll"]
     found = measure(
         model, space, [p for p in book if not p.fold], [p for p in book if p.fold], seed=0
@@ -178,27 +180,10 @@ def test_a_small_network_learns_to_follow_the_kick(space, tmp_path):
     assert value("random notes", "copies, 16 steps") == 0
 
 
-def test_resumed_training_equals_an_unbroken_one(space, tmp_path, monkeypatch):
-    book = pieces(4)
+def test_resumed_training_equals_an_unbroken_one(space, tmp_path):
+    lesson = Lesson(Songbook(tuple(pieces(4))), space, {})
     settings = Settings(hidden=16, columns=4, epochs=3, batch_size=8)
-    whole, _ = train_network(book, space, settings, Run("x", tmp_path / "a", 0, "cpu"))
-    step, calls = MelodyTask.step, []
-
-    def interrupted(self, *args):
-        calls.append(1)
-        if len(calls) == 6:  # in the second epoch
-            raise KeyboardInterrupt
-        return step(self, *args)
-
-    monkeypatch.setattr(MelodyTask, "step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train_network(book, space, settings, Run("x", tmp_path / "b", 0, "cpu"))
-    monkeypatch.undo()
-    resumed, _ = train_network(
-        book, space, settings, Run("x", tmp_path / "b", 0, "cpu", resume=True)
-    )
-    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
+    check_resume(MelodyTraining, settings, lesson, tmp_path)
 
 
 def test_lines_too_short_to_learn_from_are_an_error(space):

@@ -325,11 +325,10 @@ def evaluate(
     Raises
     ------
     InputError
-        If there are too few notes.
+        If there are too few notes, or the model learnt from all of them.
     """
     from gansynth_lite.evaluation import measure, measure_instruments, round_trip
-    from gansynth_lite.making import SPLIT_SEED
-    from gansynth_lite.notes import split
+    from gansynth_lite.notes import split_as_learnt
     from gansynth_lite.sound import Voice
 
     seed = draw_seed(seed)
@@ -337,12 +336,7 @@ def evaluate(
     found = _notes(notes, voice.model.layout.samples, subset)
     if about == "representation":
         return round_trip(found, voice.model.layout, count=count, seed=seed)
-    parts = split(found, seed=SPLIT_SEED)
-    if voice.heard not in (0, len(found)):
-        note(
-            f"warning: {voice.name} was trained from {voice.heard} notes, these are {len(found)}: "
-            "it may have heard some that are held out."
-        )
+    parts = split_as_learnt(found, voice.card)
     if about == "instruments":
         return measure_instruments(
             voice.model, found, parts, count=count, seed=seed, name=voice.name,
@@ -410,7 +404,7 @@ def train(
     from gansynth_lite.progressive_training import ProgressiveSettings
     from gansynth_lite.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
@@ -474,7 +468,7 @@ def adapt(
     from gansynth_lite.model import GANSynth
     from gansynth_lite.sound import load_generator
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     model, card = load_generator(checkpoint, "cpu")
@@ -522,7 +516,7 @@ def train_classifier(
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.making import make_classifier
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")

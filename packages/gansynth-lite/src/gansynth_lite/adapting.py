@@ -32,7 +32,7 @@ from gansynth_lite.model import SPREAD, GANSynth, normalized, unlike
 from gansynth_lite.notes import Notes
 from gansynth_lite.training import KNOWN, decay, difference, digest, follow, often, sounds, trained
 from groove_core.console import track
-from groove_core.learning import Shard, rounded
+from groove_core.learning.before import Shard, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

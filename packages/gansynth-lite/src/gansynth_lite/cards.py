@@ -13,7 +13,7 @@ import torch
 from gansynth_lite.__about__ import __version__
 from gansynth_lite.adapting import AdaptSettings
 from gansynth_lite.classifier import ClassifierSettings
-from gansynth_lite.notes import Int, Notes
+from gansynth_lite.notes import Int, Notes, learnt
 from gansynth_lite.progressive_training import ProgressiveSettings
 from gansynth_lite.training import Settings
 
@@ -73,6 +73,7 @@ def _common(
             "split": "by pitch of an instrument, all its velocities together",
             **notes.counts(),
             **{part: len(which) for part, which in parts.items()},
+            "learnt": learnt(notes, parts),
         },
         "seed": seed,
         "made_with": {

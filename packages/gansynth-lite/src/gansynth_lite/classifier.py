@@ -26,7 +26,7 @@ from gansynth_lite.training import sounds, trained
 from groove_core.console import note
 from groove_core.dsp import power, power_to_db, stft
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import Shard, cosine, rounded
+from groove_core.learning.before import Shard, cosine, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -10,26 +10,24 @@ from gansynth_lite.cards import classifier_card, generator_card
 from gansynth_lite.classifier import ClassifierSettings, NoteClassifier, train_classifier
 from gansynth_lite.evaluation import measure, measure_classifier
 from gansynth_lite.model import GANSynth
-from gansynth_lite.notes import Int, Notes, split
+from gansynth_lite.notes import Int, Notes, learnt, split, split_as_learnt
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.progressive_training import ProgressiveSettings, train_progressive
 from gansynth_lite.training import Settings, train
 from groove_core.errors import InputError
-from groove_core.learning import Run, measured, store
+from groove_core.learning.before import Run, measured, store
 from groove_core.values import Report
 
-__all__ = ["SPLIT_SEED", "make_adapted", "make_classifier", "make_generator"]
+__all__ = ["make_adapted", "make_classifier", "make_generator"]
 
 FEWEST = 16
 """Notes to learn from; fewer are no instrument."""
-SPLIT_SEED = 0
-"""Of all splits, so that what one model has not heard, no other has."""
 COUNT, EACH = 1000, 10
 """Notes that a generator is measured by, but so many for each held-out one at most."""
 
 
-def _parts(notes: Notes) -> dict[str, Int]:
-    parts = split(notes, seed=SPLIT_SEED)
+def _parts(notes: Notes, start: Mapping[str, Any] | None = None) -> dict[str, Int]:
+    parts = split(notes) if start is None else split_as_learnt(notes, start)
     if len(parts["train"]) < FEWEST:
         raise InputError(
             f"{notes.name} has {len(notes)} notes, {len(parts['train'])} of them to learn from.",
@@ -87,9 +85,10 @@ def make_adapted(
     InputError
         If there are too few notes.
     """
-    parts = _parts(notes)
+    parts = _parts(notes, start)
     adapted, history = adapt(model, notes.only(parts["train"]), settings, **run.loop)
     card = generator_card(settings, notes, parts, **run.card)
+    card["data"]["learnt"] = learnt(notes, parts, start)
     card["start"] = {key: start.get(key) for key in ("name", "sha256", "data", "training", "start")}
     return _stored(adapted, history, card, notes, parts, run, classifier)
 

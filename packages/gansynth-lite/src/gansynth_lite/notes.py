@@ -19,6 +19,7 @@ from gansynth_lite.families import FAMILIES
 from gansynth_lite.pitch import cents, detect_f0, parse_note_name
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.learning import Split, parts_for
 from groove_core.storage import Cache, check_file, dump_json, list_files, read_json
 from groove_core.values import Audio
 
@@ -27,10 +28,13 @@ __all__ = [
     "SUBSETS",
     "Notes",
     "fitted",
+    "groups",
+    "learnt",
     "open_notes",
     "pitch_of_name",
     "settled",
     "split",
+    "split_as_learnt",
 ]
 
 SOURCES = ("acoustic", "electronic", "synthetic")
@@ -38,7 +42,6 @@ SOURCES = ("acoustic", "electronic", "synthetic")
 SUBSETS = (*SOURCES, "all")
 VELOCITIES = (50, 90, 127)
 """Of a soundfont, when left out."""
-PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 FADE_S = 0.01
 WAIT_S, BEFORE_S = 2.0, 0.005
 """Silence before a recorded note that is cut off, at most, and what is kept of it."""
@@ -296,30 +299,55 @@ def _check(
         )
 
 
-def split(notes: Notes, *, seed: int) -> dict[str, Int]:
-    """Draw who trains: all velocities of a pitch of an instrument go together.
+BY_HASH = Split("pitch of an instrument")
+"""How notes are divided, so that what one model has not heard, no other has."""
+
+
+def groups(notes: Notes) -> list[str]:
+    """Name what each note is kept together with: all velocities of a pitch of an instrument.
+
+    Soundfonts call their instruments alike, so the name of the file belongs to those.
+    """
+    where = f"{notes.name}: " if notes.source == "soundfont" else ""
+    bases = [where + _VELOCITY.sub("", name) for name in notes.instrument_names]
+    rows = zip(notes.instruments.tolist(), notes.pitches.tolist(), strict=True)
+    return [f"{bases[instrument]}, {pitch}" for instrument, pitch in rows]
+
+
+def split(notes: Notes) -> dict[str, Int]:
+    """Divide notes by a hash of instrument and pitch: all velocities go together.
 
     As in GANSynth, instruments are in all parts: what is tested is other pitches of them.
-
-    Parameters
-    ----------
-    notes : Notes
-    seed : int
 
     Returns
     -------
     dict
-        Indices of ``train``, ``validation`` and ``test``, ascending; 80, 10 and 10 % of the
-        pitches of instruments.
+        Indices of ``train``, ``validation`` and ``test``, ascending; about 80, 10 and 10 % of
+        the pitches of instruments.
     """
-    bases = [_VELOCITY.sub("", name) for name in notes.instrument_names]
-    number = {base: i for i, base in enumerate(sorted(set(bases)))}
-    base = np.array([number[name] for name in bases], dtype=np.int64)[notes.instruments]
-    keys, group = np.unique(128 * base + notes.pitches, return_inverse=True)
-    place = np.random.default_rng(seed).permutation(len(keys))[group]
-    ends = np.round(np.cumsum(list(PARTS.values())) * len(keys)).astype(np.int64)
-    part = np.searchsorted(ends, place, side="right")
-    return {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
+    return BY_HASH.parts(groups(notes))
+
+
+def split_as_learnt(notes: Notes, card: Mapping[str, Any]) -> dict[str, Int]:
+    """Divide notes by what a checkpoint learnt from: what it does not know is a test.
+
+    Notes of which it knows none are divided as for a training: any of them may be measured on.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them.
+    """
+    names, by_hash = groups(notes), split(notes)
+    parts = parts_for(card, names, otherwise=by_hash)
+    return parts if len(parts["train"]) else by_hash
+
+
+def learnt(
+    notes: Notes, parts: Mapping[str, Int], start: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what the card of a model remembers of the notes it learnt from."""
+    return BY_HASH.card(groups(notes), parts, start)
 
 
 def stored(

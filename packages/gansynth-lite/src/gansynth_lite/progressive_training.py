@@ -33,7 +33,7 @@ from gansynth_lite.progressive import (
     stage,
 )
 from gansynth_lite.training import digest, follow, sounds, trained
-from groove_core.learning import Shard, rounded
+from groove_core.learning.before import Shard, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

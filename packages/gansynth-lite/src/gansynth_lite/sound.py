@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,14 @@ class Voice:
     device: str
     seed: int
     refine: int = 0
-    heard: int = 0
-    """Notes of its training and what was kept from it, as its card says; 0 if it does not."""
+    card: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, checkpoint: str | None, device: str, seed: int, refine: int) -> Voice:
         """Load the model of a checkpoint, the packaged one if it is None."""
         where = devices.resolve(device)
         model, card = load_generator(checkpoint, where)
-        return cls(model, card["name"], where, seed, refine, int(card["data"].get("notes", 0)))
+        return cls(model, card["name"], where, seed, refine, card)
 
     def in_range(self, pitch: float) -> float:
         """Give the pitch back if the model plays it.

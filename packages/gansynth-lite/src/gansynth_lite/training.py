@@ -33,7 +33,7 @@ from gansynth_lite.layout import Layout
 from gansynth_lite.model import Discriminator, GANSynth, unlike
 from gansynth_lite.notes import Notes
 from groove_core.console import track
-from groove_core.learning import Shard, Task, fit, launch, rounded
+from groove_core.learning.before import Shard, Task, fit, launch, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -14,7 +14,7 @@ from gansynth_lite.adapting import AdaptSettings, AdaptTask, adapt
 from gansynth_lite.listener import Listener, taught
 from gansynth_lite.model import SPREAD, GANSynth
 from gansynth_lite.training import one_hot, sounds
-from groove_core.learning import fit, launch
+from groove_core.learning.before import fit, launch
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"

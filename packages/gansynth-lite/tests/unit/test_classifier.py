@@ -19,7 +19,7 @@ from gansynth_lite.notes import Notes
 from gansynth_lite.pitch import hz
 from gansynth_lite.training import sounds
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import rounded
+from groove_core.learning.before import rounded
 
 RATE, SAMPLES = 16_000, 8_000
 QUICK = ClassifierSettings(epochs=16, batch_size=8, width=8)

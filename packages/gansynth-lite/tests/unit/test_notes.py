@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import FULL_SCALE, Notes, fitted, open_notes, pitch_of_name, settled, split
+from gansynth_lite.notes import (
+    FULL_SCALE,
+    Notes,
+    fitted,
+    learnt,
+    open_notes,
+    pitch_of_name,
+    settled,
+    split,
+    split_as_learnt,
+)
 from gansynth_lite.pitch import hz, note_name
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import Cache
@@ -255,28 +266,45 @@ def some_notes(pitches, instruments, names):
 NAMES = [f"{base} v{velocity}" for base in ("a", "b", "c") for velocity in (50, 127)]
 
 
-@given(
-    st.lists(st.tuples(st.integers(24, 84), st.integers(0, 5)), min_size=1, max_size=200),
-    st.integers(0, 2**32),
-)
-def test_a_split_covers_all_and_shares_nothing(rows, seed):
+@given(st.lists(st.tuples(st.integers(24, 84), st.integers(0, 5)), min_size=1, max_size=200))
+def test_a_split_covers_all_and_shares_nothing(rows):
     pitches, instruments = zip(*rows, strict=True)
-    parts = split(some_notes(pitches, instruments, NAMES), seed=seed)
+    parts = split(some_notes(pitches, instruments, NAMES))
     assert list(parts) == ["train", "validation", "test"]
     assert sorted(np.concatenate(list(parts.values()))) == list(range(len(rows)))
     groups = [{(pitches[i], instruments[i] // 2) for i in part} for part in parts.values()]
     assert sum(map(len, groups)) == len(set.union(*groups))
 
 
-def test_a_split_has_80_10_and_10_percent_and_depends_on_the_seed():
+def test_a_split_has_80_10_and_10_percent_and_no_note_changes_sides():
     rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
     notes = some_notes(*zip(*rows, strict=True), NAMES)
-    parts = split(notes, seed=1)
-    assert [round(len(part) / len(notes), 2) for part in parts.values()] == [0.8, 0.1, 0.1]
-    again, other = split(notes, seed=1), split(notes, seed=2)
-    np.testing.assert_array_equal(parts["test"], again["test"])
-    assert set(parts["test"]) != set(other["test"])
+    parts = split(notes)
+    assert [round(len(part) / len(notes), 1) for part in parts.values()] == [0.8, 0.1, 0.1]
     assert set(notes.only(parts["test"]).instruments) == set(range(6))
+    kept = np.arange(0, len(notes), 2)  # the lower velocity of each
+    for part, fewer in split(notes.only(kept)).items():
+        np.testing.assert_array_equal(kept[fewer], np.intersect1d(parts[part], kept))
+
+
+def test_what_a_card_remembers_divides_again_and_is_refused():
+    rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
+    notes = some_notes(*zip(*rows, strict=True), NAMES)
+    parts = split(notes)
+    card = {"name": "mine", "data": {"learnt": learnt(notes, parts)}}
+    for part, again in split_as_learnt(notes, card).items():
+        np.testing.assert_array_equal(again, parts[part])
+    with pytest.raises(InputError, match="mine was trained on this data: .*a, 24"):
+        split_as_learnt(notes.only(parts["train"]), card)
+    strangers = replace(notes, name="another", source="soundfont")
+    for part, again in split_as_learnt(strangers, card).items():
+        np.testing.assert_array_equal(again, split(strangers)[part])
+
+
+def test_a_card_without_a_list_cannot_say_what_was_learnt(capsys):
+    notes = some_notes([60, 61, 62], [0, 1, 2], NAMES)
+    assert sum(map(len, split_as_learnt(notes, {"name": "old", "data": {}}).values())) == 3
+    assert "old does not say what it learnt from" in capsys.readouterr().err
 
 
 def test_some_of_the_notes_are_notes():

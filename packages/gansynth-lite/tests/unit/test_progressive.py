@@ -30,7 +30,7 @@ from gansynth_lite.progressive_training import (
     train_progressive,
 )
 from groove_core.errors import UsageError
-from groove_core.learning import Shard, epoch_generator, launch
+from groove_core.learning.before import Shard, epoch_generator, launch
 from groove_core.storage import checkpoints
 
 TINY = Layout(sample_rate=4000, n_fft=128, frames=16)
@@ -276,7 +276,7 @@ def test_a_resumed_training_is_an_unbroken_one(notes, tmp_path):
 
     whole, history = train(tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("groove_core.learning.training.STORE_EVERY_S", 0)
+        patch.setattr("groove_core.learning.before.STORE_EVERY_S", 0)
         with interrupted(ProgressiveTask, 3):
             train(tmp_path / "broken")
     resumed, again = train(tmp_path / "broken", resume=True)

@@ -11,7 +11,7 @@ import torch
 
 from gansynth_lite.layout import Layout
 from gansynth_lite.training import GANTask, Settings, difference, one_hot, sounds, train
-from groove_core.learning import Shard, fit, launch
+from groove_core.learning.before import Shard, fit, launch
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_weights_and_resuming_goes_on(notes, tmp_pa
     task = Interrupted(settings, notes, 2)
     task.seen = 0
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("groove_core.learning.training.STORE_EVERY_S", 0.0)
+        patch.setattr("groove_core.learning.before.STORE_EVERY_S", 0.0)
         fit(launch("cpu"), task, epochs=3, folder=tmp_path / "b", seed=2)
     again, resumed = train(
         notes, settings, seed=2, device="cpu", folder=tmp_path / "b", resume=True

@@ -407,7 +407,7 @@ def train(
     from genre_map.songs import open_songs
     from genre_map.training import Settings
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
@@ -464,7 +464,7 @@ def train_generator(
     from genre_map.making import make_generator
     from genre_map.songs import open_songs
     from groove_core.devices import resolve
-    from groove_core.learning import Run
+    from groove_core.learning.before import Run
     from groove_core.storage import checkpoints
 
     name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")

@@ -27,7 +27,7 @@ from genre_map.gan import (
 from genre_map.model import GenreClassifier
 from genre_map.pictures import peaked, to_windows
 from genre_map.training import Pictures, cut, digest
-from groove_core.learning import Shard, epoch_generator, fit, launch, rounded
+from groove_core.learning.before import Shard, epoch_generator, fit, launch, rounded
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -18,7 +18,7 @@ from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt, fold_of
 from genre_map.training import Settings, read_pictures, train_classifier
 from groove_core.errors import InputError
-from groove_core.learning import Run, measured, store
+from groove_core.learning.before import Run, measured, store
 from groove_core.storage import Cache
 from groove_core.values import Report
 

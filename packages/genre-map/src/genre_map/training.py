@@ -19,7 +19,7 @@ from genre_map.pictures import LAYOUTS, Layout, LayoutName, peaked, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import Fold
 from groove_core.actions import each
-from groove_core.learning import Shard, cosine, fit, launch, rounded
+from groove_core.learning.before import Shard, cosine, fit, launch, rounded
 from groove_core.storage import Cache
 
 if TYPE_CHECKING:

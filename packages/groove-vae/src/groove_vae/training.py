@@ -16,7 +16,7 @@ from torch import Tensor
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.learning.before import Shard, cosine, fit, launch, measured, rounded, store
 from groove_core.values import Report
 from groove_vae import kits, pairs
 from groove_vae.cards import card

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import fit, launch
+from groove_core.learning.before import fit, launch
 from groove_core.storage import checkpoints
 from groove_vae import compare
 from groove_vae.model import FeelVAE

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import fit, launch
+from groove_core.learning.before import fit, launch
 from groove_vae.performances import load
 from groove_vae.symbolic import performance_grid
 from groove_vae.twin import Feel, Twin, active_units, as_feel, kl_per_dimension, play

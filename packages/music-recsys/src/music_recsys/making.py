@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from groove_core.errors import InputError
-from groove_core.learning import store
+from groove_core.learning.before import store
 from groove_core.storage import Cache
 from groove_core.values import Report
 from music_recsys.__about__ import __version__

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groove_core.learning import Shard, cosine, fit, launch, rounded
+from groove_core.learning.before import Shard, cosine, fit, launch, rounded
 from music_recsys.features import WINDOW, Columns, Kind
 from music_recsys.model import PassageNet, Reader
 

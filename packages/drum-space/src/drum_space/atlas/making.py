@@ -20,11 +20,11 @@ from drum_space.atlas.layout import place_near, tsne
 from drum_space.atlas.model import ParametricMap
 from drum_space.atlas.neighbors import measure_purity, trustworthiness
 from drum_space.atlas.training import MapSettings, train_parametric
-from drum_space.cards import made_with
 from drum_space.data import Bits, PatternSet, open_patterns, pack
 from drum_space.model import DrumAutoencoder
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
+from groove_core.learning import made_with
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Report
 
@@ -252,8 +252,8 @@ def train_map(
         },
         "training": {"perplexity": perplexity, **asdict(settings)},
         "seed": seed,
-        "made_with": {**made_with(), "openTSNE": metadata.version("openTSNE")},
-        "license": "MIT",
+        "made_with": {**made_with(PACKAGE), "openTSNE": metadata.version("openTSNE")},
+        "license": "unknown",
         "intended_use": "The map of the patterns: where each one is, and a code for any place.",
         "limits": (
             "A plane cannot hold the whole space: not all that is near in the space is near on "

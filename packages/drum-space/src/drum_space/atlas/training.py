@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drum_space.atlas.layout import GRID
 from drum_space.atlas.model import ParametricMap
-from groove_core.learning import Shard, cosine, fit, launch, rounded
+from groove_core.learning import Run, Step, Training, shuffled, trained
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = ["MapSettings", "MapTask", "train_parametric"]
+__all__ = ["MapSettings", "MapTraining", "train_parametric"]
 
 Floats = npt.NDArray[np.floating]
 
@@ -43,60 +37,49 @@ class MapSettings:
     learnt from around a pattern, too, so that it is smooth between patterns."""
 
 
-class MapTask:
-    """The two networks and how they learn from a batch."""
+class MapTraining(Training[MapSettings, tuple[Tensor, Tensor], ParametricMap]):
+    """The two networks and how they learn from codes and their places."""
 
-    def __init__(self, settings: MapSettings, codes: Tensor, layout: Tensor, seed: int) -> None:
-        self.settings = settings
-        # The one place where global state is touched: layers are initialised from it.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = ParametricMap(latent=codes.shape[1], patterns=len(codes))
-        self.model.shift.copy_(codes.mean(dim=0))
+    def build(self) -> ParametricMap:
+        """Make the map, which knows mean and deviation of the codes."""
+        codes, layout = self.data
+        model = ParametricMap(latent=codes.shape[1], patterns=len(codes))
+        model.shift.copy_(codes.mean(dim=0))
         # A dimension that a model has left unused stays as it is.
         spread = codes.std(dim=0)
-        self.model.scale.copy_(spread.where(spread > 1e-3, 1))
-        self.model.tsne.copy_((layout * GRID).round())
-        self.rows = torch.cat([layout, self.model.standardize(codes)], dim=1)
-        self.modules: dict[str, torch.nn.Module] = {
-            "place": self.model.place,
-            "inverse": self.model.inverse,
-        }
-        parameters = [*self.model.place.parameters(), *self.model.inverse.parameters()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "both": torch.optim.Adam(parameters, lr=settings.learning_rate)
-        }
-        self.config: dict[str, Any] = asdict(settings)
+        model.scale.copy_(spread.where(spread > 1e-3, 1))
+        model.tsne.copy_((layout * GRID).round())
+        self.rows = torch.cat([layout, model.standardize(codes)], dim=1)
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name the way to the plane and the way back."""
+        return {"place": self.model.place, "inverse": self.model.inverse}
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Shuffle the patterns into whole batches."""
-        order = torch.randperm(len(self.rows), generator=generator)
-        size = min(self.settings.batch_size, max(16, len(order) // 64), len(order))
-        return [self.rows[chunk] for chunk in order.split(size) if len(chunk) == size]
+        size = min(self.settings.batch_size, max(16, len(self.rows) // 64))
+        return shuffled(len(self.rows), size, generator)
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from one batch."""
-        [optimizer] = self.optimizers.values()
-        for group in optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * cosine(done)
-        rows = shard(batch)
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the squared distance to t-SNE and the squared error of the way back."""
+        rows = step.part(self.rows[batch])
         layout, codes = rows[:, :2], rows[:, 2:]
         placed = self.modules["place"](codes)
-        noise = self.settings.noise * shard.randn(len(batch), 2)
+        noise = self.settings.noise * step.randn(len(batch), 2)
         losses = {
             "distance": F.mse_loss(placed, layout),
             "reconstruction": F.mse_loss(self.modules["inverse"](placed + noise), codes),
         }
-        optimizer.zero_grad()
-        fabric.backward(self.settings.likeness * losses["distance"] + losses["reconstruction"])
-        optimizer.step()
-        return losses
+        return self.settings.likeness * losses["distance"] + losses["reconstruction"], losses
 
 
 def train_parametric(
     codes: Floats, layout: Floats, settings: MapSettings, *, seed: int
 ) -> ParametricMap:
     """Train a parametric map on the CPU: the networks are too small for anything faster.
+
+    It takes a minute, so nobody resumes it.
 
     Parameters
     ----------
@@ -109,10 +92,5 @@ def train_parametric(
     ParametricMap
         In the precision it is stored in.
     """
-    task = MapTask(
-        settings, torch.from_numpy(codes).float(), torch.from_numpy(layout).float(), seed
-    )
-    # It takes a minute: nobody resumes it.
-    with tempfile.TemporaryDirectory() as folder:
-        fit(launch("cpu"), task, epochs=settings.epochs, folder=Path(folder), seed=seed)
-    return rounded(task.model)
+    rows = torch.from_numpy(codes).float(), torch.from_numpy(layout).float()
+    return trained(MapTraining, settings, rows, Run(seed)).model

@@ -12,15 +12,23 @@ import torch
 from torch import Tensor
 
 from drum_space.melodies.accents import agreement
-from drum_space.melodies.lines import LOWEST, NO_BASS, OCTAVES, REST, Piece
+from drum_space.melodies.crops import CROP_BARS, Crops, crops_of
+from drum_space.melodies.lines import (
+    FOLDS,
+    LOWEST,
+    NO_BASS,
+    OCTAVES,
+    REST,
+    Piece,
+    Songbook,
+)
 from drum_space.melodies.model import DrumMelody
-from drum_space.melodies.training import CROP_BARS, Crops, crops_of
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import STEPS_PER_BAR
 from groove_core.learning import bootstrap, interval
 from groove_core.values import Cell, Estimate, Report
 
-__all__ = ["Measured", "copied_share", "measure", "report_of"]
+__all__ = ["Measured", "copied_share", "evaluate_network", "measure", "report_of"]
 
 SPANS = (8, 16, 32)
 REPEATS = (1, 2, 4)
@@ -102,14 +110,19 @@ class Measured:
 
 
 def _nll(model: DrumMelody, crops: Crops, heard: float, beats: Crops | None = None) -> Floats:
-    parts = []
+    parts, device = [], model.code_mean.device
+
+    def to(field: Tensor) -> Tensor:
+        return field.to(device)
+
     with torch.no_grad():
         for index in torch.arange(len(crops)).split(BATCH):
-            some = crops.pick(index)
+            some = crops.pick(index).each(to)
             on = some.on(
-                torch.full((len(index),), heard), beats_of=beats.pick(index) if beats else None
+                torch.full((len(index),), heard, device=device),
+                beats_of=beats.pick(index).each(to) if beats else None,
             )
-            parts.append(model(some.line, on).mean(dim=1))
+            parts.append(model(some.line, on).mean(dim=1).cpu())
     found: Floats = torch.cat(parts).double().numpy()
     return found
 
@@ -130,6 +143,7 @@ def measure(
         If no piece has eight bars with notes and drums.
     """
     model.eval()
+    device = model.code_mean.device
     crops = crops_of(held_out, space, hop_bars=CROP_BARS)
     owner = crops.piece.numpy()
     rng = np.random.default_rng(seed)
@@ -147,11 +161,15 @@ def measure(
         return torch.cat(
             [
                 model.write(
-                    some.on(torch.full((len(some),), heard)), allowed=every, generator=generator
+                    some.on(torch.full((len(some),), heard, device=device)),
+                    allowed=every, generator=generator,
+                ).cpu()
+                for some in (
+                    crops.pick(index).each(lambda field: field.to(device))
+                    for index in torch.arange(len(crops)).split(BATCH)
                 )
-                for some in map(crops.pick, torch.arange(len(crops)).split(BATCH))
             ]
-        )
+        )  # fmt: skip
 
     known = crops_of(learnt, space, hop_bars=CROP_BARS).line
     copied = known[torch.from_numpy(rng.integers(len(known), size=len(crops)))]
@@ -233,3 +251,17 @@ def report_of(parts: Sequence[Measured], *, title: str) -> Report:
             "±: the wider side of the 95 % bootstrap interval over pieces.",
         ),
     )
+
+
+def evaluate_network(
+    model: DrumMelody, space: DrumAutoencoder, book: Songbook, *, seed: int
+) -> Report:
+    """Measure a trained network on the fold that is never learnt.
+
+    Raises
+    ------
+    InputError
+        If nothing in it can be measured on.
+    """
+    found = measure(model, space, book.part([0]), book.part(range(1, FOLDS)), seed=seed)
+    return report_of([found], title="melodies on drums")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from drum_space.melodies.lines import HOLD, INSTRUMENTS, LOWEST, NO_BASS, OCTAVES, REST
 from groove_core.devices import widest
 from groove_core.drums import DRUMS, STEPS_PER_BAR
+from groove_core.learning import Dropout
 
 __all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
 
@@ -123,7 +124,7 @@ class DrumMelody(nn.Module):
         past = 24 + 12 + 24 * (1 + len(LOOKBACK))
         size = past + (16 + 4 + 12 + 16) + heard
         self.layers = nn.GRU(size, hidden, layers, batch_first=True, dropout=dropout)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         # The beat goes to the recurrent layers and past them: what a kick says of the step
         # it is on is learnt at once so, and late or never through them alone.
         self.to_tone = nn.Linear(hidden + heard, TONES)
@@ -228,11 +229,12 @@ class DrumMelody(nn.Module):
         beat = self.beat(on)
         known = torch.cat([self.around(on), beat], dim=-1)
         n, steps = on.bass.shape
-        line = torch.full((n, steps), REST)
+        allowed, line = allowed.to(beat.device), torch.full((n, steps), REST, device=beat.device)
+        given = None if given is None else given.to(beat.device)
         tones, octaves = encode_line(line)
         playable = allowed.any(dim=1)
-        silenced = torch.cat([~playable, torch.zeros(TONES - RESTED, dtype=torch.bool)])
-        sounds = torch.zeros(n, dtype=torch.bool)
+        silenced = torch.cat([~playable, playable.new_zeros(TONES - RESTED)])
+        sounds = playable.new_zeros(n)
         state = None
         for t in range(steps):
             past = self.past(tones[:, : t + 1], octaves[:, : t + 1])[:, -1:]
@@ -259,4 +261,4 @@ def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Ten
     if not temperature:
         return logits.argmax(dim=-1)
     chances = (logits.to(widest(logits.device)) / temperature).softmax(dim=-1)
-    return torch.multinomial(chances, 1, generator=generator)[:, 0]
+    return torch.multinomial(chances.cpu(), 1, generator=generator)[:, 0].to(logits.device)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from drum_space.melodies.accents import ACCENTS, agreement
+from drum_space.melodies.crops import codes_of
 from drum_space.melodies.lines import (
     BASS,
     HOLD,
@@ -22,7 +23,6 @@ from drum_space.melodies.lines import (
     sounding,
 )
 from drum_space.melodies.model import FREE, PHRASE, Conditions, DrumMelody
-from drum_space.melodies.training import codes_of
 from drum_space.model import DrumAutoencoder
 from drum_space.space import audible, code_of
 from groove_core.drums import DRUMS, FOLD, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern

@@ -45,6 +45,8 @@ __all__ = [
     "Devices",
     "DrumTrack",
     "Into",
+    "License",
+    "Minutes",
     "Opt",
     "Param",
     "Restart",
@@ -112,6 +114,11 @@ Into = Annotated[
 Resume = Annotated[bool, Opt("continue an interrupted training")]
 Restart = Annotated[bool, Opt("discard the training in the folder, and start again", role="place")]
 Devices = Annotated[int, Opt("number of devices to train on", min=1, max=1024)]
+Minutes = Annotated[
+    float | None,
+    Opt("time limit of the training, resumptions included (default: none)", "minutes", 0.01),
+]
+License = Annotated[str, Opt("licence of the weights, for their card")]
 Strategy = Annotated[str, Opt("strategy of several devices: auto or ddp")]
 
 

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.learning.ema import *
+    from groove_core.learning.layers import *
+    from groove_core.learning.loop import *
+    from groove_core.learning.schedules import *
     from groove_core.learning.splits import *
     from groove_core.learning.statistics import *
     from groove_core.learning.training import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
+        ema="EMA",
+        layers="Dropout PixelNorm frozen gradient_penalty minibatch_deviation pixel_norm "
+        "r1_penalty",
+        loop="Step current_step epoch_generator fit launch seeded",
+        schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split content_name divide fingerprint hashed parts_for refuse_learnt",
         statistics="auc bootstrap interval spearman wilson",
-        training="Run Shard Task cosine epoch_generator fit launch measured rounded store",
+        training="Run Settings Training digest made_with rounded shuffled source train trained",
     )

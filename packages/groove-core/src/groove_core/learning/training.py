@@ -1,394 +1,424 @@
-"""Training on Lightning Fabric: one loop for every package, interruptible and exact.
+"""The life of a training, once: a package brings a model, its data and its losses.
 
-All randomness of an epoch comes from one generator made from the seed and the
-number of the epoch. So a run that was interrupted and resumed gives the same
-weights as an unbroken one, and random numbers drawn for a whole batch and then
-cut into shards make many processes compute what one would.
+>>> import torch
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class Settings:
+...     epochs: int = 40
+...     batch_size: int = 16
+...     learning_rate: float = 0.1
+>>> class Line(Training[Settings, torch.Tensor, torch.nn.Linear]):
+...     def build(self):
+...         return torch.nn.Linear(1, 1)
+...     def loss(self, batch, step):
+...         x = step.part(self.data[batch])
+...         error = (self.modules["model"](x) - 2 * x).square().mean()
+...         return error, {"error": error}
+>>> line = trained(Line, Settings(), torch.linspace(-1, 1, 64)[:, None], Run(seed=1))
+>>> round(line.model.weight.item(), 1)
+2.0
+
+With a `card`, `train` does the rest: it measures the model, stores it and returns the report.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import functools
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
-from groove_core.console import is_main_process, note, track
-from groove_core.errors import DeviceError, InputError, UsageError
+from groove_core.console import note
+from groove_core.devices import resolve
+from groove_core.errors import InputError, UsageError
+from groove_core.learning.loop import Step, fit, launch, seeded
+from groove_core.learning.schedules import cosine
+from groove_core.learning.state import Clock, History
 from groove_core.storage import checkpoints
-from groove_core.storage.files import atomic_path, sweep, write_text
-from groove_core.storage.locks import locked
 from groove_core.values.results import Report
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = [
-    "Run",
-    "Shard",
-    "Task",
-    "cosine",
-    "epoch_generator",
-    "fit",
-    "launch",
-    "measured",
-    "rounded",
-    "store",
-]
+    "Run", "Settings", "Training", "digest", "made_with", "rounded", "shuffled", "source",
+    "train", "trained",
+]  # fmt: skip
 
-STATE = "state.safetensors"
-STORE_EVERY_S = 2.0
-METRICS = "metrics.jsonl"
-LOCK = ".training.lock"
+UNKNOWN = "unknown"
 
 
-class Shard:
-    """The part of every batch that this process computes."""
+class Settings(Protocol):
+    """A dataclass of all that decides the outcome of a training, beside data and seed."""
 
-    def __init__(self, fabric: Fabric, generator: torch.Generator) -> None:
-        self.fabric = fabric
-        self.generator = generator
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
-    def __call__(self, whole: torch.Tensor) -> torch.Tensor:
-        """Cut this process's contiguous part out of a tensor of the whole batch.
+    @property
+    def epochs(self) -> int:
+        """How often `Training.batches` is asked for the batches of an epoch."""
 
-        Together the parts are the batch. Where it cannot be divided evenly some parts are
-        longer by one item; of fewer items than processes, some are in several parts.
-        """
-        rank, count = self.fabric.global_rank, self.fabric.world_size
-        start, stop = (len(whole) * number // count for number in (rank, rank + 1))
-        return whole[start : max(stop, start + 1)].to(self.fabric.device)
-
-    def rand(self, *shape: int) -> torch.Tensor:
-        """Draw uniform numbers for the whole batch; give this process's part."""
-        return self(torch.rand(*shape, generator=self.generator))
-
-    def randn(self, *shape: int) -> torch.Tensor:
-        """Draw normal numbers for the whole batch; give this process's part."""
-        return self(torch.randn(*shape, generator=self.generator))
+    @property
+    def batch_size(self) -> int:
+        """Items of a batch, of all devices together."""
 
 
-class Task(Protocol):
-    """What a package brings to `fit`."""
-
-    modules: dict[str, torch.nn.Module]
-    """Networks by name; called, never reached into, so that they can be wrapped."""
-    optimizers: dict[str, torch.optim.Optimizer]
-    config: dict[str, Any]
-    """Everything that decides the numbers, as plain JSON; a resumed run must have the same."""
-
-    def batches(self, generator: torch.Generator) -> Sequence[torch.Tensor]:
-        """Return the batches of an epoch, each whole, on the CPU."""
-
-    def step(
-        self, fabric: Fabric, batch: torch.Tensor, shard: Shard, done: float
-    ) -> dict[str, Any]:
-        """Learn from a batch and give its losses; `done` runs from 0 to 1 over the training."""
-
-
-def launch(device: str, devices: int = 1, strategy: str = "auto") -> Fabric:
-    """Start the processes that train together and give this one's Fabric.
-
-    Raises
-    ------
-    UsageError
-        If the strategy is unknown.
-    DeviceError
-        If there are not so many devices.
-    """
-    from lightning_fabric import Fabric
-
-    kind, _, index = device.partition(":")
-    count: int | list[int] = [int(index)] if index and devices == 1 else devices
-    try:
-        fabric = Fabric(accelerator=kind, devices=count, strategy=strategy)
-    except ValueError as error:
-        raise UsageError(
-            f"There is no strategy {strategy!r}.", hint="--strategy auto, or ddp"
-        ) from error
-    except Exception as error:  # Lightning's own errors derive from nothing closer
-        raise DeviceError(
-            f"Cannot train on {devices} x {kind}: {' '.join(str(error).split())[:160]}.",
-            hint="--devices 1",
-        ) from error
-    fabric.launch()
-    return fabric
-
-
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Make the generator of one epoch; epochs and neighbouring seeds share nothing."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
-
-
-def cosine(done: float, *, floor: float = 0.02) -> float:
-    """Cosine decay from 1 to `floor` while `done` goes from 0 to 1."""
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def fit(
-    fabric: Fabric,
-    task: Task,
-    *,
-    epochs: int,
-    folder: Path,
-    seed: int,
-    resume: bool = False,
-    restart: bool = False,
-) -> list[dict[str, float]]:
-    """Train for a number of epochs and give the mean losses of each.
-
-    The folder receives ``state.safetensors`` and ``metrics.jsonl``, one line per epoch,
-    after the first epoch, the last, and every `STORE_EVERY_S` seconds between. Ctrl-C
-    leaves both whole.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds another training and neither `resume` nor `restart` is given,
-        the one to resume had other settings, or another process trains there.
-    InputError
-        If a loss is not a number.
-    """
-    if resume and not (folder / STATE).is_file():  # before a folder is made for the lock
-        raise UsageError(
-            f"{folder} holds no training to resume.", hint="Leave --resume out to start one."
-        )
-    if fabric.world_size > 1:  # an error of one process would let the others wait
-        return _fit(fabric, task, epochs, folder, seed, resume, restart)
-    try:
-        with locked(folder, folder / LOCK):
-            return _fit(fabric, task, epochs, folder, seed, resume, restart)
-    finally:
-        with contextlib.suppress(OSError):  # it is empty only if there was nothing to do
-            folder.rmdir()
-
-
-def _fit(
-    fabric: Fabric,
-    task: Task,
-    epochs: int,
-    folder: Path,
-    seed: int,
-    resume: bool,
-    restart: bool,
-) -> list[dict[str, float]]:
-    settings = json.dumps({**task.config, "epochs": epochs, "seed": seed}, sort_keys=True)
-    history: list[dict[str, float]] = []
-    state = folder / STATE
-    if fabric.is_global_zero:
-        for path in (folder, state, folder / METRICS):
-            sweep(path)
-    if resume:
-        history = _restore(task, folder, settings)
-        if fabric.is_global_zero:
-            _write_metrics(folder, history)  # a kill between the two files parts them
-    elif not restart and (state.exists() or (folder / "card.json").exists()):
-        raise UsageError(
-            f"{folder} already holds a training.",
-            hint="--resume to go on with it, --restart to start again.",
-        )
-    # What does not learn (an average of weights) is stored, but not wrapped: DDP refuses it.
-    wrapped = {
-        name: fabric.setup_module(module)
-        if any(p.requires_grad for p in module.parameters())
-        else module.to(fabric.device)
-        for name, module in task.modules.items()
-    }
-    optimizers = {name: fabric.setup_optimizers(o) for name, o in task.optimizers.items()}
-    plain = task.modules, task.optimizers
-    task.modules, task.optimizers = wrapped, optimizers  # type: ignore[assignment]
-    stored, stored_s = len(history), -math.inf
-    try:
-        for epoch in _epochs(len(history), epochs):
-            start = time.perf_counter()
-            losses = _one_epoch(fabric, task, epoch, epochs, epoch_generator(seed, epoch))
-            bad = [name for name, loss in losses.items() if not math.isfinite(loss)]
-            if bad:
-                raise InputError(
-                    f"The loss {bad[0]} is not a number after epoch {epoch + 1}.",
-                    hint="Train with a smaller --learning-rate.",
-                )
-            history.append({"epoch": epoch + 1, **losses})
-            now = time.perf_counter()
-            if epoch + 1 == epochs or now - stored_s > STORE_EVERY_S:
-                if fabric.is_global_zero:
-                    _store(plain, folder, settings, history)
-                stored, stored_s = len(history), now
-            if (epoch + 1) % max(1, epochs // 10) == 0:
-                shown = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-                note(f"epoch {epoch + 1}/{epochs}: {shown} ({now - start:.1f} s)")
-    except KeyboardInterrupt:
-        if stored:
-            note(f"stopped; --resume goes on after epoch {stored}")
-        raise
-    finally:
-        task.modules, task.optimizers = plain
-    return history
-
-
-def _epochs(start: int, epochs: int) -> Iterator[int]:
-    return track(range(start, epochs), "training", total=epochs - start)
-
-
-def _one_epoch(
-    fabric: Fabric, task: Task, epoch: int, epochs: int, generator: torch.Generator
-) -> dict[str, float]:
-    batches = task.batches(generator)
-    shard = Shard(fabric, generator)
-    sums: dict[str, Any] = defaultdict(float)
-    for index, batch in enumerate(batches):
-        done = (epoch + index / len(batches)) / epochs
-        for name, loss in task.step(fabric, batch, shard, done).items():
-            sums[name] = sums[name] + loss.detach()
-    means = {name: total / len(batches) for name, total in sums.items()}
-    reduced: dict[str, Any] = {n: fabric.all_reduce(m, reduce_op="mean") for n, m in means.items()}
-    return {name: float(loss) for name, loss in reduced.items()}
-
-
-def _flatten(plain: tuple[Any, Any]) -> dict[str, torch.Tensor]:
-    modules, optimizers = plain
-    tensors = {
-        f"module/{name}/{key}": value
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-    }
-    for name, optimizer in optimizers.items():
-        for index, slots in optimizer.state_dict()["state"].items():
-            for key, value in slots.items():
-                tensors[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value)
-    return checkpoints.storable(tensors)
-
-
-def _store(
-    plain: tuple[Any, Any], folder: Path, settings: str, history: list[dict[str, float]]
-) -> None:
-    with atomic_path(folder / STATE) as temporary:
-        about = {"settings": settings, "history": _lines(history)}
-        checkpoints.save_tensors(_flatten(plain), temporary, about)
-    _write_metrics(folder, history)
-
-
-def _lines(history: list[dict[str, float]]) -> str:
-    return "\n".join(json.dumps(line) for line in history)
-
-
-def _write_metrics(folder: Path, history: list[dict[str, float]]) -> None:
-    write_text(folder / METRICS, _lines(history) + "\n")
-
-
-def _restore(task: Task, folder: Path, settings: str) -> list[dict[str, float]]:
-    from safetensors import SafetensorError, safe_open
-
-    path = folder / STATE
-    try:
-        with safe_open(path, "pt") as stored:
-            metadata = stored.metadata()
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            before = json.loads(metadata["settings"])
-            history = [json.loads(line) for line in metadata["history"].splitlines()]
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}.", hint="--restart to start again") from error
-    if metadata["settings"] != settings:
-        now = json.loads(settings)
-        names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-        raise UsageError(
-            f"{folder} has {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
-            hint="Give the same settings with --resume, or --restart to start again.",
-        )
-    for name, module in task.modules.items():
-        prefix = f"module/{name}/"
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
-    for name, optimizer in task.optimizers.items():
-        state: dict[int, dict[str, torch.Tensor]] = defaultdict(dict)
-        prefix = f"optimizer/{name}/"
-        for key, value in tensors.items():
-            if key.startswith(prefix):
-                index, slot = key.removeprefix(prefix).split("/")
-                state[int(index)][slot] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
-    return history
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
-    """How a training is run: what does not change its outcome, and the seed."""
+    """How a training is run: the seed, and what does not change the outcome.
 
-    name: str
-    folder: Path
-    seed: int
-    device: str
+    Parameters
+    ----------
+    seed : int
+    device : str
+        One that works: see `groove_core.devices.resolve`.
+    name : str
+        Of the checkpoint.
+    folder : path, optional
+        Of the checkpoint and the state; without one nothing can be resumed or stored.
+    devices, strategy
+        See `groove_core.learning.loop.launch`.
+    resume, restart : bool
+        Go on with the training in the folder, or discard it.
+    minutes : float, optional
+        End the training after so long, all its resumptions together.
+    license : str
+        Of the weights, as their owner says.
+    source : dict
+        ``name`` and ``license`` of the data, for the card; see `source`.
+    """
+
+    seed: int = 1
+    device: str = "cpu"
+    name: str = "model"
+    folder: Path | None = None
     devices: int = 1
     strategy: str = "auto"
     resume: bool = False
     restart: bool = False
+    minutes: float | None = None
+    license: str = UNKNOWN
+    source: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def loop(self) -> dict[str, Any]:
-        """What the loop takes of it."""
-        names = ("folder", "seed", "device", "devices", "strategy", "resume", "restart")
-        return {name: getattr(self, name) for name in names}
+    @classmethod
+    def of(
+        cls,
+        package: str,
+        default: str,
+        *,
+        name: str | None,
+        into: Path | None,
+        seed: int,
+        device: str,
+        **more: Any,
+    ) -> Run:
+        """Make the run of an action from its options.
 
-    @property
+        Parameters
+        ----------
+        package, default : str
+            Where the checkpoint goes and what it is called unless `name` or `into` say.
+
+        Raises
+        ------
+        UsageError
+            If the checkpoint cannot be called so, or its folder cannot be written.
+        DeviceError
+            If the device is not there or does not work.
+        """
+        name, folder = checkpoints.place(package, name, into, default)
+        return cls(seed, resolve(device), name, folder, **more)
+
+    @functools.cached_property
+    def fabric(self) -> Fabric:
+        """The processes that train together, started when first asked for."""
+        return launch(self.device, self.devices, self.strategy)
+
+    def progress(self, clock: Clock, done: float) -> float:
+        """Return the share of the training that lies behind, by steps or by time."""
+        if self.minutes is None:
+            return done
+        return min(1.0, max(done, self._seconds(clock) / (60 * self.minutes)))
+
+    def is_over(self, clock: Clock) -> bool:
+        """Return whether the time is up, in every process alike."""
+        return self.minutes is not None and self._seconds(clock) >= 60 * self.minutes
+
+    def _seconds(self, clock: Clock) -> float:
+        return self.fabric.broadcast(clock.seconds)
+
+
+S = TypeVar("S", bound=Settings)
+D = TypeVar("D")
+M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T", bound="Training[Any, Any, Any]")
+
+
+class Training(Generic[S, D, M]):
+    """How a model learns: what a package brings to `train`.
+
+    Subclasses have a `build` and a `loss` (or a `learn`, where networks learn from several
+    losses), and a `card` if the model is to be stored. Everything else has a default.
+
+    Parameters
+    ----------
+    settings : dataclass
+        See `Settings`; ``learning_rate`` and ``weight_decay`` are used by the default optimizer.
+    data : any
+        What is learnt from.
+    seed : int
+    device : str
+        Where it will learn, for those that look at their data before.
+    """
+
+    package: ClassVar[str] = ""
+    option: ClassVar[str] = "--checkpoint"
+    """The option of actions that takes the checkpoint."""
+    multiple: ClassVar[int] = 1
+    """Items that belong together, so that the part of each device is a multiple of them."""
+    fewest: ClassVar[int] = 1
+    """Items of a device's part, at least."""
+    max_norm: ClassVar[float | None] = None
+    """To which gradients are clipped."""
+    unused_parameters: ClassVar[bool] = False
+    """Whether a step may leave weights without a gradient."""
+
+    def __init__(self, settings: S, data: D, seed: int = 0, device: str = "cpu") -> None:
+        self.settings, self.data, self.seed, self.device = settings, data, seed, device
+        with seeded(seed):
+            self.model: M = self.build()
+        self.modules = self.networks()
+        self.optimizers = self.configure_optimizers()
+        self._rates = {
+            name: [group["lr"] for group in optimizer.param_groups]
+            for name, optimizer in self.optimizers.items()
+        }
+        self.config: dict[str, Any] = {**asdict(settings), "data": self.fingerprint()}
+        self.history: History = []
+        self.clock = Clock()
+        self.extra: dict[str, Any] = {}
+        """Further JSON for card and report."""
+
+    def build(self) -> M:
+        """Make the model that will be stored, and keep further networks on `self`.
+
+        The global generators are seeded, so that the seed decides the first weights.
+        """
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name all networks of the training; `loss` calls them as ``self.modules[name]``.
+
+        Several devices wrap them, so they are called and never reached into.
+        """
+        return {"model": self.model}
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Make the optimizers: AdamW on everything that learns."""
+        learnt = [p for m in self.modules.values() for p in m.parameters() if p.requires_grad]
+        rate = getattr(self.settings, "learning_rate", 1e-3)
+        decay = getattr(self.settings, "weight_decay", 0.0)
+        return {"model": torch.optim.AdamW(learnt, rate, weight_decay=decay)}
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the share of an optimizer's learning rate: by default, cosine decay."""
+        return cosine(done)
+
+    def set_rates(self, done: float) -> None:
+        """Set the learning rates of a moment."""
+        for name, optimizer in self.optimizers.items():
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * self.rate(name, done)
+
+    def fingerprint(self) -> str:
+        """Return a hash of what is learnt from: a resumed training must have the same."""
+        return digest(self.data) if isinstance(self.data, (Tensor, np.ndarray)) else ""
+
+    def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Return the batches of an epoch, each whole, on the CPU: numbers of items by default."""
+        return shuffled(len(self.data), self.settings.batch_size, generator)  # type: ignore[arg-type]
+
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what is minimised, and losses to show."""
+        raise NotImplementedError
+
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
+        """Learn from a batch and return the losses to show."""
+        loss, shown = self.loss(batch, step)
+        self.minimise(loss, step)
+        return shown
+
+    def minimise(self, loss: Tensor, step: Step, *optimizers: str) -> None:
+        """Take a step down the gradient of a loss, with some optimizers or with all."""
+        chosen = [self.optimizers[name] for name in optimizers or self.optimizers]
+        for optimizer in chosen:
+            optimizer.zero_grad()
+        step.fabric.backward(loss)
+        for optimizer in chosen:
+            if self.max_norm is not None:
+                learnt = [p for group in optimizer.param_groups for p in group["params"]]
+                nn.utils.clip_grad_norm_(learnt, self.max_norm)
+            optimizer.step()
+
+    def result(self) -> M:
+        """Return the trained model: by default what learnt, or an average of its weights."""
+        return self.model
+
+    def finish(self) -> None:
+        """Complete the trained model, for example calibrate it.
+
+        It is on the device of the run, in evaluation mode, and rounded as it will be stored.
+        """
+
+    def measure(self, name: str) -> Report:
+        """Measure the model on held-out data: by default, show the last losses."""
+        last = {key: value for key, value in self.history[-1].items() if key != "epoch"}
+        return Report(name, ("", *last), ((name, *last.values()),))
+
     def card(self) -> dict[str, Any]:
-        """What the card takes of it."""
-        return {name: getattr(self, name) for name in ("name", "seed", "device")}
+        """Return what the card says of this model: data, intended use, limits and paper."""
+        raise NotImplementedError
 
 
-M = TypeVar("M", bound=torch.nn.Module)
+def shuffled(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
+    """Shuffle the numbers of items into whole batches."""
+    order = torch.randperm(count, generator=generator)
+    size = min(size, count)
+    return [chunk for chunk in order.split(size) if len(chunk) == size]
+
+
+def digest(*parts: Tensor | np.ndarray[Any, Any] | bytes) -> str:
+    """Return a hash of arrays."""
+    found = hashlib.sha256()
+    for part in parts:
+        array = part.numpy() if isinstance(part, Tensor) else part
+        found.update(array if isinstance(array, bytes) else np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def rounded(model: M) -> M:
-    """Bring a trained network to the CPU and round it to the 16 bits in which it is stored.
-
-    So what is measured is what is stored.
-    """
-    model = model.cpu().eval()
+    """Round a trained network to the 16 bits in which it is stored: so what is measured is kept."""
     with torch.no_grad():
         for tensor in (*model.parameters(), *model.buffers()):
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
-    return model
+    return model.eval()
 
 
-def measured(
-    measure: Callable[[], Report], name: str, history: Sequence[dict[str, float]]
-) -> Report:
-    """Measure a trained network; where its data does not allow it, report its last losses.
-
-    What was learnt is kept, whatever the test split is like.
-    """
-    try:
-        return measure()
-    except InputError as error:
-        note(f"nothing is measured on held-out data: {error.message}")
-    last = {key: value for key, value in history[-1].items() if key != "epoch"}
-    return Report(name, ("", *last), ((name, *last.values()),))
-
-
-def store(
-    folder: Path, model: torch.nn.Module, card: dict[str, Any], report: Report, **more: Any
-) -> Report:
-    """Write the checkpoint of a network that was measured, and give its report.
+def trained(kind: type[T], settings: Any, data: Any, run: Run) -> T:
+    """Train a model and complete it, without measuring or storing it.
 
     Parameters
     ----------
-    card : dict
-        What it says beyond its metrics.
-    report : Report
-        On the test split, with seed 1.
-    **more
-        Further JSON for the report.
+    kind : subclass of Training
+    settings, data
+        What it takes.
+    run : Run
+
+    Returns
+    -------
+    Training
+        Its ``model`` is on the device of the run, rounded as it would be stored; ``history``
+        has the mean losses of each epoch.
+
+    Raises
+    ------
+    UsageError
+        If a batch cannot be cut into parts for the devices.
     """
-    if is_main_process():
-        metrics = {"split": "test", "seed": 1, "report": report.to_json()}
-        checkpoints.save(folder, model, {**card, "metrics": metrics}, half=True)
-    return replace(report, data={**report.data, **more, "checkpoint": str(folder)})
+    _check_parts(kind, settings.batch_size, run.devices)
+    if kind.unused_parameters and run.devices > 1 and run.strategy in ("auto", "ddp"):
+        run = replace(run, strategy="ddp_find_unused_parameters_true")
+    training = kind(settings, data, run.fabric.broadcast(run.seed), run.device)
+    fit(training, run)
+    training.model = rounded(training.result().to(run.fabric.device))
+    with torch.no_grad():
+        training.finish()
+    rounded(training.model)
+    return training
+
+
+def _check_parts(kind: type[Training[Any, Any, Any]], size: int, devices: int) -> None:
+    each = kind.multiple * devices
+    if size % each == 0 and size >= kind.fewest * devices:
+        return
+    whole = each * max(-(-kind.fewest // kind.multiple), size // each)
+    raise UsageError(
+        f"The batch of {size} cannot be cut into {devices} even parts.",
+        hint=f"--batch-size {whole}",
+    )
+
+
+def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
+    """Train a model, measure it on the device of the run, and store it with its card.
+
+    What was learnt is kept, whatever the held-out data is like: where it does not allow a
+    measurement, the report has the last losses.
+
+    Returns
+    -------
+    Report
+        With ``history`` and ``checkpoint`` in its data.
+    """
+    training = trained(kind, settings, data, run)
+    assert run.folder is not None
+    try:
+        # The others would measure the same.
+        report = (kind if run.fabric.is_global_zero else Training).measure(training, run.name)
+    except InputError as error:
+        note(f"nothing is measured on held-out data: {error.message}")
+        report = Training.measure(training, run.name)
+    if run.fabric.is_global_zero:
+        card = training.card()
+        about = {
+            "name": run.name,
+            "version": "1",
+            "package": kind.package,
+            **card,
+            **training.extra,
+            "data": {"name": UNKNOWN, "license": UNKNOWN, **run.source, **card["data"]},
+            "training": asdict(settings),
+            "clock": {"steps": training.clock.steps, "seconds": round(training.clock.seconds, 1)},
+            "seed": training.seed,
+            "made_with": {**made_with(kind.package), "device": run.device},
+            "license": run.license,
+            "metrics": {"split": "test", "seed": 1, "report": report.to_json()},
+        }
+        checkpoints.save(run.folder, training.model, about, half=True)
+    is_named = run.folder == Path("groove-models", kind.package, run.name)
+    note(f"checkpoint in {run.folder}; use it with {kind.option} "
+         f"{run.name if is_named else run.folder}")  # fmt: skip
+    more = {"history": training.history, "checkpoint": str(run.folder)}
+    return replace(report, data={**report.data, **training.extra, **more})
+
+
+def source(data: Path | None, name: str, license: str) -> dict[str, str]:
+    """Return name and licence of data for a card: those of the packaged data, or the user's own.
+
+    Parameters
+    ----------
+    data : path, optional
+        The user's own; None for the packaged data.
+    name, license : str
+        Of the packaged data.
+    """
+    if data is None:
+        return {"name": name, "license": license}
+    return {"name": str(data), "license": f"{UNKNOWN}: your own data"}
+
+
+def made_with(package: str) -> dict[str, str]:
+    """Return the versions that a checkpoint is made with."""
+    return {
+        package: metadata.version(package),
+        "groove-core": metadata.version("groove-core"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

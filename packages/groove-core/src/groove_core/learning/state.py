@@ -1,0 +1,117 @@
+"""The state of a training on disk, from which it is resumed: ``state.safetensors``."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from groove_core.errors import InputError, UsageError
+from groove_core.storage import checkpoints
+from groove_core.storage.files import atomic_path, sweep, write_text
+
+if TYPE_CHECKING:
+    from groove_core.learning.training import Training
+
+__all__ = ["METRICS", "STATE", "Clock", "History", "restore", "store", "swept"]
+
+STATE = "state.safetensors"
+METRICS = "metrics.jsonl"
+History = list[dict[str, float]]
+
+
+@dataclass
+class Clock:
+    """Steps and seconds of a training, all its resumptions together."""
+
+    steps: int = 0
+    seconds: float = 0.0
+
+
+def swept(folder: Path) -> None:
+    """Remove what a killed training left half-written."""
+    for path in (folder, folder / STATE, folder / METRICS):
+        sweep(path)
+
+
+def _flatten(training: Training[Any, Any, Any]) -> dict[str, torch.Tensor]:
+    tensors = {
+        f"module/{name}/{key}": value
+        for name, module in training.modules.items()
+        for key, value in module.state_dict().items()
+    }
+    for name, optimizer in training.optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            for key, value in slots.items():
+                tensors[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value)
+    return checkpoints.storable(tensors)
+
+
+def store(training: Training[Any, Any, Any], folder: Path, settings: str) -> None:
+    """Write the state of a training and its log, each whole or not at all."""
+    with atomic_path(folder / STATE) as temporary:
+        about = {
+            "settings": settings,
+            "history": _lines(training.history),
+            "clock": json.dumps(asdict(training.clock)),
+        }
+        checkpoints.save_tensors(_flatten(training), temporary, about)
+    write_log(folder, training.history)
+
+
+def _lines(history: History) -> str:
+    return "\n".join(json.dumps(line) for line in history)
+
+
+def write_log(folder: Path, history: History) -> None:
+    """Write ``metrics.jsonl``, one line per epoch."""
+    write_text(folder / METRICS, _lines(history) + "\n")
+
+
+def restore(training: Training[Any, Any, Any], folder: Path, settings: str) -> None:
+    """Load networks, optimizers, history and clock of a training.
+
+    Raises
+    ------
+    UsageError
+        If it had other settings.
+    InputError
+        If the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / STATE
+    try:
+        with safe_open(path, "pt") as stored:
+            metadata = stored.metadata()
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            before = json.loads(metadata["settings"])
+            history = [json.loads(line) for line in metadata["history"].splitlines()]
+            clock = Clock(**json.loads(metadata["clock"]))
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {error}.", hint="--restart to start again") from error
+    if metadata["settings"] != settings:
+        now = json.loads(settings)
+        names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        raise UsageError(
+            f"{folder} has {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
+            hint="Give the same settings with --resume, or --restart to start again.",
+        )
+    for name, module in training.modules.items():
+        prefix = f"module/{name}/"
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+    for name, optimizer in training.optimizers.items():
+        state: dict[int, dict[str, torch.Tensor]] = defaultdict(dict)
+        prefix = f"optimizer/{name}/"
+        for key, value in tensors.items():
+            if key.startswith(prefix):
+                index, slot = key.removeprefix(prefix).split("/")
+                state[int(index)][slot] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
+    training.history, training.clock = history, clock
