@@ -61,7 +61,7 @@ Precision = Annotated[
 
 
 def _notes(path: Path, samples: int, subset: str) -> Notes:
-    from gansynth_lite.notes import open_notes
+    from gansynth_lite.sources import open_notes
     from groove_core.storage import Cache
 
     return open_notes(path, samples=samples, subset=subset, cache=Cache())

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from gansynth_lite.layout import Layout
 from gansynth_lite.model import GANSynth, normalized
-from gansynth_lite.notes import fitted, settled
+from gansynth_lite.notes import fitted
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
+from gansynth_lite.recordings import settled
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.values import Audio
@@ -30,7 +31,7 @@ def to_note(
 ) -> tuple[Tensor, float]:
     """Cut a sound to the length of a note, and find its pitch unless it is known.
 
-    What a name says is settled with what is heard, see `gansynth_lite.notes.settled`.
+    What a name says is settled with what is heard, see `gansynth_lite.recordings.settled`.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def to_note(
     name : str
         For messages.
     named : int, optional [MIDI]
-        What the name of its file says, see `gansynth_lite.notes.pitch_of_name`.
+        What the name of its file says, see `gansynth_lite.recordings.pitch_of_name`.
 
     Returns
     -------

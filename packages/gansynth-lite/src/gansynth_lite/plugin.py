@@ -53,7 +53,9 @@ def groove_generators() -> list[Action]:
 @hookimpl
 def groove_datasets() -> list[Dataset]:
     """Open collections that users have."""
-    return [Dataset(name="single-notes", license="unknown", open="gansynth_lite.notes:open_notes")]
+    return [
+        Dataset(name="single-notes", license="unknown", open="gansynth_lite.sources:open_notes")
+    ]
 
 
 @hookimpl

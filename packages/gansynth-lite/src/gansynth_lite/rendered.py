@@ -19,15 +19,17 @@ import numpy.typing as npt
 import torch
 
 from gansynth_lite.families import FAMILIES, family_of_program
-from gansynth_lite.notes import VELOCITIES, Notes, fitted, room, stored
+from gansynth_lite.notes import Notes, fitted, room, stored
 from gansynth_lite.pitch import aperiodicity, cents, detect_f0, hz
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import Cache, check_file, file_sha256
 from groove_core.values import Audio, Score, Track
 
-__all__ = ["render_notes"]
+__all__ = ["VELOCITIES", "render_notes"]
 
+VELOCITIES = (50, 90, 127)
+"""At which each pitch is rendered, unless others are asked for."""
 VERSION = 4
 """Part of the key of the cache: another way to render is another number."""
 RATE = 48_000

@@ -18,10 +18,10 @@ from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import locked
 from gansynth_lite.model import GANSynth, normalized
-from gansynth_lite.notes import pitch_of_name
 from gansynth_lite.pitch import note_name, parse_note_name
 from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
+from gansynth_lite.recordings import pitch_of_name
 from groove_core import devices
 from groove_core.actions import each
 from groove_core.errors import InputError, UsageError, did_you_mean

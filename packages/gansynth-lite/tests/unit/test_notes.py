@@ -12,18 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import (
-    FULL_SCALE,
-    Notes,
-    fitted,
-    learnt,
-    open_notes,
-    pitch_of_name,
-    settled,
-    split,
-    split_as_learnt,
-)
+from gansynth_lite.notes import FULL_SCALE, Notes, fitted, learnt, split, split_as_learnt
 from gansynth_lite.pitch import hz, note_name
+from gansynth_lite.recordings import pitch_of_name, settled
+from gansynth_lite.sources import open_notes
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import Cache
 
@@ -233,7 +225,7 @@ def test_the_cache_gives_the_same_notes_until_files_change(tmp_path, monkeypatch
     write(folder / "D4.wav", 62, level=1e-4)
     first = open_notes(folder, cache=cache, **SMALL)
     with monkeypatch.context() as patch:
-        patch.setattr("gansynth_lite.notes._collected", None)
+        patch.setattr("gansynth_lite.recordings._collected", None)
         again = open_notes(folder, cache=cache, **SMALL)
     assert again.counts() == first.counts()
     for key in ("samples", "pitches", "families", "instruments", "velocities", "makers"):

@@ -11,9 +11,10 @@ import torch
 
 from gansynth_lite import rendered
 from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import FULL_SCALE, open_notes
+from gansynth_lite.notes import FULL_SCALE
 from gansynth_lite.pitch import cents, detect_f0, hz
 from gansynth_lite.rendered import render_notes
+from gansynth_lite.sources import open_notes
 from groove_core.errors import InputError
 from groove_core.render import find_soundfont
 from groove_core.storage import Cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,7 +59,7 @@ def _picture(model: GenreGAN, z: Tensor, looked: Looked, index: int) -> Picture:
         round(float(looked.critic[index]), 3),
         z[index].numpy(),
         layout.hop_samples / layout.sample_rate,
-        _heard(model, looked.pictures[index : index + 1])[0],
+        sound=_heard(model, looked.pictures[index : index + 1])[0],
     )
 
 
@@ -91,9 +90,7 @@ def walk_border(
     probabilities = looked.probabilities.numpy()
     shown = torch.linspace(0, steps - 1, stops).round().long()
     sounds = _heard(model, looked.pictures[shown])
-    rate = sounds[0].sample_rate
-    gap = np.zeros((1, int(GAP_S * rate)), np.float32)
-    joined = np.concatenate([part for one in sounds for part in (one.samples, gap)], axis=1)
+    joined = Audio.join(sounds, pause_s=GAP_S)
     return Border(
         model.genres[first],
         model.genres[last],
@@ -102,5 +99,5 @@ def walk_border(
         looked.critic.numpy(),
         tuple(crossings(probabilities[:, first], probabilities[:, last])),
         looked.pictures[shown].numpy(),
-        Audio(joined, rate),
+        sound=joined.fitted(joined.duration_s + GAP_S),
     )

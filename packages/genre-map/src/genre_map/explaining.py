@@ -7,9 +7,8 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +20,9 @@ from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report, Value
+from groove_core.values import Audio, Estimate, Report, SoundRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,7 +152,7 @@ def _share(right: Tensor) -> Estimate:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation(Value):
+class Explanation(SoundRecord):
     """A spectrogram with what speaks for a genre marked, and that part alone to listen to.
 
     Parameters
@@ -168,10 +167,14 @@ class Explanation(Value):
         How much each cell speaks for the genre, over the whole picture.
     step_s : float
         From one frame of the picture to the next.
+    sound : Audio
+        The marked part alone.
     """
 
     kind: ClassVar[str] = "genre-explanation"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "name genre probability step_s seconds heat picture"
+    digits: ClassVar = {"picture": 3, "heat": 3}
 
     name: str
     genre: str
@@ -179,12 +182,6 @@ class Explanation(Value):
     picture: Floats
     heat: Floats
     step_s: float
-    sound: Audio | None = field(default=None, compare=False)
-    """The marked part alone; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "picture", np.asarray(self.picture, np.float64).round(3))
-        object.__setattr__(self, "heat", np.asarray(self.heat, np.float64).round(3))
 
     def seconds(self) -> list[dict[str, Any]]:
         """Give the seconds that speak most for the genre, the best first, and their share."""
@@ -200,23 +197,6 @@ class Explanation(Value):
             for i in order
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "genre": self.genre,
-            "probability": self.probability,
-            "step_s": self.step_s,
-            "seconds": self.seconds(),
-            "heat": self.heat.tolist(),
-            "picture": self.picture.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("name", "genre", "probability", "picture", "heat", "step_s")
-        return cls(**{key: document[key] for key in keys})
-
     def to_text(self) -> str:
         best = ", ".join(
             f"{one['start_s']:.0f} s ({one['share']:.0%})" for one in self.seconds()[:5]
@@ -226,17 +206,9 @@ class Explanation(Value):
     def __repr__(self) -> str:
         return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
 
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "An explanation that was read from JSON has no sound.",
-                hint="Explain the sound file again.",
-            )
-        self.sound.save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
-        from groove_core.values import PALETTE, new_axes
+        from groove_core.values import PALETTE, panel, sheet
 
         duration_s = self.picture.shape[2] * self.step_s
         start_s = 0.0
@@ -248,12 +220,8 @@ class Explanation(Value):
         end_s = min(duration_s, start_s + SHOWN_S)
         first, last = (round(t / self.step_s) for t in (start_s, end_s))
         names = ("harmonic", "percussive") if len(self.picture) == 2 else ("mel",)
-        ax = ax or new_axes(10, 1 + 2.3 * len(names))
-        ax.set_axis_off()
-        ax.set_title(
-            f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})",
-            fontsize=10, loc="left",
-        )  # fmt: skip
+        title = f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})"
+        ax = sheet(ax, 10, 1 + 2.3 * len(names), title, fontsize=10)
         wide = F.interpolate(
             torch.tensor(self.heat)[None, None], size=self.picture.shape[1:],
             mode="bilinear", align_corners=False,
@@ -262,16 +230,16 @@ class Explanation(Value):
         extent = (start_s, end_s, 0, self.picture.shape[1])
         for number, name in enumerate(names):
             height = 1 / len(names)
-            panel = ax.inset_axes((0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
+            inner = panel(ax, (0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
             part, heat = self.picture[number, :, first:last], wide[:, first:last]
-            panel.imshow(
+            inner.imshow(
                 part, origin="lower", aspect="auto", cmap="gray_r", extent=extent, vmin=0, vmax=1
             )
             clear = np.zeros((*heat.shape, 4))
             clear[..., :3] = (0.84, 0.37, 0.0)
             clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
-            panel.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            panel.contour(
+            inner.imshow(clear, origin="lower", aspect="auto", extent=extent)
+            inner.contour(
                 heat,
                 levels=[edge],
                 colors=PALETTE[1],
@@ -279,12 +247,11 @@ class Explanation(Value):
                 origin="lower",
                 extent=extent,
             )
-            panel.set_ylabel(f"{name}\nmel band", fontsize=8)
-            panel.tick_params(labelsize=7, length=2)
+            inner.set_ylabel(f"{name}\nmel band", fontsize=8)
             if number + 1 < len(names):
-                panel.set_xticklabels([])
+                inner.set_xticklabels([])
             else:
-                panel.set_xlabel("seconds", fontsize=8)
+                inner.set_xlabel("seconds", fontsize=8)
         return ax
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from genre_map.results import colors_of
 from groove_core.errors import UsageError
-from groove_core.storage import in_script, write_text
-from groove_core.values import Value
+from groove_core.storage import write_text
+from groove_core.values import Audio, Record, audio_url, build_page, data_url
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +67,7 @@ class Content:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GenreMap(Value):
+class GenreMap(Record):
     """A plane of two dependent values and the genres in it.
 
     Parameters
@@ -89,6 +88,8 @@ class GenreMap(Value):
 
     kind: ClassVar[str] = "genre-map"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "html")
+    keys = "genres axes area borders places probabilities entropy critic noise spacing"
+    digits: ClassVar = {"probabilities": 4, "critic": 3, "noise": 5}
 
     genres: tuple[str, ...]
     axes: tuple[int, int]
@@ -99,47 +100,21 @@ class GenreMap(Value):
     places: tuple[Place, ...] = ()
     content: Content | None = field(default=None, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "axes", tuple(self.axes))
-        object.__setattr__(self, "places", tuple(self.places))
-        for name, digits in (("probabilities", 4), ("critic", 3), ("noise", 5)):
-            rounded = np.asarray(getattr(self, name), np.float64).round(digits)
-            object.__setattr__(self, name, rounded)
-
     @property
     def entropy(self) -> Floats:
-        """How undecided each cell is [shape=(cells, cells), 0 to 1]."""
+        """How undecided each cell is [shape=(cells, cells), 0 to 1], to four digits."""
         p = self.probabilities.clip(1e-9)
         found: Floats = -(p * np.log(p)).sum(axis=2) / np.log(len(self.genres))
-        return found
+        return found.round(4)
 
     def area(self) -> dict[str, float]:
         """Share of the map where each genre is the most probable one."""
         count = np.bincount(self.probabilities.argmax(axis=2).ravel(), minlength=len(self.genres))
         return dict(zip(self.genres, (count / count.sum()).tolist(), strict=True))
 
-    def to_json(self) -> dict[str, Any]:
-        lines = borders(self.probabilities, self.genres)
-        return {
-            "kind": self.kind,
-            "genres": list(self.genres),
-            "axes": list(self.axes),
-            "area": self.area(),
-            "borders": {genre: [line.tolist() for line in some] for genre, some in lines.items()},
-            "places": [vars(place) for place in self.places],
-            "probabilities": self.probabilities.tolist(),
-            "entropy": self.entropy.round(4).tolist(),
-            "critic": self.critic.tolist(),
-            "noise": self.noise.tolist(),
-            "spacing": self.spacing,
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("genres", "axes", "probabilities", "critic", "noise", "spacing")
-        places = tuple(Place(**one) for one in document["places"])
-        return cls(**{key: document[key] for key in keys}, places=places)
+    def borders(self) -> dict[str, list[Floats]]:
+        """Give the outlines of each genre's area; see `borders`."""
+        return borders(self.probabilities, self.genres)
 
     def to_text(self) -> str:
         shares = sorted(self.area().items(), key=lambda one: -one[1])
@@ -169,56 +144,53 @@ class GenreMap(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the genres with their borders, how undecided it is, and the critic's score."""
-        from groove_core.values import INK, new_axes
+        from groove_core.values import INK, panel, sheet
 
-        ax = ax or new_axes(11, 4.2)
-        ax.set_axis_off()
+        ax = sheet(ax, 11, 4.2, "")
         extent = (-1.0, 1.0, -1.0, 1.0)
         views = (
             ("genre; paler where unsure", self.colored(), None),
             ("entropy: 1 is no idea", self.entropy, "viridis"),
             ("critic: higher is more real", self.critic, "cividis"),
         )
-        lines = borders(self.probabilities, self.genres)
+        lines = self.borders()
         best = self.probabilities.argmax(axis=2)
         ticks = np.linspace(-1, 1, len(best))
         for number, (title, values, colors) in enumerate(views):
-            panel = ax.inset_axes((number * 0.355, 0.08, 0.27, 0.84))
-            drawn = panel.imshow(
+            inner = panel(ax, (number * 0.355, 0.08, 0.27, 0.84), title, size=6, fontsize=8)
+            drawn = inner.imshow(
                 values, origin="lower", extent=extent, cmap=colors, interpolation="bilinear",
                 aspect="auto",
             )  # fmt: skip
             if colors:
-                bar = panel.inset_axes((1.02, 0.0, 0.03, 1.0))
+                bar = inner.inset_axes((1.02, 0.0, 0.03, 1.0))
                 ax.figure.colorbar(drawn, cax=bar)
                 bar.tick_params(labelsize=6, length=2)
             for some in lines.values():
                 for line in some:
-                    panel.plot(
+                    inner.plot(
                         line[:, 0], line[:, 1], color=INK if number == 0 else "white", lw=0.8
                     )
-            panel.set(xlim=(-1, 1), ylim=(-1, 1))
-            panel.set_title(title, fontsize=8)
-            panel.set_xlabel(f"c{self.axes[0]}", fontsize=8)
+            inner.set(xlim=(-1, 1), ylim=(-1, 1))
+            inner.set_xlabel(f"c{self.axes[0]}", fontsize=8)
             if number == 0:
-                panel.set_ylabel(f"c{self.axes[1]}", fontsize=8)
+                inner.set_ylabel(f"c{self.axes[1]}", fontsize=8)
                 for index, genre in enumerate(self.genres):
                     row, column = np.nonzero(best == index)
                     if len(row) >= 0.015 * best.size:
                         # The cell of the genre that is nearest to the middle of its area.
                         near = np.hypot(row - row.mean(), column - column.mean()).argmin()
                         at = (ticks[column[near]], ticks[row[near]])
-                        panel.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
+                        inner.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
                 for place in self.places:
-                    panel.plot(place.x, place.y, "o", color=INK, ms=4)
-                    panel.annotate(
+                    inner.plot(place.x, place.y, "o", color=INK, ms=4)
+                    inner.annotate(
                         place.name,
                         (place.x, place.y),
                         (4, 4),
                         textcoords="offset points",
                         fontsize=7,
                     )
-            panel.tick_params(labelsize=6, length=2)
         return ax
 
     def _save_html(self, path: Path) -> None:
@@ -227,23 +199,22 @@ class GenreMap(Value):
                 "A map that was read from JSON has no sounds for a page.",
                 hint="groove run genre-map map --format html",
             )
-        template = (resources.files("genre_map") / "page.html").read_text(encoding="utf-8")
         data = {
             **self.to_json(),
             "colors": colors_of(self.genres),
             "shape": list(self.content.pictures.shape[1:]),
-            "sprite": _data_url("image/png", _sprite(self.content.pictures)),
+            "sprite": data_url("image/png", _sprite(self.content.pictures)),
             "sounds": [
-                _data_url("audio/mpeg", _mp3(sound, self.content.sample_rate))
+                audio_url(Audio(sound, self.content.sample_rate), small=True)
                 for sound in self.content.sounds
             ],
         }
         del data["entropy"]  # the page computes it
-        write_text(path, template.replace("/*DATA*/null", in_script(data)))
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        folder = resources.files("genre_map") / "page"
+        whole = build_page(
+            folder, title="Map of genres", scripts=["page.js"], documents={"data": data}
+        )
+        write_text(path, whole)
 
 
 def _sprite(pictures: npt.NDArray[np.uint8]) -> bytes:
@@ -257,15 +228,6 @@ def _sprite(pictures: npt.NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
     image = Image.fromarray(sheet.reshape(across * parts * n_mels, across * frames))
     image.save(out, format="png", optimize=True)
-    return out.getvalue()
-
-
-def _mp3(sound: npt.NDArray[np.float32], sample_rate: int) -> bytes:
-    import soundfile
-
-    out = io.BytesIO()
-    soundfile.write(out, sound, sample_rate, format="MP3", subtype="MPEG_LAYER_III",
-                    bitrate_mode="CONSTANT", compression_level=0.9)  # fmt: skip
     return out.getvalue()
 
 

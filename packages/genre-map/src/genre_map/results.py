@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import UsageError
-from groove_core.values import Audio, Value
+from groove_core.values import Record, SoundRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +29,13 @@ def colors_of(genres: Sequence[str]) -> list[str]:
     return [COLORS[i % len(COLORS)] for i in range(len(genres))]
 
 
-def _rounded(values: Any, digits: int = 4) -> Floats:
-    return np.asarray(values, np.float64).round(digits)
-
-
 def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
     order = np.argsort(-probabilities, kind="stable")[:count]
     return ", ".join(f"{genres[i]} {probabilities[i]:.0%}" for i in order)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Genres(Value):
+class Genres(Record):
     """The genre of a song, as a whole and from window to window.
 
     Parameters
@@ -55,16 +49,14 @@ class Genres(Value):
 
     kind: ClassVar[str] = "genres"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png")
+    keys = "name genre vote entropy probabilities genres step_s window_s windows"
+    digits: ClassVar = {"windows": 4}
 
     name: str
     genres: tuple[str, ...]
     windows: Floats
     step_s: float
     window_s: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "windows", _rounded(self.windows))
 
     @property
     def probabilities(self) -> Floats:
@@ -91,23 +83,8 @@ class Genres(Value):
         return float(-(p * np.log(p)).sum() / np.log(len(p)))
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "genre": self.genre,
-            "vote": self.vote,
-            "entropy": self.entropy,
-            "probabilities": dict(zip(self.genres, self.probabilities.tolist(), strict=True)),
-            "genres": list(self.genres),
-            "step_s": self.step_s,
-            "window_s": self.window_s,
-            "windows": self.windows.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("name", "genres", "windows", "step_s", "window_s")
-        return cls(**{key: document[key] for key in keys})
+        named = dict(zip(self.genres, self.probabilities.tolist(), strict=True))
+        return {**super().to_json(), "probabilities": named}
 
     def to_text(self) -> str:
         vote = "" if self.vote == self.genre else f"; most windows: {self.vote}"
@@ -142,7 +119,7 @@ class Genres(Value):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Picture(Value):
+class Picture(SoundRecord):
     """A generated spectrogram, which can be heard.
 
     Parameters
@@ -155,11 +132,13 @@ class Picture(Value):
         How real the critic finds it; higher is more so.
     noise : float array [shape=(128,)]
     sound : Audio
-        Found by the Griffin-Lim algorithm; not in the JSON.
+        Found by the Griffin-Lim algorithm.
     """
 
     kind: ClassVar[str] = "genre-picture"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "genres probabilities critic step_s noise picture"
+    digits: ClassVar = {"picture": 3, "probabilities": 4, "noise": 5}
 
     picture: Floats
     genres: tuple[str, ...]
@@ -167,29 +146,6 @@ class Picture(Value):
     critic: float
     noise: Floats
     step_s: float
-    sound: Audio | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "picture", _rounded(self.picture, 3))
-        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
-        object.__setattr__(self, "noise", _rounded(self.noise, 5))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "genres": list(self.genres),
-            "probabilities": self.probabilities.tolist(),
-            "critic": self.critic,
-            "step_s": self.step_s,
-            "noise": self.noise.tolist(),
-            "picture": self.picture.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("picture", "genres", "probabilities", "critic", "noise", "step_s")
-        return cls(**{key: document[key] for key in keys})
 
     def to_text(self) -> str:
         return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
@@ -197,39 +153,24 @@ class Picture(Value):
     def __repr__(self) -> str:
         return f"Picture({_top(self.genres, self.probabilities, 1)})"
 
-    def _save_wav(self, path: Path) -> None:
-        _sound_of(self.sound).save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
-        from groove_core.values import new_axes
+        from groove_core.values import panel, sheet
 
-        ax = ax or new_axes(7, 3.4)
-        ax.set_axis_off()
-        ax.set_title(self.to_text(), fontsize=9, loc="left")
+        ax = sheet(ax, 7, 3.4, self.to_text())
         for number, (part, name) in enumerate(
             zip(self.picture, ("harmonic", "percussive"), strict=False)
         ):
-            panel = ax.inset_axes((0.52 * number, 0.06, 0.46, 0.94))
+            inner = panel(ax, (0.52 * number, 0.06, 0.46, 0.94), name)
             duration_s = self.step_s * part.shape[1]
             extent = (0.0, duration_s, 0.0, float(part.shape[0]))
-            panel.imshow(part, origin="lower", aspect="auto", cmap="magma", extent=extent)
-            panel.set_title(name, fontsize=8)
-            panel.set_xlabel("seconds", fontsize=8)
-            panel.tick_params(labelsize=7, length=2)
+            inner.imshow(part, origin="lower", aspect="auto", cmap="magma", extent=extent)
+            inner.set_xlabel("seconds", fontsize=8)
         return ax
 
 
-def _sound_of(sound: Audio | None) -> Audio:
-    if sound is None:
-        raise UsageError(
-            "What was read from JSON has no sound.", hint="Run the action again, with --format wav."
-        )
-    return sound
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Border(Value):
+class Border(SoundRecord):
     """A path from one genre to another, and where the first becomes the second.
 
     Parameters
@@ -244,11 +185,13 @@ class Border(Value):
     stops : float array [shape=(n, parts, n_mels, frames), 0 to 1]
         Pictures of stops at equal distances along the path.
     sound : Audio
-        Of the stops, one after the other; not in the JSON.
+        Of the stops, one after the other.
     """
 
     kind: ClassVar[str] = "genre-border"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
+    keys = "start end genres crossings largest_jump probabilities critic stops"
+    digits: ClassVar = {"probabilities": 4, "critic": 4, "crossings": 4, "stops": 2}
 
     start: str
     end: str
@@ -257,37 +200,11 @@ class Border(Value):
     critic: Floats
     crossings: tuple[float, ...]
     stops: Floats
-    sound: Audio | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "genres", tuple(self.genres))
-        object.__setattr__(self, "probabilities", _rounded(self.probabilities))
-        object.__setattr__(self, "critic", _rounded(self.critic))
-        object.__setattr__(self, "crossings", tuple(round(float(x), 4) for x in self.crossings))
-        object.__setattr__(self, "stops", _rounded(self.stops, 2))
 
     @property
     def largest_jump(self) -> float:
         """The largest change of any genre's probability between two neighbouring steps."""
         return float(np.abs(np.diff(self.probabilities, axis=0)).max(initial=0.0))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "start": self.start,
-            "end": self.end,
-            "genres": list(self.genres),
-            "crossings": list(self.crossings),
-            "largest_jump": self.largest_jump,
-            "probabilities": self.probabilities.tolist(),
-            "critic": self.critic.tolist(),
-            "stops": self.stops.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        keys = ("start", "end", "genres", "probabilities", "critic", "crossings", "stops")
-        return cls(**{key: document[key] for key in keys})
 
     def to_text(self) -> str:
         where = " and ".join(f"{x:.0%}" for x in self.crossings) or "nowhere"
@@ -299,17 +216,12 @@ class Border(Value):
     def __repr__(self) -> str:
         return f"Border({self.start!r}, {self.end!r})"
 
-    def _save_wav(self, path: Path) -> None:
-        _sound_of(self.sound).save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
-        from groove_core.values import INK, new_axes
+        from groove_core.values import INK, panel, sheet
 
-        ax = ax or new_axes(9, 4.6)
-        ax.set_axis_off()
-        ax.set_title(self.to_text(), fontsize=9, loc="left")
-        curves = ax.inset_axes((0, 0.42, 1, 0.56))
+        ax = sheet(ax, 9, 4.6, self.to_text())
+        curves = panel(ax, (0, 0.42, 1, 0.56))
         way = np.linspace(0, 1, len(self.probabilities))
         for genre, color, curve in zip(
             self.genres, colors_of(self.genres), self.probabilities.T, strict=True
@@ -326,13 +238,12 @@ class Border(Value):
         for x in self.crossings:
             curves.axvline(x, color=INK, lw=0.8, ls=":")
         curves.set(xlim=(0, 1), ylim=(0, 1.08), ylabel="probability")
-        curves.tick_params(labelsize=7, length=2)
         count = len(self.stops)
         for number, stop in enumerate(self.stops):
-            panel = ax.inset_axes((number / count + 0.004, 0.0, 1 / count - 0.008, 0.34))
-            panel.imshow(
+            inner = panel(ax, (number / count + 0.004, 0.0, 1 / count - 0.008, 0.34))
+            inner.imshow(
                 np.concatenate(stop, axis=0), origin="lower", aspect="auto", cmap="magma",
                 vmin=0, vmax=1,
             )  # fmt: skip
-            panel.set(xticks=[], yticks=[])
+            inner.set(xticks=[], yticks=[])
         return ax

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +18,14 @@ ARGUMENTS = [
     "--disable-component-update", "--no-first-run",
     "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
+
+
+def until(page, expression: str) -> None:
+    """Wait for an expression to be true: wait_for_function needs eval, which the page forbids."""
+    end = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never: {expression}"
+        time.sleep(0.03)
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
@@ -53,11 +62,11 @@ def test_a_click_plays_and_shows_a_spectrogram(tmp_path):
             ),
         )
         page.goto(page_path.as_uri())
-        page.wait_for_function("sheet !== null")
+        until(page, "sheet !== null")
         box = page.locator("#map").bounding_box()
         # the third cell from the left in the top row
         page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.1 * box["height"])
-        page.wait_for_function("player.currentTime > 0.1")
+        until(page, "player.currentTime > 0.1")
         state = page.evaluate("({cell, paused: player.paused, length: player.duration})")
         assert state["cell"] == [3, 2]
         assert not state["paused"]
@@ -75,7 +84,7 @@ def test_a_click_plays_and_shows_a_spectrogram(tmp_path):
         page.locator("#map").press("ArrowLeft")
         assert page.evaluate("cell") == [3, 1]
         page.locator("#walk").click()
-        page.wait_for_function("cell[1] === 0 && !player.paused")
+        until(page, "cell[1] === 0 && !player.paused")
         browser.close()
     assert said == []
     assert asked == []

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
 from groove_core.storage import csv_text, write_text
-from groove_core.values import Value
+from groove_core.values import Record
 from groove_vae.alignment import Beats
 from groove_vae.measures import MEASURES, Measure
 
@@ -66,7 +66,7 @@ class Stroke:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Value):
+class Comparison(Record):
     """Where and how a played part differs from a programmed one.
 
     Parameters
@@ -91,6 +91,8 @@ class Comparison(Value):
 
     kind: ClassVar[str] = "comparison"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "csv")
+    keys = "measure about step_s span_s curve strokes beats by_beat by_bar outlines"
+    digits: ClassVar = {"curve": 4, "outlines": 3, "span_s": 6}
 
     measure: Measure
     step_s: float
@@ -105,23 +107,15 @@ class Comparison(Value):
         curve = np.asarray(self.curve, dtype=np.float64)
         if curve.ndim != 1 or not len(curve) or not np.isfinite(curve).all():
             raise UsageError("A comparison needs a curve of finite numbers.", hint="See compare.")
-        # Rounded here and not on writing, so that what is read is equal to what was saved.
-        outlines = np.asarray(self.outlines, np.float64).reshape(2, -1).round(3)
         strokes = tuple(
             Stroke(**{name: _short(value) for name, value in vars(one).items()})
             for one in self.strokes
         )
-        beats = replace(self.beats, onset_s=self.beats.onset_s.round(6))
-        start, end = self.span_s
-        rounded = {
-            "curve": curve.round(4),
-            "outlines": outlines,
-            "strokes": strokes,
-            "beats": beats,
-            "span_s": (round(float(start), 6), round(float(end), 6)),
-        }
-        for name, value in rounded.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "strokes", strokes)
+        object.__setattr__(self, "outlines", np.reshape(self.outlines, (2, -1)))
+        onset_s = self.beats.onset_s.round(6)
+        object.__setattr__(self, "beats", replace(self.beats, onset_s=onset_s))
+        super().__post_init__()
 
     @property
     def duration_s(self) -> float:
@@ -134,7 +128,7 @@ class Comparison(Value):
         first, last = (round(one / self.step_s) for one in self.span_s)
         return self.curve[min(first, len(self.curve) - 1) : max(last, first + 1)]
 
-    def over_beats(self) -> list[dict[str, Any]]:
+    def by_beat(self) -> list[dict[str, Any]]:
         """Give the mean divergence of each beat, with its strokes' mean lateness and level."""
         starts = self.beats.onset_s
         spans = zip(starts, np.append(starts[1:], np.inf), strict=True)
@@ -148,7 +142,7 @@ class Comparison(Value):
                 rows.append({"bar": bar, "beat": number, **row})
         return rows
 
-    def over_bars(self) -> list[dict[str, Any]]:
+    def by_bar(self) -> list[dict[str, Any]]:
         """Give the mean divergence of each bar, with its strokes' mean lateness and level."""
         starts = self.beats.onset_s[self.beats.number == 1]
         bars = self.beats.bar[self.beats.number == 1].tolist()
@@ -180,45 +174,6 @@ class Comparison(Value):
 
     # documents -------------------------------------------------------------------
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "measure": self.measure,
-            "about": self.about,
-            "step_s": self.step_s,
-            "span_s": list(self.span_s),
-            "curve": self.curve.tolist(),
-            "strokes": [vars(one) for one in self.strokes],
-            "beats": {
-                "onset_s": self.beats.onset_s.tolist(),
-                "bar": self.beats.bar.tolist(),
-                "number": self.beats.number.tolist(),
-                "quarters": self.beats.quarters,
-            },
-            "by_beat": self.over_beats(),
-            "by_bar": self.over_bars(),
-            "outlines": self.outlines.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        beats = document["beats"]
-        return cls(
-            document["measure"],
-            document["step_s"],
-            np.array(document["curve"]),
-            tuple(Stroke(**one) for one in document["strokes"]),
-            Beats(
-                np.array(beats["onset_s"], np.float64),
-                np.array(beats["bar"], np.int64),
-                np.array(beats["number"], np.int64),
-                beats["quarters"],
-            ),
-            np.array(document["outlines"]),
-            tuple(document["span_s"]),
-            document["about"],
-        )
-
     def _save_csv(self, path: Path) -> None:
         rows = (vars(one).values() for one in self.strokes)
         write_text(path, csv_text([Stroke.__dataclass_fields__, *rows]))
@@ -240,7 +195,7 @@ class Comparison(Value):
             "",
             f"bar  strokes   late (ms)  louder (dB)  {self._short_title():>6}",
         ]
-        rows = self.over_bars()
+        rows = self.by_bar()
         lines += [
             f"{row['bar']:3d}  {row['strokes']:7d}  {_signed(row['late_ms'], 10)}"
             f"  {_signed(row['louder_db'], 11)}  {row['divergence']:6.2f}"
@@ -274,27 +229,19 @@ class Comparison(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both waveforms, the curve and the strokes; of long parts, where they differ most."""
-        from groove_core.values import INK, PALETTE, new_axes
+        from groove_core.values import INK, PALETTE, panel, sheet
 
         long = self.duration_s > SHOWN_S
-        ax = ax or new_axes(11, 6.4 if long else 4.8)
-        ax.set_axis_off()
-        ax.set_title(f"{self._title()}, {self._unit()}", fontsize=10, loc="left")
+        title = f"{self._title()}, {self._unit()}"
+        ax = sheet(ax, 11, 6.4 if long else 4.8, title, fontsize=10)
         start, end = self._most_different() if long else (0.0, self.duration_s)
         boxes = [(0.82, 0.14), (0.40, 0.30), (0.0, 0.34)] if long else [(0.5, 0.5), (0.0, 0.42)]
-        heights = iter(boxes)
-
-        def panel() -> Axes:
-            bottom, height = next(heights)
-            axes: Axes = ax.inset_axes((0, bottom, 1, height))
-            axes.tick_params(labelsize=8, length=2)
-            for side in ("top", "right"):
-                axes.spines[side].set_visible(False)
-            return axes
-
+        panels = [
+            panel(ax, (0, bottom, 1, height), size=8, framed=False) for bottom, height in boxes
+        ]
         if long:
-            overview = panel()
-            rows = self.over_bars()
+            overview = panels[0]
+            rows = self.by_bar()
             numbers = [row["bar"] for row in rows]
             shown = [start - 0.1 <= row["start_s"] < end - 0.1 for row in rows]
             colors = [PALETTE[1] if one else "#aab2bf" for one in shown]
@@ -302,7 +249,7 @@ class Comparison(Value):
             overview.locator_params(axis="x", integer=True)
             overview.set_xlim(numbers[0] - 0.6, numbers[-1] + 0.6)
             overview.set_title("by bar; below, the coloured ones", fontsize=8, loc="left")
-        sound, curve = panel(), panel()
+        sound, curve = panels[-2:]
         time_s = np.linspace(0, self.duration_s, self.outlines.shape[1], endpoint=False)
         for outline, sign, color, name in (
             (self.outlines[0], 1, PALETTE[0], "played"),
@@ -335,7 +282,7 @@ class Comparison(Value):
 
     def _most_different(self) -> tuple[float, float]:
         """Find the bars of the greatest divergence: where they begin and end."""
-        rows = self.over_bars()
+        rows = self.by_bar()
         size = min(SHOWN_BARS, len(rows))
         height = [row["divergence"] for row in rows]
         best = int(np.convolve(height, np.ones(size), "valid").argmax()) if rows else 0

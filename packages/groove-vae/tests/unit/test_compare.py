@@ -55,7 +55,7 @@ def test_a_late_stroke_is_found_also_on_another_kit(kit, seed):
     assert top.late_ms == pytest.approx(15, abs=6)
     others = [one.divergence for one in found.strokes if abs(one.onset_s - SNARE_S) > 0.2]
     assert top.divergence > 3 * np.median(others) + 0.1
-    row = max(found.over_bars(), key=lambda row: row["divergence"])
+    row = max(found.by_bar(), key=lambda row: row["divergence"])
     assert row["start_s"] - 0.1 < SNARE_S < row["start_s"] + BAR_S
 
 

@@ -46,7 +46,7 @@ def test_nothing_is_lost(tmp_path):
 
 
 def test_bars_and_beats_are_summed():
-    bars = made().over_bars()
+    bars = made().by_bar()
     assert [row["bar"] for row in bars] == [1, 2]
     assert bars[0]["divergence"] == pytest.approx(0)
     assert bars[1]["divergence"] == pytest.approx(50 / 203, rel=0.02)
@@ -54,7 +54,7 @@ def test_bars_and_beats_are_summed():
     # the early snare belongs to the bar it was meant for
     assert bars[1]["late_ms"] == -20
     assert bars[1]["louder_db"] is None
-    beats = made().over_beats()
+    beats = made().by_beat()
     assert [(row["bar"], row["beat"], row["strokes"]) for row in beats[4:6]] == [
         (2, 1, 1),
         (2, 2, 1),

@@ -243,9 +243,8 @@ def recommend(
         drawn=drawn,
     )
     best = [(one.path, one.best_s) for one in chosen if one.best_s >= 0]
-    return Recommendations(
-        profile, tuple(chosen), len(rated), looked_at, best_passages(best[:MEDLEY])
-    )
+    heard = best_passages(best[:MEDLEY])
+    return Recommendations(profile, tuple(chosen), len(rated), looked_at, sound=heard)
 
 
 @action

@@ -9,9 +9,8 @@ it most, and by how closely its response follows the envelope of the sound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,7 @@ import torch
 from torch import Tensor
 
 from groove_core.actions import each, names
-from groove_core.errors import UsageError
-from groove_core.values import Audio, Value
+from groove_core.values import Audio, SoundRecord
 from music_recsys.features import PER_SECOND
 from music_recsys.model import FIELDS, LAYERS, STRIDES, PassageNet
 from music_recsys.results import clock
@@ -50,6 +48,8 @@ class Unit:
         Where in it.
     """
 
+    keys: ClassVar[str] = "number song second shape"
+
     number: int
     shape: list[list[float]]
     song: str
@@ -57,8 +57,8 @@ class Unit:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Filters(Value):
-    """Filters of the last convolution: their shapes, and what moves them most."""
+class Filters(SoundRecord):
+    """Filters of the last convolution: their shapes, and the excerpts that move them most."""
 
     kind: ClassVar[str] = "filters"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
@@ -67,23 +67,6 @@ class Filters(Value):
     rows: str
     """What the rows of shapes are."""
     units: tuple[Unit, ...]
-    sound: Audio | None = field(default=None, compare=False)
-    """The excerpts, one after the other; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "units", tuple(self.units))
-
-    def to_json(self) -> dict[str, Any]:
-        units = [
-            {"number": u.number, "song": u.song, "second": u.second, "shape": u.shape}
-            for u in self.units
-        ]
-        return {"kind": self.kind, "model": self.model, "rows": self.rows, "units": units}
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        units = tuple(Unit(**unit) for unit in document["units"])
-        return cls(document["model"], document["rows"], units)
 
     def to_text(self) -> str:
         lines = [f"filter {u.number:3d}  {clock(u.second)}  {u.song}" for u in self.units]
@@ -92,36 +75,23 @@ class Filters(Value):
     def __repr__(self) -> str:
         return f"Filters({len(self.units)} of {self.model!r})"
 
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "Filters that were read from JSON have no sound.", hint="Look for them again."
-            )
-        self.sound.save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the shape of each filter: red raises its response, blue lowers it."""
-        from groove_core.values import new_axes
+        from groove_core.values import panel, sheet
 
         across = min(6, max(1, len(self.units)))
         down = -(-len(self.units) // across)
-        ax = ax or new_axes(1.7 * across, 0.5 + 1.7 * down)
-        ax.set_axis_off()
-        ax.set_title(f"{self.model}: {self.rows} over {FIELDS[-1] / PER_SECOND:.2f} s", fontsize=9,
-                     loc="left", pad=16)  # fmt: skip
+        title = f"{self.model}: {self.rows} over {FIELDS[-1] / PER_SECOND:.2f} s"
+        ax = sheet(ax, 1.7 * across, 0.5 + 1.7 * down, title, pad=16)
         for index, unit in enumerate(self.units):
             line, place = divmod(index, across)
-            panel = ax.inset_axes(
-                (place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down)
-            )
+            box = (place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down)
+            name = f"{unit.number}: {unit.song[:14]} {clock(unit.second)}"
+            inner = panel(ax, box, name, fontsize=6, pad=2)
             shape = np.array(unit.shape)
             most = float(np.abs(shape).max()) or 1.0
-            panel.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
-            panel.set_title(
-                f"{unit.number}: {unit.song[:14]} {clock(unit.second)}", fontsize=6, pad=2
-            )
-            panel.set_xticks([])
-            panel.set_yticks([])
+            inner.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
+            inner.set(xticks=[], yticks=[])
         return ax
 
 
@@ -176,7 +146,7 @@ def find_filters(net: PassageNet, sounds: Sequence[Audio], *, count: int, name: 
         )
         heard.append(excerpt(sounds[numbers[song]], middle_s - EXCERPT_S / 2, EXCERPT_S))
     rows = "cepstral coefficients" if net.kind == "mfcc" else "mel bands"
-    return Filters(name, rows, tuple(units), medley(heard, PAUSE_S))
+    return Filters(name, rows, tuple(units), sound=medley(heard, PAUSE_S))
 
 
 def excerpt(sound: Audio, start_s: float, duration_s: float) -> Audio:
@@ -196,13 +166,8 @@ def medley(sounds: Sequence[Audio], pause_s: float, sample_rate: int = 44_100) -
     """Play sounds one after the other, all equally loud at their peaks; None of none."""
     if not sounds:
         return None
-    pause = np.zeros((1, int(pause_s * sample_rate)), np.float32)
-    parts = [
-        part
-        for sound in sounds
-        for part in (sound.resampled(sample_rate).normalized(-3.0).samples, pause)
-    ]
-    return Audio(np.concatenate(parts[:-1], axis=1), sample_rate)
+    level = [sound.resampled(sample_rate).normalized(-3.0) for sound in sounds]
+    return Audio.join(level, pause_s=pause_s)
 
 
 def following(net: PassageNet, sound: Audio, layer: int) -> Floats:

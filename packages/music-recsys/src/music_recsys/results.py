@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.console import displayed
-from groove_core.errors import UsageError
 from groove_core.storage import printable, write_text
-from groove_core.values import Audio, Value
+from groove_core.values import SoundRecord
 from music_recsys.features import STEP_S, WINDOW_S
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def clock(second: float) -> str:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Curve(Value):
+class Curve(SoundRecord):
     """How well each second of a song is liked.
 
     Parameters
@@ -45,44 +44,26 @@ class Curve(Value):
         That the song is liked.
     scores, deviations : float array [shape=(passages,), before the logistic function]
         Of the eight seconds that begin at each second, and how sure that is.
+    sound : Audio
+        The best passage.
     """
 
     kind: ClassVar[str] = "liking-curve"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
+    keys = "name probability best_s step_s window_s scores deviations"
+    digits: ClassVar = {"scores": 4, "deviations": 4}
+    step_s: ClassVar[int] = STEP_S
+    window_s: ClassVar[int] = WINDOW_S
 
     name: str
     probability: float
     scores: Floats
     deviations: Floats
-    sound: Audio | None = field(default=None, compare=False)
-    """The best passage; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        for name in ("scores", "deviations"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float64).round(4))
 
     @property
     def best_s(self) -> int:
         """Second at which the best passage begins."""
         return int(self.scores.argmax()) * STEP_S
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "probability": self.probability,
-            "best_s": self.best_s,
-            "step_s": STEP_S,
-            "window_s": WINDOW_S,
-            "scores": self.scores.tolist(),
-            "deviations": self.deviations.tolist(),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        return cls(
-            **{key: document[key] for key in ("name", "probability", "scores", "deviations")}
-        )
 
     def to_text(self) -> str:
         return (
@@ -92,13 +73,6 @@ class Curve(Value):
 
     def __repr__(self) -> str:
         return f"Curve({self.name!r}, {self.probability:.0%}, best at {clock(self.best_s)})"
-
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "A curve that was read from JSON has no sound.", hint="Score the song again."
-            )
-        self.sound.save(path)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve with its doubt, and mark the best passage."""
@@ -149,6 +123,10 @@ class Recommendation:
         Of its seconds.
     """
 
+    keys: ClassVar[str] = (
+        "why path probability score deviation best_s like like_s similarity curve deviations"
+    )
+
     path: str
     probability: float
     score: float
@@ -177,7 +155,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Recommendations(Value):
+class Recommendations(SoundRecord):
     """Songs to listen to, the first first.
 
     Parameters
@@ -189,43 +167,18 @@ class Recommendations(Value):
         That the listener gave.
     looked_at : int
         Songs that there were.
+    sound : Audio
+        The best passage of each, one after the other.
     """
 
     kind: ClassVar[str] = "recommendations"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "m3u8", "png", "wav")
+    keys = "listener ratings looked_at songs"
 
     listener: str
     songs: tuple[Recommendation, ...]
     ratings: int
     looked_at: int
-    sound: Audio | None = field(default=None, compare=False)
-    """The best passage of each, one after the other; not in the JSON."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "songs", tuple(self.songs))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "listener": self.listener,
-            "ratings": self.ratings,
-            "looked_at": self.looked_at,
-            "songs": [
-                {
-                    "why": song.why,
-                    **asdict(song),
-                    "curve": [*song.curve],
-                    "deviations": [*song.deviations],
-                }
-                for song in self.songs
-            ],
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        songs = [{k: v for k, v in song.items() if k != "why"} for song in document["songs"]]
-        about = {key: document[key] for key in ("listener", "ratings", "looked_at")}
-        return cls(songs=tuple(Recommendation(**song) for song in songs), **about)
 
     def to_text(self) -> str:
         width = max((len(song.name) for song in self.songs), default=0)
@@ -259,29 +212,19 @@ class Recommendations(Value):
             lines += [f"#EXTINF:-1,{displayed(' '.join(song.name.split()))}", where]
         write_text(target, "\n".join(lines) + "\n")
 
-    def _save_wav(self, path: Path) -> None:
-        if self.sound is None:
-            raise UsageError(
-                "There is no sound: the songs' files are not there, or this was read from JSON.",
-                hint="Recommend again, where the songs are.",
-            )
-        self.sound.save(path)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve of each song, with its best passage."""
-        from groove_core.values import new_axes
+        from groove_core.values import panel, sheet
 
         shown = self.songs[:12]
-        ax = ax or new_axes(9, 0.6 + 1.1 * len(shown))
-        ax.set_axis_off()
+        ax = sheet(ax, 9, 0.6 + 1.1 * len(shown), "")
         for number, song in enumerate(shown):
             height = 1 / len(shown)
-            panel = ax.inset_axes((0.03, 1 - (number + 0.85) * height, 0.96, height * 0.55))
+            box = (0.03, 1 - (number + 0.85) * height, 0.96, height * 0.55)
             title = f"{number + 1}  {song.name}  {song.probability:.0%}  {song.why}"
-            panel.set_title(title, fontsize=7, loc="left", pad=2)
-            panel.tick_params(labelsize=6, length=2)
+            inner = panel(ax, box, title, size=6, loc="left", pad=2)
             if song.curve:
-                draw_curve(panel, np.array(song.curve), np.array(song.deviations))
+                draw_curve(inner, np.array(song.curve), np.array(song.deviations))
             else:
-                panel.set_axis_off()
+                inner.set_axis_off()
         return ax

@@ -80,6 +80,6 @@ def test_values_survive_their_files(tmp_path):
     found.save(tmp_path / "v.m3u8")
     lines = (tmp_path / "v.m3u8").read_text().splitlines()
     assert lines == ["#EXTM3U", "#EXTINF:-1,a.wav", "/m/a.wav", "#EXTINF:-1,far.wav", "/m/far.wav"]
-    heard = Curve("a", 0.5, np.zeros(1), np.ones(1), Audio(np.zeros(100, np.float32), 8000))
+    heard = Curve("a", 0.5, np.zeros(1), np.ones(1), sound=Audio(np.zeros(100, np.float32), 8000))
     heard.save(tmp_path / "h.wav")
     assert heard.to_json() == Curve("a", 0.5, np.zeros(1), np.ones(1)).to_json()

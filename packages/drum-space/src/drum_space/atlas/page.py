@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import html
 import io
-import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -14,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.storage import in_script
+from groove_core.values import build_page
 
 __all__ = ["build"]
 
@@ -63,18 +60,13 @@ def build(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> s
         HTML. The same input gives the same bytes.
     """
     blob, sections = _pack(arrays)
-    # The blob is the last thing in the page: when a copy was cut short, the scripts are
-    # still there to say so.
-    parts = {
-        "<!--TITLE-->": html.escape(str(document["title"])),
-        "/*STYLE*/": _read("page.css"),
-        "<!--SCRIPTS-->": "\n".join(f"<script>\n{_read(name)}</script>" for name in SCRIPTS),
-        "/*DOCUMENT*/": in_script({**document, "sections": sections}),
-        "/*BLOB*/": base64.b64encode(blob).decode(),
-    }
-    # In one pass: a title may look like one of the marks.
-    marks = "|".join(re.escape(mark) for mark in parts)
-    return re.sub(marks, lambda found: parts[found[0]], _read("page.html"))
+    return build_page(
+        resources.files("drum_space.atlas") / "page",
+        title=str(document["title"]),
+        scripts=SCRIPTS,
+        documents={"document": {**document, "sections": sections}},
+        blobs={"blob": blob},
+    )
 
 
 def _pack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[bytes, dict[str, Any]]:
@@ -96,8 +88,3 @@ def _pack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[bytes, dict[str, Any]
     with gzip.GzipFile("", "wb", 9, packed, mtime=0) as stream:
         stream.write(content)
     return packed.getvalue(), sections
-
-
-def _read(name: str) -> str:
-    folder = resources.files("drum_space.atlas") / "page"
-    return (folder / name).read_text(encoding="utf-8")

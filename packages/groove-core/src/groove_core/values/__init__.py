@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from groove_core.values.melodies.line import *
     from groove_core.values.melodies.melody import *
     from groove_core.values.melodies.plots import *
+    from groove_core.values.page import *
     from groove_core.values.pitches import *
     from groove_core.values.plots import *
+    from groove_core.values.records import *
     from groove_core.values.results import *
     from groove_core.values.scores.score import *
     from groove_core.values.sound.audio import *
@@ -30,10 +32,12 @@ else:
             "melodies.line": "HOLD OFF Line",
             "melodies.melody": "MARKER Melody",
             "melodies.plots": "plot_melody",
+            "page": "build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-            "plots": "INK PALETTE new_axes save_png",
+            "plots": "INK PALETTE envelope new_axes panel save_png sheet",
+            "records": "Record SoundRecord",
             "results": "Cell Codes Estimate Report",
             "scores.score": "MAX_HOURS Score Track",
-            "sound.audio": "Audio AudioInfo",
+            "sound.audio": "Audio AudioInfo audio_url",
         },
     )

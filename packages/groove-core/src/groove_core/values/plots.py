@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from groove_core.console import displayed
 from groove_core.errors import UsageError
 from groove_core.storage.files import printable
@@ -15,7 +18,7 @@ from groove_core.storage.files import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INK", "PALETTE", "new_axes", "save_png"]
+__all__ = ["INK", "PALETTE", "envelope", "new_axes", "panel", "save_png", "sheet"]
 
 INK = "#1d2433"
 # Okabe and Ito's palette, told apart by readers of every kind of colour vision.
@@ -40,6 +43,55 @@ def new_axes(width_in: float, height_in: float) -> Axes:
     figure = Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
     axes: Axes = figure.add_subplot()
     return axes
+
+
+def sheet(ax: Axes | None, width_in: float, height_in: float, title: str, **look: Any) -> Axes:
+    """Make axes that only hold a title and panels; see `panel`."""
+    ax = ax or new_axes(width_in, height_in)
+    ax.set_axis_off()
+    ax.set_title(title, **{"fontsize": 9, "loc": "left", **look})
+    return ax
+
+
+def panel(
+    ax: Axes, box: tuple[float, float, float, float], title: str = "", *, size: float = 7,
+    framed: bool = True, **look: Any,
+) -> Axes:  # fmt: skip
+    """Make small axes inside others.
+
+    Parameters
+    ----------
+    ax : Axes
+    box : (left, bottom, width, height)
+        In parts of the outer axes.
+    title : str
+    size : float [points]
+        Of the letters along the axes; those of the title are a point larger.
+    framed : bool
+        Whether the top and the right side are drawn.
+    **look
+        Further options of the title.
+    """
+    inner: Axes = ax.inset_axes(box)
+    inner.tick_params(labelsize=size, length=2)
+    if title:
+        inner.set_title(title, **{"fontsize": size + 1, **look})
+    if not framed:
+        inner.spines[["top", "right"]].set_visible(False)
+    return inner
+
+
+def envelope(samples: npt.NDArray[Any], most: int) -> tuple[npt.NDArray[Any], ...]:
+    """Give minimum and maximum of each of at most so many excerpts, and where they begin.
+
+    What is drawn of a waveform so is honest: nothing that sounds is left out.
+
+    Returns
+    -------
+    starts, low, high : arrays [shape=(excerpts,)]
+    """
+    starts = np.linspace(0, len(samples), min(most, len(samples)), endpoint=False).astype(int)
+    return starts, np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
 
 
 def save_png(plot: Callable[[], Any], path: Path) -> None:

@@ -185,7 +185,7 @@ class Report(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every column of numbers beside each other, with its intervals."""
-        from groove_core.values.plots import INK, PALETTE, new_axes
+        from groove_core.values.plots import INK, PALETTE, panel, sheet
 
         numeric = [
             i
@@ -195,32 +195,27 @@ class Report(Value):
         across = min(5, max(1, len(numeric)))
         down = max(1, -(-len(numeric) // across))
         panel_in = 0.7 + 0.26 * len(self.rows)
-        ax = ax or new_axes(1.4 + 1.9 * across, 0.5 + panel_in * down)
-        ax.set_axis_off()
-        ax.set_title(self.title, fontsize=10, loc="left", pad=26)
+        size = 1.4 + 1.9 * across, 0.5 + panel_in * down
+        ax = sheet(ax, *size, self.title, fontsize=10, pad=26)
         names = [str(row[0]) for row in self.rows]
         left, width, height = 0.14, 0.86 / across, 1 / down
         for n, column in enumerate(numeric):
             line, place = divmod(n, across)
             box = (left + place * width, 1 - (line + 0.72) * height, width * 0.86, height * 0.72)
-            panel = ax.inset_axes(box)
+            inner = panel(ax, box, self.columns[column], framed=False)
             for y, row in enumerate(self.rows):
                 cell = row[column]
                 if not isinstance(cell, (int, float, Estimate)):
                     continue
                 value = cell.value if isinstance(cell, Estimate) else float(cell)
                 if isinstance(cell, Estimate):
-                    panel.plot([cell.low, cell.high], [y, y], color=PALETTE[0], lw=2)
-                panel.plot(value, y, "o", color=INK, ms=4)
-            panel.set_title(self.columns[column], fontsize=8)
-            panel.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
-            panel.set_ylim(len(names) - 0.5, -0.5)
-            panel.margins(x=0.15)
-            panel.locator_params(axis="x", nbins=3)
-            panel.tick_params(labelsize=7, length=2)
-            panel.grid(axis="y", lw=0.3)
-            for side in ("top", "right"):
-                panel.spines[side].set_visible(False)
+                    inner.plot([cell.low, cell.high], [y, y], color=PALETTE[0], lw=2)
+                inner.plot(value, y, "o", color=INK, ms=4)
+            inner.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
+            inner.set_ylim(len(names) - 0.5, -0.5)
+            inner.margins(x=0.15)
+            inner.locator_params(axis="x", nbins=3)
+            inner.grid(axis="y", lw=0.3)
         return ax
 
 

@@ -9,7 +9,7 @@ import io
 import math
 import operator
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -23,12 +23,13 @@ from groove_core.storage.files import atomic_path
 from groove_core.values.base import Value
 from groove_core.values.sound import soundfiles
 from groove_core.values.sound.decoding import CHUNK_FRAMES
+from groove_core.values.sound.samples import as_float32, fitted, frozen, is_frozen
 from groove_core.values.sound.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Audio", "AudioInfo"]
+__all__ = ["Audio", "AudioInfo", "audio_url"]
 
 PLAYER_S = 60.0
 """The most sound that a notebook embeds."""
@@ -81,8 +82,8 @@ class Audio(Value):
 
     def __post_init__(self) -> None:
         samples = self.samples
-        if not _is_frozen(samples):
-            samples = _as_float32(samples)
+        if not is_frozen(samples):
+            samples = as_float32(samples)
             samples.flags.writeable = False
             turned = samples.ndim == 2 and samples.shape[1] <= FEWEST_FRAMES
             if turned and len(samples) > MOST_CHANNELS:
@@ -289,13 +290,13 @@ class Audio(Value):
         balance = soundfiles.Balance()
         mixed = balance.mix(self.samples.T)
         if not balance.cancels:
-            return type(self)(_frozen(mixed).T, self.sample_rate)
+            return type(self)(frozen(mixed).T, self.sample_rate)
         starts = range(0, self.samples.shape[1], CHUNK_FRAMES)
         pieces = (self.samples[:, at : at + CHUNK_FRAMES].T for at in starts)
         channel = soundfiles.cancelling(pieces)
         note(f"warning: {self.name or 'the sound'}: {balance.told(alone=channel is not None)}")
         alone = mixed.T if channel is None else self.samples[channel][None]
-        return type(self)(_frozen(alone), self.sample_rate)
+        return type(self)(frozen(alone), self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Self:
         """Resample (soxr, high quality); the length is rounded up to a whole sample.
@@ -317,11 +318,40 @@ class Audio(Value):
             return self
         import soxr
 
-        samples = np.zeros((channels, length), np.float32)
+        made = self.samples
         if frames:
-            made = soxr.resample(self.samples.T, self.sample_rate, sample_rate).T[:, :length]
-            samples[:, : made.shape[1]] = made
-        return type(self)(_frozen(samples), sample_rate)
+            made = soxr.resample(self.samples.T, self.sample_rate, sample_rate).T
+        return type(self)(frozen(fitted(made, length)), sample_rate)
+
+    def fitted(self, duration_s: float) -> Self:
+        """Cut the sound to a length, or pad it with silence behind."""
+        frames = soundfiles.frame_at(duration_s, self.sample_rate)
+        return type(self)(frozen(fitted(self.samples, frames)), self.sample_rate)
+
+    @classmethod
+    def join(cls, sounds: Sequence[Audio], *, pause_s: float = 0.0) -> Self:
+        """Put sounds one after the other, with silence between them.
+
+        Parameters
+        ----------
+        sounds : sequence of Audio
+            Of one sample rate and one number of channels.
+        pause_s : float [s]
+
+        Raises
+        ------
+        UsageError
+            If there is none, or they differ.
+        """
+        if len({(one.sample_rate, len(one.samples)) for one in sounds}) != 1:
+            raise UsageError(
+                "Only sounds of one sample rate and number of channels can be joined.",
+                hint="Call resampled() and to_mono() first.",
+            )
+        first = sounds[0]
+        pause = np.zeros((len(first.samples), int(pause_s * first.sample_rate)), np.float32)
+        parts = [part for one in sounds for part in (pause, one.samples)]
+        return cls(frozen(np.concatenate(parts[1:], axis=1)), first.sample_rate)
 
     def excerpt(self, start_s: float = 0.0, duration_s: float | None = None) -> Self:
         """Cut out an excerpt, as `read` does; it shares the memory of the whole.
@@ -353,7 +383,7 @@ class Audio(Value):
         # Divided first: the largest becomes 1 exactly, however small it was.
         samples = self.samples / np.float32(self.peak)
         samples *= np.float32(10 ** (peak_dbfs / 20))
-        return type(self)(_frozen(samples), self.sample_rate)
+        return type(self)(frozen(samples), self.sample_rate)
 
     def loudness_normalized(self, lufs: float = -14.0, *, peak_dbfs: float = -1.0) -> Self:
         """Scale to a loudness, without ever clipping.
@@ -464,39 +494,17 @@ class Audio(Value):
         if self.duration_s > PLAYER_S:
             player = player.excerpt(duration_s=PLAYER_S)
             note += f"<br>The first {PLAYER_S:.0f} s of {self.duration_s:.0f} s."
-        buffer = io.BytesIO()
-        soundfiles.write(buffer, "wav", player.samples, player.sample_rate)
-        data = base64.b64encode(buffer.getvalue()).decode()
-        return f'<audio controls src="data:audio/wav;base64,{data}"></audio>{note}'
+        return f'<audio controls src="{audio_url(player)}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        from groove_core.values.plots import INK, new_axes
+        from groove_core.values.plots import INK, envelope, new_axes
 
         ax = ax or new_axes(9, 2.5)
         mono = self.samples.mean(axis=0) if self.samples.size else np.zeros(1, np.float32)
-        # Minimum and maximum of each of at most 2,000 stretches: an honest envelope.
-        bins = max(1, min(2000, mono.size))
-        edges = np.linspace(0, mono.size, bins, endpoint=False).astype(int)
-        low, high = np.minimum.reduceat(mono, edges), np.maximum.reduceat(mono, edges)
-        ax.fill_between(edges / self.sample_rate, low, high, color=INK, linewidth=0.3)
+        starts, low, high = envelope(mono, 2000)
+        ax.fill_between(starts / self.sample_rate, low, high, color=INK, linewidth=0.3)
         ax.set(xlabel="seconds", ylabel="amplitude", ylim=(-1.05, 1.05))
         return ax
-
-
-def _as_float32(samples: Any) -> npt.NDArray[np.float32]:
-    """Copy samples; whole numbers are scaled as those of sound files."""
-    given = np.asarray(samples)
-    if given.dtype.kind == "i" and given.dtype.itemsize in (2, 4):
-        return given.astype(np.float32) / np.float32(1 + np.iinfo(given.dtype).max)
-    if given.dtype == np.uint8:
-        return given.astype(np.float32) / np.float32(128) - np.float32(1)
-    if given.dtype.kind != "f":
-        raise UsageError(
-            f"Audio samples cannot be of type {given.dtype}, which has no full scale.",
-            hint="Give floats from -1 to 1, or the int16 of a sound file.",
-        )
-    with np.errstate(over="ignore"):  # beyond float32: not finite, so refused later
-        return np.array(given, dtype=np.float32)
 
 
 def _check_peak(peak_dbfs: float) -> None:
@@ -504,17 +512,18 @@ def _check_peak(peak_dbfs: float) -> None:
         raise UsageError(f"peak_dbfs cannot be {peak_dbfs}.", hint="peak_dbfs=-1")
 
 
-def _frozen(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    samples.flags.writeable = False
-    return samples
+def audio_url(sound: Audio, *, small: bool = False) -> str:
+    """Return an address that holds a sound: WAV, or MP3 of a tenth of the size."""
+    from groove_core.values.page import data_url
 
+    file = io.BytesIO()
+    if not small:
+        soundfiles.write(file, "wav", sound.samples, sound.sample_rate)
+        return data_url("audio/wav", file.getvalue())
+    import soundfile
 
-def _is_frozen(samples: Any) -> bool:
-    """Return whether samples are as they should be, in memory that nobody can write to."""
-    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
-        return False
-    while isinstance(samples, np.ndarray):
-        if samples.flags.writeable:
-            return False
-        samples = samples.base
-    return samples is None or isinstance(samples, bytes)
+    soundfile.write(
+        file, sound.samples.T, sound.sample_rate, format="MP3", subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT", compression_level=0.9,
+    )  # fmt: skip
+    return data_url("audio/mpeg", file.getvalue())

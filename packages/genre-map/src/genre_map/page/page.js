@@ -1,70 +1,10 @@
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Map of genres</title>
-<link rel="icon" href="data:,">
-<style>
-  :root { color-scheme: light; --ink: #1d2433; --soft: #667085; }
-  * { box-sizing: border-box; }
-  body { margin: 0; font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: #f6f7f9; }
-  main { max-width: 1100px; margin: 0 auto; padding: 16px; display: grid; gap: 16px;
-         grid-template-columns: minmax(280px, 1.25fr) minmax(260px, 1fr); }
-  h1 { font-size: 19px; margin: 0; grid-column: 1 / -1; }
-  h1 small { font-weight: 400; color: var(--soft); font-size: 14px; }
-  section { background: white; border-radius: 10px; padding: 12px; box-shadow: 0 1px 3px #0002; }
-  canvas { display: block; width: 100%; border-radius: 6px; }
-  #map { aspect-ratio: 1; cursor: crosshair; touch-action: manipulation; }
-  #map:focus-visible { outline: 3px solid #0072B2; outline-offset: 2px; }
-  .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 10px; }
-  select, button { font: inherit; padding: 5px 10px; border: 1px solid #c5cad3; border-radius: 6px; background: white; color: inherit; }
-  button:hover { background: #eef1f5; } button:disabled { opacity: .5; }
-  #legend { display: flex; flex-wrap: wrap; gap: 4px 12px; font-size: 13px; margin-top: 8px; }
-  #legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 5px; }
-  table { border-collapse: collapse; width: 100%; font-size: 13px; margin-top: 6px; }
-  td { padding: 1px 4px; } td:last-child { text-align: right; width: 44px; font-variant-numeric: tabular-nums; }
-  td div { height: 9px; border-radius: 3px; }
-  p { margin: 6px 0; } .soft { color: var(--soft); font-size: 13px; }
-  figure { margin: 8px 0 0; display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
-  figcaption { font-size: 12px; color: var(--soft); }
-  @media (max-width: 760px) { main { grid-template-columns: 1fr; } }
-</style>
-</head>
-<body>
-<main>
-  <h1>Map of genres <small id="axes"></small></h1>
-  <section>
-    <canvas id="map" tabindex="0" role="application"
-      aria-label="Map of genres. Arrow keys move, Enter plays."></canvas>
-    <div class="bar">
-      <label>Show <select id="view">
-        <option value="genre">genres</option><option value="entropy">entropy</option>
-        <option value="critic">critic score</option></select></label>
-      <label>Path from <select id="from"></select></label>
-      <label>to <select id="to"></select></label>
-      <button id="walk">Play the path</button>
-    </div>
-    <div id="legend"></div>
-    <p class="soft">Click a cell to hear it. Paler cells: the classifier is less sure. Dots are your songs.</p>
-  </section>
-  <section>
-    <p id="where" aria-live="polite"></p>
-    <figure>
-      <div><canvas id="harmonic" width="256" height="160"></canvas><figcaption>harmonic</figcaption></div>
-      <div><canvas id="percussive" width="256" height="160"></canvas><figcaption>percussive</figcaption></div>
-    </figure>
-    <table id="chances"></table>
-    <p class="soft" id="way"></p>
-    <canvas id="curves" width="560" height="200"></canvas>
-  </section>
-</main>
-<script>
 "use strict";
-const data = /*DATA*/null;
 const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
 const n = data.critic.length, genres = data.genres, colors = data.colors;
+// Letters on the colours of the map, which are pale in the dark, too; elsewhere they follow the look.
 const INK = "#1d2433", STEPS = 101;
+const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink");
 let cell = [n >> 1, n >> 1], view = "genre", walking = null, sheet = null;
 const player = new Audio();
 const at = (row, column) => data.probabilities[row][column];
@@ -157,7 +97,7 @@ function drawCell() {
   const rows = genres.map((name, i) => [p[i], name, colors[i]]).sort((a, b) => b[0] - a[0]);
   $("chances").replaceChildren(...rows.map(([q, name, color]) => {
     const row = document.createElement("tr");
-    row.innerHTML = "<td style='width:76px'></td><td><div></div></td><td></td>";
+    row.innerHTML = "<td></td><td><div></div></td><td></td>";
     row.cells[0].textContent = name; row.cells[2].textContent = `${Math.round(100 * q)} %`;
     Object.assign(row.cells[1].firstChild.style, { background: color, width: `${Math.max(1, 100 * q)}%` });
     return row;
@@ -182,7 +122,7 @@ function drawCurves() {
     ps.forEach((p, i) => { const q = [8 + (w - 16) * i / (STEPS - 1), h - 6 - (h - 26) * p[k]]; i ? g.lineTo(...q) : g.moveTo(...q); });
     g.stroke();
     const i = ps.findIndex((p) => p[k] === top);
-    g.fillStyle = INK;
+    g.fillStyle = ink();
     g.fillText(name, Math.min(w - 30, Math.max(30, 8 + (w - 16) * i / (STEPS - 1))), h - 10 - (h - 26) * top);
   });
   const cross = [];
@@ -190,7 +130,7 @@ function drawCurves() {
     const d = ps[i - 1][a] - ps[i - 1][b], e = ps[i][a] - ps[i][b];
     if ((d >= 0) !== (e >= 0)) cross.push((i - 1 + d / (d - e)) / (STEPS - 1));
   }
-  g.strokeStyle = INK; g.lineWidth = 1; g.setLineDash([3, 3]);
+  g.strokeStyle = ink(); g.lineWidth = 1; g.setLineDash([3, 3]);
   for (const t of cross) { g.beginPath(); g.moveTo(8 + (w - 16) * t, 0); g.lineTo(8 + (w - 16) * t, h); g.stroke(); }
   g.setLineDash([]);
   $("way").textContent = `${$("from").value} to ${$("to").value}: `
@@ -245,10 +185,8 @@ $("legend").append(...genres.map((name, k) => {
   dot.style.background = colors[k]; item.append(dot, name); return item;
 }));
 addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 const image = new Image();
 image.onload = () => { sheet = image; drawCell(); };
 image.src = data.sprite;
 draw();
-</script>
-</body>
-</html>
