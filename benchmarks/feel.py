@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from pairs import pair, show
 from torch import Tensor
 
-from groove_core.learning.before import fit, launch
+from groove_core.learning import Run, fit
 from groove_core.values import Audio
 from groove_vae import compare, kits
 from groove_vae.kits import RATE, Hits
 from groove_vae.performances import load
-from groove_vae.training import FeelTask, Rendered, Settings
+from groove_vae.training import FeelTraining, Rendered, Settings
 
 
 class Loop(torch.nn.Module):
@@ -59,14 +57,13 @@ def epoch(steps: int, rounds: int) -> dict:
     results: dict[str, float] = {}
 
     def trained(name: str, *, loop: bool) -> None:
-        task = FeelTask(settings, performances, seed=0)
+        task = FeelTraining(settings, performances)
         if loop:
             task.model.lstm = Loop(task.model.lstm)
             parameters = task.model.parameters()
-            task.optimizers["adam"] = torch.optim.AdamW(parameters, lr=settings.learning_rate)
+            task.optimizers["model"] = torch.optim.AdamW(parameters, lr=settings.learning_rate)
         task.batches = lambda generator: batches
-        with TemporaryDirectory() as folder:
-            [line] = fit(launch("cpu"), task, epochs=1, folder=Path(folder), seed=0)
+        [line] = fit(task, Run(0))
         results[name] = line["surprise"]
 
     row = pair(

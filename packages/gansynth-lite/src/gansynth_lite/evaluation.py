@@ -18,7 +18,6 @@ from gansynth_lite.metrics import (
     apart,
     distances,
     diversity,
-    frechet,
     inception_score,
     log_mel,
     ndb,
@@ -39,7 +38,7 @@ from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.training import one_hot, sounds
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import bootstrap, interval, wilson
+from groove_core.learning import bootstrap, frechet_distance, interval, wilson
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["measure", "measure_classifier", "measure_instruments", "round_trip"]
@@ -251,7 +250,7 @@ def _cells(seen: _Seen, known: _Known, real: float, seed: int, told: bool) -> li
         _median(found),
         pitch_entropy(seen.heard.pitches),
         ndb(known.log_mels[known.some], seen.log_mels, bins=known.bins, seed=seed) / known.bins,
-        frechet(known.features, seen.heard.features),
+        frechet_distance(known.features, seen.heard.features),
         inception_score(seen.heard.pitches),
         Estimate(varied.value / real, varied.low / real, varied.high / real),
         wilson(int(right[labelled].sum()), int(labelled.sum()))

@@ -19,7 +19,7 @@ from groove_core.learning import bootstrap, interval, wilson
 from groove_core.values import Estimate
 
 __all__ = [
-    "apart", "distances", "diversity", "frechet", "inception_score", "log_mel", "ndb", "nearest",
+    "apart", "distances", "diversity", "inception_score", "log_mel", "ndb", "nearest",
     "pitch_accuracy", "pitch_entropy", "signal_to_noise", "smoothness", "spectral_convergence",
     "timbre", "timbre_ratio",
 ]  # fmt: skip
@@ -89,31 +89,6 @@ def inception_score(probabilities: Tensor) -> Estimate:
 def _entropy(p: Floats) -> Floats:
     entropy: Floats = -(p * np.log(p.clip(1e-300))).sum(axis=-1)
     return entropy
-
-
-def frechet(features: Tensor, other: Tensor) -> float:
-    """Give the Fréchet distance of two sets of features, each taken as Gaussian.
-
-    Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (1706.08500, eq. 6). Of fewer
-    notes it is larger, so that only sets of one size compare.
-
-    Parameters
-    ----------
-    features, other : Tensors [shape=(n, features) and (m, features)]
-
-    Raises
-    ------
-    InputError
-        If one of them has fewer than two notes.
-    """
-    x, y = features.double().numpy(), other.double().numpy()
-    if min(len(x), len(y)) < 2:
-        raise InputError("A single note has no spread.", hint="Give more notes.")
-    gap = float(((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum())
-    s, t = np.atleast_2d(np.cov(x.T)), np.atleast_2d(np.cov(y.T))
-    # tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S T.
-    roots = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
-    return gap + float(np.trace(s) + np.trace(t) - 2 * roots)
 
 
 # from spectrograms -------------------------------------------------------------------

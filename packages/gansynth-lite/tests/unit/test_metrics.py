@@ -12,7 +12,6 @@ from gansynth_lite.metrics import (
     apart,
     distances,
     diversity,
-    frechet,
     inception_score,
     log_mel,
     ndb,
@@ -59,19 +58,6 @@ def test_judgements_of_pitch():
     # All of one class: sure of each, but there is no variety.
     assert inception_score(sure[:1].expand(61, -1)).value == pytest.approx(1)
     assert inception_score(sure).high <= 61
-
-
-def test_frechet_distance_of_gaussians():
-    x = normal(4000, 5)
-    assert frechet(x, x) == pytest.approx(0, abs=1e-6)
-    assert frechet(x + 2, x) == pytest.approx(5 * 4, rel=1e-6)
-    # With deviations s and t each dimension adds (s - t)^2, beside the difference of means.
-    spread, middle = float(x.var(dim=0).sum()), float(x.mean(dim=0).square().sum())
-    assert frechet(3 * x, x) == pytest.approx(4 * spread + 4 * middle, rel=1e-6)
-    assert frechet(normal(4000, 5, seed=1), x) < 0.05
-    assert frechet(x[:, :1], x[:, :1]) == pytest.approx(0, abs=1e-6)
-    with pytest.raises(InputError):
-        frechet(x[:1], x)
 
 
 def test_different_bins():

@@ -17,7 +17,7 @@ from genre_map.splits import fold_as_learnt
 from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval
+from groove_core.learning import bootstrap, frechet_distance, interval
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
@@ -93,13 +93,13 @@ def measure_pictures(
         )
     rows: list[tuple[Cell, ...]] = [
         (name, *_genres(looked.probabilities), _information(model, z, looked),
-         *_novelty(looked.features, known), _frechet(looked.features, known)),
+         *_novelty(looked.features, known), frechet_distance(looked.features, known)),
         ("held-out windows", *_genres(held_chances), None, *_novelty(held, known),
-         _frechet(held, known)),
+         frechet_distance(held, known)),
         ("training windows copied", *_genres(copied_chances), None, *_novelty(copied, known),
-         _frechet(copied, known)),
+         frechet_distance(copied, known)),
         ("noise", *_genres(noise_chances), INDEPENDENT, *_novelty(noise, known),
-         _frechet(noise, known)),
+         frechet_distance(noise, known)),
     ]  # fmt: skip
     jumps = {even: _continuity(model, even=even) for even in (True, False)}
     said = {even: f"{np.mean(np.array(some) <= JUMP):.1%}" for even, some in jumps.items()}
@@ -181,16 +181,6 @@ def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
     values = nearest.double().numpy()
     rounds = bootstrap(len(values), ROUNDS) @ values / len(values)
     return [interval(rounds), float((values < COPY).mean())]
-
-
-def _frechet(a: Tensor, b: Tensor) -> float:
-    """Give the Frechet distance of two sets of features, each taken as Gaussian."""
-    x, y = a.double().numpy(), b.double().numpy()
-    gap = float(((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum())
-    s, t = np.cov(x.T), np.cov(y.T)
-    # tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S T.
-    roots = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
-    return gap + float(np.trace(s) + np.trace(t) - 2 * roots)
 
 
 def _continuity(model: GenreGAN, *, even: bool) -> list[float]:

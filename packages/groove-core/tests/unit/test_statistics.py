@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_core.errors import UsageError
-from groove_core.learning.statistics import auc, bootstrap, interval, spearman, wilson
+from groove_core.errors import InputError, UsageError
+from groove_core.learning.statistics import (
+    auc,
+    bootstrap,
+    frechet_distance,
+    interval,
+    spearman,
+    wilson,
+)
 
 
 def test_auc_counts_pairs():
@@ -70,3 +77,16 @@ def test_nothing_to_draw_from_is_said():
             call()
     assert bootstrap(2, rounds=0).tolist() == [[1, 1]]
     assert np.isnan(spearman([], [], np.ones((1, 0))).value)
+
+
+def test_frechet_distance_of_gaussians():
+    x, other = np.random.default_rng(0).normal(size=(2, 4000, 5))
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(x + 2, x) == pytest.approx(5 * 4, rel=1e-6)
+    # With deviations s and t each dimension adds (s - t)^2, beside the difference of means.
+    spread, middle = x.var(axis=0, ddof=1).sum(), (x.mean(axis=0) ** 2).sum()
+    assert frechet_distance(3 * x, x) == pytest.approx(4 * spread + 4 * middle, rel=1e-6)
+    assert 0 < frechet_distance(other, x) < 0.05
+    assert frechet_distance(x[:, :1], x[:, :1]) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(InputError, match="single item"):
+        frechet_distance(x[:1], x)

@@ -13,6 +13,8 @@ from groove_core.actions import (
     Devices,
     DrumTrack,
     Into,
+    License,
+    Minutes,
     Opt,
     Restart,
     Resume,
@@ -417,6 +419,8 @@ def train(
     beta: Annotated[
         float | None, Opt("weight of the KL divergence (default: the model's own)", min=0, max=1e6)
     ] = None,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -429,8 +433,8 @@ def train(
     Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same
     weights as an unbroken run. The checkpoint can then be named with --checkpoint.
     """
-    from groove_core.devices import resolve
-    from groove_core.storage import checkpoints
+    from groove_core import learning
+    from groove_vae.performances import CORPUS, load
 
     wanted: dict[str, Any] = {
         "latent": latent,
@@ -439,29 +443,24 @@ def train(
         "learning_rate": learning_rate,
         "beta": beta,
     }
+    given = {key: value for key, value in wanted.items() if value is not None}
+    run = learning.Run.of(
+        PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *CORPUS),
+    )  # fmt: skip
+    performances = load(data=data)
     if model == AUDIO:
-        from groove_vae.training import train as trained
+        from groove_vae.training import FeelTraining, Settings
 
         if latent is not None and latent > MOST_DIMENSIONS:
             raise UsageError(
                 f"The audio model has at most {MOST_DIMENSIONS} dimensions, not {latent}.",
                 hint=f"--latent {MOST_DIMENSIONS}",
             )
-        wanted["covariance"] = covariance
-    else:
-        from groove_vae.twin_training import train as trained
-    name, folder = checkpoints.place(PACKAGE, name, into, f"my-{model}")
-    report = trained(
-        {key: value for key, value in wanted.items() if value is not None},
-        folder,
-        name=name,
-        data=data,
-        seed=draw_seed(seed),
-        device=resolve(device),
-        devices=devices,
-        strategy=strategy,
-        resume=resume,
-        restart=restart,
-    )
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+        settings = Settings(**given, covariance=covariance)
+        return learning.train(FeelTraining, settings, performances, run)
+    from groove_vae.twin_training import Settings as TwinSettings
+    from groove_vae.twin_training import TwinTraining
+
+    return learning.train(TwinTraining, TwinSettings(**given), performances, run)

@@ -15,6 +15,7 @@ import functools
 import io
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +33,13 @@ from groove_core.values import Score, Track
 
 __all__ = [
     "CLASSES",
+    "CORPUS",
     "SPLITS",
     "Performance",
     "Split",
     "as_learnt",
     "build",
-    "card_of_split",
+    "data_of",
     "drum_of_pitch",
     "load",
     "long_enough",
@@ -54,6 +56,8 @@ CLASSES = DRUMS[:9]
 TICKS_PER_QUARTER = 480
 LENGTH_TICKS = 60
 """Drum hits have no length; written to MIDI, they last a thirty-second."""
+CORPUS = "groove-midi", "CC-BY-4.0"
+"""Name and licence of the shipped performances."""
 SHIPPED = Path(__file__).with_name("data") / "performances.npz"
 
 Ints = npt.NDArray[np.int64]
@@ -297,12 +301,16 @@ def as_learnt(card: dict[str, Any], performances: Sequence[Performance]) -> list
     return [replace(one, split=part[i]) for i, one in enumerate(performances)]
 
 
-def card_of_split(performances: Sequence[Performance]) -> dict[str, Any]:
-    """Return what the card of a model remembers of the performances it learnt from."""
+def data_of(performances: Sequence[Performance]) -> dict[str, Any]:
+    """Return what the card of a model says of the performances that it learnt from."""
     groups, parts = [one.group for one in performances], _divided(performances)
     by_hash = BY_HASH.parts(groups)
     published = any(parts[part] != by_hash[part].tolist() for part in SPLITS)
-    return replace(BY_HASH, published=published).card(groups, parts)
+    return {
+        "split": "by performance, the official one" if published else "by performance",
+        **Counter(one.split for one in performances),
+        "learnt": replace(BY_HASH, published=published).card(groups, parts),
+    }
 
 
 def _row(folder: Path, path: Path) -> dict[str, str]:

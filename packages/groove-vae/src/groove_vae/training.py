@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from groove_core.console import note
-from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.errors import InputError
+from groove_core.learning import Step, Training, cosine, digest
 from groove_core.values import Report
 from groove_vae import kits, pairs
-from groove_vae.cards import card
 from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
 from groove_vae.kits import Hits, Kit
 from groove_vae.listening import frames_of, stroke_divergence
 from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
-from groove_vae.performances import Performance, load, long_enough
+from groove_vae.performances import Performance, data_of, long_enough
 from groove_vae.twin import active_units
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = ["FeelTask", "Rendered", "Settings", "collapse", "train"]
+__all__ = ["FeelTraining", "Rendered", "Settings", "collapse"]
 
 
 @dataclass(frozen=True)
@@ -170,70 +164,95 @@ def _kit(rng: np.random.Generator) -> Kit:
     return kits.varied(kit, rng) if rng.random() < 0.7 else kit
 
 
-class FeelTask:
-    """The audio model and how it learns from a batch."""
+class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
+    """The audio model and how it learns from performances."""
 
-    def __init__(self, settings: Settings, performances: Sequence[Performance], seed: int) -> None:
-        self.settings, self.performances = settings, performances
-        # The one place where global state is touched: layers are initialised from it.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = FeelVAE(
-                inputs=BANDS,
-                outputs=ENVELOPES,
-                latent=settings.latent,
-                hidden=settings.hidden,
-                covariance=settings.covariance,
+    package = "groove-vae"
+    multiple = 2
+    """Every two segments are a pair."""
+    max_norm = 1.0
+
+    def build(self) -> FeelVAE:
+        """Make the model, and choose what it learns from."""
+        settings = self.settings
+        self.learnt = self.part("train")
+        if not self.learnt:
+            raise InputError(
+                "The training split has no performance of a few bars.",
+                hint="Give a folder with more MIDI files of drums.",
             )
-        self.modules: dict[str, torch.nn.Module] = {"model": self.model}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "adam": torch.optim.AdamW(
-                self.model.parameters(),
-                lr=settings.learning_rate,
-                weight_decay=settings.weight_decay,
-            )
-        }
-        # What a resumed training must have in common with the interrupted one.
-        content = hashlib.sha256()
-        for one in performances:
-            content.update(one.tick.tobytes() + one.velocity.tobytes())
-        self.config: dict[str, Any] = {**asdict(settings), "performances": content.hexdigest()}
+        return FeelVAE(
+            inputs=BANDS,
+            outputs=ENVELOPES,
+            latent=settings.latent,
+            hidden=settings.hidden,
+            covariance=settings.covariance,
+        )
+
+    def part(self, split: str) -> list[Performance]:
+        """Return the performances of a split that are long enough."""
+        return long_enough([one for one in self.data if one.split == split])
+
+    def fingerprint(self) -> str:
+        """Return a hash of the performances."""
+        return digest(*(each for one in self.learnt for each in (one.tick, one.velocity)))
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the decay, after a quick rise."""
+        return min(1.0, 20 * done) * cosine(done)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Give the batches of an epoch, none of which was seen before."""
+        """Return the batches of an epoch, none of which was seen before."""
         seed = int(torch.randint(2**31, (1,), generator=generator))
-        return Rendered(self.performances, self.settings, seed)
+        return Rendered(self.learnt, self.settings, seed)
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from one batch."""
-        settings, optimizer = self.settings, self.optimizers["adam"]
-        for group in optimizer.param_groups:
-            rise = min(1.0, done * 20)
-            group["lr"] = settings.learning_rate * rise * cosine(done)
-        noise = shard.randn(*batch.shape[:2], settings.latent)
-        rows = shard(batch)
-        heard, wanted = rows[..., _HEARD], rows[..., _WANTED]
-        mean, scale, made, log_noise = self.modules["model"](heard, noise)
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the negative ELBO of the envelopes and the ranking loss of the pairs."""
+        settings = self.settings
+        noise = step.randn(*batch.shape[:2], settings.latent)
+        rows = step.part(batch)
+        mean, scale, made, log_noise = self.modules["model"](rows[..., _HEARD], noise)
         latent = Gaussian(mean, scale)
         loss, surprise, each = elbo(
             latent,
             made,
-            wanted,
+            rows[..., _WANTED],
             log_noise,
-            beta=settings.beta * min(1.0, done / settings.warm_up),
+            beta=settings.beta * min(1.0, step.done / settings.warm_up),
             free_bits=settings.free_bits,
         )
         ranks = _ranks(latent, rows)
-        optimizer.zero_grad()
-        fabric.backward(loss + settings.rank * ranks)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        optimizer.step()
-        return {
+        return loss + settings.rank * ranks, {
             "surprise": surprise,
             "rank": ranks,
             "kl": each.sum(),
             "active_units": active_units(latent.mean.flatten(0, 1)).float(),
             **{f"kl_{i + 1}": one for i, one in enumerate(each)},
+        }
+
+    def finish(self) -> None:
+        """Look for posterior collapse."""
+        watched = self.part("validation") or self.learnt
+        self.extra["posterior"] = collapse(self.model, watched, self.settings)
+
+    def measure(self, name: str) -> Report:
+        """Measure on the test split."""
+        from groove_vae.evaluation import evaluate_model
+
+        return evaluate_model(self.model, self.part("test"), seed=1)
+
+    def card(self) -> dict[str, Any]:
+        """Say what the model is for."""
+        return {
+            "data": data_of(self.data),
+            "intended_use": "Comparing a played drum part with a programmed one, moment by moment.",
+            "limits": (
+                "Drums alone, not in a mix. Learnt from one soundfont and synthetic kits; strokes "
+                "more than 24 dB softer than the loudest are often not heard. With another kit on "
+                "the programmed side what is done to all strokes that sound alike is taken for "
+                "tone."
+            ),
+            "paper": "arXiv:1312.6114",
         }
 
 
@@ -296,74 +315,3 @@ def collapse(
         "active_units": active,
         "collapsed": not active,
     }
-
-
-def train(
-    wanted: dict[str, Any],
-    folder: Path,
-    *,
-    name: str,
-    data: Path | None,
-    seed: int,
-    device: str,
-    devices: int,
-    strategy: str,
-    resume: bool,
-    restart: bool,
-) -> Report:
-    """Train on the training split, measure on the test split, and store the checkpoint.
-
-    Parameters
-    ----------
-    wanted : dict
-        `Settings` that differ from the usual ones.
-    folder : path
-        Gets the checkpoint; other parameters as for `groove_vae.actions.train`.
-    """
-    from groove_vae.evaluation import evaluate_model
-
-    settings = Settings(**wanted)
-    performances = load(None, None, data=data)
-    learnt = long_enough([one for one in performances if one.split == "train"])
-    if not learnt:
-        raise InputError(
-            "The training split has no performance of a few bars.",
-            hint="Give a folder with more MIDI files of drums.",
-        )
-    if settings.batch_size % (2 * devices):
-        raise UsageError(
-            f"The batch of {settings.batch_size} cannot be cut into {devices} even parts of pairs.",
-            hint=f"--batch-size {2 * devices * max(1, settings.batch_size // (2 * devices))}",
-        )
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = FeelTask(settings, learnt, seed)
-    history = fit(
-        fabric,
-        task,
-        epochs=settings.epochs,
-        folder=folder,
-        seed=seed,
-        resume=resume,
-        restart=restart,
-    )
-    model = rounded(task.model)
-    held_out = long_enough([one for one in performances if one.split == "validation"])
-    watch = collapse(model, held_out or learnt, settings)
-    test = long_enough([one for one in performances if one.split == "test"])
-    report = measured(lambda: evaluate_model(model, test, seed=1), name, history)
-    about = card(
-        asdict(settings), performances, watch, name=name, seed=seed,
-        data=None if data is None else str(data),
-        intended_use="Comparing a played drum part with a programmed one, moment by moment.",
-        limits=LIMITS,
-        paper="arXiv:1312.6114",
-    )  # fmt: skip
-    return store(folder, model, about, report, history=history, posterior=watch)
-
-
-LIMITS = (
-    "Drums alone, not in a mix. Learnt from one soundfont and synthetic kits; strokes more "
-    "than 24 dB softer than the loudest are often not heard. With another kit on the "
-    "programmed side what is done to all strokes that sound alike is taken for tone."
-)

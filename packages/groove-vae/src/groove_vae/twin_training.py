@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from groove_core.console import note
-from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import Shard, cosine, fit, launch, measured, rounded, store
+from groove_core.errors import InputError
+from groove_core.learning import Step, Training, digest, shuffled
 from groove_core.values import Report
-from groove_vae.cards import card
-from groove_vae.performances import Performance, load
+from groove_vae.performances import Performance, data_of
 from groove_vae.symbolic import STEPS, performance_grid, windows
 from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_per_dimension
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = ["Settings", "TwinTask", "Windows", "collapse", "train"]
+__all__ = ["Settings", "TwinTraining", "Windows", "collapse"]
 
 
-LIMITS = (
-    "Two bars at a time; no triplet grid and no other metre. Ten drummers on one electronic "
-    "kit, mostly rock, funk and latin, playing to a metronome. What a drummer will do is "
-    "known only in part from the notes."
-)
+FEWEST = 8
+"""Windows to learn from."""
 
 
 @dataclass(frozen=True)
@@ -112,84 +103,106 @@ def unpack(rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return window, rows[:, -3], rows[:, -2].long(), rows[:, -1].long()
 
 
-class TwinTask:
-    """The twin and how it learns from a batch."""
+class TwinTraining(Training[Settings, Sequence[Performance], Twin]):
+    """The twin and how it learns from windows of performances."""
 
-    def __init__(self, settings: Settings, data: Windows, seed: int) -> None:
-        self.settings, self.table = settings, data.table
-        # The one place where global state is touched: layers are initialised from it.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = Twin(
-                styles=data.styles,
-                drummers=data.drummers,
-                hidden=settings.hidden,
-                latent=settings.latent,
-                components=settings.components,
+    package = "groove-vae"
+    fewest = 4
+    max_norm = 1.0
+
+    def build(self) -> Twin:
+        """Make the network, and cut the windows that it learns from."""
+        settings, self.windows = self.settings, self.learnt()
+        if len(self.windows) < FEWEST:
+            raise InputError(
+                f"The training split has {len(self.windows)} windows of two bars, too few to "
+                "learn from.",
+                hint="Give a folder with more MIDI files in 4/4.",
             )
-        self.modules: dict[str, torch.nn.Module] = {
-            "encoder": self.model.encoder,
-            "decoder": self.model.decoder,
-        }
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "adam": torch.optim.AdamW(
-                self.model.parameters(),
-                lr=settings.learning_rate,
-                weight_decay=settings.weight_decay,
-            )
-        }
-        # What a resumed training must have in common with the interrupted one.
-        content = hashlib.sha256(data.table.numpy().tobytes()).hexdigest()
-        self.config: dict[str, Any] = {**asdict(settings), "windows": content}
+        return Twin(
+            styles=self.windows.styles,
+            drummers=self.windows.drummers,
+            hidden=settings.hidden,
+            latent=settings.latent,
+            components=settings.components,
+        )
+
+    def learnt(self) -> Windows:
+        """Return the windows of the training split."""
+        return Windows.of([one for one in self.data if one.split == "train"])
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name encoder and decoder."""
+        return {"encoder": self.model.encoder, "decoder": self.model.decoder}
+
+    def fingerprint(self) -> str:
+        """Return a hash of the windows."""
+        return digest(self.windows.table)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Shuffle the windows into whole batches."""
-        order = torch.randperm(len(self.table), generator=generator)
-        size = min(self.settings.batch_size, len(order))
-        return [self.table[chunk] for chunk in order.split(size) if len(chunk) == size]
+        return shuffled(len(self.windows), self.settings.batch_size, generator)
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from one batch."""
-        settings, optimizer = self.settings, self.optimizers["adam"]
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * cosine(done)
-        n = len(batch)
-        window, tempo, style, drummer = unpack(shard(batch))
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the negative ELBO per hit of windows, of which some are decoded without z."""
+        settings, n = self.settings, len(batch)
+        window, tempo, style, drummer = unpack(step.part(self.windows.table[batch]))
         # Drums that are left out: fewer notes are a part, too, and there are many such parts.
-        kept = (shard.rand(n, 1, DRUMS) >= settings.drum_dropout).repeat(1, 1, 3)
+        kept = (step.rand(n, 1, DRUMS) >= settings.drum_dropout).repeat(1, 1, 3)
         window = window * kept
         hits, velocity, offset = window.chunk(3, dim=2)
-        style = style * (shard.rand(n) >= settings.unknown)
-        drummer = drummer * (shard.rand(n) >= settings.unknown)
+        style = style * (step.rand(n) >= settings.unknown)
+        drummer = drummer * (step.rand(n) >= settings.unknown)
         # The batch is shuffled: its first part is decoded with z, the rest without.
         m = round(len(window) * (1 - settings.without_z))
         mean, log_variance = self.modules["encoder"](window[:m], tempo[:m])
-        noise = shard.randn(n, settings.latent)
+        noise = step.randn(n, settings.latent)
         z = torch.cat([mean + noise[:m] * (0.5 * log_variance).exp(), torch.zeros_like(noise[m:])])
         with_z = torch.arange(len(window), device=window.device) < m
-        # From the generator of the epoch, not the global one, so that resuming is exact.
-        kept_states = shard.rand(n, STEPS, 2 * settings.hidden) >= settings.dropout
+        kept_states = step.rand(n, STEPS, 2 * settings.hidden) >= settings.dropout
         mask = kept_states / (1 - settings.dropout)
         out = self.modules["decoder"](hits, tempo, style, drummer, z, with_z, mask)
         log_prob = as_feel(out).log_prob(torch.stack([offset, velocity], dim=-1)) * hits
         surprise = -log_prob.sum(dim=(1, 2))
         count = hits.sum(dim=(1, 2))
         kl = kl_per_dimension(mean, log_variance)
-        rise = min(1.0, done / settings.warm_up)
+        rise = min(1.0, step.done / settings.warm_up)
         penalty = rise * settings.beta * m * kl.clamp(min=settings.free_bits).sum()
-        loss = (surprise.sum() + penalty) / count.sum().clamp(min=1)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        torch.nn.utils.clip_grad_norm_(
-            [p for group in optimizer.param_groups for p in group["params"]], 1.0
-        )
-        optimizer.step()
-        return {
+        return (surprise.sum() + penalty) / count.sum().clamp(min=1), {
             "with_z": surprise[:m].sum() / count[:m].sum().clamp(min=1),
             "without_z": surprise[m:].sum() / count[m:].sum().clamp(min=1),
             "kl": kl.sum(),
             "active_units": active_units(mean).float(),
             **{f"kl_{i + 1}": one for i, one in enumerate(kl)},
+        }
+
+    def finish(self) -> None:
+        """Look for posterior collapse."""
+        held_out = Windows.of(
+            [one for one in self.data if one.split == "validation"],
+            styles=self.windows.styles,
+            drummers=self.windows.drummers,
+        )
+        watched = held_out if len(held_out) > 1 else self.windows
+        self.extra["posterior"] = collapse(self.model, watched)
+
+    def measure(self, name: str) -> Report:
+        """Measure on the test split."""
+        from groove_vae.twin_evaluation import evaluate_twin
+
+        return evaluate_twin(self.model, self.data, seed=1)
+
+    def card(self) -> dict[str, Any]:
+        """Say what the network is for."""
+        return {
+            "data": data_of(self.data),
+            "intended_use": "Velocities and micro-timing for drum parts in 4/4, in sixteenths.",
+            "limits": (
+                "Two bars at a time; no triplet grid and no other metre. Ten drummers on one "
+                "electronic kit, mostly rock, funk and latin, playing to a metronome. What a "
+                "drummer will do is known only in part from the notes."
+            ),
+            "paper": "arXiv:1905.06118",
         }
 
 
@@ -224,74 +237,3 @@ def collapse(model: Twin, data: Windows) -> dict[str, Any]:
         "active_units": active,
         "collapsed": collapsed,
     }
-
-
-def train(
-    wanted: dict[str, Any],
-    folder: Path,
-    *,
-    name: str,
-    data: Path | None,
-    seed: int,
-    device: str,
-    devices: int,
-    strategy: str,
-    resume: bool,
-    restart: bool,
-) -> Report:
-    """Train on the training split, measure on the test split, and store the checkpoint.
-
-    Parameters
-    ----------
-    wanted : dict
-        `Settings` that differ from the usual ones.
-    folder : path
-        Gets the checkpoint; other parameters as for `groove_vae.actions.train`.
-    """
-    from groove_vae.twin_evaluation import evaluate_twin
-
-    settings = Settings(**wanted)
-    performances = load(data=data)
-    learnt = Windows.of([one for one in performances if one.split == "train"])
-    if len(learnt) < 8 * devices:
-        raise InputError(
-            f"The training split has {len(learnt)} windows of two bars, too few to learn from.",
-            hint="Give a folder with more MIDI files in 4/4.",
-        )
-    if settings.batch_size % devices or settings.batch_size < 4 * devices:
-        raise UsageError(
-            f"The batch of {settings.batch_size} cannot be cut into {devices} even parts of 4.",
-            hint=f"--batch-size {devices * max(4, settings.batch_size // devices)}",
-        )
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = TwinTask(settings, learnt, seed)
-    history = fit(
-        fabric,
-        task,
-        epochs=settings.epochs,
-        folder=folder,
-        seed=seed,
-        resume=resume,
-        restart=restart,
-    )
-    model = rounded(task.model)
-    held_out = Windows.of(
-        [one for one in performances if one.split == "validation"],
-        styles=learnt.styles,
-        drummers=learnt.drummers,
-    )
-    watch = collapse(model, held_out if len(held_out) > 1 else learnt)
-    report = measured(lambda: evaluate_twin(model, performances, seed=1), name, history)
-    about = card(
-        asdict(settings),
-        performances,
-        watch,
-        name=name,
-        seed=seed,
-        data=None if data is None else str(data),
-        intended_use="Velocities and micro-timing for drum parts in 4/4, in sixteenths.",
-        limits=LIMITS,
-        paper="arXiv:1905.06118",
-    )
-    return store(folder, model, about, report, history=history, posterior=watch)

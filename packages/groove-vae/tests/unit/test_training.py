@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from groove_core import learning
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import fit, launch
+from groove_core.learning import Run, fit, trained
 from groove_core.storage import checkpoints
+from groove_core.testing.training import check_resume
 from groove_vae import compare
 from groove_vae.model import FeelVAE
 from groove_vae.performances import load
-from groove_vae.training import FeelTask, Rendered, Settings, collapse, train
+from groove_vae.training import FeelTraining, Rendered, Settings, collapse
 
 SMALL = {"hidden": 16, "frames": 400, "batch_size": 4, "batches": 20, "epochs": 3}
 SOME = load("train")[:8]
-ABOUT = {"name": "x", "seed": 1, "device": "cpu", "devices": 1, "strategy": "auto",
-         "resume": False, "restart": False}  # fmt: skip
 
 
-class Same(FeelTask):
+def train(settings: dict, data: Path, run: Run):
+    return learning.train(FeelTraining, Settings(**settings), load(data=data), run)
+
+
+class Same(FeelTraining):
     """Learns one batch by heart."""
 
     def batches(self, generator: torch.Generator) -> list[torch.Tensor]:
-        batch = Rendered(self.performances, self.settings, seed=0)[0]
+        batch = Rendered(self.learnt, self.settings, seed=0)[0]
         return [batch] * self.settings.batches
 
 
 def test_a_tiny_model_overfits_one_batch(tmp_path, capsys):
     by_heart = {"epochs": 20, "learning_rate": 0.01, "beta": 0.01, "rank": 1.0}
     settings = Settings(**{**SMALL, **by_heart})
-    task = Same(settings, SOME, seed=0)
-    history = fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path, seed=0)
+    task = Same(settings, SOME)
+    history = fit(task, Run(0, folder=tmp_path))
     # From 1.5 nats a frame; 0 is a spread of 0.24 in both envelopes.
     assert history[0]["surprise"] > 1
     assert history[-1]["surprise"] < 0.3
@@ -49,8 +55,8 @@ def test_a_tiny_model_overfits_one_batch(tmp_path, capsys):
 
 def test_the_alarm_fires_when_the_posterior_collapses(tmp_path, capsys):
     settings = Settings(**{**SMALL, "beta": 1000.0, "free_bits": 0.0, "rank": 0.0})
-    task = Same(settings, SOME, seed=0)
-    history = fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path, seed=0)
+    task = Same(settings, SOME)
+    history = fit(task, Run(0, folder=tmp_path))
     watch = collapse(task.model, SOME, settings)
     assert watch["collapsed"]
     assert watch["active_units"] == 0
@@ -75,15 +81,15 @@ def test_batches_are_pairs_and_come_again():
 
 
 def test_training_resumes_exactly_and_is_used(folder, tmp_path):
-    small = {**SMALL, "batches": 3, "epochs": 2}
-    whole = train(small, tmp_path / "whole", data=folder, **ABOUT)
+    small, run = {**SMALL, "batches": 3, "epochs": 2}, Run(folder=tmp_path / "whole")
+    whole = train(small, folder, run)
     assert len(whole.data["posterior"]["kl_per_dimension"]) == 2
     assert {"surprise", "rank"} <= set(whole.columns) or whole.cell("AUC, 5 ms", "same kit")
 
     weights = (tmp_path / "whole/model.safetensors").read_bytes()
     with pytest.raises(UsageError, match="already holds"):
-        train(small, tmp_path / "whole", data=folder, **ABOUT)
-    again = train(small, tmp_path / "whole", data=folder, **{**ABOUT, "resume": True})
+        train(small, folder, run)
+    again = train(small, folder, replace(run, resume=True))
     assert (tmp_path / "whole/model.safetensors").read_bytes() == weights
     assert again.rows == whole.rows
     model, card = checkpoints.load("groove-vae", tmp_path / "whole", FeelVAE)
@@ -94,46 +100,22 @@ def test_training_resumes_exactly_and_is_used(folder, tmp_path):
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path):
-    settings = Settings(**{**SMALL, "batches": 2, "epochs": 3})
-
-    def run(name: str, epochs: int, *, resume: bool = False) -> dict[str, torch.Tensor]:
-        task = FeelTask(settings, SOME, seed=2)
-        if epochs < settings.epochs:
-            step, count = task.step, 0
-
-            def interrupted(*args: object) -> dict[str, torch.Tensor]:
-                nonlocal count
-                count += 1
-                if count > epochs * settings.batches:
-                    raise KeyboardInterrupt
-                return step(*args)
-
-            task.step = interrupted
-        fit(launch("cpu"), task, epochs=settings.epochs, folder=tmp_path / name, seed=2,
-            resume=resume)  # fmt: skip
-        return task.model.state_dict()
-
-    whole = run("whole", 3)
-    with pytest.raises(KeyboardInterrupt):
-        run("broken", 1)
-    again = run("broken", 3, resume=True)
-    for name, value in whole.items():
-        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
+    check_resume(FeelTraining, Settings(**{**SMALL, "batches": 2}), SOME, tmp_path)
 
 
 def test_settings_that_cannot_be(folder, tmp_path):
-    with pytest.raises(UsageError, match="even parts of pairs"):
-        train({"batch_size": 6}, tmp_path, data=folder, **{**ABOUT, "devices": 2})
+    with pytest.raises(UsageError, match="cannot be cut into 2 even parts"):
+        train({"batch_size": 6}, folder, Run(folder=tmp_path, devices=2))
     (tmp_path / "few").mkdir()
     fill = next(one for one in load("test") if len(one.tick) <= 8)
     fill.to_score().save(tmp_path / "few/0.mid")
     with pytest.raises(InputError, match="no performance of a few bars"):
-        train({}, tmp_path / "out", data=tmp_path / "few", **ABOUT)
+        train({}, tmp_path / "few", Run(folder=tmp_path / "out"))
 
 
 def test_up_to_eight_dimensions_with_full_covariance(tmp_path):
     settings = Settings(**{**SMALL, "latent": 8, "covariance": "full", "batches": 1, "epochs": 1})
-    task = FeelTask(settings, SOME, seed=0)
-    [line] = fit(launch("cpu"), task, epochs=1, folder=tmp_path, seed=0)
+    task = trained(FeelTraining, settings, SOME, Run(folder=tmp_path))
+    [line] = task.history
     assert {f"kl_{i}" for i in range(1, 9)} <= line.keys()
     assert not task.model.encode(torch.zeros(1, 9, 44)).is_diagonal

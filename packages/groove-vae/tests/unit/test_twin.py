@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import fit, launch
+from groove_core.learning import Run, fit, train
+from groove_core.testing.training import check_resume
 from groove_vae.performances import load
 from groove_vae.symbolic import performance_grid
 from groove_vae.twin import Feel, Twin, active_units, as_feel, kl_per_dimension, play
 from groove_vae.twin_evaluation import evaluate_twin, histogram_kl
-from groove_vae.twin_training import Settings, TwinTask, Windows, collapse, train
+from groove_vae.twin_training import Settings, TwinTraining, Windows, collapse
 
 
 def mixture() -> Feel:
@@ -88,13 +89,19 @@ def windows(count: int = 8) -> Windows:
     return Windows(data.table[:: len(data) // count][:count], data.styles, data.drummers)
 
 
+class Few(TwinTraining):
+    """Learns eight windows."""
+
+    def learnt(self) -> Windows:
+        return windows()
+
+
 def trained(tmp_path, **settings) -> tuple[Twin, list[dict[str, float]], Windows]:
-    data = windows()
     usual = {"hidden": 32, "latent": 8, "epochs": 250, "batch_size": 8, "learning_rate": 1e-2,
              "dropout": 0.0, "drum_dropout": 0.0, "beta": 0.05, "weight_decay": 0.0}  # fmt: skip
-    task = TwinTask(Settings(**{**usual, **settings}), data, seed=0)
-    history = fit(launch("cpu"), task, epochs=task.settings.epochs, folder=tmp_path, seed=0)
-    return task.model.eval(), history, data
+    task = Few(Settings(**{**usual, **settings}), [])
+    history = fit(task, Run(0, folder=tmp_path))
+    return task.model.eval(), history, task.windows
 
 
 def test_a_tiny_model_overfits_eight_windows(tmp_path, capsys):
@@ -122,10 +129,10 @@ def test_the_alarm_fires_when_the_posterior_collapses(tmp_path, capsys):
 
 
 def test_settings_that_cannot_be(tmp_path):
-    common = {"name": "x", "seed": 1, "device": "cpu", "strategy": "auto", "resume": False,
-              "restart": False}  # fmt: skip
-    with pytest.raises(UsageError, match="2 even parts of 4"):
-        train({"batch_size": 5}, tmp_path, data=None, devices=2, **common)
+    with pytest.raises(UsageError, match="2 even parts"):
+        train(TwinTraining, Settings(batch_size=5), [], Run(folder=tmp_path, devices=2))
+    with pytest.raises(InputError, match="has 0 windows"):
+        train(TwinTraining, Settings(), [], Run(folder=tmp_path))
 
 
 def test_a_part_of_any_length_is_played():
@@ -173,26 +180,5 @@ def test_windows_know_style_and_drummer():
 
 
 def test_interrupted_and_resumed_is_as_unbroken(tmp_path):
-    settings = Settings(hidden=8, latent=4, epochs=4, batch_size=8)
-    data = windows(16)
-
-    def run(folder, *, stop_after: int | None = None, resume: bool = False):
-        task = TwinTask(settings, data, seed=0)
-        step, done = task.step, [0]
-
-        def counted(*arguments):
-            if done[0] == stop_after:
-                raise KeyboardInterrupt
-            done[0] += 1
-            return step(*arguments)
-
-        task.step = counted  # type: ignore[method-assign]
-        fit(launch("cpu"), task, epochs=4, folder=folder, seed=0, resume=resume)
-        return task.model.state_dict()
-
-    unbroken = run(tmp_path / "a")
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "b", stop_after=5)
-    resumed = run(tmp_path / "b", resume=True)
-    for name, tensor in unbroken.items():
-        assert torch.equal(tensor, resumed[name]), name
+    settings = Settings(hidden=8, latent=4, epochs=4, batch_size=4)
+    check_resume(Few, settings, [], tmp_path)

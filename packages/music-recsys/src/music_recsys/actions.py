@@ -12,6 +12,8 @@ from groove_core.actions import (
     Device,
     Devices,
     Into,
+    License,
+    Minutes,
     Opt,
     Restart,
     Resume,
@@ -21,7 +23,6 @@ from groove_core.actions import (
     draw_seed,
     each,
 )
-from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.values import Audio, Report
 from music_recsys.inspection import Filters
@@ -413,7 +414,9 @@ def train(
     data_name: Annotated[
         str, Opt("name of the data, for the card", aliases=("about",))
     ] = "own songs",
-    license: Annotated[str, Opt("licence of the data, for the card")] = "unknown: your own data",
+    data_license: Annotated[
+        str, Opt("licence of the data, for the card")
+    ] = "unknown: your own data",
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-front-end)")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=10_000)] = 60,
@@ -427,6 +430,8 @@ def train(
         Literal["32", "bf16"],
         Opt("precision of the computation; bf16 is faster on processors that support it"),
     ] = "32",
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -443,30 +448,20 @@ def train(
     InputError
         If there are too few songs, or none can be read.
     """
-    from groove_core.devices import resolve
-    from groove_core.storage import checkpoints
+    from groove_core import learning
     from music_recsys.listening import PACKAGE
-    from music_recsys.making import make_front_end
+    from music_recsys.making import heard
     from music_recsys.songs import open_songs
-    from music_recsys.training import Settings
+    from music_recsys.training import ContrastTraining, Settings
 
-    name, folder = checkpoints.place(PACKAGE, name, into, "my-front-end")
-    report = make_front_end(
-        [open_songs(one) for one in data],
-        Settings(
-            kind=kind, reader=reader, epochs=epochs, batch_size=batch_size,
-            learning_rate=learning_rate, precision=precision,
-        ),
-        name=name,
-        folder=folder,
-        share=share,
-        about={"data": data_name, "license": license},
-        seed=draw_seed(seed),
-        device=resolve(device),
-        devices=devices,
-        strategy=strategy,
-        resume=resume,
-        restart=restart,
+    run = learning.Run.of(
+        PACKAGE, "my-front-end", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source={"name": data_name, "license": data_license},
     )  # fmt: skip
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+    settings = Settings(
+        kind=kind, reader=reader, epochs=epochs, batch_size=batch_size,
+        learning_rate=learning_rate, precision=precision,
+    )  # fmt: skip
+    songs = heard([open_songs(one) for one in data], kind, share)
+    return learning.train(ContrastTraining, settings, songs, run)

@@ -8,24 +8,32 @@ Musical Representations" (ISMIR 2021).
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groove_core.learning.before import Shard, cosine, fit, launch, rounded
-from music_recsys.features import WINDOW, Columns, Kind
+from groove_core.learning import Step, Training, cosine, digest
+from groove_core.values import Report
+from music_recsys.features import PER_SECOND, WINDOW, Columns, Kind
 from music_recsys.model import PassageNet, Reader
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Piece", "Settings", "contrast", "front_end", "train_front_end", "varied", "whitened"]
+__all__ = [
+    "ContrastTraining",
+    "Heard",
+    "Piece",
+    "Settings",
+    "contrast",
+    "front_end",
+    "varied",
+    "whitened",
+]
 
 Piece = Sequence[Tensor]
 """The songs or excerpts of one piece [shape=(rows, frames) each]."""
@@ -93,37 +101,56 @@ def front_end(kind: Kind, reader: Reader) -> PassageNet:
     return PassageNet(kind, reader, outputs=COMPONENTS + 2 * rows, summary=True)
 
 
-class ContrastTask:
+@dataclass(frozen=True)
+class Heard:
+    """What a front end learns from.
+
+    Parameters
+    ----------
+    sets : sequence of sequences of Piece
+        Two windows of one piece belong together; pieces of one set are told apart.
+    learnt : dict
+        What the card keeps of the split, see `groove_core.learning.Split.card`.
+    share : float [0 to 1]
+        Of all pieces.
+    """
+
+    sets: Sequence[Sequence[Piece]]
+    learnt: Mapping[str, Any] = field(default_factory=dict)
+    share: float = 1.0
+
+
+class ContrastTraining(Training[Settings, Heard, PassageNet]):
     """How a front end learns from pairs of windows."""
 
-    def __init__(self, settings: Settings, sets: Sequence[Sequence[Piece]], seed: int) -> None:
-        self.settings = settings
+    package = "music-recsys"
+
+    def build(self) -> PassageNet:
+        """Make the front end, which knows mean and deviation of its rows, and a projection."""
+        sets = self.data.sets
         self.pieces = [piece for pieces in sets for piece in pieces]
-        songs = [song for piece in self.pieces for song in piece]
+        self.songs = songs = [song for piece in self.pieces for song in piece]
         ends = torch.tensor([len(pieces) for pieces in sets]).cumsum(0).tolist()
         self.sets = [range(end - len(pieces), end) for end, pieces in zip(ends, sets, strict=True)]
-        # The one place where global state is touched: layers are initialised from it.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.net = front_end(settings.kind, settings.reader)
-            width = self.net.features
-            projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 64))
-        self.net.standardise(
-            torch.cat([song.float() for song in songs[:: len(songs) // 500 + 1]], 1)
-        )
-        self.modules: dict[str, nn.Module] = {"front end": _Features(self.net), "head": projection}
-        self.net.head.requires_grad_(False)  # found after the training
-        learnt = [
-            p for part in (self.net, projection) for p in part.parameters() if p.requires_grad
-        ]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "both": torch.optim.AdamW(
-                learnt, settings.learning_rate, weight_decay=settings.weight_decay
-            )
-        }
+        net = front_end(self.settings.kind, self.settings.reader)
+        width = net.features
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 64))
+        net.standardise(torch.cat([song.float() for song in songs[:: len(songs) // 500 + 1]], 1))
+        net.head.requires_grad_(False)  # found after the training
         self.spread = torch.stack([song.float().mean(dim=1) for song in songs]).std(dim=0)
-        frames = sum(song.shape[1] for song in songs)
-        self.config: dict[str, Any] = {**asdict(settings), "songs": len(songs), "frames": frames}
+        return net
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name the front end without its last layer, and the projection."""
+        return {"front end": _Features(self.model), "head": self.projection}
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the decay, after a quick rise."""
+        return min(1.0, 50 * done) * cosine(done)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the songs."""
+        return digest(*self.songs)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw pieces, all as often: their numbers, batch by batch.
@@ -138,38 +165,62 @@ class ContrastTask:
                 drawn += [part for part in order.split(size) if len(part) == size]
         return [drawn[i] for i in torch.randperm(len(drawn), generator=generator).tolist()]
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from one batch."""
-        settings = self.settings
-        optimizer = self.optimizers["both"]
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, 50 * done) * cosine(done)
-        pieces = shard(batch).tolist()
-        views = [self._view(pieces, len(batch), shard) for _ in range(2)]
-        with torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"):
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the contrast of two windows of each piece of a batch."""
+        pieces = step.rows(batch).tolist()
+        views = [self._view(pieces, len(batch), step) for _ in range(2)]
+        with step.autocast(self.settings.precision):
             features = self.modules["front end"](torch.cat(views))
             first, second = self.modules["head"](features).chunk(2)
-        if fabric.world_size > 1:  # what is told apart is the whole batch
-            first, second = (_gathered(fabric, one) for one in (first, second))
-        loss, right = contrast(first, second, settings.temperature)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        optimizer.step()
-        return {"contrast": loss, "right": right}
+        if step.fabric.world_size > 1:  # what is told apart is the whole batch
+            first, second = (_gathered(step.fabric, one) for one in (first, second))
+        loss, right = contrast(first, second, self.settings.temperature)
+        return loss, {"contrast": loss, "right": right}
 
-    def _view(self, pieces: list[int], batch: int, shard: Shard) -> Tensor:
+    def _view(self, pieces: list[int], batch: int, step: Step) -> Tensor:
         """Cut a window out of each piece of this process's part of a batch, and vary it."""
-        draws = zip(pieces, *shard.rand(batch, 2).T.tolist(), strict=True)
+        draws = zip(pieces, *step.rand(batch, 2).T.tolist(), strict=True)
         cut = []
         for number, which, at in draws:
             piece = self.pieces[number]
             song = piece[int(which * len(piece))]
             start = int(at * (song.shape[1] - WINDOW + 1))
             cut.append(song[:, start : start + WINDOW].float())
-        windows = torch.stack(cut).to(shard.fabric.device)
+        windows = torch.stack(cut).to(step.device)
         rows = windows.shape[1]
-        draw, noise = shard.randn(batch, rows), shard.randn(batch, rows, WINDOW)
+        draw, noise = step.randn(batch, rows), step.randn(batch, rows, WINDOW)
         return varied(windows, self.spread.to(windows.device), draw, noise)
+
+    def finish(self) -> None:
+        """Find the last layer."""
+        whitened(self.model, self.songs)
+
+    def measure(self, name: str) -> Report:
+        """Show how well the passages of a piece were found; tastes are measured by `evaluate`."""
+        last, most = self.history[-1], min(self.settings.batch_size, len(self.pieces))
+        return Report(
+            f"{name}: which two of {2 * most} passages are of one piece?",
+            ("", "contrast", "told right"),
+            (("last epoch of training", last["contrast"], last["right"]),),
+            notes=("How well tastes are found with it: groove run music-recsys evaluate.",),
+        )
+
+    def card(self) -> dict[str, Any]:
+        """Say what the front end is for."""
+        seconds = sum(song.shape[1] for song in self.songs) / PER_SECOND
+        return {
+            "data": {
+                "split": "by piece",
+                "share": self.data.share,
+                "pieces": len(self.pieces),
+                "hours": round(seconds / 3600, 2),
+                "learnt": self.data.learnt,
+            },
+            "intended_use": "Places of passages of music, among which few ratings show a taste.",
+            "limits": "It knows what it heard. Trained without labels: what nobody hears in eight "
+            "seconds (words, fame, memories) is not in it.",
+            "paper": "arXiv:2002.05709; arXiv:2103.09410",
+        }
 
 
 def _gathered(fabric: Fabric, part: Tensor) -> Tensor:
@@ -208,44 +259,3 @@ def whitened(net: PassageNet, songs: Sequence[Tensor]) -> None:
         weight = torch.block_diag((directions[:, strongest] * scale).T, torch.diag(beside))
         net.head.weight.copy_(weight)
         net.head.bias.copy_(-(weight @ mean))
-
-
-def train_front_end(
-    sets: Sequence[Sequence[Piece]],
-    settings: Settings,
-    *,
-    folder: Path | None = None,
-    seed: int,
-    device: str,
-    devices: int = 1,
-    strategy: str = "auto",
-    resume: bool = False,
-    restart: bool = False,
-) -> tuple[PassageNet, list[dict[str, float]]]:
-    """Train a front end on songs.
-
-    Parameters
-    ----------
-    sets : sequence of sequences of Piece
-        Two windows of one piece belong together; pieces of one set are told apart.
-    folder : Path, optional
-        For the state of the training; none is kept when left out.
-
-    Returns
-    -------
-    net : PassageNet
-        On the CPU, in the precision it is stored in.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = ContrastTask(settings, sets, seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        history = fit(
-            fabric, task, epochs=settings.epochs, folder=folder or Path(scratch), seed=seed,
-            resume=resume, restart=restart,
-        )  # fmt: skip
-    net = task.net.cpu().eval()
-    whitened(net, [song for pieces in sets for piece in pieces for song in piece])
-    return rounded(net), history

@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from groove_core.errors import InputError
+from groove_core.testing.training import check_resume
 from groove_core.values import Estimate
 from music_recsys import evaluation
 from music_recsys.evaluation import measure_change, measure_tastes
 from music_recsys.songs import SongSet, as_learnt, open_songs, split_of
 from music_recsys.training import (
-    ContrastTask,
+    ContrastTraining,
+    Heard,
     Settings,
     contrast,
     front_end,
-    train_front_end,
     varied,
     whitened,
 )
@@ -60,38 +61,16 @@ def test_variation_moves_rows_and_keeps_what_happens_in_time():
 
 
 def test_a_batch_is_of_one_set():
-    task = ContrastTask(SMALL, [pieces(10), pieces(20, 1)], 1)
+    task = ContrastTraining(SMALL, Heard([pieces(10), pieces(20, 1)]), 1)
     batches = task.batches(torch.Generator().manual_seed(0))
     assert len(batches) == 1 + 2
     assert all((batch < 10).all() or (batch >= 10).all() for batch in batches)
 
 
 def test_it_learns_and_resumes_to_the_same_weights(tmp_path):
-    sets = [pieces(16)]
     settings = Settings(epochs=4, batch_size=8, windows=2)
-    whole, history = train_front_end(sets, settings, seed=1, device="cpu")
-    assert history[-1]["contrast"] < history[0]["contrast"]
-    calls = []
-
-    class Stop(ContrastTask):
-        def step(self, *given):
-            calls.append(1)
-            if len(calls) == 10:
-                raise KeyboardInterrupt
-            return super().step(*given)
-
-    import music_recsys.training as training
-
-    original = training.ContrastTask
-    training.ContrastTask = Stop
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train_front_end(sets, settings, folder=tmp_path, seed=1, device="cpu")
-    finally:
-        training.ContrastTask = original
-    resumed, _ = train_front_end(sets, settings, folder=tmp_path, seed=1, device="cpu", resume=True)
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    whole = check_resume(ContrastTraining, settings, Heard([pieces(16)]), tmp_path)
+    assert whole.history[-1]["contrast"] < whole.history[0]["contrast"]
 
 
 def test_whitening():

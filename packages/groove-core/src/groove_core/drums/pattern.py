@@ -25,7 +25,6 @@ from groove_core.drums.grid import (
     whole_grid,
 )
 from groove_core.errors import UsageError
-from groove_core.storage.files import write_bytes
 from groove_core.values.base import Value
 from groove_core.values.scores.score import Score, Track
 
@@ -246,11 +245,6 @@ class DrumPattern(Value):
     @classmethod
     def _read_file(cls, path: Path) -> Self:
         return cls.from_score(Score.read(path))
-
-    def _save_mid(self, path: Path) -> None:
-        write_bytes(path, self.to_score().to_midi())
-
-    _save_midi = _save_mid
 
     # JSON ------------------------------------------------------------------------
 

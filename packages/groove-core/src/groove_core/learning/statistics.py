@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.errors import UsageError
+from groove_core.errors import InputError, UsageError
 from groove_core.values.results import Estimate
 
-__all__ = ["auc", "bootstrap", "interval", "spearman", "wilson"]
+__all__ = ["auc", "bootstrap", "frechet_distance", "interval", "spearman", "wilson"]
 
 ROUNDS = 1000
 
@@ -113,3 +113,35 @@ def wilson(right: int, total: int) -> Estimate:
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + (z / total / 2) ** 2)
     return Estimate(share, middle - half, middle + half)
+
+
+def frechet_distance(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """Return the Fréchet distance of two sets of features, each taken as Gaussian.
+
+    The fewer items a set holds the larger it is, so that only sets of one size compare.
+
+    Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule" (1706.08500, eq. 6).
+
+    Parameters
+    ----------
+    x, y : float arrays [shape=(n, features) and (m, features)]
+
+    Raises
+    ------
+    InputError
+        If one of them holds fewer than two items.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(100, 3))
+    >>> round(frechet_distance(x, x + 2), 6)
+    12.0
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if min(len(a), len(b)) < 2:
+        raise InputError("A single item has no spread.", hint="Give two or more of each.")
+    gap = float(((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum())
+    s, t = np.atleast_2d(np.cov(a.T)), np.atleast_2d(np.cov(b.T))
+    # tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S T.
+    roots = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
+    return gap + float(np.trace(s) + np.trace(t) - 2 * roots)

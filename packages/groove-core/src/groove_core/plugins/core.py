@@ -77,7 +77,4 @@ def groove_kinds() -> list[Kind]:
 @hookimpl
 def groove_renderers() -> list[Renderer]:
     """Play what has notes."""
-    return [
-        Renderer(kind=kind, suffix="wav", run="groove_core.render.soundfont:save_wav")
-        for kind in ("score", "drum-pattern", "melody", "lead-sheet")
-    ]
+    return [Renderer(kind="score", suffix="wav", run="groove_core.render.soundfont:save_wav")]

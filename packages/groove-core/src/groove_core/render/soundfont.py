@@ -16,7 +16,6 @@ import numpy as np
 
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import check_file
-from groove_core.values.base import Value
 from groove_core.values.midi.parts import by_port
 from groove_core.values.scores.score import MAX_HOURS, Score
 from groove_core.values.scores.writing import write
@@ -129,17 +128,8 @@ def render(
     return Audio(samples, audio.sample_rate).normalized(peak_dbfs)
 
 
-def save_wav(value: Value, path: Path) -> None:
-    """Play a value that is or becomes a score, and write the sound.
-
-    Raises
-    ------
-    InputError
-        As `render`, and if the value becomes no score.
-    """
-    score = Score.accept(value)
-    if score is None:
-        raise InputError(f"A {value.kind} has no notes to play.", hint="Give a score.")
+def save_wav(score: Score, path: Path) -> None:
+    """Play a score with `render`, and write the sound."""
     render(score).save(path)
 
 

@@ -34,7 +34,7 @@ else:
             "melodies.plots": "plot_melody",
             "page": "build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-            "plots": "INK PALETTE envelope new_axes panel save_png sheet",
+            "plots": "INK PALETTE envelope new_axes panel plot_text save_png sheet",
             "records": "Record SoundRecord",
             "results": "Cell Codes Estimate Report",
             "scores.score": "MAX_HOURS Score Track",

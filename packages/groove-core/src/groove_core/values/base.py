@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import abc
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from groove_core.errors import InputError, UsageError
 from groove_core.plugins import kinds
@@ -23,7 +25,8 @@ class Value(abc.ABC):
 
     A subclass names its ``kind`` and the file endings it can be read from, and
     has a method ``_save_<suffix>(path)`` for each ending it can be written to
-    beyond json, txt and png, which every value has.
+    beyond json, txt and png, which every value has. One with a method ``to_score``
+    can be written as MIDI and as sound, too.
     """
 
     kind: ClassVar[str]
@@ -32,26 +35,33 @@ class Value(abc.ABC):
     default_formats: ClassVar[tuple[str, ...]] = ("json",)
     """What the command line writes when nobody says otherwise."""
 
-    @abc.abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return the value as a JSON document with its ``kind``; nothing is lost."""
+        """Return the value as a JSON document with its ``kind``; nothing is lost.
+
+        By default, these are the fields of a dataclass of numbers, texts, and tuples of them.
+        """
+        own = {one.name: getattr(self, one.name) for one in fields(cast("Any", self))}
+        document: dict[str, Any] = json.loads(dump_json({"kind": self.kind, **own}))
+        return document
 
     def to_document(self) -> dict[str, Any]:
         """Return what ``result.json`` says of the value beside its files; all of it by default."""
         return self.to_json()
 
     @classmethod
-    @abc.abstractmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Make the value from what `to_json` gave."""
+        return cls(**{name: value for name, value in document.items() if name != "kind"})
 
     @abc.abstractmethod
     def to_text(self) -> str:
         """Show the value in a terminal."""
 
-    @abc.abstractmethod
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the value with matplotlib; needs ``groove-core[plot]``."""
+        """Draw the value with matplotlib, by default its text; needs ``groove-core[plot]``."""
+        from groove_core.values.plots import plot_text
+
+        return plot_text(self.to_text(), ax)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -177,6 +187,8 @@ class Value(abc.ABC):
         """
         if hasattr(cls, f"_save_{suffix}"):
             return None
+        if hasattr(cls, "to_score") and suffix in kinds.class_of("score").formats():
+            return lambda value, path: value.to_score().writer(suffix)(path)
         if (run := kinds.renderer(cls.kind, suffix)) is None:
             raise UsageError(
                 f"A {cls.kind} cannot be written as {'.' + suffix if suffix else 'a bare file'}.",
@@ -188,7 +200,8 @@ class Value(abc.ABC):
     def formats(cls) -> list[str]:
         """List the endings that `save` knows without any plugin."""
         own = {n.removeprefix("_save_") for n in dir(cls) if n.startswith("_save_")}
-        return sorted(own.union(kinds.core_endings(cls.kind)))
+        played = kinds.class_of("score").formats() if hasattr(cls, "to_score") else ()
+        return sorted(own.union(kinds.core_endings(cls.kind), played))
 
     def _save_json(self, path: Path) -> None:
         write_text(path, dump_json(self.to_json()))

@@ -18,7 +18,7 @@ from groove_core.storage.files import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INK", "PALETTE", "envelope", "new_axes", "panel", "save_png", "sheet"]
+__all__ = ["INK", "PALETTE", "envelope", "new_axes", "panel", "plot_text", "save_png", "sheet"]
 
 INK = "#1d2433"
 # Okabe and Ito's palette, told apart by readers of every kind of colour vision.
@@ -92,6 +92,15 @@ def envelope(samples: npt.NDArray[Any], most: int) -> tuple[npt.NDArray[Any], ..
     """
     starts = np.linspace(0, len(samples), min(most, len(samples)), endpoint=False).astype(int)
     return starts, np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+
+
+def plot_text(text: str, ax: Axes | None = None) -> Axes:
+    """Draw a text in letters of one width."""
+    lines = text.splitlines() or [""]
+    ax = ax or new_axes(0.5 + 0.09 * max(map(len, lines)), 0.5 + 0.2 * len(lines))
+    ax.text(0, 1, text, family="monospace", size=10, va="top", transform=ax.transAxes)
+    ax.set_axis_off()
+    return ax
 
 
 def save_png(plot: Callable[[], Any], path: Path) -> None:

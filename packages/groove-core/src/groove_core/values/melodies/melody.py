@@ -163,11 +163,6 @@ class Melody(Line, Value):
         suffixes = [suffix for suffix in cls.suffixes if suffix not in ("txt", "xml")]
         return list_files(path, suffixes, kinds=cls.takes)
 
-    def _save_mid(self, path: Path) -> None:
-        write_bytes(path, self.to_score().to_midi())
-
-    _save_midi = _save_mid
-
     def _save_musicxml(self, path: Path) -> None:
         write_bytes(path, write_musicxml(self))
 

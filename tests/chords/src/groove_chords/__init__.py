@@ -1,0 +1,1 @@
+"""Chord charts, and a network that writes them."""
