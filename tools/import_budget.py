@@ -48,6 +48,14 @@ BASELINES = {
     "bare --help": ["-c", BARE, "--help"],
     "bare command": ["-c", BARE, "plugins"],
 }
+# In one process: what one help imports, the others have, too.
+HELPS = """
+import sys
+from groove_core.cli.app import run_cli
+from groove_core.plugins import load
+name = sys.argv[1]
+sys.exit(max(run_cli(["run", name, action, "--help"]) for action in load(name).actions))
+"""
 PLUGIN = '''"""A plugin of no use."""
 from groove_core.hookspecs import Action, Package, hookimpl
 
@@ -122,6 +130,8 @@ def silent(names: list[str]) -> dict[str, tuple[str, ...]]:
     for module in modules:
         if module != "groove_core":
             listed[f"import {module}.plugin"] = ("-c", f"import {module}.plugin")
+            name = module.replace("_", "-")
+            listed[f"help of every action of {name}"] = ("-c", HELPS, name)
     return listed
 
 

@@ -32,10 +32,10 @@ Learnt = tuple[str, str, dict[str, Any]]
 
 def groove_vae() -> Iterator[Learnt]:
     """Take the published split of the performances in the package."""
-    from groove_vae.performances import card_of_split, load
+    from groove_vae.performances import data_of, load
 
-    yield "groove-vae", "audio", card_of_split(load(None, None))
-    yield "groove-vae", "symbolic", card_of_split(load())
+    yield "groove-vae", "audio", data_of(load(None, None))["learnt"]
+    yield "groove-vae", "symbolic", data_of(load())["learnt"]
 
 
 def genre_map() -> Iterator[Learnt]:

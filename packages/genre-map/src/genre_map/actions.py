@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from genre_map.explaining import Explanation
 from genre_map.genremap import GenreMap
-from genre_map.results import Border, Genres, Picture
+from genre_map.results import Border, Explanation, Genres, Picture
 from groove_core.actions import (
     Checkpoint,
     Device,

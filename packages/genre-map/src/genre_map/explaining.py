@@ -7,8 +7,6 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +16,15 @@ from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
 from genre_map.pictures import Layout, to_windows
+from genre_map.results import MARKED, Explanation
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
 from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report, SoundRecord
+from groove_core.values import Audio, Estimate, Report
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+__all__ = ["explain_sound", "faithfulness", "grad_cam"]
 
-__all__ = ["MARKED", "Explanation", "explain_sound", "faithfulness", "grad_cam"]
-
-MARKED = 0.2
-"""Share of a picture that is marked: the fifth that speaks most."""
-SHOWN_S = 24.0
 LONGEST_S = 600.0
 SHIFTS = 4
 AT_ONCE = 64
@@ -149,110 +142,6 @@ def faithfulness(
 def _share(right: Tensor) -> Estimate:
     weights = bootstrap(len(right))
     return interval((weights @ right.double().numpy()) / weights.sum(axis=1))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Explanation(SoundRecord):
-    """A spectrogram with what speaks for a genre marked, and that part alone to listen to.
-
-    Parameters
-    ----------
-    name : str
-        Of the sound.
-    genre : str
-    probability : float
-        Of the genre, for the whole sound.
-    picture : float array [shape=(parts, n_mels, frames), 0 to 1]
-    heat : float array [shape=(rows, columns), 0 to 1]
-        How much each cell speaks for the genre, over the whole picture.
-    step_s : float
-        From one frame of the picture to the next.
-    sound : Audio
-        The marked part alone.
-    """
-
-    kind: ClassVar[str] = "genre-explanation"
-    default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
-    keys = "name genre probability step_s seconds heat picture"
-    digits: ClassVar = {"picture": 3, "heat": 3}
-
-    name: str
-    genre: str
-    probability: float
-    picture: Floats
-    heat: Floats
-    step_s: float
-
-    def seconds(self) -> list[dict[str, Any]]:
-        """Give the seconds that speak most for the genre, the best first, and their share."""
-        column_s = self.step_s * self.picture.shape[2] / self.heat.shape[1]
-        per_second = max(1, round(1 / column_s))
-        along = self.heat.mean(axis=0)
-        starts = range(0, len(along), per_second)
-        sums = np.array([along[a : a + per_second].sum() for a in starts])
-        share = sums / max(1e-9, float(sums.sum()))
-        order = np.argsort(-share, kind="stable")
-        return [
-            {"start_s": round(i * per_second * column_s, 2), "share": float(share[i])}
-            for i in order
-        ]
-
-    def to_text(self) -> str:
-        best = ", ".join(
-            f"{one['start_s']:.0f} s ({one['share']:.0%})" for one in self.seconds()[:5]
-        )
-        return f"{self.name}: {self.genre} {self.probability:.0%}\nspeaks most at {best}"
-
-    def __repr__(self) -> str:
-        return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
-        from groove_core.values import PALETTE, panel, sheet
-
-        duration_s = self.picture.shape[2] * self.step_s
-        start_s = 0.0
-        if duration_s > SHOWN_S:
-            along = self.heat.mean(axis=0)
-            per = max(1, round(SHOWN_S / duration_s * len(along)))
-            best = int(np.convolve(along, np.ones(per), "valid").argmax())
-            start_s = best / len(along) * duration_s
-        end_s = min(duration_s, start_s + SHOWN_S)
-        first, last = (round(t / self.step_s) for t in (start_s, end_s))
-        names = ("harmonic", "percussive") if len(self.picture) == 2 else ("mel",)
-        title = f"{self.name}: what speaks for {self.genre} ({self.probability:.0%})"
-        ax = sheet(ax, 10, 1 + 2.3 * len(names), title, fontsize=10)
-        wide = F.interpolate(
-            torch.tensor(self.heat)[None, None], size=self.picture.shape[1:],
-            mode="bilinear", align_corners=False,
-        )[0, 0].numpy()  # fmt: skip
-        edge = float(np.quantile(wide, 1 - MARKED))
-        extent = (start_s, end_s, 0, self.picture.shape[1])
-        for number, name in enumerate(names):
-            height = 1 / len(names)
-            inner = panel(ax, (0, 1 - (number + 1) * height + 0.06, 1, height - 0.1))
-            part, heat = self.picture[number, :, first:last], wide[:, first:last]
-            inner.imshow(
-                part, origin="lower", aspect="auto", cmap="gray_r", extent=extent, vmin=0, vmax=1
-            )
-            clear = np.zeros((*heat.shape, 4))
-            clear[..., :3] = (0.84, 0.37, 0.0)
-            clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
-            inner.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            inner.contour(
-                heat,
-                levels=[edge],
-                colors=PALETTE[1],
-                linewidths=0.8,
-                origin="lower",
-                extent=extent,
-            )
-            inner.set_ylabel(f"{name}\nmel band", fontsize=8)
-            if number + 1 < len(names):
-                inner.set_xticklabels([])
-            else:
-                inner.set_xlabel("seconds", fontsize=8)
-        return ax
 
 
 def explain_sound(

@@ -7,16 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from genre_map.explaining import (
-    MARKED,
-    Explanation,
-    _marked_part,
-    explain_sound,
-    faithfulness,
-    grad_cam,
-)
+from genre_map.explaining import _marked_part, explain_sound, faithfulness, grad_cam
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS
+from genre_map.results import MARKED, Explanation
 from groove_core.errors import InputError, UsageError
 from groove_core.values import Audio
 

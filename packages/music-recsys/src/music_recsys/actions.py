@@ -25,8 +25,7 @@ from groove_core.actions import (
 )
 from groove_core.errors import UsageError
 from groove_core.values import Audio, Report
-from music_recsys.inspection import Filters
-from music_recsys.results import Curve, Recommendations
+from music_recsys.results import Curve, Filters, Recommendations
 
 if TYPE_CHECKING:
     from music_recsys.profile import Profile
@@ -164,12 +163,12 @@ def score(
         If nothing is rated yet, or every sound is unreadable, shorter than eight seconds, or
         silent; one among others is left out.
     """
-    from music_recsys.features import WINDOW_S
     from music_recsys.inspection import excerpt
     from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import candidate
     from music_recsys.serving import Known
+    from music_recsys.windows import WINDOW_S
 
     front_end = FrontEnd.open(checkpoint)
     taste = Known.of(Profile(profile), front_end).taste(pooling)

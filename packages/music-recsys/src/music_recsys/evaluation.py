@@ -24,11 +24,12 @@ from groove_core.errors import InputError
 from groove_core.learning import auc, bootstrap, divide, interval
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
-from music_recsys.features import PER_SECOND, WINDOW_S, windows_of
+from music_recsys.features import PER_SECOND, windows_of
 from music_recsys.model import PassageNet
 from music_recsys.songs import Song, SongSet, read_columns
 from music_recsys.taste import Pooling, learn_taste
 from music_recsys.training import front_end, whitened
+from music_recsys.windows import WINDOW_S
 
 __all__ = ["COUNTS", "area", "measure_change", "measure_tastes", "ndcg"]
 

@@ -13,17 +13,17 @@ from torch import Tensor
 from groove_core.dsp import MFCC, Feature, LogMel
 from groove_core.errors import InputError
 from groove_core.values import Audio
+from music_recsys.windows import STEP_S, WINDOW_S
 
 if TYPE_CHECKING:
     from groove_core.storage import Cache
 
-__all__ = ["STEP_S", "WINDOW_S", "Columns", "Kind", "windows_of"]
+__all__ = ["Columns", "Kind", "windows_of"]
 
 Kind = Literal["mfcc", "log-mel"]
 SAMPLE_RATE, HOP_SAMPLES = 22_050, 441
 PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 """Columns; "50 frames = 1 s" in the source."""
-WINDOW_S, STEP_S = 8, 1
 WINDOW, STEP = WINDOW_S * PER_SECOND, STEP_S * PER_SECOND
 BLOCK_S = 60.0
 SILENT = 1e-5

@@ -9,8 +9,6 @@ it most, and by how closely its response follows the envelope of the sound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,81 +16,16 @@ import torch
 from torch import Tensor
 
 from groove_core.actions import each, names
-from groove_core.values import Audio, SoundRecord
+from groove_core.values import Audio
 from music_recsys.features import PER_SECOND
 from music_recsys.model import FIELDS, LAYERS, STRIDES, PassageNet
-from music_recsys.results import clock
+from music_recsys.results import Filters, Unit
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-__all__ = ["Filters", "Unit", "find_filters", "following"]
+__all__ = ["excerpt", "find_filters", "following", "medley"]
 
 Floats = npt.NDArray[np.float64]
 EXCERPT_S = 1.2
 PAUSE_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A filter of the last convolution.
-
-    Parameters
-    ----------
-    number : int
-    shape : list of list of float [rows x columns]
-        How its response depends on what it hears.
-    song : str
-        The sound that moves it most.
-    second : float
-        Where in it.
-    """
-
-    keys: ClassVar[str] = "number song second shape"
-
-    number: int
-    shape: list[list[float]]
-    song: str
-    second: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Filters(SoundRecord):
-    """Filters of the last convolution: their shapes, and the excerpts that move them most."""
-
-    kind: ClassVar[str] = "filters"
-    default_formats: ClassVar[tuple[str, ...]] = ("json", "txt", "png", "wav")
-
-    model: str
-    rows: str
-    """What the rows of shapes are."""
-    units: tuple[Unit, ...]
-
-    def to_text(self) -> str:
-        lines = [f"filter {u.number:3d}  {clock(u.second)}  {u.song}" for u in self.units]
-        return "\n".join([f"{self.model}: what moves its filters most", *lines])
-
-    def __repr__(self) -> str:
-        return f"Filters({len(self.units)} of {self.model!r})"
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the shape of each filter: red raises its response, blue lowers it."""
-        from groove_core.values import panel, sheet
-
-        across = min(6, max(1, len(self.units)))
-        down = -(-len(self.units) // across)
-        title = f"{self.model}: {self.rows} over {FIELDS[-1] / PER_SECOND:.2f} s"
-        ax = sheet(ax, 1.7 * across, 0.5 + 1.7 * down, title, pad=16)
-        for index, unit in enumerate(self.units):
-            line, place = divmod(index, across)
-            box = (place / across + 0.01, 1 - (line + 0.9) / down, 0.92 / across, 0.74 / down)
-            name = f"{unit.number}: {unit.song[:14]} {clock(unit.second)}"
-            inner = panel(ax, box, name, fontsize=6, pad=2)
-            shape = np.array(unit.shape)
-            most = float(np.abs(shape).max()) or 1.0
-            inner.imshow(shape, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-most, vmax=most)
-            inner.set(xticks=[], yticks=[])
-        return ax
 
 
 def shape_of(net: PassageNet, columns: Tensor, layer: int, channel: int, step: int) -> Tensor:

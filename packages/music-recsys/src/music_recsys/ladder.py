@@ -18,7 +18,8 @@ from torch import Tensor
 
 from groove_core.render import render
 from groove_core.values import Score, Track
-from music_recsys.features import PER_SECOND, SAMPLE_RATE, WINDOW, WINDOW_S, Columns
+from music_recsys.features import PER_SECOND, SAMPLE_RATE, WINDOW, Columns
+from music_recsys.windows import WINDOW_S
 
 __all__ = ["LADDER", "NEGATIVES", "Step", "event", "make", "notes", "order", "to_windows"]
 

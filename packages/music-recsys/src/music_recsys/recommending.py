@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from music_recsys.features import STEP_S
 from music_recsys.listening import Passages
 from music_recsys.results import Recommendation
 from music_recsys.taste import Taste
+from music_recsys.windows import STEP_S
 
 __all__ = ["CANDIDATES", "Candidate", "Liked", "candidate", "choose", "diverse", "nearest"]
 

@@ -16,12 +16,12 @@ from groove_core.storage import Cache, check_file, file_sha256
 from groove_core.values import Audio
 from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
 from music_recsys.evaluation import area
-from music_recsys.features import WINDOW_S
 from music_recsys.inspection import excerpt, medley
 from music_recsys.listening import FrontEnd, Passages
 from music_recsys.profile import Profile, Rated
 from music_recsys.recommending import CANDIDATES, Candidate, Liked, candidate
 from music_recsys.taste import Pooling, Taste, learn_taste, liking
+from music_recsys.windows import WINDOW_S
 
 __all__ = ["LIKED", "Known", "best_passages", "candidates_of"]
 

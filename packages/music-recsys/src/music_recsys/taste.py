@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from music_recsys.features import STEP_S, WINDOW_S
+from music_recsys.windows import STEP_S, WINDOW_S
 
 __all__ = ["POOLINGS", "Pooling", "Taste", "learn_taste", "liking", "pool"]
 

@@ -11,7 +11,8 @@ import torch
 from groove_core.values import Audio
 from music_recsys import ladder, probing
 from music_recsys.features import SAMPLE_RATE, WINDOW, Columns
-from music_recsys.inspection import Filters, find_filters, following
+from music_recsys.inspection import find_filters, following
+from music_recsys.results import Filters
 from music_recsys.training import front_end
 
 
