@@ -15,7 +15,6 @@ import functools
 import io
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,12 +37,12 @@ __all__ = [
     "Split",
     "as_learnt",
     "build",
-    "data_of",
     "drum_of_pitch",
     "load",
     "long_enough",
     "open_performances",
     "save",
+    "split_of",
 ]
 
 Split = Literal["train", "validation", "test"]
@@ -298,16 +297,12 @@ def as_learnt(card: dict[str, Any], performances: Sequence[Performance]) -> list
     return [replace(one, split=part[i]) for i, one in enumerate(performances)]
 
 
-def data_of(performances: Sequence[Performance]) -> dict[str, Any]:
-    """Return what the card of a model says of the performances that it learnt from."""
+def split_of(performances: Sequence[Performance]) -> dict[str, Any]:
+    """Return what the card of a model remembers of the performances that it learnt from."""
     groups, parts = [one.group for one in performances], _divided(performances)
     by_hash = BY_HASH.parts(groups)
     published = any(parts[part] != by_hash[part].tolist() for part in SPLITS)
-    return {
-        "split": "by performance, the official one" if published else "by performance",
-        **Counter(one.split for one in performances),
-        "learnt": replace(BY_HASH, published=published).card(groups, parts),
-    }
+    return replace(BY_HASH, published=published).card(groups, parts)
 
 
 def _row(folder: Path, path: Path) -> dict[str, str]:

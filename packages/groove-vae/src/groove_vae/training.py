@@ -22,7 +22,7 @@ from groove_vae import pairs
 from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
 from groove_vae.listening import frames_of, stroke_divergence
 from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
-from groove_vae.performances import Performance, data_of, long_enough
+from groove_vae.performances import Performance, long_enough, split_of
 from groove_vae.twin import active_units
 
 __all__ = ["FeelTraining", "Rendered", "Settings", "collapse"]
@@ -242,10 +242,13 @@ class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
 
         return evaluate_model(self.model, self.part("test"), seed=1)
 
+    def split(self) -> dict[str, Any]:
+        """Return which performances are learnt from."""
+        return split_of(self.data)
+
     def card(self) -> dict[str, Any]:
         """Say what the model is for."""
         return {
-            "data": data_of(self.data),
             "intended_use": "Comparing a played drum part with a programmed one, moment by moment.",
             "limits": (
                 "Drums alone, not in a mix. Learnt from one soundfont and synthetic kits; strokes "

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 __all__ = [
     "DRUMS",

@@ -286,6 +286,13 @@ class Training(Generic[S, D, M]):
         """Return what the card says of this model: data, intended use, limits and paper."""
         raise NotImplementedError
 
+    def split(self) -> dict[str, Any]:
+        """Return what the card remembers of the data's split, see `Split.card`.
+
+        By default nothing, and then nobody can tell later what the weights learnt from.
+        """
+        return {}
+
 
 def shuffled(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
     """Shuffle the numbers of items into whole batches."""
@@ -376,14 +383,15 @@ def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
         note(f"nothing is measured on held-out data: {error.message}")
         report = Training.measure(training, run.name)
     if run.fabric.is_global_zero:
-        card = training.card()
+        card, data = training.card(), {"name": UNKNOWN, "license": UNKNOWN, **run.source}
+        data |= {**card.get("data", {}), **training.split()}
         about = {
             "name": run.name,
             "version": "1",
             "package": kind.package,
             **card,
             **training.extra,
-            "data": {"name": UNKNOWN, "license": UNKNOWN, **run.source, **card["data"]},
+            "data": data,
             "training": asdict(settings),
             "clock": {"steps": training.clock.steps, "seconds": round(training.clock.seconds, 1)},
             "seed": training.seed,

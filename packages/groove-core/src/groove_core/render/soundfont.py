@@ -16,10 +16,10 @@ import numpy as np
 
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import check_file
-from groove_core.values.audio import Audio
-from groove_core.values.parts import by_port
-from groove_core.values.score import MAX_HOURS, Score
-from groove_core.values.writing import write
+from groove_core.values.midi.parts import by_port
+from groove_core.values.scores.score import MAX_HOURS, Score
+from groove_core.values.scores.writing import write
+from groove_core.values.sound.audio import Audio
 
 __all__ = [
     "decode", "find_soundfont", "render", "renderer_name", "save_wav", "with_midirenderer",
