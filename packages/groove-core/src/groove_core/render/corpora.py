@@ -11,7 +11,7 @@ from groove_core.console import track
 from groove_core.render.soundfont import find_soundfont, render
 from groove_core.storage.files import check_writable, write_text
 from groove_core.storage.tables import csv_text
-from groove_core.values.score import Score
+from groove_core.values.scores.score import Score
 
 __all__ = ["DRUM_KITS", "MANIFEST", "Clip", "find_soundfonts", "render_clips"]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from groove_core.drums.grid import KIT_DRUMS
 from groove_core.render.soundfont import render
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 __all__ = ["RATE", "Hits", "Kit", "general_midi", "mixed", "play", "room", "synthetic", "varied"]
 
