@@ -9,8 +9,8 @@ import numpy as np
 
 from groove_core.errors import InputError
 from groove_core.render.soundfont import decode, with_midirenderer
-from groove_core.values.sound.audio import Audio
 from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound.audio import Audio
 
 __all__ = ["render_notes", "rights"]
 
