@@ -12,7 +12,7 @@ import torch
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import auc, bootstrap, spearman
+from groove_core.learning import auc, bootstrap, interval, spearman
 from groove_core.render import kits
 from groove_core.render.kits import Hits
 from groove_core.storage import checkpoints
@@ -336,8 +336,7 @@ def _regression(
             "per_ms": solved[:, 1],
             "per_db": solved[:, 2],
         }
-        estimates = {key: Estimate(float(v[0]), *np.quantile(v[1:], [0.025, 0.975]).tolist())
-                     for key, v in values.items()}  # fmt: skip
+        estimates = {key: interval(rounds) for key, rounds in values.items()}
         out[name] = {key: one.value for key, one in estimates.items()}
         words.append(
             f"Real playing against the grid, {name} on |ms| and |dB| of a stroke: R² "
