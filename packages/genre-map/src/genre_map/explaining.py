@@ -20,8 +20,8 @@ from genre_map.results import MARKED, Explanation
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report
+from groove_core.learning import mean
+from groove_core.values import Audio, Report
 
 __all__ = ["explain_sound", "faithfulness", "grad_cam"]
 
@@ -127,7 +127,7 @@ def faithfulness(
             right = (marked > random) if keep else (marked < random)
             rows.append(
                 (
-                    f"{name}, against {what}", _share(right), float(own.mean()),
+                    f"{name}, against {what}", mean(right.cpu().double()), float(own.mean()),
                     float(marked.mean()), float(random.mean()),
                 )
             )  # fmt: skip
@@ -140,11 +140,6 @@ def faithfulness(
             "the mean over its windows.",
         ),
     )
-
-
-def _share(right: Tensor) -> Estimate:
-    weights = bootstrap(len(right))
-    return interval((weights @ right.cpu().double().numpy()) / weights.sum(axis=1))
 
 
 def explain_sound(

@@ -293,8 +293,9 @@ def compare(
     >>> compare(played, quantize(played, dynamics=1))
     Comparison(28.7 s, 410 strokes)
     """
+    from groove_core.render import kits
     from groove_core.storage import checkpoints
-    from groove_vae import kits, versions
+    from groove_vae import versions
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
 

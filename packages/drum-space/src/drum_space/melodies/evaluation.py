@@ -25,8 +25,8 @@ from drum_space.melodies.lines import (
 from drum_space.melodies.model import DrumMelody
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import STEPS_PER_BAR
-from groove_core.learning import bootstrap, interval
-from groove_core.values import Cell, Estimate, Report
+from groove_core.learning import mean
+from groove_core.values import Report
 
 __all__ = ["Measured", "copied_share", "evaluate_network", "measure", "report_of"]
 
@@ -216,22 +216,13 @@ def measure(
     return Measured(found)
 
 
-def _estimate(values: Floats) -> Cell:
-    """Mean over pieces with its bootstrap interval; pieces without a value are left out."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return None
-    draws = bootstrap(len(known))
-    found: Estimate = interval((draws @ known) / draws.sum(axis=1))
-    return found
-
-
 def report_of(parts: Sequence[Measured], *, title: str) -> Report:
     """Pool what was measured with one or more networks into a table."""
     pooled = reduce(lambda a, b: a + b, parts)
     rows = tuple(
-        (name, *(_estimate(columns[c]) if c in columns else None for c in COLUMNS))
-        for name, columns in pooled.values.items()
+        # Pieces without a value are left out.
+        (name, *(mean(found[c][np.isfinite(found[c])]) if c in found else None for c in COLUMNS))
+        for name, found in pooled.values.items()
     )
     count = len(pooled.values[REAL][COLUMNS[2]])
     return Report(
