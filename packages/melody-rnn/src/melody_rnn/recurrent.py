@@ -8,9 +8,9 @@ labels y are those of `melody_rnn.encodings`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,7 +19,7 @@ from groove_core.learning import Dropout
 from melody_rnn.encodings import LOOKBACK, Encoding, LookbackEncoding, OneHot
 from melody_rnn.lines import CLASSES, HOLD
 
-__all__ = ["Basic", "Lookback", "Recurrent"]
+__all__ = ["Basic", "Lookback", "Recurrent", "bars_ago", "event_chances"]
 
 
 class Recurrent(nn.Module):
@@ -72,23 +72,27 @@ class Lookback(Recurrent):
     encoding = LookbackEncoding
 
 
-def event_chances(encoding: type[Encoding], logits: Tensor, events: Tensor) -> Tensor:
-    """Turn logits of labels into chances of events: repetitions are added to what they repeat.
+def event_chances(labels: Tensor, ago: Sequence[Tensor]) -> Tensor:
+    """Return the chances of events: those of repetitions are added to what they repeat.
 
     Parameters
     ----------
-    logits : Tensor [shape=(n, steps, labels)]
-    events : int tensor [shape=(n, steps)]
-        The melodies, of which earlier steps are repeated.
+    labels : Tensor [shape=(..., 38 or 40)]
+        Chances of labels.
+    ago : int tensors [each shape=(...)]
+        The events one and two bars ago, or silence.
 
     Returns
     -------
-    Tensor [shape=(n, steps, 38)]
+    Tensor [shape=(..., 38)]
     """
-    chances = logits.softmax(dim=-1)
-    found = chances[..., :CLASSES].clone()
-    if encoding.labels > CLASSES:
-        for number, back in enumerate(LOOKBACK):
-            ago = F.pad(events, (back, 0), value=HOLD)[:, : events.shape[1]]
-            found.scatter_add_(-1, ago[..., None], chances[..., CLASSES + number, None])
-    return found
+    chances = labels[..., :CLASSES].clone()
+    for number in range(labels.shape[-1] - CLASSES):
+        chances.scatter_add_(-1, ago[number][..., None], labels[..., CLASSES + number, None])
+    return chances
+
+
+def bars_ago(events: Tensor) -> list[Tensor]:
+    """Return the events one and two bars before each step of melodies [each shape=(n, steps)]."""
+    steps = events.shape[1]
+    return [F.pad(events, (back, 0), value=HOLD)[:, :steps] for back in LOOKBACK]

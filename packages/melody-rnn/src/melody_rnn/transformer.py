@@ -106,6 +106,23 @@ def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([one * cos - two * sin, one * sin + two * cos], dim=-1).to(x.dtype)
 
 
+class Past:
+    """Keys and values of the steps so far, in room for all steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.count = steps, 0
+        self.room: list[Tensor] = []
+
+    def grown(self, *new: Tensor) -> tuple[Tensor, ...]:
+        """Add keys and values of a step [shape=(n, heads, 1, size)], and return all."""
+        if not self.room:
+            self.room = [x.new_empty(*x.shape[:2], self.steps, x.shape[3]) for x in new]
+        for room, x in zip(self.room, new, strict=True):
+            room[:, :, self.count : self.count + 1] = x
+        self.count += 1
+        return tuple(room[:, :, : self.count] for room in self.room)
+
+
 class Block(nn.Module):
     """Attention and a feed-forward network, each behind a norm and added to what there was."""
 
@@ -120,7 +137,7 @@ class Block(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, angles: tuple[Tensor, Tensor], *, causal: bool, past: list[Tensor] | None = None
+        self, x: Tensor, angles: tuple[Tensor, Tensor], *, causal: bool, past: Past | None = None
     ) -> Tensor:
         """Return x after the block; `past` holds the keys and values so far, and is added to."""
         n, steps, size = x.shape
@@ -130,9 +147,7 @@ class Block(nn.Module):
         )
         q, k = rotate(q, angles), rotate(k, angles)
         if past is not None:
-            if past:
-                k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
-            past[:] = [k, v]
+            k, v = past.grown(k, v)
         seen = F.scaled_dot_product_attention(q, k, v, is_causal=causal and steps > 1)
         x = x + self.drop(self.out(seen.transpose(1, 2).reshape(n, steps, size)))
         return x + self.drop(self.narrow(F.gelu(self.wide(self.norm_2(x)))))
@@ -204,23 +219,30 @@ class Transformer(nn.Module):
             x = x + some * self.bridge(y)
         return x, angles
 
-    def past(self, events: Tensor, bar: Tensor) -> Tensor:
-        """Embed what lies before each step of melodies [shape=(n, steps, size)].
+    def past(self, events: Tensor, bar: Tensor, step: int | None = None) -> Tensor:
+        """Embed what lies before each step of melodies [shape=(n, steps, size)], or before one.
 
         Parameters
         ----------
         events : int tensor [shape=(n, steps)]
-            The event of the last step is not looked at.
+            The event of a step itself is not looked at.
+        step : int, optional
+            The only step to return.
         """
         steps = events.shape[1]
         at = torch.arange(steps, device=events.device)
-        x = self.event(F.pad(events, (1, 0), value=CLASSES)[:, :steps])
-        for table, bars in zip(self.ago, BACK, strict=True):
-            back = at - bars * bar[:, None]
-            x = x + table(torch.where(back < 0, CLASSES, events.gather(1, back.clamp(min=0))))
         began = torch.where(events >= NOTE, at, -1).cummax(dim=1).values
         began = F.pad(began, (1, 0), value=-1)[:, :steps]
-        note = torch.where(began < 0, CLASSES - NOTE, events.gather(1, began.clamp(min=0)) - NOTE)
+        if step is not None:
+            at, began = at[step : step + 1], began[:, step : step + 1]
+
+        def event(where: Tensor) -> Tensor:
+            return torch.where(where < 0, CLASSES, events.gather(1, where.clamp(min=0)))
+
+        x = self.event(event((at - 1).expand(len(events), -1)))
+        for table, bars in zip(self.ago, BACK, strict=True):
+            x = x + table(event(at - bars * bar[:, None]))
+        note = torch.where(began < 0, CLASSES - NOTE, event(began) - NOTE)
         return x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
 
     def forward(self, events: Tensor, on: Conditions, given: Tensor | None = None) -> Tensor:
