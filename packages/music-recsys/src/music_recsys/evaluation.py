@@ -136,6 +136,7 @@ class _Material:
         untrained.standardise(torch.cat([x.float() for x in some], dim=1))
         untrained.settle(windows_of(x.float()) for x in some)
         whitened(untrained, some)
+        untrained.to(first.mean.device)
         self.methods: dict[str, Callable[[Tensor], Floats]] = {
             name: self._by(net) for name, net in {**nets, UNTRAINED: untrained}.items()
         }

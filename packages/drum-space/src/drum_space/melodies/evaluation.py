@@ -143,7 +143,6 @@ def measure(
         If no piece has eight bars with notes and drums.
     """
     model.eval()
-    device = model.code_mean.device
     crops = crops_of(held_out, space, hop_bars=CROP_BARS)
     owner = crops.piece.numpy()
     rng = np.random.default_rng(seed)
@@ -161,15 +160,13 @@ def measure(
         return torch.cat(
             [
                 model.write(
-                    some.on(torch.full((len(some),), heard, device=device)),
-                    allowed=every, generator=generator,
-                ).cpu()
-                for some in (
-                    crops.pick(index).each(lambda field: field.to(device))
-                    for index in torch.arange(len(crops)).split(BATCH)
+                    crops.pick(index).on(torch.full((len(index),), heard)),
+                    allowed=every,
+                    generator=generator,
                 )
+                for index in torch.arange(len(crops)).split(BATCH)
             ]
-        )  # fmt: skip
+        )
 
     known = crops_of(learnt, space, hop_bars=CROP_BARS).line
     copied = known[torch.from_numpy(rng.integers(len(known), size=len(crops)))]
