@@ -304,8 +304,9 @@ def sources(folders: Iterable[Path]) -> Iterator[Source]:
             for row in table:
                 name = f"{title}/{row['midi_filename']}"
                 genre = row["style"].partition("/")[0]
-                content = partial(_listed, folder, row["midi_filename"])
-                yield Source(name, genre, content, row["split"] if row["split"] in PARTS else "")
+                published = row["split"] if row["split"] in PARTS else ""
+                listed = partial(_listed, folder, row["midi_filename"])
+                yield Source(name, genre, listed, published)
             continue
         for path in list_files(folder, (*MIDI, "zip")):
             inside = path.relative_to(root)
@@ -417,9 +418,7 @@ def reasons(dropped: Counter[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in dropped.most_common(4))
 
 
-def _unique(
-    hits: Bits, split: npt.NDArray[Any], dropped: Counter[str]
-) -> npt.NDArray[np.int64]:
+def _unique(hits: Bits, split: npt.NDArray[Any], dropped: Counter[str]) -> npt.NDArray[np.int64]:
     """Return the first of equal patterns of a split, unless a split nearer to the test has it.
 
     Those of the training split come first, those of the test split last.

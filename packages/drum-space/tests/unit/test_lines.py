@@ -45,7 +45,7 @@ def lines_of(piece: Piece) -> dict[str, np.ndarray]:
 
 def cut(score: Score) -> tuple[list, Counter]:
     dropped: Counter = Counter()
-    return pieces_of(score, name="x", fold=3, dropped=dropped), dropped
+    return pieces_of(score, name="x", group="y", dropped=dropped), dropped
 
 
 def test_key_of_scales():
@@ -65,7 +65,7 @@ def test_piece_is_moved_to_c_and_split_into_lines():
     lead = track_of([64, 67, 71, 76] * 4, step=2 * STEP)
     bass = track_of([40] * 16, program=33, step=2 * STEP, length=2 * STEP)
     [piece], dropped = cut(score_of(lead, bass))
-    assert (piece.name, piece.fold, piece.tonic, piece.mode) == ("x", 3, 4, 1)
+    assert (piece.name, piece.group, piece.tonic, piece.mode) == ("x", "y", 4, 1)
     assert piece.drums.shape == (32, 14)
     assert (piece.drums == ROCK.hits).all()
     by_name = {

@@ -276,8 +276,7 @@ class Songbook:
     def split_card(self, held_out: int = 0) -> dict[str, Any]:
         """Return what the card of a network says of the pieces, of which one fold is a test."""
         folds = {piece.group: piece.fold for piece in self.pieces}
-        test = np.array([*folds.values()]) == held_out
-        parts = {"train": np.flatnonzero(~test), "validation": [], "test": np.flatnonzero(test)}
+        parts = _parts(list(folds.values()), held_out)
         return BY_HASH.or_published([*folds], parts).card([*folds], parts)
 
     def as_learnt(self, card: Mapping[str, Any]) -> Songbook:
@@ -290,20 +289,18 @@ class Songbook:
         InputError
             If it learnt from all of them.
         """
-        test = np.array([not piece.fold for piece in self.pieces])
         parts = parts_for(
             card,
             [piece.group for piece in self.pieces],
             names=[piece.name for piece in self.pieces],
-            otherwise={
-                "train": np.flatnonzero(~test), "validation": [], "test": np.flatnonzero(test)
-            },
-        )  # fmt: skip
+            otherwise=_parts([piece.fold for piece in self.pieces], 0),
+        )
         if not len(parts["train"]):
             return self
         new = set(parts["test"].tolist())
         return replace(
-            self, pieces=tuple(replace(p, fold=int(i not in new)) for i, p in enumerate(self.pieces))
+            self,
+            pieces=tuple(replace(p, fold=int(i not in new)) for i, p in enumerate(self.pieces)),
         )
 
     def to_text(self) -> str:
@@ -380,6 +377,15 @@ class Songbook:
             )  # fmt: skip
         dropped = (str(entry).rpartition("=") for entry in arrays["dropped"])
         return cls(tuple(pieces), {name: int(count) for name, _, count in dropped})
+
+
+def _parts(folds: Sequence[int], held_out: int) -> dict[str, npt.NDArray[np.int64]]:
+    test = np.array(folds) == held_out
+    return {
+        "train": np.flatnonzero(~test),
+        "validation": np.flatnonzero(test[:0]),
+        "test": np.flatnonzero(test),
+    }
 
 
 def build(folders: Sequence[Path]) -> Songbook:
