@@ -11,13 +11,12 @@ from torch import Tensor
 
 from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
 from genre_map.mapping import path_between
-from genre_map.pictures import peaked, to_windows
+from genre_map.pictures import Pictures, read_pictures, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt
-from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, frechet_distance, interval
+from groove_core.learning import bootstrap, frechet_distance, interval, mean_interval
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
@@ -131,8 +130,7 @@ def measure_pictures(
 
 
 def _seen(model: GenreGAN, windows: Tensor) -> tuple[Tensor, Tensor]:
-    shown = peaked(windows) if model.classifier.layout.scale == "peak" else windows
-    features, probabilities = model.seen(shown.to(model.center))
+    features, probabilities = model.seen(windows.to(model.center))
     return features.cpu(), probabilities.cpu()
 
 
@@ -179,8 +177,7 @@ def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
         [torch.cdist(part, known, compute_mode=exact).amin(dim=1) for part in features.split(256)]
     )
     values = nearest.double().numpy()
-    rounds = bootstrap(len(values), ROUNDS) @ values / len(values)
-    return [interval(rounds), float((values < COPY).mean())]
+    return [mean_interval(values, bootstrap(len(values), ROUNDS)), float((values < COPY).mean())]
 
 
 def _continuity(model: GenreGAN, *, even: bool) -> list[float]:

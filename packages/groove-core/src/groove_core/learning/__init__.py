@@ -23,6 +23,6 @@ else:
         loop="Step current_step epoch_generator fit launch seeded",
         schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split content_name divide fingerprint hashed parts_for refuse_learnt",
-        statistics="auc bootstrap frechet_distance interval spearman wilson",
+        statistics="auc bootstrap frechet_distance interval mean_interval spearman wilson",
         training="Run Settings Training digest made_with rounded shuffled source train trained",
     )

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from groove_core.errors import InputError, UsageError
 from groove_core.values.results import Estimate
 
-__all__ = ["auc", "bootstrap", "frechet_distance", "interval", "spearman", "wilson"]
+__all__ = [
+    "auc", "bootstrap", "frechet_distance", "interval", "mean_interval", "spearman", "wilson",
+]  # fmt: skip
 
 ROUNDS = 1000
 
@@ -46,6 +48,24 @@ def interval(rounds: Floats) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan)
     low, high = np.quantile(known[1:] if len(known) > 1 else known, [0.025, 0.975])
     return Estimate(float(rounds[0]), float(low), float(high))
+
+
+def mean_interval(values: npt.ArrayLike, draws: Floats | None = None) -> Estimate:
+    """Return the mean of values, with its bootstrap interval.
+
+    Parameters
+    ----------
+    values : array [shape=(n,)]
+    draws : float array [shape=(rounds, n)], optional
+        Of `bootstrap`. Default: each value is drawn by itself.
+
+    Examples
+    --------
+    >>> print(mean_interval([True, True, False, True]))
+    0.750 ±0.500
+    """
+    weights = bootstrap(len(np.asarray(values))) if draws is None else draws
+    return interval(weights @ np.asarray(values, np.float64) / weights.sum(axis=1))
 
 
 def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Estimate:
