@@ -32,7 +32,7 @@ from groove_core.storage import (
     zip_members,
 )
 from groove_core.values import Value
-from groove_core.values.score import MAX_BYTES, Score
+from groove_core.values.scores.score import MAX_BYTES, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -383,6 +383,7 @@ def train(
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=1000)] = 20,
     windows: Annotated[int, Opt("windows of each song in an epoch", min=1, max=100)] = 6,
+    batch_size: Annotated[int, Opt("windows per step", min=1, max=4096)] = 64,
     learning_rate: Annotated[
         float, Opt("learning rate of AdamW, before its decay", min=1e-6, max=0.1)
     ] = 2e-3,
@@ -413,16 +414,17 @@ def train(
     from groove_core import learning
     from groove_core.storage import Cache
 
+    songs = open_songs(data)
     run = learning.Run.of(
         PACKAGE, "my-classifier", name=name, into=into, seed=draw_seed(seed), device=device,
         devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license,
+        license=license, source=songs.source,
     )  # fmt: skip
     settings = Settings(
-        network=network, epochs=epochs, windows=windows, learning_rate=learning_rate,
-        precision=precision,
+        network=network, epochs=epochs, windows=windows, batch_size=batch_size,
+        learning_rate=learning_rate, precision=precision,
     )  # fmt: skip
-    songs, pictures = read_pictures(open_songs(data), LAYOUTS[network], Cache())
+    songs, pictures = read_pictures(songs, LAYOUTS[network], Cache())
     divided = Divided(songs, pictures, fold_of(songs))
     return learning.train(GenreTraining, settings, divided, run)
 
@@ -469,14 +471,15 @@ def train_generator(
     from genre_map.songs import open_songs
     from groove_core import learning
 
+    songs = open_songs(data)
     run = learning.Run.of(
         PACKAGE, "my-generator", name=name, into=into, seed=draw_seed(seed), device=device,
         devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license,
+        license=license, source=songs.source,
     )  # fmt: skip
     settings = GANSettings.of(
         variant, information=information, width=width, epochs=epochs, batches=batches,
         batch_size=batch_size, precision=precision,
     )  # fmt: skip
-    guided = Guided.of(open_songs(data), *_classifier(classifier, "cpu"))
+    guided = Guided.of(songs, *_classifier(classifier, "cpu"))
     return learning.train(GANTraining, settings, guided, run)

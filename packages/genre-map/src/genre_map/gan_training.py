@@ -237,11 +237,15 @@ class GANTraining(Training[GANSettings, Guided, GenreGAN]):
         (train, _), (test, _) = (self.data.part(side) for side in ("train", "test"))
         return measure_pictures(self.model, train, test, count=COUNT, seed=1, name=name)
 
+    def split(self) -> dict[str, Any]:
+        """Return which songs it learnt from, and the classifier before it."""
+        return self.data.split(self.data.about)
+
     def card(self) -> dict[str, Any]:
         """Say what the generator is for."""
         about = self.data.about
         return {
-            "data": self.data.card(about),
+            "data": {"songs": self.data.songs.counts()},
             "classifier": {key: about[key] for key in ("name", "version", "sha256")},
             "intended_use": "Maps of genres; sketches of spectrograms to look at and listen to.",
             "limits": "Three seconds; without phase, which Griffin-Lim guesses: it sounds veiled. "

@@ -23,9 +23,6 @@ __all__ = [
 BY_SONG = Split("song")
 """How songs are divided for a training."""
 
-NAMES = {"gtzan": "GTZAN", "fma": "FMA", "corpus": "rendered corpus"}
-LICENSES = {"gtzan": "unknown: see GTZAN", "fma": "CC, by track: see FMA", "corpus": "MIT"}
-
 Protocol = Literal["songs", "grooves", "libraries", "artists", "published", "windows"]
 PROTOCOLS: dict[Protocol, str] = {
     "songs": "other songs",
@@ -107,23 +104,15 @@ class Divided:
         chosen = [i for side in sides for i in getattr(self.fold, side)]
         return [self.pictures[i] for i in chosen], [labels[i] for i in chosen]
 
-    def card(self, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return what the card of a model says of its songs.
+    def split(self, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what the card of a model remembers of its songs.
 
         Parameters
         ----------
         start : dict, optional
             Card of the classifier that guided it, which learnt from songs, too.
         """
-        parts = asdict(self.fold)
-        return {
-            "name": NAMES.get(self.songs.kind, "own songs"),
-            "license": LICENSES.get(self.songs.kind, "unknown: your own data"),
-            "split": "by song",
-            "songs": self.songs.counts(),
-            **{side: len(some) for side, some in parts.items()},
-            "learnt": BY_SONG.card(self.songs.groups, parts, start),
-        }
+        return BY_SONG.card(self.songs.groups, asdict(self.fold), start)
 
 
 def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> list[Fold]:

@@ -119,11 +119,15 @@ class GenreTraining(Training[Settings, Divided, GenreClassifier]):
         """Measure on the songs of the test."""
         return measure_classifier(self.model, *self.data.part("test"), name=name)
 
+    def split(self) -> dict[str, Any]:
+        """Return which songs it learnt from."""
+        return self.data.split()
+
     def card(self) -> dict[str, Any]:
         """Say what the classifier is for."""
         rendered = self.data.songs.kind == "corpus"
         return {
-            "data": self.data.card(),
+            "data": {"songs": self.data.songs.counts()},
             "intended_use": "Telling the genre of songs by windows of three seconds; research.",
             "limits": RENDERED if rendered else "Genres as the training songs have them.",
             "paper": "arXiv:1802.09697; Zhang et al., Interspeech 2016",

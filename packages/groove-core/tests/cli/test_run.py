@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from groove_core.drums.pattern import DrumPattern
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 DOCUMENT = {
     "type": "object",

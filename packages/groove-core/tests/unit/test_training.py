@@ -16,11 +16,14 @@ torch = pytest.importorskip("torch")
 from groove_core.learning import (  # noqa: E402
     Dropout,
     Run,
+    Split,
     Step,
     Training,
     epoch_generator,
     fit,
+    hashed,
     launch,
+    learning_from,
     loop,
     seeded,
     train,
@@ -149,11 +152,8 @@ def test_dropout_of_several_processes_is_that_of_one():
 
     def dropped(rank, count, part):
         step = Step(Process(rank, count), epoch_generator(1, 0), size=8)
-        token = loop._CURRENT.set(step)
-        try:
+        with learning_from(step):
             return layer(part)
-        finally:
-            loop._CURRENT.reset(token)
 
     whole = dropped(0, 1, x)
     assert set(whole.unique().tolist()) == {0.0, 2.0}
@@ -264,6 +264,26 @@ def test_train_measures_and_stores(tmp_path, capsys):
 def test_weights_are_not_stamped_with_our_licence(tmp_path):
     train(Line, Settings(epochs=1), POINTS, Run(folder=tmp_path / "mine"))
     assert checkpoints.read_card(tmp_path / "mine")["license"] == "unknown"
+
+
+def test_the_card_says_what_was_learnt_from(tmp_path):
+    class Divided(Line):
+        def card(self):
+            return {**super().card(), "data": {"points": 64}}
+
+        def split(self):
+            parts = {"train": [0, 1], "validation": [], "test": [2]}
+            return Split("song").card(["a", "a", "b"], parts)
+
+    train(Divided, Settings(epochs=1), POINTS, Run(folder=tmp_path / "mine", source={"name": "x"}))
+    _, card = checkpoints.load("groove-core", tmp_path / "mine", Net)
+    learnt = card["data"].pop("learnt")
+    assert learnt["groups"] == {"train": [hashed("a")], "validation": []}
+    assert learnt["counts"] == {"train": 1, "validation": 0, "test": 1}
+    assert card["data"] == {
+        "name": "x", "license": "unknown", "points": 64,
+        "split": "by song", "train": 2, "validation": 0, "test": 1,
+    }  # fmt: skip
 
 
 def test_what_cannot_be_measured_is_kept(tmp_path, capsys):

@@ -297,8 +297,9 @@ def compare(
     Comparison(28.7 s, 410 strokes)
     """
     from groove_core import devices
+    from groove_core.render import kits
     from groove_core.storage import checkpoints
-    from groove_vae import kits, versions
+    from groove_vae import versions
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
 

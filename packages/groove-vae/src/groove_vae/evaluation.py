@@ -13,11 +13,12 @@ import torch
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import auc, bootstrap, spearman
+from groove_core.render import kits
+from groove_core.render.kits import Hits
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
-from groove_vae import kits, pairs
+from groove_vae import pairs
 from groove_vae.frames import bands
-from groove_vae.kits import Hits
 from groove_vae.listening import AROUND, AUDIBLE_DB, around, frames_of, stroke_divergence
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums import drum_tracks, meters, no_drums
+from groove_core.drums import KIT_DRUMS, drum_tracks, meters, no_drums
 from groove_core.storage import csv_text, write_text
 from groove_core.values import Score, Value
-from groove_vae.performances import CLASSES, TICKS_PER_QUARTER
+from groove_vae.performances import TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Fingerprint(Value):
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        shape = (len(self.names), STEPS_PER_BAR, len(CLASSES))
+        shape = (len(self.names), STEPS_PER_BAR, len(KIT_DRUMS))
         for name in self.ARRAYS:
             kind = np.int64 if name == "count" else np.float64
             array = np.asarray(getattr(self, name), dtype=kind).reshape(shape)
@@ -168,7 +168,7 @@ class Fingerprint(Value):
         return {
             "kind": self.kind,
             "names": list(self.names),
-            "drums": [drum.name for drum in CLASSES],
+            "drums": [drum.name for drum in KIT_DRUMS],
             **{name: getattr(self, name).round(4).tolist() for name in self.ARRAYS},
             "distances": [
                 [None if np.isnan(one) else round(float(one), 4) for one in row]
@@ -247,7 +247,7 @@ class Fingerprint(Value):
                 )
                 n, late, late_margin, loud, loud_margin = whole[drum]
                 lines.append(
-                    f"  {CLASSES[drum].name:14}{n:6.0f}  {late:5.1f} ±{late_margin:3.1f}"
+                    f"  {KIT_DRUMS[drum].name:14}{n:6.0f}  {late:5.1f} ±{late_margin:3.1f}"
                     f"  {loud:6.1f} ±{loud_margin:3.1f}  {''.join(steps)}"
                 )
         if len(self.names) > 1:
@@ -260,7 +260,7 @@ class Fingerprint(Value):
     def _by_drum(self, part: int) -> list[tuple[float, ...]]:
         """Give hits, mean and margin of lateness and velocity of each drum over all steps."""
         rows = []
-        for drum in range(len(CLASSES)):
+        for drum in range(len(KIT_DRUMS)):
             count = self.count[part, :, drum]
             n = int(count.sum())
             row: list[float] = [n]
@@ -285,7 +285,7 @@ class Fingerprint(Value):
             part, step, drum = at
             numbers = (self.late_ms[at], late_margin[at], self.velocity[at], loud_margin[at])
             cells = ["" if np.isnan(one) else round(float(one), 3) for one in numbers]
-            rows.append([self.names[part], CLASSES[drum].name, step + 1, self.count[at], *cells])
+            rows.append([self.names[part], KIT_DRUMS[drum].name, step + 1, self.count[at], *cells])
         write_text(path, csv_text(rows))
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -309,7 +309,7 @@ class Fingerprint(Value):
                 bar = ax.inset_axes((left + 0.37, bottom, 0.01, height))
                 ax.figure.colorbar(image, cax=bar, label=words)
                 panel.set_xticks(range(0, STEPS_PER_BAR, 4), ["1", "2", "3", "4"])
-                labels = [CLASSES[drum].name if left < 0.5 else "" for drum in drums]
+                labels = [KIT_DRUMS[drum].name if left < 0.5 else "" for drum in drums]
                 panel.set_yticks(range(len(drums)), labels)
                 panel.tick_params(labelsize=7, length=2)
                 bar.tick_params(labelsize=7)
@@ -323,8 +323,8 @@ def fingerprint_of(parts: Sequence[Part]) -> Fingerprint:
     for part in parts:
         step, _ = nearest(part.beats)
         at = loudest(step, part.drum, part.velocity)
-        shape = STEPS_PER_BAR, len(CLASSES)
-        cell = step[at] % STEPS_PER_BAR * len(CLASSES) + part.drum[at]
+        shape = STEPS_PER_BAR, len(KIT_DRUMS)
+        cell = step[at] % STEPS_PER_BAR * len(KIT_DRUMS) + part.drum[at]
         size = shape[0] * shape[1]
         count = np.bincount(cell, minlength=size)
         row: list[npt.NDArray[Any]] = [count]
