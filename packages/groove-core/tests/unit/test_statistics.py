@@ -11,6 +11,7 @@ from groove_core.learning.statistics import (
     bootstrap,
     frechet_distance,
     interval,
+    mean_interval,
     spearman,
     wilson,
 )
@@ -31,6 +32,21 @@ def test_auc_counts_pairs():
     other = np.concatenate([negative[0], negative[0], negative[2]])
     wins = (one[:, None] > other).mean() + 0.5 * (one[:, None] == other).mean()
     assert auc(positive, negative, drawn).low == pytest.approx(wins)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    found = mean_interval(values)
+    assert found.value == pytest.approx(values.mean())
+    half = 1.96 * values.std() / 20
+    assert (found.low, found.high) == pytest.approx(
+        (found.value - half, found.value + half), abs=0.03
+    )
+    # values of one group are drawn together, as often as it
+    draws = np.array([[1.0, 1, 1], [2, 2, 0], [0, 0, 1]])
+    found = mean_interval([1, 2, 9], draws)
+    assert found.value == 4
+    assert found.low == pytest.approx(np.quantile([1.5, 9], 0.025))
 
 
 def test_auc_of_noise_is_a_half_and_of_order_one():
