@@ -15,7 +15,7 @@ from genre_map.model import GenreClassifier
 from genre_map.pictures import read_pictures
 from genre_map.songs import SongSet
 from genre_map.splits import held_out
-from groove_core.learning import bootstrap, interval, mean_interval
+from groove_core.learning import bootstrap, interval, means
 from groove_core.storage import Cache, write_text
 from groove_core.values import INK, Cell, Report, panel, sheet
 
@@ -158,13 +158,10 @@ class Heard:
         draws = bootstrap(len(names))[:, number]
         with np.errstate(invalid="ignore"):
             recall = np.nanmean((draws @ right) / (draws @ present), axis=1)
+        accuracies = [found == self.truth, self.vote == self.truth, self.windows]
         return [
-            mean_interval(found == self.truth, draws),
-            mean_interval(self.vote == self.truth, draws),
-            mean_interval(self.windows, draws),
-            interval(recall),
-            calibration_error(self.mean, self.truth),
-        ]
+            *means(accuracies, owner), interval(recall), calibration_error(self.mean, self.truth)
+        ]  # fmt: skip
 
     def confusion(self) -> list[list[int]]:
         """Count the songs of each genre (rows) that are taken for each."""

@@ -23,7 +23,7 @@ from genre_map.splits import held_out
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
-from groove_core.learning import mean_interval
+from groove_core.learning import mean
 from groove_core.storage import Cache
 from groove_core.values import Audio, Report
 
@@ -89,12 +89,13 @@ def faithfulness(
 
     Parameters
     ----------
-    windows : Tensor [shape=(n, parts, n_mels, frames)]
+    windows : Tensor [shape=(n, parts, n_mels, frames), on any device]
     owner : sequence of int
         The clip of each window: 0, 1 ...
     seed : int
     """
     generator = torch.Generator().manual_seed(seed)
+    windows = windows.to(model.temperature.device)
     clip = torch.as_tensor(owner)
     share = F.one_hot(clip).T.to(windows.device, widest(windows.device))
     share = share / share.sum(dim=1, keepdim=True)
@@ -116,7 +117,9 @@ def faithfulness(
     def mean_of(masks: list[Tensor], *, keep: bool) -> Tensor:
         return torch.stack([probability(~one if keep else one) for one in masks]).mean(dim=0)
 
-    cells = [_marked(torch.rand(mask.shape, generator=generator)) for _ in range(SHIFTS)]
+    cells = [
+        _marked(torch.rand(mask.shape, generator=generator)).to(mask.device) for _ in range(SHIFTS)
+    ]
     shifted = []
     for _ in range(SHIFTS):
         by = [int(torch.randint(size, (), generator=generator)) for size in mask.shape[1:]]
@@ -130,7 +133,7 @@ def faithfulness(
             right = (marked > random) if keep else (marked < random)
             rows.append(
                 (
-                    f"{name}, against {what}", mean_interval(right), float(own.mean()),
+                    f"{name}, against {what}", mean(right.cpu().double()), float(own.mean()),
                     float(marked.mean()), float(random.mean()),
                 )
             )  # fmt: skip
@@ -182,12 +185,13 @@ def explain_sound(
         )
     mono = sound.to_mono().resampled(layout.sample_rate)
     picture = layout.of(mono)
-    windows = to_windows(picture, layout)
+    windows = to_windows(picture.to(model.temperature.device), layout)
     probabilities = model.probabilities(model.listen(windows)).mean(dim=0)
     number = int(probabilities.argmax()) if genre is None else model.genres.index(genre)
+    genres = torch.full((len(windows),), number, device=windows.device).split(AT_ONCE)
     heats = torch.cat(
-        [grad_cam(model, some, torch.full((len(some),), number)) for some in windows.split(AT_ONCE)]
-    )
+        [grad_cam(model, *some) for some in zip(windows.split(AT_ONCE), genres, strict=True)]
+    ).cpu()
     columns = heats.shape[2]
     half = columns // 2
     total = torch.zeros(heats.shape[1], half * (len(windows) + 1))

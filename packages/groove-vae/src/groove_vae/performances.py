@@ -12,7 +12,6 @@ the first nine of `groove_core.drums.grid.DRUMS`, in that order.
 from __future__ import annotations
 
 import functools
-import io
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ from groove_core.actions import each
 from groove_core.drums import FOLD, KIT_DRUMS, drum_tracks, meters
 from groove_core.errors import InputError
 from groove_core.learning import splits
-from groove_core.storage import list_files, member, read_arrays, read_table, write_bytes
+from groove_core.storage import list_files, member, read_arrays, read_table, write_arrays
 from groove_core.values import Score, Track
 
 __all__ = [
@@ -38,6 +37,7 @@ __all__ = [
     "as_learnt",
     "build",
     "drum_of_pitch",
+    "held_out",
     "load",
     "long_enough",
     "open_performances",
@@ -176,6 +176,24 @@ def long_enough(performances: Iterable[Performance]) -> list[Performance]:
     return [one for one in performances if len(one.tick) > 8 and one.onset_s[-1] > 3]
 
 
+def held_out(performances: Iterable[Performance], count: int | None) -> list[Performance]:
+    """Return the test split, or so many of it, spread evenly.
+
+    Raises
+    ------
+    InputError
+        If it does not hold two performances.
+    """
+    test = [one for one in performances if one.split == "test"]
+    if len(test) < 2:
+        raise InputError(
+            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
+        )
+    if count is None or count >= len(test):
+        return test
+    return [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
+
+
 def open_performances(root: str | Path | None = None) -> list[Performance]:
     """Give all performances: of a folder of MIDI files, or the shipped ones."""
     return load(None, None, data=None if root is None else Path(root))
@@ -204,9 +222,7 @@ def save(performances: Iterable[Performance], path: Path) -> Path:
     arrays["tick_step"] = np.concatenate(steps).astype(np.uint32)
     for name in ("pitch", "velocity"):
         arrays[name] = np.concatenate([getattr(one, name) for one in every]).astype(np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return write_bytes(path, buffer.getvalue())
+    return write_arrays(path, arrays)
 
 
 @functools.lru_cache(maxsize=2)

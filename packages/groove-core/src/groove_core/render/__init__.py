@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.render import kits as kits
     from groove_core.render.corpora import *
     from groove_core.render.notes import *
     from groove_core.render.soundfont import *

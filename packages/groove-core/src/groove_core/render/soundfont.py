@@ -21,9 +21,7 @@ from groove_core.values.scores.score import MAX_HOURS, Score
 from groove_core.values.scores.writing import write
 from groove_core.values.sound.audio import Audio
 
-__all__ = [
-    "decode", "find_soundfont", "render", "renderer_name", "save_wav", "with_midirenderer",
-]  # fmt: skip
+__all__ = ["find_soundfont", "render", "renderer_name", "save_wav"]
 
 TAIL_S = 1.0
 """How long the last notes may ring."""
