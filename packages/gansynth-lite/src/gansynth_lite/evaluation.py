@@ -38,7 +38,7 @@ from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.training import one_hot, sounds
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import bootstrap, frechet_distance, interval, wilson
+from groove_core.learning import bootstrap, frechet_distance, interval, mean, wilson
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["measure", "measure_classifier", "measure_instruments", "round_trip"]
@@ -257,7 +257,7 @@ def _cells(seen: _Seen, known: _Known, real: float, seed: int, told: bool) -> li
         if told and labelled.any()
         else None,
         wilson(int(alike[labelled].sum()), int(labelled.sum())) if labelled.any() else None,
-        _mean(close),
+        mean(close),
         float((close < COPY_DB).float().mean()),
     ]
 
@@ -424,12 +424,12 @@ def _encoded(
     between[pitches[held][:, None] != pitches[same_pitch]] = torch.nan
     known = between[~between.isnan().all(dim=1)]
     return {
-        "a note, encoded and decoded": _mean(own),
-        "from another pitch of its instrument": _mean(
+        "a note, encoded and decoded": mean(own),
+        "from another pitch of its instrument": mean(
             decoded(torch.tensor(others, dtype=torch.int64), torch.tensor(mine, dtype=torch.int64))
         ),
-        "nearest training note of its pitch": _mean(known.nan_to_num(torch.inf).amin(dim=1)),
-        "any training note of its pitch": _mean(known.nanmean(dim=1)),
+        "nearest training note of its pitch": mean(known.nan_to_num(torch.inf).amin(dim=1)),
+        "any training note of its pitch": mean(known.nanmean(dim=1)),
     }
 
 
@@ -577,13 +577,6 @@ def _log_mels(notes: Notes, which: Tensor, device: str) -> Tensor:
         for at in track(_batches(which), "looking at notes")
     ]
     return torch.cat(found)
-
-
-def _mean(values: Tensor) -> Estimate | None:
-    if not len(values):
-        return None
-    each = values.double().numpy()
-    return interval(bootstrap(len(each)) @ each / len(each))
 
 
 def _median(values: Floats) -> Estimate | None:

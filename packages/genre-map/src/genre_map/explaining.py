@@ -6,7 +6,8 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +16,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
-from genre_map.pictures import Layout, to_windows
+from genre_map.pictures import Layout, read_pictures, to_windows
 from genre_map.results import MARKED, Explanation
+from genre_map.songs import SongSet
+from genre_map.splits import held_out
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report
+from groove_core.learning import mean
+from groove_core.storage import Cache
+from groove_core.values import Audio, Report
 
-__all__ = ["explain_sound", "faithfulness", "grad_cam"]
+__all__ = ["check_explanations", "explain_sound", "faithfulness", "grad_cam"]
 
 LONGEST_S = 600.0
 SHIFTS = 4
 AT_ONCE = 64
+EXPLAINED = 4
+"""One window of so many is looked at when explanations are checked: they overlap by half."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,12 +89,13 @@ def faithfulness(
 
     Parameters
     ----------
-    windows : Tensor [shape=(n, parts, n_mels, frames)]
+    windows : Tensor [shape=(n, parts, n_mels, frames), on any device]
     owner : sequence of int
         The clip of each window: 0, 1 ...
     seed : int
     """
     generator = torch.Generator().manual_seed(seed)
+    windows = windows.to(model.temperature.device)
     clip = torch.as_tensor(owner)
     share = F.one_hot(clip).T.to(windows.device, widest(windows.device))
     share = share / share.sum(dim=1, keepdim=True)
@@ -110,7 +117,9 @@ def faithfulness(
     def mean_of(masks: list[Tensor], *, keep: bool) -> Tensor:
         return torch.stack([probability(~one if keep else one) for one in masks]).mean(dim=0)
 
-    cells = [_marked(torch.rand(mask.shape, generator=generator)) for _ in range(SHIFTS)]
+    cells = [
+        _marked(torch.rand(mask.shape, generator=generator)).to(mask.device) for _ in range(SHIFTS)
+    ]
     shifted = []
     for _ in range(SHIFTS):
         by = [int(torch.randint(size, (), generator=generator)) for size in mask.shape[1:]]
@@ -124,7 +133,7 @@ def faithfulness(
             right = (marked > random) if keep else (marked < random)
             rows.append(
                 (
-                    f"{name}, against {what}", _share(right), float(own.mean()),
+                    f"{name}, against {what}", mean(right.cpu().double()), float(own.mean()),
                     float(marked.mean()), float(random.mean()),
                 )
             )  # fmt: skip
@@ -139,9 +148,21 @@ def faithfulness(
     )
 
 
-def _share(right: Tensor) -> Estimate:
-    weights = bootstrap(len(right))
-    return interval((weights @ right.double().numpy()) / weights.sum(axis=1))
+def check_explanations(
+    songs: SongSet, model: GenreClassifier, card: Mapping[str, Any], *, seed: int
+) -> Report:
+    """Check the explanations of the songs that a classifier has not learnt from.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them, or a song is of a genre that it does not know.
+    """
+    test = songs.only(held_out(songs, model.genres, card))
+    _, pictures = read_pictures(test, model.layout, Cache())
+    cut = [to_windows(picture.float(), model.layout)[::EXPLAINED] for picture in pictures]
+    owner = [number for number, windows in enumerate(cut) for _ in windows]
+    return faithfulness(model, torch.cat(cut), owner, seed=seed)
 
 
 def explain_sound(
@@ -164,12 +185,13 @@ def explain_sound(
         )
     mono = sound.to_mono().resampled(layout.sample_rate)
     picture = layout.of(mono)
-    windows = to_windows(picture, layout)
+    windows = to_windows(picture.to(model.temperature.device), layout)
     probabilities = model.probabilities(model.listen(windows)).mean(dim=0)
     number = int(probabilities.argmax()) if genre is None else model.genres.index(genre)
+    genres = torch.full((len(windows),), number, device=windows.device).split(AT_ONCE)
     heats = torch.cat(
-        [grad_cam(model, some, torch.full((len(some),), number)) for some in windows.split(AT_ONCE)]
-    )
+        [grad_cam(model, *some) for some in zip(windows.split(AT_ONCE), genres, strict=True)]
+    ).cpu()
     columns = heats.shape[2]
     half = columns // 2
     total = torch.zeros(heats.shape[1], half * (len(windows) + 1))

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
 from genre_map.mapping import path_between
-from genre_map.pictures import peaked, to_windows
+from genre_map.pictures import Pictures, read_pictures, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt
-from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, frechet_distance, interval
+from groove_core.learning import frechet_distance, interval, mean, nearest
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
@@ -131,8 +130,7 @@ def measure_pictures(
 
 
 def _seen(model: GenreGAN, windows: Tensor) -> tuple[Tensor, Tensor]:
-    shown = peaked(windows) if model.classifier.layout.scale == "peak" else windows
-    features, probabilities = model.seen(shown.to(model.center))
+    features, probabilities = model.seen(windows.to(model.center))
     return features.cpu(), probabilities.cpu()
 
 
@@ -174,13 +172,8 @@ def _information(model: GenreGAN, z: Tensor, looked: Looked) -> float:
 
 def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
     """Give the mean distance to the nearest training window, and the share that are copies."""
-    exact = "donot_use_mm_for_euclid_dist"  # else copies are a little way off
-    nearest = torch.cat(
-        [torch.cdist(part, known, compute_mode=exact).amin(dim=1) for part in features.split(256)]
-    )
-    values = nearest.double().numpy()
-    rounds = bootstrap(len(values), ROUNDS) @ values / len(values)
-    return [interval(rounds), float((values < COPY).mean())]
+    away = nearest(features, known)[0].double().numpy()
+    return [mean(away, rounds=ROUNDS), float((away < COPY).mean())]
 
 
 def _continuity(model: GenreGAN, *, even: bool) -> list[float]:

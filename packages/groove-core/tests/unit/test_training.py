@@ -23,6 +23,7 @@ from groove_core.learning import (  # noqa: E402
     fit,
     hashed,
     launch,
+    learning_from,
     loop,
     seeded,
     train,
@@ -151,11 +152,8 @@ def test_dropout_of_several_processes_is_that_of_one():
 
     def dropped(rank, count, part):
         step = Step(Process(rank, count), epoch_generator(1, 0), size=8)
-        token = loop._CURRENT.set(step)
-        try:
+        with learning_from(step):
             return layer(part)
-        finally:
-            loop._CURRENT.reset(token)
 
     whole = dropped(0, 1, x)
     assert set(whole.unique().tolist()) == {0.0, 2.0}

@@ -15,10 +15,11 @@ from torch import Tensor
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import Step, Training, cosine, digest
+from groove_core.render import kits
+from groove_core.render.kits import Hits, Kit
 from groove_core.values import Report
-from groove_vae import kits, pairs
+from groove_vae import pairs
 from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
-from groove_vae.kits import Hits, Kit
 from groove_vae.listening import frames_of, stroke_divergence
 from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
 from groove_vae.performances import Performance, long_enough, split_of

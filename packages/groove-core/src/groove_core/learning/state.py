@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from groove_core.errors import InputError, UsageError
+from groove_core.learning.training import Clock, History, Training
 from groove_core.storage import checkpoints
 from groove_core.storage.files import atomic_path, sweep, write_text
 
-if TYPE_CHECKING:
-    from groove_core.learning.training import Training
-
-__all__ = ["METRICS", "STATE", "Clock", "History", "restore", "store", "swept"]
+__all__ = ["METRICS", "STATE", "restore", "store", "swept"]
 
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
-History = list[dict[str, float]]
-
-
-@dataclass
-class Clock:
-    """Steps and seconds of a training, all its resumptions together."""
-
-    steps: int = 0
-    seconds: float = 0.0
 
 
 def swept(folder: Path) -> None:
