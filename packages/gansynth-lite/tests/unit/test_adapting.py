@@ -42,8 +42,8 @@ def start():
 def test_a_listener_hears_families_of_notes_that_it_does_not_know(notes):
     families = torch.from_numpy(notes.families)
     pitches = torch.from_numpy(notes.pitches).float()
-    pictures = TINY.to_pictures(sounds(notes, torch.arange(len(notes))))
-    assert torch.equal(TINY.magnitudes(sounds(notes, torch.arange(4))), pictures[:4, 0])
+    pictures = TINY.to_pictures(notes.sounds(torch.arange(len(notes))))
+    assert torch.equal(TINY.magnitudes(notes.sounds(torch.arange(4))), pictures[:4, 0])
     held = torch.arange(len(notes)) % 3 == 0
     torch.manual_seed(0)
     listener = taught(

@@ -70,7 +70,7 @@ def trained():
 def test_it_learns_tones(trained):
     notes, parts, model, history = trained
     assert history[-1]["pitch"] < 0.3 < history[0]["pitch"]
-    heard = hear(model, [sounds(notes, torch.from_numpy(parts["test"]))])
+    heard = hear(model, [notes.sounds(torch.from_numpy(parts["test"]))])
     pitches = torch.from_numpy(notes.pitches[parts["test"]])
     families = torch.from_numpy(notes.families[parts["test"]])
     assert (heard.pitch == pitches).float().mean() >= 0.9
@@ -83,7 +83,7 @@ def test_it_learns_tones(trained):
 
 def test_level_and_length_do_not_matter(trained):
     notes, _, model, _ = trained
-    x = sounds(notes, torch.arange(8))
+    x = notes.sounds(torch.arange(8))
     with torch.no_grad():
         whole, quiet, half = model(x)[0], model(0.01 * x)[0], model(x[:, : SAMPLES // 2])[0]
         torch.testing.assert_close(quiet, whole, atol=1e-3, rtol=0)
@@ -96,7 +96,7 @@ def test_it_is_made_again_from_its_config(trained):
     notes, _, model, _ = trained
     again = NoteClassifier(**model.config)
     again.load_state_dict(model.state_dict())
-    x = sounds(notes, torch.arange(4))
+    x = notes.sounds(torch.arange(4))
     with torch.no_grad():
         for one, other in zip(rounded(again)(x), model(x), strict=True):
             torch.testing.assert_close(one, other, atol=0, rtol=0)
@@ -122,7 +122,7 @@ def test_without_families():
     quick = ClassifierSettings(epochs=1, batch_size=8, width=8, precision="bf16")
     model, history = train_classifier(notes, parts, quick, low=58, high=70, seed=1, device="cpu")
     assert set(history[0]) == {"epoch", "pitch", "accuracy"}
-    pitches, families = model(sounds(notes, torch.arange(2)))
+    pitches, families = model(notes.sounds(torch.arange(2)))
     assert (pitches.shape, families.shape) == ((2, 13), (2, 0))
 
 

@@ -43,7 +43,7 @@ def test_unknown_families_count_for_all():
 
 
 def test_difference_of_equal_and_of_turned_frequencies(notes):
-    real = TINY.to_pictures(sounds(notes, torch.arange(4)))
+    real = TINY.to_pictures(notes.sounds(torch.arange(4)))
     assert all(float(one) == 0 for one in difference(real, real))
     turned = real.clone()
     turned[:, 1] += 2.0 * (real[:, 1] != 0)  # a whole turn
