@@ -482,13 +482,7 @@ def train_classifier(
     devices: Devices = 1,
     strategy: Strategy = "auto",
 ) -> Report:
-    """Train a classifier of pitches and families, which judges models of the same notes.
-
-    Raises
-    ------
-    InputError
-        If there are too few notes.
-    """
+    """Train a classifier of pitches and families, which judges models of the same notes."""
     from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.lessons import Lesson
