@@ -18,9 +18,10 @@ from pairs import pair, show
 from torch import Tensor
 
 from groove_core.learning import Run, fit
+from groove_core.render import kits
+from groove_core.render.kits import RATE, Hits
 from groove_core.values import Audio
-from groove_vae import compare, kits
-from groove_vae.kits import RATE, Hits
+from groove_vae import compare
 from groove_vae.performances import load
 from groove_vae.training import FeelTraining, Rendered, Settings
 

@@ -133,8 +133,9 @@ def sample_by_sample() -> None:
     """
     from matplotlib.figure import Figure
 
-    from groove_vae import compare, kits
-    from groove_vae.kits import RATE, Hits
+    from groove_core.render import kits
+    from groove_core.render.kits import RATE, Hits
+    from groove_vae import compare
 
     step_s = 60 / 96 / 4
     onset_s = 0.05 + step_s * np.arange(8)

@@ -32,10 +32,10 @@ Learnt = tuple[str, str, dict[str, Any]]
 
 def groove_vae() -> Iterator[Learnt]:
     """Take the published split of the performances in the package."""
-    from groove_vae.performances import data_of, load
+    from groove_vae.performances import load, split_of
 
-    yield "groove-vae", "audio", data_of(load(None, None))["learnt"]
-    yield "groove-vae", "symbolic", data_of(load())["learnt"]
+    yield "groove-vae", "audio", split_of(load(None, None))["learnt"]
+    yield "groove-vae", "symbolic", split_of(load())["learnt"]
 
 
 def genre_map() -> Iterator[Learnt]:
@@ -81,7 +81,7 @@ def _before(
     by: str, groups: Sequence[str], parts: Mapping[str, npt.ArrayLike], rule: str
 ) -> dict[str, Any]:
     """Return what a card remembers of a split that was not by hash."""
-    learnt = Split(by).card(groups, parts)
+    learnt = Split(by).card(groups, parts)["learnt"]
     del learnt["seed"], learnt["shares"]
     return {"by": learnt.pop("by"), "rule": rule, **learnt}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -28,11 +27,11 @@ from groove_core.storage import (
     member,
     read_arrays,
     read_table,
-    write_bytes,
+    write_arrays,
     zip_members,
 )
 from groove_core.values import Value
-from groove_core.values.score import MAX_BYTES, Score
+from groove_core.values.scores.score import MAX_BYTES, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,9 +152,7 @@ class PatternSet(Value):
         )  # fmt: skip
 
     def _save_npz(self, path: Path) -> None:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self._arrays())
-        write_bytes(path, buffer.getvalue())
+        write_arrays(path, self._arrays())
 
     @classmethod
     def _read_file(cls, path: Path) -> Self:

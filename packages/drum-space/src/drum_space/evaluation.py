@@ -12,7 +12,6 @@ from drum_space.data import Bits, PatternSet
 from drum_space.metrics import (
     COLUMNS,
     Reference,
-    bootstrap,
     describe_set,
     f1_score,
     nearest_distance,
@@ -22,6 +21,7 @@ from drum_space.model import DrumAutoencoder
 from groove_core.console import track
 from groove_core.drums import DRUMS
 from groove_core.errors import InputError
+from groove_core.learning import means
 from groove_core.values import Cell, Report
 
 __all__ = ["evaluate_models"]
@@ -83,7 +83,7 @@ def evaluate_models(
             nearest_distance(middle, reference.hits),
             f1_score(held_out, ends),
         ]
-        extra: list[Cell] = list(bootstrap(measures, performance))
+        extra: list[Cell] = list(means(measures, performance))
         add(name, drawn, extra)
     add("held-out real", held_out, none, performance)
     copied = rng.choice(train, count, replace=count > len(train))

@@ -8,7 +8,6 @@ first rule, so it is never reported alone.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +17,13 @@ import torch
 
 from drum_space.data import Bits, PatternSet, pack, rotations
 from groove_core.drums import DRUMS
-from groove_core.errors import UsageError
-from groove_core.values import Cell, Estimate
+from groove_core.learning import means, nearest
+from groove_core.values import Cell
 
 __all__ = [
     "COLUMNS",
     "MIN_ENTROPY_NATS",
     "Reference",
-    "bootstrap",
     "describe_set",
     "f1_score",
     "nearest_distance",
@@ -72,15 +70,8 @@ def _chunks(hits: Bits, size: int = 4096) -> list[Bits]:
 
 def nearest_distance(hits: Bits, others: Bits) -> npt.NDArray[np.int64]:
     """Hamming distance, in bits, of each pattern to the nearest of the others."""
-    b = torch.from_numpy(others.reshape(len(others), -1)).float()
-    sizes = b.sum(dim=1)
-    nearest = []
-    for part in _chunks(hits, 1024):
-        a = torch.from_numpy(part.reshape(len(part), -1)).float()
-        # |a xor b| = |a| + |b| - 2 a.b
-        shared = a @ b.T
-        nearest.append((sizes - 2 * shared).min(dim=1).values + a.sum(dim=1))
-    distance: npt.NDArray[np.int64] = torch.cat(nearest).numpy().astype(np.int64)
+    away, _ = nearest(torch.from_numpy(hits).float(), torch.from_numpy(others).float())
+    distance: npt.NDArray[np.int64] = away.square().round().long().numpy()
     return distance
 
 
@@ -90,49 +81,6 @@ def f1_score(hits: Bits, others: Bits) -> npt.NDArray[np.float64]:
     total = hits.sum(axis=(1, 2)) + others.sum(axis=(1, 2))
     score: npt.NDArray[np.float64] = np.where(total == 0, 1.0, 2 * both / np.maximum(1, total))
     return score
-
-
-def bootstrap(
-    columns: list[npt.NDArray[Any]],
-    groups: npt.NDArray[Any] | None = None,
-    *,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> list[Estimate]:
-    """Give the mean of each column with its 95 % percentile bootstrap interval.
-
-    Parameters
-    ----------
-    columns : list of arrays [shape=(n,)]
-        Measures of the same n patterns.
-    groups : array [shape=(n,)], optional
-        What is drawn with replacement: all patterns of a group together. Patterns of
-        one performance are alike, so their number says little; draw performances.
-
-    Raises
-    ------
-    UsageError
-        If there is no column.
-    """
-    if not columns:
-        raise UsageError("There are no measures to draw from.", hint="Give at least one column.")
-    values = np.stack(columns, axis=1).astype(np.float64)
-    n = len(values)
-    if not n:
-        return [Estimate(math.nan, math.nan, math.nan)] * len(columns)
-    ids = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
-    sizes = np.bincount(ids)
-    sums = np.stack([np.bincount(ids, column) for column in values.T], axis=1)
-    # How often each group is drawn in each round.
-    drawn = np.random.default_rng(seed).multinomial(
-        len(sizes), np.full(len(sizes), 1 / len(sizes)), size=rounds
-    )
-    means = (drawn @ sums) / (drawn @ sizes)[:, None]
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return [
-        Estimate(float(m), float(lo), float(hi))
-        for m, lo, hi in zip(values.mean(axis=0), low, high, strict=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -173,4 +121,4 @@ def describe_set(
         hits.sum(axis=(1, 2)),
         *hits.sum(axis=1).T,
     ]
-    return list(bootstrap(columns, groups))
+    return list(means(columns, groups))

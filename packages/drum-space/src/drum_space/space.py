@@ -44,12 +44,9 @@ STRANGE_F1 = 0.25
 def load(model: str, checkpoint: str | None, device: str) -> tuple[DrumAutoencoder, dict[str, Any]]:
     """Load a checkpoint, on a device that works."""
     from drum_space.model import DrumAutoencoder
-    from groove_core import devices
     from groove_core.storage import checkpoints
 
-    return checkpoints.load(
-        PACKAGE, checkpoint or model, DrumAutoencoder, device=devices.resolve(device)
-    )
+    return checkpoints.load(PACKAGE, checkpoint or model, DrumAutoencoder, device=device)
 
 
 def hits_of(network: DrumAutoencoder, codes: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,6 @@ import pytest
 from drum_space.metrics import (
     COLUMNS,
     Reference,
-    bootstrap,
     describe_set,
     f1_score,
     nearest_distance,
@@ -60,20 +59,6 @@ def test_f1():
         hits([[1, 0] + [0] * 30, [0] * 32, [2] * 32]),
     )
     np.testing.assert_allclose(f1_score(a, b), [2 / 3, 1, 0])
-
-
-def test_bootstrap_covers_and_respects_groups():
-    rng = np.random.default_rng(1)
-    covered = 0
-    for seed in range(100):
-        [estimate] = bootstrap([rng.normal(5, 1, 50)], rounds=200, seed=seed)
-        covered += estimate.low <= 5 <= estimate.high
-    assert 85 <= covered <= 100
-    # 100 values of 4 groups that are all alike say no more than 4 values
-    values, groups = np.repeat([0, 0, 1, 1], 25), np.repeat(np.arange(4), 25)
-    [wide], [narrow] = bootstrap([values], groups), bootstrap([values])
-    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
-    assert math.isnan(bootstrap([np.zeros(0)])[0].value)
 
 
 def test_controls_of_the_table():

@@ -28,12 +28,12 @@ from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.console import track
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import bootstrap, frechet_distance, interval, wilson
+from groove_core.learning import bootstrap, frechet_distance, interval, mean, wilson
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = [
     "COLUMNS", "Floats", "Generator", "batches", "check", "device_of", "family_weights",
-    "log_mels", "mean", "measure", "median", "played",
+    "log_mels", "measure", "median", "played",
 ]  # fmt: skip
 
 AT_ONCE = 16
@@ -293,14 +293,6 @@ def log_mels(notes: Notes, which: Tensor, device: torch.device) -> Tensor:
         for at in track(batches(which), "looking at notes")
     ]
     return torch.cat(found)
-
-
-def mean(values: Tensor) -> Estimate | None:
-    """Return the mean; None of nothing."""
-    if not len(values):
-        return None
-    each = values.double().numpy()
-    return interval(bootstrap(len(each)) @ each / len(each))
 
 
 def median(values: Floats) -> Estimate | None:

@@ -16,7 +16,6 @@ from gansynth_lite.evaluation import (
     device_of,
     family_weights,
     log_mels,
-    mean,
     median,
     played,
 )
@@ -25,6 +24,7 @@ from gansynth_lite.notes import Int, Notes
 from gansynth_lite.playing import slerp
 from groove_core.console import note, track
 from groove_core.errors import UsageError
+from groove_core.learning import mean
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["measure_instruments"]

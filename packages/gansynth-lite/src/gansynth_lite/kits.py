@@ -199,16 +199,14 @@ class Kit(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the waveform of each note at its pitch."""
-        from groove_core.values import PALETTE, new_axes
+        from groove_core.values import PALETTE, envelope, new_axes
 
         ax = ax or new_axes(9, 5)
         pitches = [pitch for pitch, _ in self.notes]
         loudest = max(float(np.abs(samples / 32768).max()) for _, samples in self.notes) or 1.0
         height = 0.48 * min(np.diff(pitches), default=12) / loudest / 32768
         for pitch, samples in self.notes:
-            # Minimum and maximum of each of at most 600 stretches: an honest envelope.
-            edges = np.linspace(0, len(samples), min(600, len(samples)), endpoint=False).astype(int)
-            low, high = np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
+            edges, low, high = envelope(samples, 600)
             ax.fill_between(
                 edges / self.sample_rate, pitch + height * low, pitch + height * high,
                 color=PALETTE[0], lw=0.3,

@@ -82,7 +82,6 @@ class Lesson:
             "split": "by pitch of an instrument, all its velocities together",
             **self.notes.counts(),
             **{part: len(which) for part, which in self.parts.items()},
-            "learnt": learnt(self.notes, self.parts, self.start and self.start[1]),
         }
 
 
@@ -101,6 +100,11 @@ class NoteTraining(Training[S, Lesson, M]):
         notes = self.data.known
         labels = np.stack([notes.pitches, notes.families, notes.instruments])
         return digest(labels, notes.samples[:, ::97])
+
+    def split(self) -> dict[str, Any]:
+        """Return how notes were divided, and what was learnt of them, or before."""
+        start = self.data.start and self.data.start[1]
+        return {"learnt": learnt(self.data.notes, self.data.parts, start)}
 
 
 class GeneratorTraining(NoteTraining[S, G]):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from gansynth_lite.pitch import hz
 from groove_core.dsp import LogMel, power, power_to_db, stft
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval, wilson
+from groove_core.learning import bootstrap, interval, mean, statistics, wilson
 from groove_core.values import Estimate
 
 __all__ = [
@@ -32,9 +32,6 @@ SIGNIFICANT = 1.96
 PARTIALS, LEVELS = 8, 32
 FAINT = 1e-5
 """Part of the power that does not count any more: -50 dB."""
-AT_ONCE = 256
-EXACT = "donot_use_mm_for_euclid_dist"
-"""The faster way has what is equal a little way off."""
 
 
 # from the pitch classifier -----------------------------------------------------------
@@ -66,8 +63,7 @@ def pitch_entropy(probabilities: Tensor) -> Estimate:
     >>> round(pitch_entropy(torch.full((3, 61), 1 / 61)).value, 2)
     4.11
     """
-    values = _entropy(probabilities.double().numpy())
-    return interval(bootstrap(len(values)) @ values / len(values))
+    return mean(_entropy(probabilities.double().numpy()))
 
 
 def inception_score(probabilities: Tensor) -> Estimate:
@@ -119,29 +115,22 @@ def apart(some: Tensor, other: Tensor) -> Tensor:
     return rms
 
 
-def distances(some: Tensor, others: Tensor) -> Tensor:
-    """Give `apart` of each of some and each of others [shape=(n, m), dB]."""
-    a, b = some.flatten(1), others.flatten(1)
-    parts = [torch.cdist(part, b, compute_mode=EXACT) for part in a.split(AT_ONCE)]
-    between: Tensor = torch.cat(parts) / a.shape[1] ** 0.5
-    return between
-
-
 def nearest(some: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Give how far each note is from the nearest known one [shape=(n,), dB], and which that is.
+    """Return how far each note is from the nearest known one [shape=(n,), dB], and which that is.
 
     Parameters
     ----------
     some, known : Tensors [shape=(n, ...) and (m, ...)]
         Of `log_mel`. Of equal ones the distance is 0 exactly.
     """
-    others = known.flatten(1)
-    which, away = [], []
-    for part in some.flatten(1).split(AT_ONCE):
-        # The fast way to find which, the exact one to tell how far: a copy is at 0.
-        which.append(torch.cdist(part, others).argmin(dim=1))
-        away.append(apart(part, others[which[-1]]))
-    return torch.cat(away), torch.cat(which)
+    away, which = statistics.nearest(some, known)
+    return away / some[0].numel() ** 0.5, which
+
+
+def distances(some: Tensor, others: Tensor) -> Tensor:
+    """Return `apart` of each of some and each of others [shape=(n, m), dB]."""
+    between: Tensor = statistics.distances(some, others) / some[0].numel() ** 0.5
+    return between
 
 
 def diversity(log_mels: Tensor, pitches: Tensor) -> Estimate:
@@ -289,9 +278,10 @@ def timbre_ratio(timbres: Tensor) -> Estimate:
         raise InputError(
             f"{n} instruments at {m} pitches cannot be compared.", hint="Give two of both."
         )
-    within = torch.cdist(timbres, timbres, compute_mode=EXACT).sum(dim=(1, 2)) / (m * (m - 1))
-    by_pitch = timbres.transpose(0, 1).contiguous()
-    across = torch.cdist(by_pitch, by_pitch, compute_mode=EXACT).mean(dim=0).double().numpy()
+    between = [torch.stack([statistics.distances(one, one) for one in some])
+               for some in (timbres, timbres.transpose(0, 1))]  # fmt: skip
+    within = between[0].sum(dim=(1, 2)) / (m * (m - 1))
+    across = between[1].mean(dim=0).double().numpy()
     draws = bootstrap(n)
     pairs = draws.sum(axis=1) ** 2 - (draws**2).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -187,7 +187,8 @@ def learnt(
     notes: Notes, parts: Mapping[str, Int], start: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return what the card of a model remembers of the notes it learnt from."""
-    return BY_HASH.card(groups(notes), parts, start)
+    found: dict[str, Any] = BY_HASH.card(groups(notes), parts, start)["learnt"]
+    return found
 
 
 def stored(

@@ -25,8 +25,8 @@ from groove_core.errors import InputError, UsageError
 from groove_core.render import render as render_with_soundfont
 from groove_core.render.soundfont import TAIL_S
 from groove_core.values import Audio, Score, Track
-from groove_core.values.midi import MAX_TICK
-from groove_core.values.soundfiles import check_resampling
+from groove_core.values.midi.files import MAX_TICK
+from groove_core.values.sound.soundfiles import check_resampling
 
 __all__ = [
     "BATCH", "Instruments", "Path", "Player", "render", "seeds_of", "side_by_side", "slerp",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
 import multiprocessing
 import os
 from collections import Counter
@@ -21,10 +19,10 @@ import torch
 from gansynth_lite.families import FAMILIES, family_of_program
 from gansynth_lite.notes import Notes, fitted, room, stored
 from gansynth_lite.pitch import aperiodicity, cents, detect_f0, hz
+from groove_core import render
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import Cache, check_file, file_sha256
-from groove_core.values import Audio, Score, Track
 
 __all__ = ["VELOCITIES", "render_notes"]
 
@@ -32,20 +30,9 @@ VELOCITIES = (50, 90, 127)
 """At which each pitch is rendered, unless others are asked for."""
 VERSION = 4
 """Part of the key of the cache: another way to render is another number."""
-RATE = 48_000
-"""What midirenderer gives."""
-BLOCK = 64
-"""Samples it renders at a time: notes start at the next block, so a tick is one block."""
-TICKS_PER_S = RATE // BLOCK
-SOUNDING = 3 / 4
-"""Of a note's length, as in NSynth; the rest is release."""
-GAP_TICKS = 75
-"""Silence between notes, after the sound was switched off."""
 TOLERANCE_CENTS = 50.0
 REPEATING = 0.1
 """Aperiodicity up to which a note has the written period, though a multiple of it was measured."""
-VOLUME, PAN, EXPRESSION, REVERB, CHORUS, UNDEFINED, SOUND_OFF = 7, 10, 11, 91, 93, 102, 120
-"""Controllers of MIDI."""
 
 
 def render_notes(
@@ -62,7 +49,6 @@ def render_notes(
 ) -> Notes:
     """Render every pitch of the melodic programs of a soundfont.
 
-    Always by midirenderer, so that everyone gets the same numbers; without reverb and chorus.
     A program that sounds octaves away from what is written (organs with a 16-foot stop, guitar
     harmonics) is transposed, so that pitches are what is heard. Left out are silent notes, notes
     whose measured pitch is another, and programs most of whose notes are so (bells).
@@ -72,8 +58,7 @@ def render_notes(
     soundfont : path of an .sf2 file
     sample_rate : int [Hz]
     samples : int
-        Length of each note: it is held for `SOUNDING` of it, and what rings on afterwards is
-        faded out.
+        Length of each note; what rings on afterwards is faded out.
     low, high : int [MIDI]
     velocities : sequence of int
     programs : sequence of int, optional
@@ -181,24 +166,9 @@ def _rendered(job: _Job, programs: Sequence[int], jobs: int, cache: Cache | None
         sample_rate=job.sample_rate,
         source="soundfont",
         name=Path(job.soundfont).name,
-        license=_rights(Path(job.soundfont)) or "that of the soundfont",
+        license=render.rights(Path(job.soundfont)) or "that of the soundfont",
         dropped={reason: n for reason, n in dropped.items() if n},
     )
-
-
-def _rights(soundfont: Path) -> str:
-    """Read what a soundfont says of its rights: ICOP and ICMT (SoundFont 2.04, section 5)."""
-    said = {}
-    with soundfont.open("rb") as stream:
-        stream.seek(16)  # RIFF, size, sfbk, LIST
-        left = min(int.from_bytes(stream.read(4), "little"), 2**16) - 4
-        stream.seek(4, os.SEEK_CUR)  # INFO
-        while left >= 8:
-            name, size = stream.read(4), int.from_bytes(stream.read(4), "little")
-            text = stream.read(min(size, 2**16)).split(b"\0")[0]
-            said[name] = " ".join(text.decode("utf-8", "replace").split())[:200]
-            left -= 8 + size
-    return "; ".join(filter(None, (said.get(b"ICOP"), said.get(b"ICMT"))))
 
 
 def _program_name(program: int) -> str:
@@ -233,7 +203,13 @@ def _program(job: _Job, program: int, shift: int = 0) -> _Part:
     places: list[tuple[int, int]] = []
     dropped: Counter[str] = Counter()
     for velocity in job.velocities:  # one after the other, which bounds the memory
-        for pitch, made in _sounds(job, program, velocity, shift):
+        pitches = [p for p in range(job.low, job.high + 1) if 0 <= p + shift <= 127]
+        sounds = render.render_notes(
+            Path(job.soundfont), [p + shift for p in pitches], program=program, velocity=velocity,
+            samples=job.samples, sample_rate=job.sample_rate,
+        )  # fmt: skip
+        for pitch, sound in zip(pitches, sounds, strict=True):
+            made = fitted(sound.samples[0], job.samples, job.sample_rate)
             if made is None:
                 dropped["silent"] += 1
             else:
@@ -275,57 +251,3 @@ def _measured(
         aperiodicity(sounds[doubtful], sample_rate, hz(written[doubtful].float())) <= REPEATING
     )
     return off.numpy(), repeats.numpy()
-
-
-def _sounds(
-    job: _Job, program: int, velocity: int, shift: int = 0
-) -> Iterator[tuple[int, npt.NDArray[np.int16] | None]]:
-    """Render all pitches at one velocity in one go; None for silence."""
-    import soundfile
-
-    length = -(-job.samples * TICKS_PER_S // job.sample_rate)
-    held = round(length * SOUNDING)
-    step = length + 2 * GAP_TICKS  # the sound is switched off in the middle
-    pitches = [p for p in range(job.low, job.high + 1) if 0 <= p + shift <= 127]
-    starts = [GAP_TICKS + i * step for i in range(len(pitches))]
-    notes = [[s, held, p + shift, velocity] for s, p in zip(starts, pitches, strict=True)]
-    first = [(VOLUME, 127), (EXPRESSION, 127), (PAN, 64), (REVERB, 0), (CHORUS, 0)]
-    controls = [[0, control, value] for control, value in first]
-    controls += [[start + length + GAP_TICKS, SOUND_OFF, 0] for start in starts]
-    # An event without effect after the end: renderers stop at the last one.
-    controls.append([starts[-1] + 2 * step, UNDEFINED, 0])
-    score = Score(
-        tracks=(Track(np.array(notes), program=program, controls=np.array(controls)),),
-        ticks_per_quarter=TICKS_PER_S,
-        tempos=np.array([[0, 1_000_000]]),
-    )
-    with _reporting(job.soundfont):
-        wav = _midirenderer(score.to_midi(), job.soundfont)
-        sound, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
-    frames = length * BLOCK + GAP_TICKS * BLOCK // 2  # more than the note, so that it is cut
-    for start, pitch in zip(starts, pitches, strict=True):
-        place = (start + 1) * BLOCK
-        cut = Audio(sound[place : place + frames].mean(axis=1), rate).resampled(job.sample_rate)
-        yield pitch, fitted(cut.samples[0], job.samples, job.sample_rate)
-
-
-@contextlib.contextmanager
-def _reporting(soundfont: str) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, OSError, ValueError) as error:
-        raise InputError(
-            f"midirenderer cannot render with {soundfont}: {error}.", hint="groove doctor"
-        ) from error
-
-
-def _midirenderer(midi: bytes, soundfont: str) -> bytes:
-    from midirenderer import render_wave_from
-
-    wav: bytes = render_wave_from(_bytes_of(soundfont), midi)
-    return wav
-
-
-@functools.lru_cache(maxsize=1)
-def _bytes_of(soundfont: str) -> bytes:
-    return Path(soundfont).read_bytes()

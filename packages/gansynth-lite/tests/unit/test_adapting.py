@@ -14,7 +14,8 @@ from gansynth_lite.adapting import AdaptSettings, AdaptTraining
 from gansynth_lite.listener import Listener, taught
 from gansynth_lite.model import SPREAD, GANSynth, one_hot
 from groove_core.errors import UsageError
-from groove_core.learning import Run, fit, trained
+from groove_core.learning import Run, trained
+from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -95,26 +96,12 @@ def test_notes_of_no_family_that_the_model_knows(notes, start, which):
 
 
 def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_path):
-    whole = adapt(start, notes, QUICK, seed=2, folder=tmp_path / "a")
-
-    class Interrupted(AdaptTraining):
-        def learn(self, batch, step):
-            if step.done >= 0.5:
-                raise KeyboardInterrupt
-            return super().learn(batch, step)
-
-    run = {"seed": 2, "folder": tmp_path / "b"}
-    with pytest.raises(KeyboardInterrupt):
-        fit(Interrupted(QUICK, made.lesson(notes, (start, {})), 2), Run(**run))
-    again = adapt(start, notes, QUICK, **run, resume=True)
-    assert again.history == whole.history
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, again.model.state_dict()[name]), name
+    check_resume(AdaptTraining, QUICK, made.lesson(notes, (start, {})), tmp_path, seed=2)
     other = copy.deepcopy(start)
     with torch.no_grad():
         other.encoder.start.bias.add_(1)
     with pytest.raises(UsageError, match="has data"):
-        adapt(other, notes, QUICK, **run, resume=True)
+        adapt(other, notes, QUICK, seed=2, folder=tmp_path / "whole", resume=True)
 
 
 def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):

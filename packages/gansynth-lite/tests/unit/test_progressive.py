@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import math
@@ -31,6 +30,7 @@ from gansynth_lite.progressive_training import (
 from groove_core.errors import UsageError
 from groove_core.learning import Run, Step, epoch_generator, launch, trained
 from groove_core.storage import checkpoints
+from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -239,35 +239,8 @@ def test_pitches_are_learnt(notes):
     assert history[-1]["progress"] == levels_of(TINY) - 1
 
 
-@contextlib.contextmanager
-def interrupted(task, epoch):
-    """Press Ctrl-C when an epoch of a training begins."""
-    original, calls = task.batches, []
-
-    def once(self, generator):
-        calls.append(1)
-        if len(calls) == epoch:
-            raise KeyboardInterrupt
-        return original(self, generator)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(task, "batches", once)
-        yield
-
-
-def test_a_resumed_training_is_an_unbroken_one(notes, tmp_path):
-    def train(folder, settings=QUICK, **more):
-        run = Run(seed=3, folder=folder, **more)
-        return trained(ProgressiveTraining, settings, made.lesson(notes), run)
-
-    whole = train(tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("groove_core.learning.loop.STORE_EVERY_S", 0)
-        with interrupted(ProgressiveTraining, 3):
-            train(tmp_path / "broken")
-    again = train(tmp_path / "broken", resume=True)
-    assert again.history == whole.history
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, again.model.state_dict()[name]), name
+def test_an_interrupted_training_ends_as_an_unbroken_one(notes, tmp_path):
+    check_resume(ProgressiveTraining, QUICK, made.lesson(notes), tmp_path, seed=3)
+    run = Run(seed=3, folder=tmp_path / "broken", resume=True)
     with pytest.raises(UsageError, match="drift"):
-        train(tmp_path / "broken", replace(QUICK, drift=0.0), resume=True)
+        trained(ProgressiveTraining, replace(QUICK, drift=0.0), made.lesson(notes), run)

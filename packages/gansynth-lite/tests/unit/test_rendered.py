@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from gansynth_lite import rendered
@@ -18,6 +15,7 @@ from gansynth_lite.sources import open_notes
 from groove_core.errors import InputError
 from groove_core.render import find_soundfont
 from groove_core.storage import Cache
+from groove_core.values import Audio
 
 RATE, SAMPLES = 16_000, 15_616
 
@@ -68,28 +66,6 @@ def test_a_note_is_held_for_three_quarters(notes):
     assert (level[:, 15] < 0.1 * level.max(axis=1)).all()
 
 
-def test_notes_start_on_a_sample_and_do_not_ring_into_the_next(monkeypatch):
-    made = []
-    real = rendered._midirenderer
-    monkeypatch.setattr(rendered, "_midirenderer", lambda *a: made.append(real(*a)) or made[-1])
-    render_notes(
-        find_soundfont(),
-        samples=SAMPLES,
-        low=60,
-        high=64,
-        velocities=(100,),
-        programs=[95],
-        jobs=1,
-    )  # a pad that rings for seconds
-    sound, rate = soundfile.read(io.BytesIO(made[0]), dtype="int16")
-    assert rate == rendered.RATE
-    gap = rendered.GAP_TICKS * rendered.BLOCK
-    step = SAMPLES * 3 + 2 * gap
-    for start in gap + rendered.BLOCK + step * np.arange(5):
-        assert not sound[start - gap // 2 : start].any()
-        assert sound[start : start + rate // 10].any()
-
-
 def test_processes_and_cache_give_the_same(tmp_path, monkeypatch):
     options = {"samples": SAMPLES, "low": 60, "high": 60, "velocities": (100,), "programs": [0, 73]}
     cache = Cache(tmp_path)
@@ -114,13 +90,13 @@ def test_a_soundfont_opens_as_notes():
 def fake(sounds):
     """Give a renderer of tones: by key, how many semitones away each sounds."""
 
-    def sounds_of(job, program, velocity, shift=0):
-        time_s = np.arange(job.samples) / job.sample_rate
-        for pitch in range(job.low, job.high + 1):
-            heard = sounds(pitch + shift)
+    def sounds_of(soundfont, pitches, *, program, velocity, samples, sample_rate):
+        time_s = np.arange(samples) / sample_rate
+        for pitch in pitches:
+            heard = sounds(pitch)
             phase = 2 * np.pi * hz(float(heard or 0)) * time_s
-            made = np.round(20_000 * (np.sin(phase) + 0.5 * np.sin(2 * phase))).astype(np.int16)
-            yield pitch, None if heard is None else made
+            tone = np.sin(phase) + 0.5 * np.sin(2 * phase)
+            yield Audio(0.6 * (heard is not None) * tone, sample_rate)
 
     return sounds_of
 
@@ -138,7 +114,7 @@ def fake(sounds):
     ],
 )
 def test_what_is_heard_decides(monkeypatch, sounds, kept, dropped):
-    monkeypatch.setattr(rendered, "_sounds", fake(sounds))
+    monkeypatch.setattr(rendered.render, "render_notes", fake(sounds))
     made = render_notes(
         find_soundfont(), samples=SAMPLES, low=50, high=59, velocities=(90,), programs=[0], jobs=1
     )
@@ -148,7 +124,7 @@ def test_what_is_heard_decides(monkeypatch, sounds, kept, dropped):
 
 
 def test_a_program_that_is_out_of_tune_goes_altogether(monkeypatch, capsys):
-    monkeypatch.setattr(rendered, "_sounds", fake(lambda key: key + 5 * (key < 56)))
+    monkeypatch.setattr(rendered.render, "render_notes", fake(lambda key: key + 5 * (key < 56)))
     with pytest.raises(InputError, match="no melodic program"):
         render_notes(
             find_soundfont(), samples=SAMPLES, low=50, high=59, velocities=(90,), programs=[0],
@@ -157,18 +133,6 @@ def test_a_program_that_is_out_of_tune_goes_altogether(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "10 of programs out of tune" in said
     assert "000-Acoustic Grand Piano" in said
-
-
-def test_rights_are_what_the_soundfont_says(tmp_path):
-    def chunk(name, content):
-        return name + len(content).to_bytes(4, "little") + content
-
-    about = chunk(b"INAM", b"Mine\0\0") + chunk(b"ICOP", b"A. Smith\0\0")
-    about += chunk(b"ICMT", b"Public  domain.\0")
-    path = tmp_path / "mine.sf2"
-    path.write_bytes(chunk(b"RIFF", b"sfbk" + chunk(b"LIST", b"INFO" + about) + bytes(20)))
-    assert rendered._rights(path) == "A. Smith; Public domain."
-    assert rendered._rights(find_soundfont()) == ""
 
 
 def test_what_is_no_soundfont_is_said(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ import torch
 from gansynth_lite.layout import Layout
 from gansynth_lite.model import one_hot
 from gansynth_lite.training import R1_EVERY, GANTraining, Settings, difference
-from groove_core.learning import Run, Step, fit, launch, trained
+from groove_core.learning import Run, Step, launch, trained
+from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -78,25 +78,8 @@ def test_it_learns_notes(notes):
     assert history[-1]["frequency"] < history[0]["frequency"]
 
 
-def test_the_same_seed_gives_the_same_weights_and_resuming_goes_on(notes, tmp_path):
-    settings, lesson = Settings(TINY, **SETTINGS, epochs=3), made.lesson(notes)
-    whole = trained(GANTraining, settings, lesson, Run(seed=2, folder=tmp_path / "a"))
-
-    class Interrupted(GANTraining):
-        def batches(self, generator):
-            if len(self.history) == 2:
-                raise KeyboardInterrupt
-            return super().batches(generator)
-
-    run = Run(seed=2, folder=tmp_path / "b")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("groove_core.learning.loop.STORE_EVERY_S", 0.0)
-        fit(Interrupted(settings, lesson, 2), run)
-    again = trained(GANTraining, settings, lesson, replace(run, resume=True))
-    assert [e["epoch"] for e in again.history] == [1, 2, 3]
-    assert again.history[-1] == whole.history[-1]
-    for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
-        assert torch.equal(one, other)
+def test_an_interrupted_training_ends_as_an_unbroken_one(notes, tmp_path):
+    check_resume(GANTraining, Settings(TINY, **SETTINGS, epochs=3), made.lesson(notes), tmp_path)
 
 
 def test_r1_comes_every_sixteenth_step_however_long_an_epoch_is(notes):

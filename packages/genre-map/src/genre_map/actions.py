@@ -55,22 +55,16 @@ Cells = Annotated[int, Opt("cells along each side", min=4, max=64)]
 
 def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, dict[str, Any]]:
     from genre_map.model import GenreClassifier
-    from groove_core import devices
     from groove_core.storage import checkpoints
 
-    return checkpoints.load(
-        PACKAGE, checkpoint or CLASSIFIER, GenreClassifier, device=devices.resolve(device)
-    )
+    return checkpoints.load(PACKAGE, checkpoint or CLASSIFIER, GenreClassifier, device=device)
 
 
 def _gan(checkpoint: str | None, device: str) -> tuple[GenreGAN, dict[str, Any]]:
     from genre_map.gan import GenreGAN
-    from groove_core import devices
     from groove_core.storage import checkpoints
 
-    return checkpoints.load(
-        PACKAGE, checkpoint or GENERATOR, GenreGAN, device=devices.resolve(device)
-    )
+    return checkpoints.load(PACKAGE, checkpoint or GENERATOR, GenreGAN, device=device)
 
 
 def _number(genre: str, genres: Sequence[str]) -> int:
@@ -135,6 +129,7 @@ def explain(
     *,
     genre: Annotated[str | None, Opt("genre to explain (default: the most probable one)")] = None,
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Explanation:
     """Mark what in a song speaks for a genre, and let it be heard alone.
 
@@ -150,7 +145,7 @@ def explain(
     """
     from genre_map.explaining import explain_sound
 
-    model, _ = _classifier(checkpoint, "cpu")
+    model, _ = _classifier(checkpoint, device)
     wanted = None if genre is None else model.genres[_number(genre, model.genres)]
     [found] = each(
         [sound], lambda sound, name: explain_sound(model, sound, name=name, genre=wanted)
@@ -344,7 +339,7 @@ def evaluate(
     if about == "explanation":
         from genre_map.making import check_explanations
 
-        return check_explanations(songs, *_classifier(checkpoint, "cpu"), seed=seed)
+        return check_explanations(songs, *_classifier(checkpoint, device), seed=seed)
     if checkpoint is not None:
         from genre_map.making import check_classifier
 

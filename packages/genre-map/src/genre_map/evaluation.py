@@ -22,7 +22,7 @@ from genre_map.training import (
 )
 from groove_core.console import note
 from groove_core.dsp import MFCC
-from groove_core.learning import bootstrap, interval
+from groove_core.learning import bootstrap, interval, means
 from groove_core.storage import Cache, write_text
 from groove_core.values import Cell, Report
 
@@ -325,17 +325,12 @@ def _cells(
     recall[np.arange(len(truth)), truth] = found == truth
     present = np.zeros_like(recall)
     present[np.arange(len(truth)), truth] = 1
+    accuracies = means([found == truth, vote == truth, windows], owner)
     names, number = np.unique(owner, return_inverse=True)
     per_song = bootstrap(len(names))[:, number]
-    cells: list[Cell] = [
-        interval(per_song @ (found == truth) / per_song.sum(axis=1)),
-        interval(per_song @ (vote == truth) / per_song.sum(axis=1)),
-    ]
     with np.errstate(invalid="ignore"):
-        cells.append(interval(per_song @ windows / per_song.sum(axis=1)))
-        cells.append(interval(np.nanmean((per_song @ recall) / (per_song @ present), axis=1)))
-    cells.append(_calibration_error(mean, truth))
-    return cells
+        by_genre = interval(np.nanmean((per_song @ recall) / (per_song @ present), axis=1))
+    return [*accuracies, by_genre, _calibration_error(mean, truth)]
 
 
 def _calibration_error(mean: Floats, truth: npt.NDArray[np.int64]) -> float:

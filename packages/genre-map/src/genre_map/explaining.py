@@ -20,8 +20,8 @@ from genre_map.results import MARKED, Explanation
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval
-from groove_core.values import Audio, Estimate, Report
+from groove_core.learning import mean
+from groove_core.values import Audio, Report
 
 __all__ = ["explain_sound", "faithfulness", "grad_cam"]
 
@@ -83,12 +83,13 @@ def faithfulness(
 
     Parameters
     ----------
-    windows : Tensor [shape=(n, parts, n_mels, frames)]
+    windows : Tensor [shape=(n, parts, n_mels, frames), on any device]
     owner : sequence of int
         The clip of each window: 0, 1 ...
     seed : int
     """
     generator = torch.Generator().manual_seed(seed)
+    windows = windows.to(model.temperature.device)
     clip = torch.as_tensor(owner)
     share = F.one_hot(clip).T.to(windows.device, widest(windows.device))
     share = share / share.sum(dim=1, keepdim=True)
@@ -110,7 +111,9 @@ def faithfulness(
     def mean_of(masks: list[Tensor], *, keep: bool) -> Tensor:
         return torch.stack([probability(~one if keep else one) for one in masks]).mean(dim=0)
 
-    cells = [_marked(torch.rand(mask.shape, generator=generator)) for _ in range(SHIFTS)]
+    cells = [
+        _marked(torch.rand(mask.shape, generator=generator)).to(mask.device) for _ in range(SHIFTS)
+    ]
     shifted = []
     for _ in range(SHIFTS):
         by = [int(torch.randint(size, (), generator=generator)) for size in mask.shape[1:]]
@@ -124,7 +127,7 @@ def faithfulness(
             right = (marked > random) if keep else (marked < random)
             rows.append(
                 (
-                    f"{name}, against {what}", _share(right), float(own.mean()),
+                    f"{name}, against {what}", mean(right.cpu().double()), float(own.mean()),
                     float(marked.mean()), float(random.mean()),
                 )
             )  # fmt: skip
@@ -137,11 +140,6 @@ def faithfulness(
             "the mean over its windows.",
         ),
     )
-
-
-def _share(right: Tensor) -> Estimate:
-    weights = bootstrap(len(right))
-    return interval((weights @ right.double().numpy()) / weights.sum(axis=1))
 
 
 def explain_sound(
@@ -164,12 +162,13 @@ def explain_sound(
         )
     mono = sound.to_mono().resampled(layout.sample_rate)
     picture = layout.of(mono)
-    windows = to_windows(picture, layout)
+    windows = to_windows(picture.to(model.temperature.device), layout)
     probabilities = model.probabilities(model.listen(windows)).mean(dim=0)
     number = int(probabilities.argmax()) if genre is None else model.genres.index(genre)
+    genres = torch.full((len(windows),), number, device=windows.device).split(AT_ONCE)
     heats = torch.cat(
-        [grad_cam(model, some, torch.full((len(some),), number)) for some in windows.split(AT_ONCE)]
-    )
+        [grad_cam(model, *some) for some in zip(windows.split(AT_ONCE), genres, strict=True)]
+    ).cpu()
     columns = heats.shape[2]
     half = columns // 2
     total = torch.zeros(heats.shape[1], half * (len(windows) + 1))

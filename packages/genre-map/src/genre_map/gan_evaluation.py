@@ -17,7 +17,7 @@ from genre_map.splits import fold_as_learnt
 from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, frechet_distance, interval
+from groove_core.learning import frechet_distance, interval, mean, nearest
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
@@ -174,13 +174,8 @@ def _information(model: GenreGAN, z: Tensor, looked: Looked) -> float:
 
 def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
     """Give the mean distance to the nearest training window, and the share that are copies."""
-    exact = "donot_use_mm_for_euclid_dist"  # else copies are a little way off
-    nearest = torch.cat(
-        [torch.cdist(part, known, compute_mode=exact).amin(dim=1) for part in features.split(256)]
-    )
-    values = nearest.double().numpy()
-    rounds = bootstrap(len(values), ROUNDS) @ values / len(values)
-    return [interval(rounds), float((values < COPY).mean())]
+    away = nearest(features, known)[0].double().numpy()
+    return [mean(away, rounds=ROUNDS), float((away < COPY).mean())]
 
 
 def _continuity(model: GenreGAN, *, even: bool) -> list[float]:

@@ -6,11 +6,11 @@ alike for all, so that what can be learnt is how a style is played.
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,38 +19,22 @@ import numpy as np
 
 from genre_map.genres import GENRES
 from genre_map.libraries import Groove, find_grooves
-from groove_core.console import track
 from groove_core.errors import InputError, UsageError
-from groove_core.render import find_soundfont, render
-from groove_core.storage import (
-    check_file,
-    check_writable,
-    csv_text,
-    dump_json,
-    read_json,
-    write_text,
-)
-from groove_core.values import Audio, Report, Score, Track
+from groove_core.render import DRUM_KITS, Clip, find_soundfonts, render_clips
+from groove_core.storage import check_file, check_writable, dump_json, read_json, write_text
+from groove_core.values import Report, Score, Track
 
-__all__ = ["SAMPLE_RATE", "Plan", "build", "find_soundfonts", "plan_songs"]
+__all__ = ["Plan", "build", "plan_songs"]
 
-SAMPLE_RATE = 22_050
 DURATION_S = 30.0
 TEMPOS_BPM = (70.0, 180.0)
 GROOVES = 60
 """Grooves a genre at most: with 240 songs, four of each."""
-MANIFEST = "manifest.csv"
 PLAN = "corpus.json"
-KNOWN_SOUNDFONTS = (
-    ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "fluid-soundfont-gm"),
-    ("/usr/share/sounds/sf2/TimGM6mb.sf2", "timgm6mb-soundfont"),
-)
 NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 MAJOR = ((0, "M"), (2, "m"), (4, "m"), (5, "M"), (7, "M"), (9, "m"))
 MINOR = ((0, "m"), (3, "M"), (5, "m"), (7, "m"), (8, "M"), (10, "M"))
 TWELVE_BARS = (0, 5, 0, 0, 5, 5, 0, 0, 7, 5, 0, 7)
-KITS = (0, 8, 16, 24, 25, 32, 40)
-"""Drum kits of General MIDI Level 2: standard, room, power, electronic, TR-808, jazz, brush."""
 PLAIN_CHORDS = ("1 1 70", "1 2 70; 3 2 65", "1 4 70; 2 4 60; 3 4 65; 4 4 60")
 PLAIN_BASS = ("1 1 1 90", "1 2 1 90; 3 2 5 80", "1 4 1 90; 2 4 1 70; 3 4 5 80; 4 4 1 70")
 
@@ -69,26 +53,6 @@ class Plan:
     accompaniment: str
     """``own``, or ``plain`` where the groove has drums only."""
     seed: int
-
-
-def find_soundfonts() -> list[Path]:
-    """Find the soundfonts to render with: the usual one and Debian's, at least two.
-
-    Raises
-    ------
-    InputError
-        If there are fewer.
-    """
-    found = {path.name: path for path in [find_soundfont()]}
-    for name, _ in KNOWN_SOUNDFONTS:
-        if Path(name).is_file():
-            found.setdefault(Path(name).name, Path(name))
-    if len(found) < 2:
-        raise InputError(
-            "There is only one soundfont; a corpus needs two that sound different.",
-            hint=f"sudo apt install {KNOWN_SOUNDFONTS[0][1]}, or --soundfonts A.sf2 B.sf2",
-        )
-    return list(found.values())
 
 
 def plan_songs(
@@ -214,7 +178,7 @@ def _arranged(track: Track, end_tick: int, rng: np.random.Generator) -> Track:
     program = track.program
     if swap:
         program = (
-            int(rng.choice(KITS)) if track.is_drum else program // 8 * 8 + int(rng.integers(8))
+            int(rng.choice(DRUM_KITS)) if track.is_drum else program // 8 * 8 + int(rng.integers(8))
         )
     return replace(
         track,
@@ -222,14 +186,6 @@ def _arranged(track: Track, end_tick: int, rng: np.random.Generator) -> Track:
         program=program,
         controls=track.controls[track.controls[:, 0] < end_tick],
     )
-
-
-def _render(plan: Plan, soundfont: Path, target: Path) -> None:
-    sound = render(_play(plan), soundfont=soundfont, sample_rate=SAMPLE_RATE).to_mono()
-    samples = np.zeros((1, int(DURATION_S * SAMPLE_RATE)), np.float32)
-    heard = sound.samples[:, : samples.shape[1]]
-    samples[:, : heard.shape[1]] = heard
-    Audio(samples, SAMPLE_RATE).normalized().save(target)
 
 
 def build(
@@ -250,9 +206,14 @@ def build(
         If the folder holds a corpus with other settings.
     """
     grooves = find_grooves()
-    fonts = [check_file(f, what="a soundfont (.sf2)") for f in soundfonts or find_soundfonts()]
-    names = {path.name: path for path in fonts}
-    settings = {"songs": songs, "seed": seed, "soundfonts": list(names)}
+    if soundfonts:
+        fonts = {path.name: check_file(path, what="a soundfont (.sf2)") for path in soundfonts}
+    elif len(fonts := find_soundfonts()) < 2:
+        raise InputError(
+            "There is only one soundfont; a corpus needs two that sound different.",
+            hint="sudo apt install fluid-soundfont-gm, or --soundfonts A.sf2 B.sf2",
+        )
+    settings = {"songs": songs, "seed": seed, "soundfonts": list(fonts)}
     check_writable(into)
     if (into / PLAN).exists():
         before = read_json(into / PLAN)
@@ -262,26 +223,18 @@ def build(
                 hint="Give another --into, or the same settings to go on with it.",
             )
     write_text(into / PLAN, dump_json(settings))
-    plans = plan_songs(grooves, list(names), songs=songs, seed=seed)
-
-    def make(plan: Plan) -> None:
-        target = into / plan.path
-        if not target.exists():
-            _render(plan, names[plan.soundfont], target)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for _ in track(pool.map(make, plans), "rendering songs", total=len(plans)):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    write_text(into / MANIFEST, _table(plans))
+    plans = plan_songs(grooves, list(fonts), songs=songs, seed=seed)
+    clips = [
+        Clip(
+            plan.path,
+            functools.partial(_play, plan),
+            fonts[plan.soundfont],
+            {name: value for name, value in asdict(plan).items() if name != "path"},
+        )
+        for plan in plans
+    ]
+    render_clips(into, clips, duration_s=DURATION_S, jobs=jobs)
     return _report(into, plans)
-
-
-def _table(plans: Sequence[Plan]) -> str:
-    return csv_text([asdict(plans[0]), *(asdict(plan).values() for plan in plans)])
 
 
 def _report(into: Path, plans: Sequence[Plan]) -> Report:

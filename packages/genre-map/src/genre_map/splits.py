@@ -71,7 +71,8 @@ def fold_as_learnt(songs: SongSet, card: Mapping[str, Any]) -> Fold:
 
 def learnt(songs: SongSet, fold: Fold, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what the card of a model remembers of the songs it learnt from."""
-    return BY_SONG.card(songs.groups, asdict(fold), start)
+    found: dict[str, Any] = BY_SONG.card(songs.groups, asdict(fold), start)["learnt"]
+    return found
 
 
 def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> list[Fold]:

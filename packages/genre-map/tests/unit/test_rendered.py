@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genre_map.libraries import LIBRARIES, Groove, find_grooves
-from genre_map.rendered import _arranged, _chords, _source, build, find_soundfonts, plan_songs
+from genre_map.rendered import _arranged, _chords, _source, build, plan_songs
 from genre_map.songs import open_songs
 from groove_core.errors import InputError, UsageError
 from groove_core.values import Track
@@ -79,10 +79,11 @@ def test_without_mma_or_a_second_soundfont(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="not installed") as error:
         find_grooves()
     assert "apt install mma" in error.value.hint
-    monkeypatch.setattr("genre_map.rendered.KNOWN_SOUNDFONTS", (("/none.sf2", "some-soundfont"),))
+    monkeypatch.setattr("genre_map.rendered.find_grooves", list)
+    monkeypatch.setattr("groove_core.render.corpora.INSTALLED", ())
     with pytest.raises(InputError, match="only one soundfont") as error:
-        find_soundfonts()
-    assert "apt install some-soundfont" in error.value.hint
+        build(tmp_path, songs=1, seed=1)
+    assert "apt install fluid-soundfont-gm" in error.value.hint
 
 
 @pytest.mark.skipif(not shutil.which("mma"), reason="needs MMA")

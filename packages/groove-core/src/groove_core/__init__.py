@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from groove_core.errors import InputError as InputError
     from groove_core.errors import PluginError as PluginError
     from groove_core.errors import UsageError as UsageError
-    from groove_core.values.audio import Audio as Audio
     from groove_core.values.chords import Chord as Chord
-    from groove_core.values.leadsheet import LeadSheet as LeadSheet
-    from groove_core.values.melody import Melody as Melody
+    from groove_core.values.melodies.leadsheet import LeadSheet as LeadSheet
+    from groove_core.values.melodies.melody import Melody as Melody
     from groove_core.values.results import Codes as Codes
     from groove_core.values.results import Report as Report
-    from groove_core.values.score import Score as Score
-    from groove_core.values.score import Track as Track
+    from groove_core.values.scores.score import Score as Score
+    from groove_core.values.scores.score import Track as Track
+    from groove_core.values.sound.audio import Audio as Audio
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from groove_core.drums.pattern import DrumPattern
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 DOCUMENT = {
     "type": "object",
@@ -309,6 +309,19 @@ def test_every_run_has_a_folder_of_its_own_and_a_failed_one_has_none(good, tmp_p
     assert failed.returncode == 4
     names = sorted(p.name for p in (tmp_path / "groove-out").iterdir())
     assert names == ["good-beat-seed3", "good-beat-seed3-2"]
+
+
+def test_a_seed_that_the_signature_names_is_not_drawn(site, monkeypatch):
+    import groove_core
+    from groove_core.plugins import loader
+
+    monkeypatch.syspath_prepend(site("groove-good"))
+    seeds = [groove_core.run("good", "beat")["seed"] for _ in range(2)]
+    assert seeds[0] != seeds[1]
+    beat = loader.resolve("groove_good_actions:beat")
+    monkeypatch.setitem(beat.__wrapped__.__kwdefaults__, "seed", 7)
+    assert groove_core.run("good", "beat")["seed"] == 7
+    assert groove_core.run("good", "beat", seed=3)["seed"] == 3
 
 
 def test_a_document_names_what_is_too_large_for_it(site, monkeypatch):

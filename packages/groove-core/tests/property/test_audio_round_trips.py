@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 settings.register_profile("groove", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("groove")

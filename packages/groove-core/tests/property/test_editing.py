@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from groove_core.errors import UsageError
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 TPQ = 48
 quick = settings(max_examples=40, deadline=None)

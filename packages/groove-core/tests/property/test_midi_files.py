@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from midirenderer import render_wave_from
 
 from groove_core.render.soundfont import find_soundfont
-from groove_core.values import midi
-from groove_core.values.score import Score
+from groove_core.values.midi import files as midi
+from groove_core.values.scores.score import Score
 
 data = st.integers(0, 127)
 channel = st.integers(0, 15)

@@ -10,10 +10,10 @@ from hypothesis.extra import numpy as hnp
 
 from groove_core.drums.extraction import extract_patterns
 from groove_core.drums.pattern import DRUMS, TICKS_PER_STEP, DrumPattern
-from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
 from groove_core.values.results import Codes, Estimate, Report
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound.audio import Audio
 
 settings.register_profile("groove", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("groove")

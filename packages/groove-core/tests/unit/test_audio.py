@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from groove_core.errors import GrooveError, InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 RATE = 44_100
 

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from groove_core.errors import InputError
-from groove_core.values import decoding
-from groove_core.values.audio import Audio
+from groove_core.values.sound import decoding
+from groove_core.values.sound.audio import Audio
 
 RATE = 44_100
 
@@ -317,7 +317,7 @@ def test_channels_that_cancel_later_are_named(tmp_path, capsys):
 
 
 def test_a_part_that_cannot_be_decoded_is_damage(tmp_path, monkeypatch):
-    from groove_core.values import decoding
+    from groove_core.values.sound import decoding
 
     def fail(path, part):
         raise RuntimeError("File contains data in an unimplemented format.")

@@ -15,7 +15,7 @@ import soxr
 from groove_core.data import check
 from groove_core.data.check import measure
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 RATE = 22050
 MODULE = sys.modules["groove_core.data.check"]  # the package has the function by this name

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from groove_core.errors import UsageError
-from groove_core.values.melody import Melody
-from groove_core.values.score import Score, Track
+from groove_core.values.melodies.melody import Melody
+from groove_core.values.scores.score import Score, Track
 
 
 def song(**more):

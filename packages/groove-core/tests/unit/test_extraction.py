@@ -9,7 +9,7 @@ from groove_core.drums.extraction import extract_patterns
 from groove_core.drums.grid import is_triplet
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 

@@ -28,7 +28,7 @@ from groove_core.storage.files import (
     write_bytes,
     write_text,
 )
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):

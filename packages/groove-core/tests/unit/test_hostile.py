@@ -18,10 +18,10 @@ from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import CheckpointError, GrooveError, InputError
 from groove_core.render.soundfont import render
 from groove_core.storage import archives, checkpoints, files, tables
-from groove_core.values import midi
-from groove_core.values.audio import Audio
+from groove_core.values.midi import files as midi
 from groove_core.values.results import Codes
-from groove_core.values.score import Score
+from groove_core.values.scores.score import Score
+from groove_core.values.sound.audio import Audio
 
 SECONDS, BYTES = 2, 200 * 2**20
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 RATE = 44_100
 TONE = np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)

@@ -16,11 +16,11 @@ from groove_core.drums.extraction import extract_patterns
 from groove_core.drums.grid import drum_tracks
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values import midi
-from groove_core.values.midi import MidiFile
-from groove_core.values.parts import _pair
-from groove_core.values.score import Score, Track
-from groove_core.values.texts import decode_text
+from groove_core.values.midi import files as midi
+from groove_core.values.midi.files import MidiFile
+from groove_core.values.midi.parts import _pair
+from groove_core.values.midi.texts import decode_text
+from groove_core.values.scores.score import Score, Track
 
 # A writer of MIDI files of its own: byte by byte, in the order given.
 

@@ -60,6 +60,13 @@ def test_packed_files_are_unpacked(tune, tmp_path):
     assert Melody.read(path) == Melody.read(plain)
 
 
+@pytest.mark.parametrize("name", ["C7sus4no3", "C5no3", "Cno3", "C7no5"])
+def test_a_chord_keeps_what_its_name_takes_away(name, tmp_path):
+    pytest.importorskip("music21")
+    sheet = LeadSheet([[0, 4, 60, 100]], chords=[(0, name)])
+    assert LeadSheet.read(sheet.save(tmp_path / "sheet.musicxml")) == sheet
+
+
 ENTITY = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
 
 

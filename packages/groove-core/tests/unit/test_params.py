@@ -28,8 +28,8 @@ from groove_core.actions.params import (
 )
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound.audio import Audio
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 

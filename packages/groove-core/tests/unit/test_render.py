@@ -10,8 +10,8 @@ import pytest
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
 from groove_core.render.soundfont import TAIL_S, render, renderer_name
-from groove_core.values.score import Score, Track
-from groove_core.values.writing import write
+from groove_core.values.scores.score import Score, Track
+from groove_core.values.scores.writing import write
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=120)
 

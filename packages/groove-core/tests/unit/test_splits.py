@@ -37,7 +37,7 @@ class Net(torch.nn.Linear):
 
 
 def _learnt(groups, parts, **more):
-    return {**CARD, "data": {"learnt": Split("song").card(groups, parts, **more)}}
+    return {**CARD, "data": Split("song").card(groups, parts, **more)}
 
 
 def test_a_group_stays_where_it_is_when_others_come_and_go():
@@ -96,15 +96,15 @@ def test_a_file_that_moved_is_the_same_group(tmp_path):
 
 def test_the_fingerprint_changes_if_and_only_if_groups_or_rule_do():
     split = Split("song")
-    mark = split.card(SONGS, split.parts(SONGS))["fingerprint"]
+    mark = split.card(SONGS, split.parts(SONGS))["learnt"]["fingerprint"]
     shuffled = np.random.default_rng(1).permutation(SONGS).tolist()
-    assert split.card(shuffled, split.parts(shuffled))["fingerprint"] == mark
+    assert split.card(shuffled, split.parts(shuffled))["learnt"]["fingerprint"] == mark
     for other, songs in (
         (split, SONGS[1:]), (split, [*SONGS, "new"]), (Split("song", seed=1), SONGS),
         (Split("song", shares=(0.8, 0.1, 0.2)), SONGS), (Split("piece"), SONGS),
         (Split("song", published=True), SONGS),
     ):  # fmt: skip
-        assert other.card(songs, other.parts(songs))["fingerprint"] != mark
+        assert other.card(songs, other.parts(songs))["learnt"]["fingerprint"] != mark
     moved = {part: {"x"} if part == "train" else {"y"} for part in PARTS}
     assert fingerprint(moved, {}) != fingerprint({**moved, "validation": {"x"}}, {})
 

@@ -9,8 +9,12 @@ from groove_core.errors import InputError, UsageError
 from groove_core.learning.statistics import (
     auc,
     bootstrap,
+    distances,
     frechet_distance,
     interval,
+    mean,
+    means,
+    nearest,
     spearman,
     wilson,
 )
@@ -90,3 +94,39 @@ def test_frechet_distance_of_gaussians():
     assert frechet_distance(x[:, :1], x[:, :1]) == pytest.approx(0, abs=1e-6)
     with pytest.raises(InputError, match="single item"):
         frechet_distance(x[:1], x)
+
+
+def test_intervals_of_means_cover_and_respect_groups():
+    rng = np.random.default_rng(1)
+    found = [mean(rng.normal(5, 1, 50), rounds=200) for _ in range(100)]
+    assert 85 <= sum(one.low <= 5 <= one.high for one in found) <= 100
+    # 100 values of 4 groups that are all alike say no more than 4 values
+    values, groups = np.repeat([0, 0, 1, 1], 25), np.repeat(np.arange(4), 25)
+    wide, narrow = mean(values, groups), mean(values)
+    assert wide.value == narrow.value == 0.5
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+    assert np.isnan(mean([]).value)
+
+
+def test_means_weigh_groups_by_their_size():
+    values, groups = np.array([1.0, 2, 3, 10]), np.array(["b", "b", "b", "a"])
+    rounds = [
+        np.concatenate([np.repeat(values[3], a), np.tile(values[:3], b)]).mean()
+        for a, b in bootstrap(2).astype(int)
+    ]
+    [found, half] = means([values, values / 2], groups)
+    assert found == interval(np.array(rounds))
+    assert half.low == pytest.approx(found.low / 2)
+
+
+def test_distances_of_equal_items_are_zero():
+    torch = pytest.importorskip("torch")
+    known = 1000 + torch.randn(600, 3, 7, generator=torch.Generator().manual_seed(0))
+    some = known[torch.tensor([599, 3, 300])]
+    between = distances(some, known)
+    literal = torch.tensor([[(a - b).square().sum().sqrt() for b in known] for a in some])
+    torch.testing.assert_close(between, literal)
+    away, which = nearest(torch.cat([some, known[:1] + 1]), known)
+    assert which.tolist()[:3] == [599, 3, 300]
+    assert away.tolist()[:3] == [0, 0, 0]
+    assert away[3] == pytest.approx(float(distances(known[:1] + 1, known).min()), abs=1e-3)

@@ -78,6 +78,10 @@ STATIC: dict[str, Breach] = {
     "default out of range": ("range", "--count: its default 0", ACTIONS, [("] = 4", "] = 0")]),
     "empty range": ("range", "--bars", ACTIONS, [("min=1, max=16", "min=17, max=16")]),
     "no unit": ("unit", "--tempo-bpm has no unit", ACTIONS, [('unit="bpm", ', "")]),
+    "weights on the CPU only": (
+        "device", "sample takes a checkpoint", ACTIONS,
+        [before("    seed: Seed", "    at: Annotated[str, Opt('x', role='checkpoint')] = '',")],
+    ),
     "option of the core": (
         "signature", "out is an option", ACTIONS, [before("    density:", "    out: int = 0,")],
     ),

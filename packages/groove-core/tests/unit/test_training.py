@@ -13,14 +13,20 @@ from groove_core.values import Report
 
 torch = pytest.importorskip("torch")
 
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
 from groove_core.learning import (  # noqa: E402
     Dropout,
     Run,
+    Split,
     Step,
     Training,
     epoch_generator,
     fit,
+    hashed,
     launch,
+    learning_from,
     loop,
     seeded,
     train,
@@ -149,11 +155,8 @@ def test_dropout_of_several_processes_is_that_of_one():
 
     def dropped(rank, count, part):
         step = Step(Process(rank, count), epoch_generator(1, 0), size=8)
-        token = loop._CURRENT.set(step)
-        try:
+        with learning_from(step):
             return layer(part)
-        finally:
-            loop._CURRENT.reset(token)
 
     whole = dropped(0, 1, x)
     assert set(whole.unique().tolist()) == {0.0, 2.0}
@@ -197,6 +200,39 @@ def test_a_training_is_not_lost_by_mistake(tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="damaged"):
         fit(line(epochs=2), replace(run, resume=True))
+
+
+def without(key, value):
+    return {name: one for name, one in value.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        lambda about, tensors: (without("clock", about), tensors),
+        lambda about, tensors: (
+            {**about, "settings": about["settings"].replace("learning_rate", "rate")}, tensors,
+        ),
+        lambda about, tensors: (about, without("module/model/bias", tensors)),
+        lambda about, tensors: (about, {**tensors, "module/model/bias": torch.zeros(3)}),
+        lambda about, tensors: (
+            about, {key.replace("r/model", "r/net"): one for key, one in tensors.items()},
+        ),
+    ],
+    ids=["no clock", "other settings", "fewer weights", "other shapes", "other optimizers"],
+)  # fmt: skip
+def test_a_state_of_an_older_version_is_said_to_be_one(tmp_path, older):
+    run = Run(folder=tmp_path)
+    fit(line(epochs=2), run)
+    path = tmp_path / "state.safetensors"
+    with safe_open(path, "pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        about, tensors = older(stored.metadata(), tensors)
+    save_file(tensors, path, about)
+    with pytest.raises(InputError, match="an older version wrote it") as error:
+        fit(line(epochs=2), replace(run, resume=True))
+    assert error.value.hint == "Begin again with --restart."
+    fit(line(epochs=2), replace(run, restart=True))
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
@@ -264,6 +300,26 @@ def test_train_measures_and_stores(tmp_path, capsys):
 def test_weights_are_not_stamped_with_our_licence(tmp_path):
     train(Line, Settings(epochs=1), POINTS, Run(folder=tmp_path / "mine"))
     assert checkpoints.read_card(tmp_path / "mine")["license"] == "unknown"
+
+
+def test_the_card_says_what_was_learnt_from(tmp_path):
+    class Divided(Line):
+        def card(self):
+            return {**super().card(), "data": {"points": 64}}
+
+        def split(self):
+            parts = {"train": [0, 1], "validation": [], "test": [2]}
+            return Split("song").card(["a", "a", "b"], parts)
+
+    train(Divided, Settings(epochs=1), POINTS, Run(folder=tmp_path / "mine", source={"name": "x"}))
+    _, card = checkpoints.load("groove-core", tmp_path / "mine", Net)
+    learnt = card["data"].pop("learnt")
+    assert learnt["groups"] == {"train": [hashed("a")], "validation": []}
+    assert learnt["counts"] == {"train": 1, "validation": 0, "test": 1}
+    assert card["data"] == {
+        "name": "x", "license": "unknown", "points": 64,
+        "split": "by song", "train": 2, "validation": 0, "test": 1,
+    }  # fmt: skip
 
 
 def test_what_cannot_be_measured_is_kept(tmp_path, capsys):

@@ -12,11 +12,11 @@ import pytest
 
 from groove_core.drums.pattern import DRUMS, FOLD, DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
 from groove_core.values.base import from_json
 from groove_core.values.plots import save_png
 from groove_core.values.results import Codes, Estimate, Report
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound.audio import Audio
 
 ROCK = [5, 0, 4, 0, 6, 0, 4, 0] * 4
 

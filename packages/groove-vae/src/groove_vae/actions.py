@@ -141,7 +141,6 @@ def humanize(
     >>> humanize(part, timing=0, dynamics=0) == part
     True
     """
-    from groove_core import devices
     from groove_core.storage import checkpoints
     from groove_vae.twin import TEMPO_RANGE, Twin, play
 
@@ -152,9 +151,7 @@ def humanize(
             f"{score.name} plays outside {slowest} to {fastest} bpm, the tempos that the model "
             "knows: it is played as at the nearest of them."
         )
-    model, _ = checkpoints.load(
-        PACKAGE, checkpoint or SYMBOLIC, Twin, device=devices.resolve(device)
-    )
+    model, _ = checkpoints.load(PACKAGE, checkpoint or SYMBOLIC, Twin, device=device)
     feel = play(
         model,
         part.grid.hit,
@@ -296,9 +293,9 @@ def compare(
     >>> compare(played, quantize(played, dynamics=1))
     Comparison(28.7 s, 410 strokes)
     """
-    from groove_core import devices
+    from groove_core.render import kits
     from groove_core.storage import checkpoints
-    from groove_vae import kits, versions
+    from groove_vae import versions
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
 
@@ -314,8 +311,7 @@ def compare(
     if programmed is None and isinstance(played, Score):
         made = version(versions.programmed_score(played), "programmed")
         second = replace(made, follows=True)
-    where = devices.resolve(device)
-    model, _ = checkpoints.load(PACKAGE, checkpoint or AUDIO, FeelVAE, device=where)
+    model, _ = checkpoints.load(PACKAGE, checkpoint or AUDIO, FeelVAE, device=device)
     return compare_versions(
         model,
         version(played, "played"),
@@ -374,8 +370,6 @@ def evaluate(
     timing and velocity are from the real ones and from their distributions, beside what
     simpler ways give; and how often a fingerprint names the drummer.
     """
-    from groove_core.devices import resolve
-
     if about == AUDIO:
         from groove_vae.evaluation import evaluate as measured
     else:
@@ -385,7 +379,7 @@ def evaluate(
         data=data,
         count=count,
         seed=draw_seed(seed),
-        device=resolve(device),
+        device=device,
     )
 
 

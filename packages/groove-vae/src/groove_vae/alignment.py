@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from groove_core.drums import meters
 from groove_core.errors import InputError
+from groove_core.render.kits import LEAD_S, RATE, Samples
 from groove_core.values import Score
-from groove_vae.kits import LEAD_S, RATE, Samples
 
 __all__ = [
     "Alignment",

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.drums import KIT_DRUMS
 from groove_core.errors import InputError
+from groove_core.render.kits import Hits, Samples
 from groove_vae.alignment import Alignment, Beats, Onsets, align, match
 from groove_vae.comparison import EARLY_S, Comparison, Stroke
 from groove_vae.frames import HOP, HOP_S
-from groove_vae.kits import Hits, Samples
 from groove_vae.listening import (
     AROUND,
     AUDIBLE_DB,
@@ -25,7 +26,6 @@ from groove_vae.listening import (
 )
 from groove_vae.measures import Measure
 from groove_vae.model import FeelVAE
-from groove_vae.performances import CLASSES
 from groove_vae.raw import RAW_RATE, raw_curve
 from groove_vae.versions import Version, beats_of, moved, power_db, quantized
 
@@ -189,7 +189,7 @@ def _events(
     onset_s, label, level_db = strokes_s, [""] * len(strokes_s), None
     if hits is not None and each:
         onset_s, level_db = hits.onset_s, hits.level_db
-        label = [CLASSES[drum].name for drum in hits.drum]
+        label = [KIT_DRUMS[drum].name for drum in hits.drum]
     elif hits is not None:
         label = _together(hits)
     inside = np.nonzero((onset_s >= start_s - EARLY_S) & (onset_s < end_s))[0]
@@ -205,7 +205,7 @@ def _together(hits: Hits) -> list[str]:
     """Name what is hit together in each stroke, such as ``kick + ride``."""
     found: dict[int, dict[str, None]] = {}
     for stroke, drum in sorted(zip(hits.strokes().tolist(), hits.drum.tolist(), strict=True)):
-        found.setdefault(stroke, {})[CLASSES[drum].name] = None
+        found.setdefault(stroke, {})[KIT_DRUMS[drum].name] = None
     return [" + ".join(names) for names in found.values()]
 
 

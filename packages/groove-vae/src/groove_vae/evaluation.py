@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +12,17 @@ import torch
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import auc, bootstrap, spearman
+from groove_core.learning import auc, bootstrap, interval, spearman
+from groove_core.render import kits
+from groove_core.render.kits import Hits
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
-from groove_vae import kits, pairs
+from groove_vae import pairs
 from groove_vae.frames import bands
-from groove_vae.kits import Hits
 from groove_vae.listening import AROUND, AUDIBLE_DB, around, frames_of, stroke_divergence
 from groove_vae.model import FeelVAE, Gaussian
 from groove_vae.pairs import KINDS, Strokes
-from groove_vae.performances import Performance, as_learnt, load, long_enough
+from groove_vae.performances import Performance, as_learnt, held_out, load, long_enough
 
 __all__ = ["COLUMNS", "evaluate", "evaluate_model"]
 
@@ -80,31 +81,25 @@ def evaluate(
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
     model, card = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
     performances = as_learnt(card, long_enough(load(None, None, data=data)))
-    test = [one for one in performances if one.split == "test"]
-    return evaluate_model(model, test, count=count, seed=seed)
+    return evaluate_model(model, performances, count=count, seed=seed)
 
 
 def evaluate_model(
-    model: FeelVAE, test: Sequence[Performance], *, count: int | None = None, seed: int
+    model: FeelVAE, performances: Iterable[Performance], *, count: int | None = None, seed: int
 ) -> Report:
-    """Measure the audio model on performances, with 95 % bootstrap intervals over them.
+    """Measure the audio model on the test split, with 95 % bootstrap intervals over performances.
 
     Parameters
     ----------
     count : int, optional
-        Measure on so many performances, spread evenly; on all when left out.
+        Performances to measure on, spread evenly; all by default.
 
     Raises
     ------
     InputError
         If there are not two performances.
     """
-    if len(test) < 2:
-        raise InputError(
-            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
-        )
-    if count is not None and count < len(test):
-        test = [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
+    test = held_out(performances, count)
     unseen = [kits.general_midi(p) for p in PROGRAMS] + [kits.synthetic(s) for s in SYNTHETIC]
     found = [
         _measure(model, one, unseen, np.random.default_rng([seed, index]))
@@ -335,8 +330,7 @@ def _regression(
             "per_ms": solved[:, 1],
             "per_db": solved[:, 2],
         }
-        estimates = {key: Estimate(float(v[0]), *np.quantile(v[1:], [0.025, 0.975]).tolist())
-                     for key, v in values.items()}  # fmt: skip
+        estimates = {key: interval(rounds) for key, rounds in values.items()}
         out[name] = {key: one.value for key, one in estimates.items()}
         words.append(
             f"Real playing against the grid, {name} on |ms| and |dB| of a stroke: R² "

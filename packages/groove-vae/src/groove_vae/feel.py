@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums import drum_tracks, meters, no_drums
+from groove_core.drums import KIT_DRUMS, drum_tracks, meters, no_drums
 from groove_core.storage import csv_text, write_text
-from groove_core.values import Score, Value
-from groove_vae.performances import CLASSES, TICKS_PER_QUARTER
+from groove_core.values import Record, Score
+from groove_vae.performances import TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def spread(feel: Grid, hit: npt.NDArray[np.bool_]) -> Grid:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fingerprint(Value):
+class Fingerprint(Record):
     """The mean feel of one or more parts, by drum and sixteenth of the bar.
 
     Parameters
@@ -145,6 +145,10 @@ class Fingerprint(Value):
     kind: ClassVar[str] = "fingerprint"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "csv")
 
+    keys = "names drums count late_ms late_ms_sd velocity velocity_sd distances"
+    arrays = "count", "late_ms", "late_ms_sd", "velocity", "velocity_sd"
+    digits: ClassVar = dict.fromkeys(arrays[1:], 4)
+
     names: tuple[str, ...]
     count: Ints
     late_ms: Floats
@@ -152,33 +156,22 @@ class Fingerprint(Value):
     velocity: Floats
     velocity_sd: Floats
 
-    ARRAYS: ClassVar[tuple[str, ...]] = (
-        "count", "late_ms", "late_ms_sd", "velocity", "velocity_sd",
-    )  # fmt: skip
-
     def __post_init__(self) -> None:
-        shape = (len(self.names), STEPS_PER_BAR, len(CLASSES))
-        for name in self.ARRAYS:
-            kind = np.int64 if name == "count" else np.float64
-            array = np.asarray(getattr(self, name), dtype=kind).reshape(shape)
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "names", tuple(self.names))
+        super().__post_init__()
+        shape = (len(self.names), STEPS_PER_BAR, len(KIT_DRUMS))
+        for name in self.arrays:
+            object.__setattr__(self, name, getattr(self, name).reshape(shape))
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "names": list(self.names),
-            "drums": [drum.name for drum in CLASSES],
-            **{name: getattr(self, name).round(4).tolist() for name in self.ARRAYS},
-            "distances": [
-                [None if np.isnan(one) else round(float(one), 4) for one in row]
-                for row in self.distance(self)
-            ],
-        }
+    def drums(self) -> list[str]:
+        """Return the names of the drums."""
+        return [drum.name for drum in KIT_DRUMS]
 
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        return cls(tuple(document["names"]), *(document[name] for name in cls.ARRAYS))
+    def distances(self) -> list[list[float | None]]:
+        """Return the `distance` of each part to each, None where they share no cell."""
+        return [
+            [None if np.isnan(one) else round(float(one), 4) for one in row]
+            for row in self.distance(self)
+        ]
 
     def margin(self, name: str) -> Floats:
         """Give half the 95 % interval of a mean: 1.96 standard errors; NaN below two hits."""
@@ -189,7 +182,7 @@ class Fingerprint(Value):
         """Take some of the parts."""
         chosen = list(index)
         names = tuple(self.names[i] for i in chosen)
-        return Fingerprint(names, *(getattr(self, key)[chosen] for key in self.ARRAYS))
+        return Fingerprint(names, *(getattr(self, key)[chosen] for key in self.arrays))
 
     def merged(self, name: str) -> Fingerprint:
         """Pool all parts into one, as if they were one performance."""
@@ -247,7 +240,7 @@ class Fingerprint(Value):
                 )
                 n, late, late_margin, loud, loud_margin = whole[drum]
                 lines.append(
-                    f"  {CLASSES[drum].name:14}{n:6.0f}  {late:5.1f} ±{late_margin:3.1f}"
+                    f"  {KIT_DRUMS[drum].name:14}{n:6.0f}  {late:5.1f} ±{late_margin:3.1f}"
                     f"  {loud:6.1f} ±{loud_margin:3.1f}  {''.join(steps)}"
                 )
         if len(self.names) > 1:
@@ -260,7 +253,7 @@ class Fingerprint(Value):
     def _by_drum(self, part: int) -> list[tuple[float, ...]]:
         """Give hits, mean and margin of lateness and velocity of each drum over all steps."""
         rows = []
-        for drum in range(len(CLASSES)):
+        for drum in range(len(KIT_DRUMS)):
             count = self.count[part, :, drum]
             n = int(count.sum())
             row: list[float] = [n]
@@ -285,17 +278,16 @@ class Fingerprint(Value):
             part, step, drum = at
             numbers = (self.late_ms[at], late_margin[at], self.velocity[at], loud_margin[at])
             cells = ["" if np.isnan(one) else round(float(one), 3) for one in numbers]
-            rows.append([self.names[part], CLASSES[drum].name, step + 1, self.count[at], *cells])
+            rows.append([self.names[part], KIT_DRUMS[drum].name, step + 1, self.count[at], *cells])
         write_text(path, csv_text(rows))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw two heat maps a part: how late, and how hard. At most eight parts."""
-        from groove_core.values import new_axes
+        from groove_core.values import panel, sheet
 
         parts = min(8, len(self.names))
         drums = np.nonzero(self.count[:parts].any(axis=(0, 1)))[0]
-        ax = ax or new_axes(11, 0.9 + parts * (0.6 + 0.3 * len(drums)))
-        ax.set_axis_off()
+        ax = sheet(ax, 11, 0.9 + parts * (0.6 + 0.3 * len(drums)), "")
         widest = max(10.0, float(np.abs(self.late_ms[:parts]).max()))
         for part in range(parts):
             bottom, height = 1 - (part + 0.88) / parts, 0.72 / parts
@@ -303,17 +295,15 @@ class Fingerprint(Value):
                 (0.09, self.late_ms, "ms late", "PuOr", -widest, widest),
                 (0.58, self.velocity, "velocity", "viridis", 0.0, 127.0),
             ):
-                panel = ax.inset_axes((left, bottom, 0.36, height))
+                inner = panel(ax, (left, bottom, 0.36, height), self.names[part], loc="left")
                 shown = np.where(self.count[part] > 0, values[part], np.nan)[:, drums].T
-                image = panel.imshow(shown, aspect="auto", cmap=colors, vmin=low, vmax=high)
+                image = inner.imshow(shown, aspect="auto", cmap=colors, vmin=low, vmax=high)
                 bar = ax.inset_axes((left + 0.37, bottom, 0.01, height))
                 ax.figure.colorbar(image, cax=bar, label=words)
-                panel.set_xticks(range(0, STEPS_PER_BAR, 4), ["1", "2", "3", "4"])
-                labels = [CLASSES[drum].name if left < 0.5 else "" for drum in drums]
-                panel.set_yticks(range(len(drums)), labels)
-                panel.tick_params(labelsize=7, length=2)
+                inner.set_xticks(range(0, STEPS_PER_BAR, 4), ["1", "2", "3", "4"])
+                labels = [KIT_DRUMS[drum].name if left < 0.5 else "" for drum in drums]
+                inner.set_yticks(range(len(drums)), labels)
                 bar.tick_params(labelsize=7)
-                panel.set_title(self.names[part], fontsize=8, loc="left")
         return ax
 
 
@@ -323,8 +313,8 @@ def fingerprint_of(parts: Sequence[Part]) -> Fingerprint:
     for part in parts:
         step, _ = nearest(part.beats)
         at = loudest(step, part.drum, part.velocity)
-        shape = STEPS_PER_BAR, len(CLASSES)
-        cell = step[at] % STEPS_PER_BAR * len(CLASSES) + part.drum[at]
+        shape = STEPS_PER_BAR, len(KIT_DRUMS)
+        cell = step[at] % STEPS_PER_BAR * len(KIT_DRUMS) + part.drum[at]
         size = shape[0] * shape[1]
         count = np.bincount(cell, minlength=size)
         row: list[npt.NDArray[Any]] = [count]

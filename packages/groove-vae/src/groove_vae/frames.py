@@ -10,7 +10,7 @@ from torch import Tensor
 from groove_core import dsp
 from groove_core.dsp.mel import apply_filters, mel_filters
 from groove_core.dsp.stft import framed, power, spectrum
-from groove_vae.kits import RATE, Hits
+from groove_core.render.kits import RATE, Hits
 
 __all__ = ["BANDS", "ENVELOPES", "HOP", "HOP_S", "bands", "envelopes", "frame_count"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from groove_vae.kits import Hits
-from groove_vae.performances import CLASSES
+from groove_core.drums import KIT_DRUMS
+from groove_core.render.kits import Hits
 
 __all__ = ["KINDS", "Change", "Strokes", "changed"]
 
 KINDS = ("untouched", "timing", "dynamics", "ghost")
-SNARE = next(i for i, drum in enumerate(CLASSES) if drum.name == "snare")
+SNARE = next(i for i, drum in enumerate(KIT_DRUMS) if drum.name == "snare")
 APART_S = 0.12
 """Nearer to something that was changed, nothing counts as untouched."""
 ROOM_S = 0.03

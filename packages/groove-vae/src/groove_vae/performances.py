@@ -12,10 +12,8 @@ the first nine of `groove_core.drums.grid.DRUMS`, in that order.
 from __future__ import annotations
 
 import functools
-import io
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,34 +23,32 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.actions import each
-from groove_core.drums import DRUMS, FOLD, drum_tracks, meters
+from groove_core.drums import FOLD, KIT_DRUMS, drum_tracks, meters
 from groove_core.errors import InputError
 from groove_core.learning import splits
-from groove_core.storage import list_files, member, read_arrays, read_table, write_bytes
+from groove_core.storage import list_files, member, read_arrays, read_table, write_arrays
 from groove_core.values import Score, Track
 
 __all__ = [
-    "CLASSES",
     "CORPUS",
     "SPLITS",
     "Performance",
     "Split",
     "as_learnt",
     "build",
-    "data_of",
     "drum_of_pitch",
+    "held_out",
     "load",
     "long_enough",
     "open_performances",
     "save",
+    "split_of",
 ]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 BY_HASH = splits.Split("performance")
 """How performances are divided where no table says it."""
-CLASSES = DRUMS[:9]
-"""Kick, snare, closed hi-hat, floor, low tom, open hi-hat, high tom, crash, ride."""
 TICKS_PER_QUARTER = 480
 LENGTH_TICKS = 60
 """Drum hits have no length; written to MIDI, they last a thirty-second."""
@@ -64,12 +60,12 @@ Ints = npt.NDArray[np.int64]
 
 _CLASS_OF_PITCH = np.full(128, -1, dtype=np.int64)
 for _pitch, _drum in FOLD.items():
-    if _drum < len(CLASSES):
+    if _drum < len(KIT_DRUMS):
         _CLASS_OF_PITCH[_pitch] = _drum
 
 
 def drum_of_pitch(pitch: npt.ArrayLike) -> Ints:
-    """Give the index into `CLASSES` of MIDI pitches; -1 for those of no class."""
+    """Give the index into `KIT_DRUMS` of MIDI pitches; -1 for those of no class."""
     found: Ints = _CLASS_OF_PITCH[np.asarray(pitch, dtype=np.int64)]
     return found
 
@@ -134,7 +130,7 @@ class Performance:
 
     @property
     def drum(self) -> Ints:
-        """Index into `CLASSES` of each note [shape=(n,)]."""
+        """Index into `KIT_DRUMS` of each note [shape=(n,)]."""
         return drum_of_pitch(self.pitch)
 
     def to_score(self) -> Score:
@@ -180,6 +176,24 @@ def long_enough(performances: Iterable[Performance]) -> list[Performance]:
     return [one for one in performances if len(one.tick) > 8 and one.onset_s[-1] > 3]
 
 
+def held_out(performances: Iterable[Performance], count: int | None) -> list[Performance]:
+    """Return the test split, or so many of it, spread evenly.
+
+    Raises
+    ------
+    InputError
+        If it does not hold two performances.
+    """
+    test = [one for one in performances if one.split == "test"]
+    if len(test) < 2:
+        raise InputError(
+            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
+        )
+    if count is None or count >= len(test):
+        return test
+    return [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
+
+
 def open_performances(root: str | Path | None = None) -> list[Performance]:
     """Give all performances: of a folder of MIDI files, or the shipped ones."""
     return load(None, None, data=None if root is None else Path(root))
@@ -208,9 +222,7 @@ def save(performances: Iterable[Performance], path: Path) -> Path:
     arrays["tick_step"] = np.concatenate(steps).astype(np.uint32)
     for name in ("pitch", "velocity"):
         arrays[name] = np.concatenate([getattr(one, name) for one in every]).astype(np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return write_bytes(path, buffer.getvalue())
+    return write_arrays(path, arrays)
 
 
 @functools.lru_cache(maxsize=2)
@@ -301,16 +313,12 @@ def as_learnt(card: dict[str, Any], performances: Sequence[Performance]) -> list
     return [replace(one, split=part[i]) for i, one in enumerate(performances)]
 
 
-def data_of(performances: Sequence[Performance]) -> dict[str, Any]:
-    """Return what the card of a model says of the performances that it learnt from."""
+def split_of(performances: Sequence[Performance]) -> dict[str, Any]:
+    """Return what the card of a model remembers of the performances that it learnt from."""
     groups, parts = [one.group for one in performances], _divided(performances)
     by_hash = BY_HASH.parts(groups)
     published = any(parts[part] != by_hash[part].tolist() for part in SPLITS)
-    return {
-        "split": "by performance, the official one" if published else "by performance",
-        **Counter(one.split for one in performances),
-        "learnt": replace(BY_HASH, published=published).card(groups, parts),
-    }
+    return replace(BY_HASH, published=published).card(groups, parts)
 
 
 def _row(folder: Path, path: Path) -> dict[str, str]:

@@ -17,8 +17,8 @@ import torch
 
 from groove_core.console import note, track
 from groove_core.errors import InputError
+from groove_core.render.kits import RATE, Samples
 from groove_core.values import Audio
-from groove_vae.kits import RATE, Samples
 from groove_vae.measures import Measure
 from groove_vae.model import FeelVAE, Gaussian, divergence, elbo
 

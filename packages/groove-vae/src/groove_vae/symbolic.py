@@ -19,10 +19,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums import NoDrumsError, check_steps, drum_tracks, meters, no_drums
+from groove_core.drums import KIT_DRUMS, NoDrumsError, check_steps, drum_tracks, meters, no_drums
 from groove_core.errors import InputError
 from groove_core.values import Score, Track
-from groove_vae.performances import CLASSES, Performance, drum_of_pitch
+from groove_vae.performances import Performance, drum_of_pitch
 
 __all__ = [
     "BARS",
@@ -87,12 +87,12 @@ class Grid:
         Parameters
         ----------
         beats : float array [shape=(n,), quarter notes from a downbeat]
-        drum : int array [shape=(n,), index into `CLASSES`]
+        drum : int array [shape=(n,), index into `KIT_DRUMS`]
         velocity : int array [shape=(n,), 1 to 127]
         """
         step, offset = nearest(beats)
         at = loudest(step, drum, velocity)
-        shape = _whole_bars(step), len(CLASSES)
+        shape = _whole_bars(step), len(KIT_DRUMS)
         hit, loud, late = np.zeros(shape, bool), np.zeros(shape), np.zeros(shape)
         cells = step[at], drum[at]
         hit[cells], loud[cells], late[cells] = True, velocity[at] / 127, offset[at]
@@ -103,7 +103,7 @@ class Grid:
         step, drum = np.nonzero(self.hit)
         beats = (step + self.offset[step, drum] / 2) / 4
         length = np.full(len(step), ticks_per_quarter // 8)
-        pitch = np.array([one.note for one in CLASSES])[drum]
+        pitch = np.array([one.note for one in KIT_DRUMS])[drum]
         velocity = np.round(self.velocity[step, drum] * 127).clip(1, 127)
         tick = np.round(beats * ticks_per_quarter).clip(0)
         notes = np.stack([tick, length, pitch, velocity], axis=1).astype(np.int64)
@@ -135,7 +135,7 @@ def windows(grid: Grid, *, stride_bars: int = 1) -> npt.NDArray[np.float32]:
         whole = np.pad(whole, ((0, STEPS - len(whole)), (0, 0)))
     starts = np.arange(0, len(whole) - STEPS + 1, stride_bars * STEPS_PER_BAR)
     cut: npt.NDArray[np.float32] = whole[starts[:, None] + np.arange(STEPS)]
-    return cut[cut[:, :, : len(CLASSES)].any(axis=(1, 2))]
+    return cut[cut[:, :, : len(KIT_DRUMS)].any(axis=(1, 2))]
 
 
 def performance_grid(performance: Performance) -> Grid:
@@ -156,7 +156,7 @@ class Part:
     track, note : int arrays
         Where each note is: index of its track, and of its row there.
     beats : float array [quarter notes from the first downbeat]
-    drum : int array [index into `CLASSES`]
+    drum : int array [index into `KIT_DRUMS`]
     velocity : int array [1 to 127]
     start_tick : int
         Tick of the first downbeat.
@@ -197,7 +197,7 @@ class Part:
                 raise no_drums(score.name, 0)
             raise NoDrumsError(
                 f"{score.name} has {len(known)} drum notes, none of them one of the nine drums.",
-                hint=f"The nine are {', '.join(one.name for one in CLASSES)}.",
+                hint=f"The nine are {', '.join(one.name for one in KIT_DRUMS)}.",
             )
         start = _first_downbeat(score, tick[known])
         return cls(

@@ -15,13 +15,14 @@ from torch import Tensor
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import Step, Training, cosine, digest
+from groove_core.render import kits
+from groove_core.render.kits import Hits, Kit
 from groove_core.values import Report
-from groove_vae import kits, pairs
+from groove_vae import pairs
 from groove_vae.frames import BANDS, ENVELOPES, HOP_S, bands, envelopes
-from groove_vae.kits import Hits, Kit
 from groove_vae.listening import frames_of, stroke_divergence
 from groove_vae.model import Covariance, FeelVAE, Gaussian, elbo, prior_kl, rank_loss
-from groove_vae.performances import Performance, data_of, long_enough
+from groove_vae.performances import Performance, long_enough, split_of
 from groove_vae.twin import active_units
 
 __all__ = ["FeelTraining", "Rendered", "Settings", "collapse"]
@@ -241,10 +242,13 @@ class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
 
         return evaluate_model(self.model, self.part("test"), seed=1)
 
+    def split(self) -> dict[str, Any]:
+        """Return which performances are learnt from."""
+        return split_of(self.data)
+
     def card(self) -> dict[str, Any]:
         """Say what the model is for."""
         return {
-            "data": data_of(self.data),
             "intended_use": "Comparing a played drum part with a programmed one, moment by moment.",
             "limits": (
                 "Drums alone, not in a mix. Learnt from one soundfont and synthetic kits; strokes "

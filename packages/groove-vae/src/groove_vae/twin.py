@@ -28,12 +28,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from groove_vae.performances import CLASSES
+from groove_core.drums import KIT_DRUMS
 from groove_vae.symbolic import BARS, STEPS, STEPS_PER_BAR, Grid
 
 __all__ = ["Feel", "Twin", "active_units", "kl_per_dimension", "play"]
 
-DRUMS = len(CLASSES)
+DRUMS = len(KIT_DRUMS)
 SIDE = STEPS_PER_BAR + 1
 """Inputs beside the notes: place in the bar (one of 16) and tempo."""
 MIN_LOG_SIGMA = math.log(0.02)

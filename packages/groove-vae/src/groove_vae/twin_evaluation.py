@@ -15,7 +15,7 @@ from groove_core.learning import bootstrap, interval, wilson
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
-from groove_vae.performances import Performance, as_learnt, load
+from groove_vae.performances import Performance, as_learnt, held_out, load
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, performance_grid
 from groove_vae.twin import Twin, play
 
@@ -69,13 +69,9 @@ def evaluate_twin(
         If there are not two performances in the test split and one to learn from.
     """
     train = [one for one in performances if one.split == "train"]
-    test = [one for one in performances if one.split == "test"]
-    if len(test) < 2 or not train:
-        raise InputError(
-            "The data has no test split to measure on.", hint="Give more files: one in ten is kept."
-        )
-    if count is not None and count < len(test):
-        test = [test[i] for i in np.linspace(0, len(test) - 1, count).astype(int)]
+    test = held_out(performances, count)
+    if not train:
+        raise InputError("The data has no training split to compare with.", hint="Give more files.")
     grids = [performance_grid(one) for one in test]
     learnt = [performance_grid(one) for one in train]
     real = _errors(grids, grids, test)

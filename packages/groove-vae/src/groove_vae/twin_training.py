@@ -14,7 +14,7 @@ from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import Step, Training, digest, shuffled
 from groove_core.values import Report
-from groove_vae.performances import Performance, data_of
+from groove_vae.performances import Performance, split_of
 from groove_vae.symbolic import STEPS, performance_grid, windows
 from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_per_dimension
 
@@ -192,10 +192,13 @@ class TwinTraining(Training[Settings, Sequence[Performance], Twin]):
 
         return evaluate_twin(self.model, self.data, seed=1)
 
+    def split(self) -> dict[str, Any]:
+        """Return which performances are learnt from."""
+        return split_of(self.data)
+
     def card(self) -> dict[str, Any]:
         """Say what the network is for."""
         return {
-            "data": data_of(self.data),
             "intended_use": "Velocities and micro-timing for drum parts in 4/4, in sixteenths.",
             "limits": (
                 "Two bars at a time; no triplet grid and no other metre. Ten drummers on one "

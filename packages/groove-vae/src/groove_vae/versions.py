@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums import drum_tracks, is_triplet, no_drums
+from groove_core.drums import KIT_DRUMS, drum_tracks, is_triplet, no_drums
 from groove_core.errors import InputError
+from groove_core.render import kits
+from groove_core.render.kits import RATE, Hits, Kit, Samples
 from groove_core.values import Audio, Score
-from groove_vae import kits
 from groove_vae.alignment import Alignment, Beats, beats_of_score, find_beats, retimed
 from groove_vae.feel import on_grid
-from groove_vae.kits import RATE, Hits, Kit, Samples
-from groove_vae.performances import CLASSES, drum_of_pitch
+from groove_vae.performances import drum_of_pitch
 from groove_vae.symbolic import loudest
 
 __all__ = [
@@ -96,7 +96,7 @@ def of_score(score: Score, name: str, kit: Kit) -> Version:
     drum = drum_of_pitch(notes[:, 2])
     known = (drum >= 0) & (notes[:, 3] > 0)
     if not known.any():
-        raise no_drums(score.name, len(notes), of=len(CLASSES))
+        raise no_drums(score.name, len(notes), of=len(KIT_DRUMS))
     tick, drum, velocity = notes[known, 0], drum[known], notes[known, 3]
     # One drum cannot be hit twice at once: a flam that was quantized is one stroke.
     one = loudest(tick, drum, velocity)

@@ -9,8 +9,9 @@ import shutil
 import numpy as np
 import pytest
 
+from groove_core.render import kits
 from groove_core.values import Audio, Score, Track
-from groove_vae import kits, versions
+from groove_vae import versions
 from groove_vae.comparison import Comparison
 from groove_vae.performances import load
 

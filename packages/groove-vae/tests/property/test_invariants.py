@@ -6,10 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groove_core.drums import is_triplet
+from groove_core.drums import KIT_DRUMS, is_triplet
 from groove_core.values import Score, Track
 from groove_vae import humanize, quantize, transfer
-from groove_vae.performances import CLASSES
 from groove_vae.symbolic import Grid, Part
 
 QUARTERS = st.sampled_from([24, 96, 100, 480, 960])
@@ -40,7 +39,7 @@ def grids(draw) -> Grid:
     """A grid whose offsets are whole ticks of 480 a quarter."""
     bars = draw(st.integers(1, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    hit = rng.random((16 * bars, len(CLASSES))) < draw(st.floats(0.01, 0.9))
+    hit = rng.random((16 * bars, len(KIT_DRUMS))) < draw(st.floats(0.01, 0.9))
     hit[16 * bars - 1, 0] = True  # else the last bars might be silent
     ticks = rng.integers(-60, 60, hit.shape)
     ticks[0] = np.abs(ticks[0]).clip(max=59)  # nothing before the score

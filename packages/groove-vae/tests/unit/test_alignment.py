@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.render.kits import RATE
 from groove_core.values import Score, Track
 from groove_vae.alignment import (
     Beats,
@@ -16,7 +17,6 @@ from groove_vae.alignment import (
     match,
     retimed,
 )
-from groove_vae.kits import RATE
 from groove_vae.performances import load
 
 REAL = [p for p in load("test") if p.onset_s[-1] > 20][0]  # noqa: RUF015

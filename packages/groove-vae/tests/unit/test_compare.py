@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.render import kits
+from groove_core.render.kits import RATE, Hits
 from groove_core.values import Audio, Score, Track
-from groove_vae import compare, kits, quantize
-from groove_vae.kits import RATE, Hits
+from groove_vae import compare, quantize
 from groove_vae.performances import load
 
 BAR_S = 4 * 60 / 100

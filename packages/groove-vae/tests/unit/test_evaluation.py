@@ -11,7 +11,7 @@ from groove_core.storage import checkpoints
 from groove_vae import evaluate, evaluation, training
 from groove_vae.evaluation import evaluate_model
 from groove_vae.model import FeelVAE
-from groove_vae.performances import as_learnt, data_of, load, long_enough
+from groove_vae.performances import as_learnt, load, long_enough, split_of
 from groove_vae.twin import Twin
 
 
@@ -80,7 +80,7 @@ def test_the_test_split_of_the_shipped_weights_is_the_published_one(model, kind,
     performances = load(None, metre)
     again = as_learnt(card, performances)
     assert [one.split for one in again] == [one.split for one in performances]
-    remembered = data_of(performances)["learnt"]
+    remembered = split_of(performances)["learnt"]
     assert remembered["groups"] == card["data"]["learnt"]["groups"]
     assert remembered["fingerprint"] == card["data"]["learnt"]["fingerprint"]
     assert remembered["published"]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from groove_vae import frames, kits
+from groove_core.render import kits
+from groove_core.render.kits import Hits
+from groove_vae import frames
 from groove_vae.frames import BANDS, HOP_S, bands, envelopes
-from groove_vae.kits import Hits
 
 
 def beat(n: int = 8, kit: int = 0, **changes) -> np.ndarray:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from groove_core.render import kits
+from groove_core.render.kits import Hits
 from groove_core.storage import checkpoints
-from groove_vae import kits, listening
+from groove_vae import listening
 from groove_vae.frames import HOP_S
-from groove_vae.kits import Hits
 from groove_vae.listening import (
     Heard,
     alike,

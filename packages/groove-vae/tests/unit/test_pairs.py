@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_vae.kits import Hits
+from groove_core.render.kits import Hits
 from groove_vae.pairs import APART_S, KINDS, SNARE, Change, changed
 
 HOW = Change(timing_ms=(5, 20), dynamics_db=(6,), ghost_db=(0, 10), share=0.3)

@@ -56,6 +56,7 @@ def rate(
     *,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Report:
     """Say how well a song is liked.
 
@@ -75,7 +76,7 @@ def rate(
     else:
         from music_recsys.listening import FrontEnd
 
-        stars, front_end = check_rating(rating), FrontEnd.open(checkpoint)
+        stars, front_end = check_rating(rating), FrontEnd.open(checkpoint, device)
         list(each([sound], lambda path, _: mine.rate(path, stars, front_end)))
     return _listed(profile, mine)
 
@@ -99,6 +100,7 @@ def learn(
     ] = None,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Report:
     """Learn a taste from ratings, and say how well they predict each other.
 
@@ -117,7 +119,7 @@ def learn(
     from music_recsys.serving import LIKED, Known
     from music_recsys.taste import POOLINGS
 
-    mine, front_end = Profile(profile), FrontEnd.open(checkpoint)
+    mine, front_end = Profile(profile), FrontEnd.open(checkpoint, device)
     if ratings is not None:
         new = read_ratings(ratings)
         for _ in each(
@@ -152,6 +154,7 @@ def score(
     profile: Who = "me",
     pooling: HowPooled = "mean",
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Iterator[Curve]:
     """Tell how well each second of a song will be liked.
 
@@ -170,7 +173,7 @@ def score(
     from music_recsys.serving import Known
     from music_recsys.windows import WINDOW_S
 
-    front_end = FrontEnd.open(checkpoint)
+    front_end = FrontEnd.open(checkpoint, device)
     taste = Known.of(Profile(profile), front_end).taste(pooling)
 
     def scored(sound: Audio, name: str) -> Curve:
@@ -205,6 +208,7 @@ def recommend(
     pooling: HowPooled = "mean",
     seed: Seed = None,
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Recommendations:
     """Rank songs for a listener, and say why each is there.
 
@@ -223,7 +227,7 @@ def recommend(
     from music_recsys.recommending import choose
     from music_recsys.serving import Known, best_passages, candidates_of
 
-    front_end = FrontEnd.open(checkpoint)
+    front_end = FrontEnd.open(checkpoint, device)
     mine = Profile(profile)
     known = Known.of(mine, front_end)
     taste = known.taste(pooling)
@@ -260,6 +264,7 @@ def index(
         float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
     ] = None,
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Report:
     """Hear all songs of a folder once, to recommend from them in a moment.
 
@@ -273,7 +278,10 @@ def index(
     """
     from music_recsys.catalogue import build
 
-    return build(songs, into, checkpoint=checkpoint, jobs=jobs, timeout_s=timeout, restart=restart)
+    return build(
+        songs, into, checkpoint=checkpoint, device=device, jobs=jobs, timeout_s=timeout,
+        restart=restart,
+    )  # fmt: skip
 
 
 @action
@@ -284,6 +292,7 @@ def explain(
     *,
     count: Annotated[int, Opt("filters to show", min=1, max=64)] = 12,
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Filters:
     """Show what the filters of the last convolution listen for, and let it be heard.
 
@@ -296,7 +305,7 @@ def explain(
     from music_recsys.inspection import find_filters
     from music_recsys.listening import FrontEnd
 
-    front_end = FrontEnd.open(checkpoint)
+    front_end = FrontEnd.open(checkpoint, device)
     return find_filters(front_end.net, sounds, count=count, name=str(front_end.card["name"]))
 
 
@@ -341,6 +350,7 @@ def evaluate(
     pooling: HowPooled = "mean",
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
+    device: Device = "auto",
 ) -> Report:
     """Measure how well few ratings find a known taste, in songs that the front end never heard.
 
@@ -356,7 +366,7 @@ def evaluate(
     from music_recsys.listening import FrontEnd
     from music_recsys.songs import as_learnt, open_songs
 
-    ends = [FrontEnd.open(name) for name in (checkpoint, *(beside or ()))]
+    ends = [FrontEnd.open(name, device) for name in (checkpoint, *(beside or ()))]
     if len({end.net.kind for end in ends}) > 1:
         raise UsageError(
             "These front ends see different columns.", hint="Train them with the same --kind."

@@ -197,13 +197,13 @@ def _stored(path: Path) -> Passages | None:
 
 
 @functools.lru_cache(maxsize=1)
-def _front_end(checkpoint: str | None) -> FrontEnd:
-    return FrontEnd.open(checkpoint)
+def _front_end(checkpoint: str | None, device: str) -> FrontEnd:
+    return FrontEnd.open(checkpoint, device)
 
 
-def _hear(path: Path, *, checkpoint: str | None, into: Path) -> dict[str, Any]:
+def _hear(path: Path, *, checkpoint: str | None, device: str, into: Path) -> dict[str, Any]:
     """Hear one song, in whatever process: its passages to a file, its vector to the journal."""
-    front_end = _front_end(checkpoint)
+    front_end = _front_end(checkpoint, device)
     sha256 = file_sha256(path)
     target = passages_path(into, front_end.identity, sha256)
     heard = _stored(target)
@@ -225,6 +225,7 @@ def build(
     *,
     checkpoint: str | None,
     jobs: int,
+    device: str = "cpu",
     timeout_s: float | None = None,
     restart: bool = False,
 ) -> Report:
@@ -237,12 +238,12 @@ def build(
     UsageError
         If the catalogue was made with another front end, or is in use by another process.
     """
-    front_end = _front_end(checkpoint)
+    front_end = _front_end(checkpoint, device)
     files = Audio.files(songs)
     given(files)
     with locked(into, into / LOCK):
         sweep_below(into)
-        return _build(front_end, files, songs, into, checkpoint, jobs, timeout_s, restart)
+        return _build(front_end, files, songs, into, checkpoint, device, jobs, timeout_s, restart)
 
 
 def _build(
@@ -251,11 +252,12 @@ def _build(
     songs: Path,
     into: Path,
     checkpoint: str | None,
+    device: str,
     jobs: int,
     timeout_s: float | None,
     restart: bool,
 ) -> Report:
-    hear = functools.partial(_hear, checkpoint=checkpoint, into=into)
+    hear = functools.partial(_hear, checkpoint=checkpoint, device=device, into=into)
     settings = {"what": WHAT, "front_end": front_end.identity}
     before = read_settings(into / JOURNAL)
     if before is not None and before != settings and not restart:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from groove_core.console import note, track
 from groove_core.errors import InputError
-from groove_core.learning import auc, bootstrap, divide, interval
+from groove_core.learning import auc, divide, mean
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 from music_recsys.features import PER_SECOND, windows_of
@@ -136,6 +136,7 @@ class _Material:
         untrained.standardise(torch.cat([x.float() for x in some], dim=1))
         untrained.settle(windows_of(x.float()) for x in some)
         whitened(untrained, some)
+        untrained.to(first.mean.device)
         self.methods: dict[str, Callable[[Tensor], Floats]] = {
             name: self._by(net) for name, net in {**nets, UNTRAINED: untrained}.items()
         }
@@ -262,15 +263,12 @@ def _report(
     share: float,
     pooling: Pooling,
 ) -> Report:
-    draws = bootstrap(len(who))
-    draws = draws / draws.sum(axis=1, keepdims=True)
     keys = [(count, what) for what in MEASURES for count in COUNTS]
     rows: list[tuple[Cell, ...]] = [
-        (name, *(interval(draws @ np.array(values[key])) for key in keys))
-        for name, values in found.items()
+        (name, *(mean(values[key]) for key in keys)) for name, values in found.items()
     ]
     margins = {
-        name: interval(draws @ (np.array(found[ours][20, "AUC"]) - np.array(values[20, "AUC"])))
+        name: mean(np.subtract(found[ours][20, "AUC"], values[20, "AUC"]))
         for name, values in found.items()
         if name not in (ours, RANDOM)
     }
@@ -349,9 +347,7 @@ def measure_change(
                     found.setdefault(f"{name}, {pooling}", []).append(float(np.mean(areas)))
     if not who:
         raise InputError("No listener can be made up.", hint="Give more songs of each taste.")
-    draws = bootstrap(len(who))
-    draws = draws / draws.sum(axis=1, keepdims=True)
-    rows = tuple((name, interval(draws @ np.array(x))) for name, x in found.items())
+    rows = tuple((name, mean(x)) for name, x in found.items())
     return Report(
         f"Only the part after the change is liked: {len(who)} listeners",
         ("", "AUC per second"),

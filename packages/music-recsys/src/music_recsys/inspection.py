@@ -37,7 +37,7 @@ def shape_of(net: PassageNet, columns: Tensor, layer: int, channel: int, step: i
     heard = columns[:, start : start + FIELDS[layer - 1]].float().clone().requires_grad_()
     response = net.maps(heard[None], layer)[0, channel].sum()
     (gradient,) = torch.autograd.grad(response, heard)
-    return gradient * net.deviation[:, None]
+    return (gradient * net.deviation[:, None]).cpu()
 
 
 def find_filters(net: PassageNet, sounds: Sequence[Audio], *, count: int, name: str) -> Filters:
@@ -54,13 +54,15 @@ def find_filters(net: PassageNet, sounds: Sequence[Audio], *, count: int, name: 
     """
     found = each(
         range(len(sounds)),
-        lambda number, song: (number, song, net.columns.of(sounds[number])),
+        lambda number, song: (number, song, net.columns.of(sounds[number]).to(net.mean)),
         "listening",
         files=names(sounds),
     )
     numbers, songs, columns = zip(*found, strict=True)
     with torch.no_grad():
-        responses = [net.maps(one[None])[0].mean(dim=1) for one in columns]  # (channels, steps)
+        responses = [
+            net.maps(one[None])[0].mean(dim=1).cpu() for one in columns
+        ]  # (channels, steps)
     spread = torch.cat(responses, dim=1).std(dim=1)
     units, heard = [], []
     for channel in spread.argsort(descending=True, stable=True)[:count].tolist():

@@ -30,8 +30,8 @@ class FrontEnd:
     card: dict[str, Any]
 
     @classmethod
-    def open(cls, checkpoint: str | None = None) -> FrontEnd:
-        """Load one by name or folder; the packaged one when left out.
+    def open(cls, checkpoint: str | None = None, device: str = "cpu") -> FrontEnd:
+        """Load one by name or folder (default: the packaged one).
 
         Raises
         ------
@@ -40,7 +40,7 @@ class FrontEnd:
         """
         from music_recsys.model import PassageNet
 
-        return cls(*checkpoints.load(PACKAGE, checkpoint or FRONT_END, PassageNet))
+        return cls(*checkpoints.load(PACKAGE, checkpoint or FRONT_END, PassageNet, device=device))
 
     @property
     def identity(self) -> str:

@@ -112,7 +112,7 @@ class PassageNet(nn.Module):
         """Learn the statistics of batches of windows and nothing else: a fair untrained net."""
         self.train()
         for windows in batches:
-            self(windows)
+            self(windows.to(self.mean))
         self.eval()
 
     def maps(self, columns: Tensor, layer: int = LAYERS) -> Tensor:
@@ -181,16 +181,20 @@ class PassageNet(nn.Module):
 
     @torch.no_grad()
     def listen(self, columns: Tensor) -> Tensor:
-        """Give the outputs of all windows of a song, one a second [shape=(windows, outputs)].
+        """Return the outputs of all windows of a song, one a second, on the CPU.
 
         Exactly those of `forward`, up to float rounding.
 
         Parameters
         ----------
         columns : Tensor [shape=(rows, frames)]
+
+        Returns
+        -------
+        Tensor [shape=(windows, outputs)]
         """
         outputs: Tensor = self.head(self.seen(columns))
-        return outputs
+        return outputs.cpu()
 
 
 def _steps(frames: int) -> int:

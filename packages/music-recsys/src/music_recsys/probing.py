@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from groove_core.console import note, track
-from groove_core.learning import interval
+from groove_core.learning import mean
 from groove_core.values import Audio, Cell, Estimate, Report
 from music_recsys import ladder
 from music_recsys.features import PER_SECOND, SAMPLE_RATE, Columns, Kind
@@ -183,11 +183,7 @@ def _count(seeds: int) -> str:
 def _over_seeds(values: npt.ArrayLike) -> Estimate | float:
     """Give the mean over seeds with its 95 % interval (bootstrap of the mean), if not of one."""
     array = np.asarray(values, np.float64)
-    if len(array) == 1:
-        return float(array[0])
-    rng = np.random.default_rng(0)
-    rounds = rng.choice(array, (1000, len(array))).mean(axis=1)
-    return interval(np.concatenate([[array.mean()], rounds]))
+    return mean(array) if len(array) > 1 else float(array[0])
 
 
 def climb(*, seeds: int, kind: Kind = "mfcc") -> Report:

@@ -6,58 +6,42 @@ drawn alike for all, so that the taste cannot be guessed from them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from groove_core.actions import leave_out
-from groove_core.console import note, track
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.render import find_soundfont, render
-from groove_core.storage import (
-    check_writable,
-    csv_text,
-    member,
-    read_table,
-    write_text,
-    zip_members,
-)
-from groove_core.values import Audio, Report, Score, Track
+from groove_core.render import DRUM_KITS, Clip, find_soundfonts, render_clips
+from groove_core.storage import member, read_table, zip_members
+from groove_core.values import Report, Score, Track
 
-__all__ = ["LEADS", "MANIFEST", "build"]
+__all__ = ["LEADS", "build"]
 
-MANIFEST = "manifest.csv"
-SAMPLE_RATE = 22_050
 EXCERPT_S = 24.0
 EXCERPTS = 3
 """Of one performance, at most."""
-KITS = (0, 8, 16, 24, 25, 32, 40)
-"""Drum kits of General MIDI Level 2: standard, room, power, electronic, TR-808, jazz, brush."""
 LEADS = {
     "vibraphone": 11, "organ": 19, "guitar": 24, "violin": 40,
     "trumpet": 56, "saxophone": 65, "clarinet": 71, "flute": 73,
 }  # fmt: skip
 """Instruments that play the melody, with their General MIDI programs."""
-OTHER_SOUNDFONTS = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip that is to be rendered, and what is known of it."""
-
-    path: str
-    piece: str
-    """Clips of one piece stand on one side of every split."""
-    drummer: str
-    style: str
-    instrument: str
-    soundfont: str
-    score: Score
-    start_s: float
+def _clip(path: str, score: Score, start_s: float, soundfont: Path, **known: str) -> Clip:
+    """Describe a clip; those of one piece stand on one side of every split."""
+    columns = dict.fromkeys(("piece", "drummer", "style", "instrument"), "") | known
+    return Clip(
+        path,
+        functools.partial(_excerpt, score, start_s),
+        soundfont,
+        {**columns, "soundfont": soundfont.name},
+    )
 
 
 def _excerpt(score: Score, start_s: float) -> Score:
@@ -93,18 +77,17 @@ def _performances(folder: Path, fonts: Sequence[Path], seed: int) -> Iterator[Cl
             leave_out(row["midi_filename"], error)
             continue
         rng = np.random.default_rng((seed, 0, index))
-        kit, font = int(rng.choice(KITS)), fonts[int(rng.integers(len(fonts)))]
+        kit, font = int(rng.choice(DRUM_KITS)), fonts[int(rng.integers(len(fonts)))]
         score = replace(score, tracks=tuple(replace(t, program=kit) for t in score.tracks))
         for number in range(int(excerpts)):
-            yield Clip(
-                path=f"drums/{row['id'].replace('/', '-')}-{number}.flac",
+            yield _clip(
+                f"drums/{row['id'].replace('/', '-')}-{number}.flac",
+                score,
+                number * EXCERPT_S,
+                font,
                 piece=row["id"],
                 drummer=row["drummer"],
                 style=row["style"].partition("/")[0],
-                instrument="",
-                soundfont=font.name,
-                score=score,
-                start_s=number * EXCERPT_S,
             )
 
 
@@ -132,15 +115,13 @@ def _songs(archive: Path, fonts: Sequence[Path], count: int, seed: int) -> Itera
             continue
         lead = str(rng.choice(list(LEADS)))
         first_s = float(score.seconds(melodies[0].notes[0, 0]))
-        yield Clip(
-            path=f"songs/{Path(name).stem}-{lead}.flac",
+        yield _clip(
+            f"songs/{Path(name).stem}-{lead}.flac",
+            replace(score, tracks=tuple(_led(one, LEADS[lead]) for one in score.tracks)),
+            max(0.0, min(first_s, score.duration_s - EXCERPT_S)),
+            fonts[int(rng.integers(len(fonts)))],
             piece=Path(name).stem,
-            drummer="",
-            style="",
             instrument=lead,
-            soundfont=fonts[int(rng.integers(len(fonts)))].name,
-            score=replace(score, tracks=tuple(_led(one, LEADS[lead]) for one in score.tracks)),
-            start_s=max(0.0, min(first_s, score.duration_s - EXCERPT_S)),
         )
 
 
@@ -151,14 +132,6 @@ def _led(one: Track, program: int) -> Track:
     notes = one.notes.copy()
     notes[:, 3] = np.clip(notes[:, 3] * 0.6, 1, 127)
     return replace(one, notes=notes, program=0)
-
-
-def _render(clip: Clip, font: Path, target: Path) -> None:
-    sound = render(_excerpt(clip.score, clip.start_s), soundfont=font, sample_rate=SAMPLE_RATE)
-    samples = np.zeros((1, int(EXCERPT_S * SAMPLE_RATE)), np.float32)
-    heard = sound.to_mono().samples[:, : samples.shape[1]]
-    samples[:, : heard.shape[1]] = heard
-    Audio(samples, SAMPLE_RATE).normalized().save(target)
 
 
 def build(
@@ -186,7 +159,7 @@ def build(
     """
     if drums is None and songs is None:
         raise UsageError("There is nothing to render.", hint="--drums FOLDER or --songs ZIP")
-    fonts = [find_soundfont(), *(font for font in OTHER_SOUNDFONTS if font.is_file())]
+    fonts = list(find_soundfonts().values())
     clips = [
         *(_performances(drums, fonts, seed) if drums else ()),
         *(_songs(songs, fonts, count, seed) if songs else ()),
@@ -195,34 +168,14 @@ def build(
         raise InputError(
             "Nothing is long enough to render.", hint=f"Give pieces of {EXCERPT_S:g} s or more."
         )
-    check_writable(into)
-    files = {font.name: font for font in fonts}
-
-    def make(clip: Clip) -> None:
-        if not (into / clip.path).exists():
-            _render(clip, files[clip.soundfont], into / clip.path)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for _ in track(pool.map(make, clips), "rendering", total=len(clips)):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    columns = ("path", "piece", "drummer", "style", "instrument", "soundfont")
-    lines = ([getattr(clip, name) for name in columns] for clip in clips)
-    write_text(into / MANIFEST, csv_text([columns, *lines]))
-    rows = tuple(
-        (
-            what,
-            len({getattr(c, what) for c in clips} - {""}),
-            sum(bool(getattr(c, what)) for c in clips),
-        )
+    render_clips(into, clips, duration_s=EXCERPT_S, jobs=jobs)
+    kinds = {
+        what: [clip.facts[what] for clip in clips if clip.facts[what]]
         for what in ("drummer", "style", "instrument")
-    )
+    }
     return Report(
         f"{len(clips)} clips of {EXCERPT_S:g} s in {into}",
         ("taste", "kinds", "clips"),
-        rows,
+        tuple((what, len(set(found)), len(found)) for what, found in kinds.items()),
         data={"folder": str(into)},
     )

@@ -109,14 +109,14 @@ class Heard:
     ----------
     sets : sequence of sequences of Piece
         Two windows of one piece belong together; pieces of one set are told apart.
-    learnt : dict
-        What the card keeps of the split, see `groove_core.learning.Split.card`.
+    split : dict
+        What the card says of the split, see `groove_core.learning.Split.card`.
     share : float [0 to 1]
         Of all pieces.
     """
 
     sets: Sequence[Sequence[Piece]]
-    learnt: Mapping[str, Any] = field(default_factory=dict)
+    split: Mapping[str, Any] = field(default_factory=dict)
     share: float = 1.0
 
 
@@ -205,16 +205,18 @@ class ContrastTraining(Training[Settings, Heard, PassageNet]):
             notes=("How well tastes are found with it: groove run music-recsys evaluate.",),
         )
 
+    def split(self) -> dict[str, Any]:
+        """Return which pieces are learnt from."""
+        return {**self.data.split}
+
     def card(self) -> dict[str, Any]:
         """Say what the front end is for."""
         seconds = sum(song.shape[1] for song in self.songs) / PER_SECOND
         return {
             "data": {
-                "split": "by piece",
                 "share": self.data.share,
                 "pieces": len(self.pieces),
                 "hours": round(seconds / 3600, 2),
-                "learnt": self.data.learnt,
             },
             "intended_use": "Places of passages of music, among which few ratings show a taste.",
             "limits": "It knows what it heard. Trained without labels: what nobody hears in eight "

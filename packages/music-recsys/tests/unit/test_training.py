@@ -126,7 +126,7 @@ def test_songs_of_one_groove_are_on_one_side(tmp_path):
 def card_of(songs, share):
     pieces = [song.piece for song in songs]
     split = split_of(share)
-    return {"name": "mine", "data": {"learnt": split.card(pieces, split.parts(pieces))}}
+    return {"name": "mine", "data": split.card(pieces, split.parts(pieces))}
 
 
 def test_no_song_is_on_two_sides(known, monkeypatch):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from drum_space.metrics import bootstrap
 from groove_core.errors import InputError
+from groove_core.learning import means
 from groove_core.values import Estimate
 
 __all__ = ["Purity", "measure_purity", "nearest_others", "purity", "trustworthiness"]
@@ -153,9 +153,7 @@ def measure_purity(
     permuted = list(_permutations(genre, source, np.random.default_rng(seed)))
     right = _same(genre, others)
     chance = [_same(labels, others) for labels in permuted]
-    mean, shuffled, own = bootstrap(
-        [right, np.mean(chance, axis=0), _same(genre, everyone)], source
-    )
+    mean, shuffled, own = means([right, np.mean(chance, axis=0), _same(genre, everyone)], source)
     macros = [_macro(s, labels, source) for s, labels in zip(chance, permuted, strict=True)]
     return Purity(mean, shuffled, _macro(right, genre, source), float(np.mean(macros)), own)
 

@@ -68,8 +68,9 @@ def codes_of(space: DrumAutoencoder, drums: Tensor) -> Tensor:
     """Encode every two bars of beats [shape=(n, steps, 14)] to [shape=(n, steps / 32, latent)]."""
     pairs = drums.unflatten(1, (-1, PHRASE))
     with torch.no_grad():
-        codes: Tensor = space.encode(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])
-    return codes
+        codes = space.encode(pairs.flatten(0, 1).to(space.thresholds.device))
+    found: Tensor = codes.unflatten(0, pairs.shape[:2]).to(drums.device)
+    return found
 
 
 def crops_of(

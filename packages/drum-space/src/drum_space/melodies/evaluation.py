@@ -25,8 +25,8 @@ from drum_space.melodies.lines import (
 from drum_space.melodies.model import DrumMelody
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import STEPS_PER_BAR
-from groove_core.learning import bootstrap, interval
-from groove_core.values import Cell, Estimate, Report
+from groove_core.learning import mean
+from groove_core.values import Report
 
 __all__ = ["Measured", "copied_share", "evaluate_network", "measure", "report_of"]
 
@@ -143,7 +143,6 @@ def measure(
         If no piece has eight bars with notes and drums.
     """
     model.eval()
-    device = model.code_mean.device
     crops = crops_of(held_out, space, hop_bars=CROP_BARS)
     owner = crops.piece.numpy()
     rng = np.random.default_rng(seed)
@@ -161,15 +160,13 @@ def measure(
         return torch.cat(
             [
                 model.write(
-                    some.on(torch.full((len(some),), heard, device=device)),
-                    allowed=every, generator=generator,
-                ).cpu()
-                for some in (
-                    crops.pick(index).each(lambda field: field.to(device))
-                    for index in torch.arange(len(crops)).split(BATCH)
+                    crops.pick(index).on(torch.full((len(index),), heard)),
+                    allowed=every,
+                    generator=generator,
                 )
+                for index in torch.arange(len(crops)).split(BATCH)
             ]
-        )  # fmt: skip
+        )
 
     known = crops_of(learnt, space, hop_bars=CROP_BARS).line
     copied = known[torch.from_numpy(rng.integers(len(known), size=len(crops)))]
@@ -219,22 +216,13 @@ def measure(
     return Measured(found)
 
 
-def _estimate(values: Floats) -> Cell:
-    """Mean over pieces with its bootstrap interval; pieces without a value are left out."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return None
-    draws = bootstrap(len(known))
-    found: Estimate = interval((draws @ known) / draws.sum(axis=1))
-    return found
-
-
 def report_of(parts: Sequence[Measured], *, title: str) -> Report:
     """Pool what was measured with one or more networks into a table."""
     pooled = reduce(lambda a, b: a + b, parts)
     rows = tuple(
-        (name, *(_estimate(columns[c]) if c in columns else None for c in COLUMNS))
-        for name, columns in pooled.values.items()
+        # Pieces without a value are left out.
+        (name, *(mean(found[c][np.isfinite(found[c])]) if c in found else None for c in COLUMNS))
+        for name, found in pooled.values.items()
     )
     count = len(pooled.values[REAL][COLUMNS[2]])
     return Report(

@@ -7,7 +7,6 @@ of the scale rather than keys, of which a small corpus has few examples each.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from groove_core.drums import (
     to_grid,
 )
 from groove_core.errors import InputError
-from groove_core.storage import read_arrays, write_bytes
+from groove_core.storage import read_arrays, write_arrays
 from groove_core.values import Score, Track
 
 __all__ = [
@@ -281,21 +280,22 @@ class Songbook:
     def save(self, path: Path) -> Path:
         """Write everything to a ``.npz`` file."""
         steps = np.array([len(p.drums) for p in self.pieces])
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            allow_pickle=False,
-            names=np.array([p.name for p in self.pieces], dtype=np.str_),
-            about=np.array([(p.fold, p.tonic, p.mode) for p in self.pieces], dtype=np.uint8),
-            steps=steps,
-            drums=np.packbits(np.concatenate([p.drums for p in self.pieces]), axis=1),
-            bass=np.concatenate([p.bass for p in self.pieces]),
-            counts=np.array([len(p.lines) for p in self.pieces]),
-            instruments=np.concatenate([p.instruments for p in self.pieces]).astype(np.uint8),
-            lines=np.concatenate([p.lines.ravel() for p in self.pieces]),
-            dropped=np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
+        return write_arrays(
+            path,
+            {
+                "names": np.array([p.name for p in self.pieces], dtype=np.str_),
+                "about": np.array([(p.fold, p.tonic, p.mode) for p in self.pieces], dtype=np.uint8),
+                "steps": steps,
+                "drums": np.packbits(np.concatenate([p.drums for p in self.pieces]), axis=1),
+                "bass": np.concatenate([p.bass for p in self.pieces]),
+                "counts": np.array([len(p.lines) for p in self.pieces]),
+                "instruments": np.concatenate([p.instruments for p in self.pieces]).astype(
+                    np.uint8
+                ),
+                "lines": np.concatenate([p.lines.ravel() for p in self.pieces]),
+                "dropped": np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
+            },
         )
-        return write_bytes(path, buffer.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> Songbook:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from drum_space.melodies.model import DrumMelody
 from drum_space.model import DrumAutoencoder
 from drum_space.space import PACKAGE, load
-from groove_core.devices import resolve
 from groove_core.errors import CheckpointError
 from groove_core.storage import checkpoints
 
@@ -20,11 +19,9 @@ def load_melody(checkpoint: str | None, device: str) -> tuple[DrumMelody, DrumAu
     CheckpointError
         If either is missing, or the space is not the one it was trained with.
     """
-    model, card = checkpoints.load(
-        PACKAGE, checkpoint or "melody", DrumMelody, device=resolve(device)
-    )
+    model, card = checkpoints.load(PACKAGE, checkpoint or "melody", DrumMelody, device=device)
     wanted = card["space"]
-    space, found = load("", wanted["name"], "cpu")
+    space, found = load("", wanted["name"], device)
     if found["sha256"] != wanted["sha256"]:
         raise CheckpointError(
             f"The melody network {card['name']!r} was trained with another space "

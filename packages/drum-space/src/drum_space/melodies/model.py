@@ -213,6 +213,7 @@ class DrumMelody(nn.Module):
         Parameters
         ----------
         on : Conditions
+            On any device, as the tensors below.
         allowed : bool tensor [shape=(12, 7)]
             Which pitch class may be played in which octave.
         given : int tensor [shape=(n, steps)], optional
@@ -223,9 +224,10 @@ class DrumMelody(nn.Module):
         Returns
         -------
         int tensor [shape=(n, steps)]
-            MIDI pitches, `REST` or `HOLD`.
+            MIDI pitches, `REST` or `HOLD`, on the CPU.
         """
         self.eval()
+        on = Conditions(*(field.to(self.code_mean.device) for field in on))
         beat = self.beat(on)
         known = torch.cat([self.around(on), beat], dim=-1)
         n, steps = on.bass.shape
@@ -254,7 +256,7 @@ class DrumMelody(nn.Module):
             line[:, t] = drawn
             tones[:, t], octaves[:, t] = encode_line(drawn)
             sounds = drawn != REST
-        return line
+        return line.cpu()
 
 
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:

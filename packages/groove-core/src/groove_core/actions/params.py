@@ -392,7 +392,7 @@ def _convert_one(param: Param, value: Any) -> Any:
 
 def _with_drums(param: Param, value: Any) -> Any:
     """Read a MIDI file as a score that knows which track plays the drums."""
-    from groove_core.values.score import Score
+    from groove_core.values.scores.score import Score
 
     if isinstance(value, (str, Path)) and "mid" in _kind_of_file(param, Path(value)).suffixes:
         value = Score.read(value)

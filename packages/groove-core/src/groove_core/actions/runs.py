@@ -123,8 +123,10 @@ def start(
     options = renamed(params, {**found.aliases.get(action, {}), **options})
     action = found.name
     if "seed" in roles:
-        name = roles["seed"].name
-        options[name] = draw_seed(options.get(name))
+        seed = roles["seed"]
+        options[seed.name] = draw_seed(
+            options.get(seed.name, None if seed.required else seed.default)
+        )
     # Before the device: a typo should not wait for torch.
     arguments = bind(params, options)
     this = Run(

@@ -9,12 +9,12 @@ import numpy as np
 
 from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
 from groove_core.plugins import kinds, loader
-from groove_core.values.audio import Audio
 from groove_core.values.base import Value
-from groove_core.values.leadsheet import LeadSheet
-from groove_core.values.melody import Melody
+from groove_core.values.melodies.leadsheet import LeadSheet
+from groove_core.values.melodies.melody import Melody
 from groove_core.values.results import Codes, Report
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound.audio import Audio
 
 __all__ = [
     "tiny_audio", "tiny_beat", "tiny_codes", "tiny_lead_sheet", "tiny_line", "tiny_melody",

@@ -72,6 +72,10 @@ RULES = {
         "The name of a quantity carries its unit, and its Opt says the same.",
         'Let both agree: length_s with unit="s", tempo_bpm with unit="bpm".',
     ),
+    "device": (
+        "An action that takes a checkpoint takes a device, too.",
+        'Add device: Device = "auto", and hand it to groove_core.storage.checkpoints.load.',
+    ),
     "range": (
         "A range is not empty, and the default lies in it.",
         "Correct min, max or the default.",

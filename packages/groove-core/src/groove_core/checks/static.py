@@ -173,6 +173,8 @@ def _check_action(plugin: loader.Plugin, action: Action) -> Iterator[Problem]:
     except (TypeError, ValueError, NameError) as error:
         yield Problem("signature", f"{name}: {error}")
         return
+    if {"checkpoint", "device"} & {p.opt.role for p in params} == {"checkpoint"}:
+        yield Problem("device", f"{name} takes a checkpoint, and computes on the CPU only")
     for param in params:
         yield from _check_param(f"{name} {param.flag}", param)
 

@@ -24,8 +24,8 @@ from groove_core.errors import GrooveError, InputError
 from groove_core.hookspecs import Action, Kind, Renderer, Run
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
-from groove_core.values.audio import Audio
 from groove_core.values.base import Value
+from groove_core.values.sound.audio import Audio
 
 __all__ = ["Trial", "try_plugin"]
 

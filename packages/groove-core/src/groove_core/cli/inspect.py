@@ -273,7 +273,7 @@ def _try_soundfile() -> str:
 
     import numpy as np
 
-    from groove_core.values.audio import Audio
+    from groove_core.values.sound.audio import Audio
 
     tone = np.sin(np.arange(4410) / 10).astype(np.float32) * 0.5
     with tempfile.TemporaryDirectory() as folder:
@@ -292,7 +292,7 @@ def _beat() -> Any:
 
 def _try_midi() -> str:
     from groove_core.drums.pattern import DrumPattern
-    from groove_core.values.score import Score
+    from groove_core.values.scores.score import Score
 
     beat = _beat()
     if DrumPattern.from_score(Score.from_midi(beat.to_score().to_midi())) != beat:

@@ -24,9 +24,9 @@ from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.cache import cache_folder
 from groove_core.storage.files import Found, check_writable, file_sha256, find_files, printable
-from groove_core.values.audio import Audio, AudioInfo
 from groove_core.values.results import Report
-from groove_core.values.soundfiles import CANCELLED, Balance
+from groove_core.values.sound.audio import Audio, AudioInfo
+from groove_core.values.sound.soundfiles import CANCELLED, Balance
 
 __all__ = ["SCHEMA", "check", "measure"]
 

@@ -14,8 +14,8 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         extraction="Extraction extract_patterns",
-        grid="DRUMS FOLD MARKER STEPS_PER_BAR TICKS_PER_STEP Drum Grid NoDrumsError Onsets "
-        "check_steps drum_tracks find_onsets is_triplet marked_span meters no_drums "
+        grid="DRUMS FOLD KIT_DRUMS MARKER STEPS_PER_BAR TICKS_PER_STEP Drum Grid NoDrumsError "
+        "Onsets check_steps drum_tracks find_onsets is_triplet marked_span meters no_drums "
         "to_grid triplets whole_grid",
         pattern="DEFAULT_VELOCITY DrumPattern",
     )

@@ -25,7 +25,7 @@ from groove_core.drums.grid import (
 )
 from groove_core.drums.pattern import DRUMS, STEPS_PER_BAR, DrumPattern
 from groove_core.errors import UsageError
-from groove_core.values.score import Score
+from groove_core.values.scores.score import Score
 
 __all__ = ["Extraction", "extract_patterns"]
 

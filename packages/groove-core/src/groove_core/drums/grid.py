@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 __all__ = [
     "DRUMS",
     "FOLD",
+    "KIT_DRUMS",
     "MARKER",
     "STEPS_PER_BAR",
     "TICKS_PER_STEP",
@@ -77,6 +78,8 @@ DRUMS = (
     Drum("mute conga", 62, (62, 63)),
     Drum("low conga", 64, (64,)),
 )
+KIT_DRUMS = DRUMS[:9]
+"""Those of a drum kit: kick, snare, hi-hats, toms and cymbals, without percussion."""
 FOLD = {note: index for index, drum in enumerate(DRUMS) for note in drum.folded}
 
 _DRUM_OF_NOTE = np.full(128, -1)

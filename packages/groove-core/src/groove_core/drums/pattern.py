@@ -26,7 +26,7 @@ from groove_core.drums.grid import (
 )
 from groove_core.errors import UsageError
 from groove_core.values.base import Value
-from groove_core.values.score import Score, Track
+from groove_core.values.scores.score import Score, Track
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

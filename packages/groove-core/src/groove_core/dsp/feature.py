@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from groove_core.dsp.stft import all_finite, at_once, checked, spectrum
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 if TYPE_CHECKING:
     from groove_core.storage.cache import Cache

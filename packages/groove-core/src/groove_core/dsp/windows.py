@@ -12,7 +12,7 @@ import torch
 from groove_core.dsp.feature import Feature, kept
 from groove_core.dsp.stft import at_once
 from groove_core.errors import InputError, UsageError
-from groove_core.values.audio import Audio
+from groove_core.values.sound.audio import Audio
 
 if TYPE_CHECKING:
     from groove_core.storage.cache import Cache

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from groove_core.learning.ema import *
     from groove_core.learning.layers import *
     from groove_core.learning.loop import *
+    from groove_core.learning.run import *
     from groove_core.learning.schedules import *
     from groove_core.learning.splits import *
     from groove_core.learning.statistics import *
+    from groove_core.learning.step import *
+    from groove_core.learning.trainer import *
     from groove_core.learning.training import *
 else:
     __getattr__, __dir__, __all__ = lazy(
@@ -20,9 +23,13 @@ else:
         ema="EMA",
         layers="Dropout PixelNorm frozen gradient_penalty minibatch_deviation pixel_norm "
         "r1_penalty",
-        loop="Step current_step epoch_generator fit launch seeded",
+        loop="fit",
+        run="Run launch",
         schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split content_name divide fingerprint hashed parts_for refuse_learnt",
-        statistics="auc bootstrap frechet_distance interval spearman wilson",
-        training="Run Settings Training digest made_with rounded shuffled source train trained",
+        statistics="auc bootstrap distances frechet_distance interval mean means nearest spearman "
+        "wilson",
+        step="Step current_step epoch_generator learning_from seeded",
+        trainer="made_with rounded source train trained",
+        training="Settings Training digest shuffled",
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groove_core.learning.loop import current_step
+from groove_core.learning.step import current_step
 
 __all__ = [
     "Dropout", "PixelNorm", "frozen", "gradient_penalty", "minibatch_deviation", "pixel_norm",

@@ -195,7 +195,9 @@ class Split:
         parts: Mapping[str, npt.ArrayLike],
         start: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return what a card keeps as ``data.learnt``; `checkpoints.save` stores the hashes apart.
+        """Return what the ``data`` of a card says of a split.
+
+        A training returns it from `Training.split`, and `checkpoints.save` stores the hashes apart.
 
         Parameters
         ----------
@@ -209,7 +211,8 @@ class Split:
         Returns
         -------
         dict
-            As plain JSON.
+            ``split`` in words, the number of items of each part, and in ``learnt`` the rule, the
+            `fingerprint`, and the hashes of the groups that the weights know.
         """
         hashes = {
             part: {hashed(groups[i]) for i in np.asarray(parts.get(part, ()), np.int64).tolist()}
@@ -222,11 +225,15 @@ class Split:
         for part, some in (_groups(start) or {}).items():
             hashes[part] |= some
         return {
-            "by": self.by,
-            **rule,
-            "fingerprint": mark,
-            "counts": {part: len(some) for part, some in hashes.items()},
-            "groups": {part: sorted(hashes[part]) for part in PARTS[:2]},
+            "split": f"by {self.by}" + (", the published one" if self.published else ""),
+            **{part: len(np.asarray(parts.get(part, ()))) for part in PARTS},
+            "learnt": {
+                "by": self.by,
+                **rule,
+                "fingerprint": mark,
+                "counts": {part: len(some) for part, some in hashes.items()},
+                "groups": {part: sorted(hashes[part]) for part in PARTS[:2]},
+            },
         }
 
 

@@ -1,9 +1,13 @@
-"""How sure a figure is: bootstrap over performances or songs, whose parts go together."""
+"""How sure a figure is, and how far apart two sets are.
+
+Intervals are of the bootstrap over performances or songs, whose parts go together.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +15,19 @@ import numpy.typing as npt
 from groove_core.errors import InputError, UsageError
 from groove_core.values.results import Estimate
 
-__all__ = ["auc", "bootstrap", "frechet_distance", "interval", "spearman", "wilson"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean", "means", "nearest",
+    "spearman", "wilson",
+]  # fmt: skip
 
 ROUNDS = 1000
+AT_ONCE = 256
+"""Items whose distances to all others are in memory together."""
+EXACT = "donot_use_mm_for_euclid_dist"
+"""The faster way of torch finds that equal items are a little apart."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +60,50 @@ def interval(rounds: Floats) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan)
     low, high = np.quantile(known[1:] if len(known) > 1 else known, [0.025, 0.975])
     return Estimate(float(rounds[0]), float(low), float(high))
+
+
+def means(
+    columns: Sequence[npt.ArrayLike],
+    groups: npt.ArrayLike | None = None,
+    *,
+    rounds: int = ROUNDS,
+) -> list[Estimate]:
+    """Return the mean of each column, with the interval of a bootstrap over groups.
+
+    Parameters
+    ----------
+    columns : sequence of arrays [shape=(n,)]
+        Measures of the same n items.
+    groups : array [shape=(n,)], optional
+        Labels; the items of a group are drawn together. Patterns of one performance are
+        alike, so their number says little: draw performances. Each item by default.
+    rounds : int
+
+    Returns
+    -------
+    list of Estimate
+        NaN where there is no item.
+    """
+    values = [np.asarray(column, np.float64) for column in columns]
+    n = len(values[0])
+    if not n:
+        return [interval(np.zeros(0))] * len(values)
+    owner = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    size = np.bincount(owner)
+    draws = bootstrap(len(size), rounds)
+    total = draws @ size
+    return [interval(draws @ np.bincount(owner, column) / total) for column in values]
+
+
+def mean(
+    values: npt.ArrayLike, groups: npt.ArrayLike | None = None, *, rounds: int = ROUNDS
+) -> Estimate:
+    """Return the mean of values [shape=(n,)] with its interval, as `means` does.
+
+    >>> print(mean([1.0, 2, 3, 4] * 10))
+    2.500 ±0.375
+    """
+    return means([values], groups, rounds=rounds)[0]
 
 
 def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Estimate:
@@ -145,3 +203,45 @@ def frechet_distance(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     # tr (S T)^(1/2) is the sum of the roots of the eigenvalues of S T.
     roots = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
     return gap + float(np.trace(s) + np.trace(t) - 2 * roots)
+
+
+def distances(some: Tensor, others: Tensor) -> Tensor:
+    """Return the Euclidean distance of each of some items to each of the others.
+
+    Parameters
+    ----------
+    some, others : Tensors [shape=(n, ...) and (m, ...)]
+
+    Returns
+    -------
+    Tensor [shape=(n, m)]
+        Exactly 0 for equal items.
+    """
+    import torch
+
+    a, b = some.flatten(1), others.flatten(1)
+    return torch.cat([torch.cdist(part, b, compute_mode=EXACT) for part in a.split(AT_ONCE)])
+
+
+def nearest(some: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far each of some items is from the nearest of the others, and which that is.
+
+    Parameters
+    ----------
+    some, others : Tensors [shape=(n, ...) and (m, ...)]
+
+    Returns
+    -------
+    distance : Tensor [shape=(n,)]
+        Euclidean; exactly 0 for equal items.
+    index : int64 Tensor [shape=(n,)]
+    """
+    import torch
+
+    known = others.flatten(1)
+    away, which = [], []
+    for part in some.flatten(1).split(AT_ONCE):
+        # The fast way finds which, the exact one how far.
+        which.append(torch.cdist(part, known).argmin(dim=1))
+        away.append((part - known[which[-1]]).square().sum(dim=1).sqrt())
+    return torch.cat(away), torch.cat(which)

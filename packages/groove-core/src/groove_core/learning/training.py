@@ -1,59 +1,24 @@
-"""The life of a training, once: a package brings a model, its data and its losses.
-
->>> import torch
->>> from dataclasses import dataclass
->>> @dataclass(frozen=True)
-... class Settings:
-...     epochs: int = 40
-...     batch_size: int = 16
-...     learning_rate: float = 0.1
->>> class Line(Training[Settings, torch.Tensor, torch.nn.Linear]):
-...     def build(self):
-...         return torch.nn.Linear(1, 1)
-...     def loss(self, batch, step):
-...         x = step.part(self.data[batch])
-...         error = (self.modules["model"](x) - 2 * x).square().mean()
-...         return error, {"error": error}
->>> line = trained(Line, Settings(), torch.linspace(-1, 1, 64)[:, None], Run(seed=1))
->>> round(line.model.weight.item(), 1)
-2.0
-
-With a `card`, `train` does the rest: it measures the model, stores it and returns the report.
-"""
+"""How a model learns: what a package brings, its model, its data and its losses."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from groove_core.console import note
-from groove_core.devices import resolve
-from groove_core.errors import InputError, UsageError
-from groove_core.learning.loop import Step, fit, launch, seeded
 from groove_core.learning.schedules import cosine
-from groove_core.learning.state import Clock, History
-from groove_core.storage import checkpoints
+from groove_core.learning.step import Step, seeded
 from groove_core.values.results import Report
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+__all__ = ["Settings", "Training", "digest", "shuffled"]
 
-__all__ = [
-    "Run", "Settings", "Training", "digest", "made_with", "rounded", "shuffled", "source",
-    "train", "trained",
-]  # fmt: skip
-
-UNKNOWN = "unknown"
+History = list[dict[str, float]]
+"""Mean losses of each epoch."""
 
 
 class Settings(Protocol):
@@ -70,95 +35,17 @@ class Settings(Protocol):
         """Items of a batch, of all devices together."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """How a training is run: the seed, and what does not change the outcome.
+@dataclass
+class Clock:
+    """Steps and seconds of a training, all its resumptions together."""
 
-    Parameters
-    ----------
-    seed : int
-    device : str
-        One that works: see `groove_core.devices.resolve`.
-    name : str
-        Of the checkpoint.
-    folder : path, optional
-        Of the checkpoint and the state; without one nothing can be resumed or stored.
-    devices, strategy
-        See `groove_core.learning.loop.launch`.
-    resume, restart : bool
-        Go on with the training in the folder, or discard it.
-    minutes : float, optional
-        End the training after so long, all its resumptions together.
-    license : str
-        Of the weights, as their owner says.
-    source : dict
-        ``name`` and ``license`` of the data, for the card; see `source`.
-    """
-
-    seed: int = 1
-    device: str = "cpu"
-    name: str = "model"
-    folder: Path | None = None
-    devices: int = 1
-    strategy: str = "auto"
-    resume: bool = False
-    restart: bool = False
-    minutes: float | None = None
-    license: str = UNKNOWN
-    source: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        package: str,
-        default: str,
-        *,
-        name: str | None = None,
-        into: Path | None = None,
-        seed: int,
-        device: str,
-        **more: Any,
-    ) -> Run:
-        """Make the run of an action from its options.
-
-        Parameters
-        ----------
-        package, default : str
-            Where the checkpoint goes and what it is called unless `name` or `into` say.
-
-        Raises
-        ------
-        UsageError
-            If the checkpoint cannot be called so, or its folder cannot be written.
-        DeviceError
-            If the device is not there or does not work.
-        """
-        name, folder = checkpoints.place(package, name, into, default)
-        return cls(seed, resolve(device), name, folder, **more)
-
-    @functools.cached_property
-    def fabric(self) -> Fabric:
-        """The processes that train together, started when first asked for."""
-        return launch(self.device, self.devices, self.strategy)
-
-    def progress(self, clock: Clock, done: float) -> float:
-        """Return the share of the training that lies behind, by steps or by time."""
-        if self.minutes is None:
-            return done
-        return min(1.0, max(done, self._seconds(clock) / (60 * self.minutes)))
-
-    def is_over(self, clock: Clock) -> bool:
-        """Return whether the time is up, in every process alike."""
-        return self.minutes is not None and self._seconds(clock) >= 60 * self.minutes
-
-    def _seconds(self, clock: Clock) -> float:
-        return self.fabric.broadcast(clock.seconds)
+    steps: int = 0
+    seconds: float = 0.0
 
 
 S = TypeVar("S", bound=Settings)
 D = TypeVar("D")
 M = TypeVar("M", bound=nn.Module)
-T = TypeVar("T", bound="Training[Any, Any, Any]")
 
 
 class Training(Generic[S, D, M]):
@@ -286,6 +173,13 @@ class Training(Generic[S, D, M]):
         """Return what the card says of this model: data, intended use, limits and paper."""
         raise NotImplementedError
 
+    def split(self) -> dict[str, Any]:
+        """Return what the card remembers of the data's split, see `Split.card`.
+
+        By default nothing, and then nobody can tell later what the weights learnt from.
+        """
+        return {}
+
 
 def shuffled(count: int, size: int, generator: torch.Generator) -> list[Tensor]:
     """Shuffle the numbers of items into whole batches."""
@@ -301,124 +195,3 @@ def digest(*parts: Tensor | np.ndarray[Any, Any] | bytes) -> str:
         array = part.numpy() if isinstance(part, Tensor) else part
         found.update(array if isinstance(array, bytes) else np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
-
-
-def rounded(model: M) -> M:
-    """Round a trained network to the 16 bits in which it is stored: so what is measured is kept."""
-    with torch.no_grad():
-        for tensor in (*model.parameters(), *model.buffers()):
-            if tensor.is_floating_point():
-                tensor.copy_(tensor.half().float())
-    return model.eval()
-
-
-def trained(kind: type[T], settings: Any, data: Any, run: Run) -> T:
-    """Train a model and complete it, without measuring or storing it.
-
-    Parameters
-    ----------
-    kind : subclass of Training
-    settings, data
-        What it takes.
-    run : Run
-
-    Returns
-    -------
-    Training
-        Its ``model`` is on the device of the run, rounded as it would be stored; ``history``
-        has the mean losses of each epoch.
-
-    Raises
-    ------
-    UsageError
-        If a batch cannot be cut into parts for the devices.
-    """
-    _check_parts(kind, settings.batch_size, run.devices)
-    if kind.unused_parameters and run.devices > 1 and run.strategy in ("auto", "ddp"):
-        run = replace(run, strategy="ddp_find_unused_parameters_true")
-    training = kind(settings, data, run.fabric.broadcast(run.seed), run.device)
-    fit(training, run)
-    training.model = rounded(training.result().to(run.fabric.device))
-    with torch.no_grad():
-        training.finish()
-    rounded(training.model)
-    return training
-
-
-def _check_parts(kind: type[Training[Any, Any, Any]], size: int, devices: int) -> None:
-    each = kind.multiple * devices
-    if size % each == 0 and size >= kind.fewest * devices:
-        return
-    whole = each * max(-(-kind.fewest // kind.multiple), size // each)
-    raise UsageError(
-        f"The batch of {size} cannot be cut into {devices} even parts.",
-        hint=f"--batch-size {whole}",
-    )
-
-
-def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
-    """Train a model, measure it on the device of the run, and store it with its card.
-
-    What was learnt is kept, whatever the held-out data is like: where it does not allow a
-    measurement, the report has the last losses.
-
-    Returns
-    -------
-    Report
-        With ``history`` and ``checkpoint`` in its data.
-    """
-    training = trained(kind, settings, data, run)
-    assert run.folder is not None
-    try:
-        # The others would measure the same.
-        report = (kind if run.fabric.is_global_zero else Training).measure(training, run.name)
-    except InputError as error:
-        note(f"nothing is measured on held-out data: {error.message}")
-        report = Training.measure(training, run.name)
-    if run.fabric.is_global_zero:
-        card = training.card()
-        about = {
-            "name": run.name,
-            "version": "1",
-            "package": kind.package,
-            **card,
-            **training.extra,
-            "data": {"name": UNKNOWN, "license": UNKNOWN, **run.source, **card["data"]},
-            "training": asdict(settings),
-            "clock": {"steps": training.clock.steps, "seconds": round(training.clock.seconds, 1)},
-            "seed": training.seed,
-            "made_with": {**made_with(kind.package), "device": run.device},
-            "license": run.license,
-            "metrics": {"split": "test", "seed": 1, "report": report.to_json()},
-        }
-        checkpoints.save(run.folder, training.model, about, half=True)
-    is_named = run.folder == Path("groove-models", kind.package, run.name)
-    note(f"checkpoint in {run.folder}; use it with {kind.option} "
-         f"{run.name if is_named else run.folder}")  # fmt: skip
-    more = {"history": training.history, "checkpoint": str(run.folder)}
-    return replace(report, data={**report.data, **training.extra, **more})
-
-
-def source(data: Path | None, name: str, license: str) -> dict[str, str]:
-    """Return name and licence of data for a card: those of the packaged data, or the user's own.
-
-    Parameters
-    ----------
-    data : path, optional
-        The user's own; None for the packaged data.
-    name, license : str
-        Of the packaged data.
-    """
-    if data is None:
-        return {"name": name, "license": license}
-    return {"name": str(data), "license": f"{UNKNOWN}: your own data"}
-
-
-def made_with(package: str) -> dict[str, str]:
-    """Return the versions that a checkpoint is made with."""
-    return {
-        package: metadata.version(package),
-        "groove-core": metadata.version("groove-core"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }

@@ -18,12 +18,12 @@ def groove_kinds() -> list[Kind]:
     """List what flows between packages."""
     kit = "groove_core.checks.kit"
     beat = "groove_core.drums.pattern:DrumPattern"
-    line = "groove_core.values.melody:Melody"
-    sheet = "groove_core.values.leadsheet:LeadSheet"
+    line = "groove_core.values.melodies.melody:Melody"
+    sheet = "groove_core.values.melodies.leadsheet:LeadSheet"
     return [
         Kind(
             name="audio",
-            value="groove_core.values.audio:Audio",
+            value="groove_core.values.sound.audio:Audio",
             summary="sound",
             example=f"{kit}:tiny_audio",
         ),
@@ -62,7 +62,7 @@ def groove_kinds() -> list[Kind]:
         ),
         Kind(
             name="score",
-            value="groove_core.values.score:Score",
+            value="groove_core.values.scores.score:Score",
             summary="notes of any number of instruments",
             becomes={
                 "drum-pattern": f"{beat}.from_score",

@@ -16,10 +16,10 @@ import numpy as np
 
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import check_file
-from groove_core.values.audio import Audio
-from groove_core.values.parts import by_port
-from groove_core.values.score import MAX_HOURS, Score
-from groove_core.values.writing import write
+from groove_core.values.midi.parts import by_port
+from groove_core.values.scores.score import MAX_HOURS, Score
+from groove_core.values.scores.writing import write
+from groove_core.values.sound.audio import Audio
 
 __all__ = ["find_soundfont", "render", "renderer_name", "save_wav"]
 
@@ -110,9 +110,9 @@ def render(
         # They know of one port, that is, of 16 channels.
         audio = _mixed(
             [
-                _decode(_midirenderer(file.dump(), soundfont))
+                decode(with_midirenderer(file.dump(), soundfont))
                 if name == "midirenderer"
-                else _decode(_fluidsynth(file.dump(), soundfont, sample_rate or 44_100))
+                else decode(_fluidsynth(file.dump(), soundfont, sample_rate or 44_100))
                 for file in by_port(write(longer).silenced())
             ]
         )
@@ -143,7 +143,8 @@ def _mixed(sounds: list[Audio]) -> Audio:
     return Audio(samples, first.sample_rate)
 
 
-def _decode(wav: bytes) -> Audio:
+def decode(wav: bytes) -> Audio:
+    """Return the sound of a WAV file."""
     import soundfile
 
     samples, sample_rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
@@ -155,7 +156,8 @@ def _bytes_of(path: Path, modified: float) -> bytes:
     return path.read_bytes()
 
 
-def _midirenderer(midi: bytes, soundfont: Path) -> bytes:
+def with_midirenderer(midi: bytes, soundfont: Path) -> bytes:
+    """Return a MIDI file as WAV, played by midirenderer."""
     from midirenderer import render_wave_from
 
     wav: bytes = render_wave_from(_bytes_of(soundfont, soundfont.stat().st_mtime), midi)

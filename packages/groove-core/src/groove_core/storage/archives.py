@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core.errors import InputError
-from groove_core.storage.files import check_file
+from groove_core.storage.files import check_file, write_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["read_arrays", "zip_members"]
+__all__ = ["read_arrays", "write_arrays", "zip_members"]
 
 MAX_LIST = 32 * 2**20
 """Bytes of the list of members: that of some 200,000."""
@@ -126,6 +127,15 @@ def read_arrays(path: Path, *, what: str) -> dict[str, npt.NDArray[Any]]:
                 f"{path} is not {what}: {error}.", hint=f"Give {what}, as Groove writes it."
             ) from error
     return arrays
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Path:
+    """Write arrays to a compressed npz file, atomically and without pickles."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    return write_bytes(path, content.getvalue())
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

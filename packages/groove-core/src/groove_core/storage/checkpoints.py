@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groove_core.console import note
+from groove_core.devices import resolve
 from groove_core.endings import uninterrupted
 from groove_core.errors import (
     CheckpointError,
@@ -440,6 +441,7 @@ def load(
     kind : subclass of torch.nn.Module
         Class the checkpoint must be of; it is called with the card's ``config``.
     device : str
+        auto, cpu, cuda, cuda:1 or mps.
 
     Returns
     -------
@@ -449,6 +451,8 @@ def load(
     ------
     CheckpointError
         If it is missing, damaged, or belongs to another package or model.
+    DeviceError
+        If the device is not there or does not work.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -483,7 +487,7 @@ def load(
             f"{path} does not fit {address}: {reason}.", hint=f"pip install --upgrade {package}"
         ) from error
     _note_on_run({"name": card["name"], "version": card["version"], "sha256": card["sha256"]})
-    return model.to(device).eval(), card
+    return model.to(resolve(device)).eval(), card
 
 
 def _note_on_run(about: dict[str, Any]) -> None:

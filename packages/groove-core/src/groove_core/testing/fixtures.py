@@ -20,8 +20,8 @@ from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GrooveHooks, Run, hookimpl
 from groove_core.plugins import loader
-from groove_core.values.audio import Audio
-from groove_core.values.score import Score
+from groove_core.values.scores.score import Score
+from groove_core.values.sound.audio import Audio
 
 __all__ = ["Ran", "Runs"]
 

@@ -7,31 +7,37 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from groove_core.values.audio import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
-    from groove_core.values.leadsheet import *
-    from groove_core.values.lines import *
-    from groove_core.values.melody import *
+    from groove_core.values.melodies.extraction import *
+    from groove_core.values.melodies.leadsheet import *
+    from groove_core.values.melodies.line import *
+    from groove_core.values.melodies.melody import *
+    from groove_core.values.melodies.plots import *
     from groove_core.values.page import *
     from groove_core.values.pitches import *
     from groove_core.values.plots import *
     from groove_core.values.records import *
     from groove_core.values.results import *
-    from groove_core.values.score import *
+    from groove_core.values.scores.score import *
+    from groove_core.values.sound.audio import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        audio="Audio AudioInfo",
-        base="Value from_json",
-        chords="QUALITIES Chord",
-        leadsheet="LeadSheet",
-        lines="choose_track extract_melodies longest_melody skyline",
-        melody="HOLD MARKER OFF Melody",
-        page="audio_url build_page data_url escaped",
-        pitches="key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
-        plots="INK PALETTE envelope new_axes panel plot_melody plot_text save_png sheet",
-        records="Record SoundRecord",
-        results="Cell Codes Estimate Report",
-        score="MAX_HOURS Score Track",
+        **{
+            "base": "Value from_json",
+            "chords": "QUALITIES Chord",
+            "melodies.extraction": "choose_track extract_melodies longest_melody skyline",
+            "melodies.leadsheet": "LeadSheet",
+            "melodies.line": "HOLD OFF Line",
+            "melodies.melody": "MARKER Melody",
+            "melodies.plots": "plot_melody",
+            "page": "build_page data_url escaped",
+            "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
+            "plots": "INK PALETTE envelope new_axes panel plot_text save_png sheet",
+            "records": "Record SoundRecord",
+            "results": "Cell Codes Estimate Report",
+            "scores.score": "MAX_HOURS Score Track",
+            "sound.audio": "Audio AudioInfo audio_url",
+        },
     )

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from groove_core.storage.files import in_script
-from groove_core.values import soundfiles
 
-if TYPE_CHECKING:
-    from groove_core.values.audio import Audio
-
-__all__ = ["audio_url", "build_page", "data_url", "escaped"]
+__all__ = ["build_page", "data_url", "escaped"]
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -95,21 +90,6 @@ def data_url(kind: str, content: bytes) -> str:
     'data:text/plain;base64,YmVhdA=='
     """
     return f"data:{kind};base64,{_base64(content)}"
-
-
-def audio_url(sound: Audio, *, small: bool = False) -> str:
-    """Return an address that holds a sound: WAV, or MP3 of a tenth of the size."""
-    file = io.BytesIO()
-    if not small:
-        soundfiles.write(file, "wav", sound.samples, sound.sample_rate)
-        return data_url("audio/wav", file.getvalue())
-    import soundfile
-
-    soundfile.write(
-        file, sound.samples.T, sound.sample_rate, format="MP3", subtype="MPEG_LAYER_III",
-        bitrate_mode="CONSTANT", compression_level=0.9,
-    )  # fmt: skip
-    return data_url("audio/mpeg", file.getvalue())
 
 
 def _base64(content: bytes) -> str:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 import numpy as np
 
 from groove_core.errors import UsageError
-from groove_core.values.audio import Audio
 from groove_core.values.base import Value
+from groove_core.values.sound.audio import Audio
 
 __all__ = ["Record", "SoundRecord"]
 

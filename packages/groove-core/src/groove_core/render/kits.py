@@ -1,8 +1,8 @@
 """Drum kits of single strokes, so that hits sound where they should to the sample.
 
-A renderer of General MIDI starts notes on a grid of its own of a millisecond or more,
-which is what is to be measured here. So each drum is rendered once, cut at its attack,
-and mixed in wherever it is hit.
+A renderer of General MIDI starts notes on a grid of its own of a millisecond or more. Whoever
+measures timing, or learns it, needs more. So each drum is rendered once, cut at its attack, and
+mixed in wherever it is hit.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.render import render
-from groove_core.values import Score, Track
-from groove_vae.performances import CLASSES
+from groove_core.drums.grid import KIT_DRUMS
+from groove_core.render.soundfont import render
+from groove_core.values.scores.score import Score, Track
 
 __all__ = ["RATE", "Hits", "Kit", "general_midi", "mixed", "play", "room", "synthetic", "varied"]
 
 RATE = 22_050
 """Hz; nothing that tells when or how hard a drum was hit lies above 11 kHz."""
 SHOT_S = 1.2
-"""Longest stroke; cymbals ring on, but tell nothing new."""
+"""Longest stroke; cymbals are faded out."""
 LEAD_S = 0.002
-"""What a stroke has before its attack."""
+"""Silence of a stroke before its attack."""
 ATTACK = 0.1
 """Share of the peak, -20 dB, at which a stroke begins."""
 DB_PER_DECADE = 40.0
@@ -38,12 +38,12 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Hits:
-    """What is hit when and how hard.
+    """Drum hits: when, which drum, how hard.
 
     Parameters
     ----------
     onset_s : float array [shape=(n,), seconds]
-    drum : int array [shape=(n,), index into `CLASSES`]
+    drum : int array [shape=(n,), index into `groove_core.drums.KIT_DRUMS`]
     level_db : float array [shape=(n,)]
         0 is the hardest stroke that MIDI knows.
     """
@@ -54,7 +54,7 @@ class Hits:
 
     @classmethod
     def of_velocity(cls, onset_s: Floats, drum: Ints, velocity: npt.ArrayLike) -> Hits:
-        """Take hits with MIDI velocities, 1 to 127."""
+        """Return hits with MIDI velocities, 1 to 127."""
         loud = np.asarray(velocity, dtype=np.float64)
         return cls(onset_s, drum, DB_PER_DECADE * np.log10(np.maximum(loud, 1) / 127))
 
@@ -65,19 +65,19 @@ class Hits:
         return Hits(self.onset_s[chosen], self.drum[chosen], self.level_db[chosen])
 
     def between(self, start_s: float, stop_s: float) -> Hits:
-        """Cut an excerpt out; its time begins at 0."""
+        """Return the hits of an excerpt; its time begins at 0."""
         inside = self[(self.onset_s >= start_s) & (self.onset_s < stop_s)]
         return replace(inside, onset_s=inside.onset_s - start_s)
 
     def strokes(self, gap_s: float = 0.025) -> Ints:
-        """Give the stroke of each hit [shape=(n,)]: those within the gap of another share one."""
+        """Return the stroke of each hit [shape=(n,)]; hits within the gap of another share one."""
         order = np.argsort(self.onset_s, kind="stable")
         number = np.empty(len(self), dtype=np.int64)
         number[order] = np.cumsum(np.diff(self.onset_s[order], prepend=-np.inf) > gap_s) - 1
         return number
 
     def stroke_onsets_s(self) -> Floats:
-        """Give when strokes are: the mean of their hits, weighted with their power."""
+        """Return the onsets of strokes: the mean of their hits, weighted with their power."""
         number, power = self.strokes(), 10 ** (self.level_db / 10)
         onset_s: Floats = np.bincount(number, power * self.onset_s) / np.bincount(number, power)
         return onset_s
@@ -116,11 +116,11 @@ def play(hits: Hits, kit: Kit, duration_s: float) -> Samples:
 def general_midi(program: int = 0) -> Kit:
     """Cut the strokes of a drum kit of the soundfont: 0 standard, 8 room, 16 power and so on."""
     spacing = 4  # quarter notes of half a second
-    notes = [[spacing * 480 * i, 480, drum.note, 120] for i, drum in enumerate(CLASSES)]
+    notes = [[spacing * 480 * i, 480, drum.note, 120] for i, drum in enumerate(KIT_DRUMS)]
     sound = render(Score((Track(np.array(notes), program=program, is_drum=True),)))
     mono = sound.to_mono().resampled(RATE).samples[0]
     size = round(spacing * 0.5 * RATE)
-    shots = [_cut(mono[max(0, i * size - 64) :][:size]) for i in range(len(CLASSES))]
+    shots = [_cut(mono[max(0, i * size - 64) :][:size]) for i in range(len(KIT_DRUMS))]
     return Kit(f"gm-{program}", tuple(shots))
 
 
@@ -137,7 +137,7 @@ def _cut(sound: Samples) -> Samples:
 
 
 def synthetic(seed: int) -> Kit:
-    """Make a kit: bodies that fall in pitch, noise, and clusters of partials for metal."""
+    """Synthesize a kit: bodies that fall in pitch, noise, clusters of partials for metal."""
     rng = np.random.default_rng([seed, 9])
     t = np.arange(round(SHOT_S * RATE)) / RATE
 
@@ -190,13 +190,13 @@ _BALANCE = np.array([1.0, 0.8, 0.3, 0.7, 0.7, 0.35, 0.7, 0.5, 0.35])
 
 
 def mixed(kits: Sequence[Kit], rng: np.random.Generator) -> Kit:
-    """Take each drum from another kit."""
-    chosen = rng.integers(len(kits), size=len(CLASSES))
+    """Draw a kit for each drum, and return what they make together."""
+    chosen = rng.integers(len(kits), size=len(KIT_DRUMS))
     return Kit("mixed", tuple(kits[k].shots[drum] for drum, k in enumerate(chosen)))
 
 
 def varied(kit: Kit, rng: np.random.Generator) -> Kit:
-    """Tune, damp, colour and balance each drum of a kit anew."""
+    """Augment a kit: tune, damp, colour and balance each of its drums anew."""
     shots = []
     for shot in kit.shots:
         speed = 2 ** rng.uniform(-0.3, 0.3)
@@ -211,7 +211,7 @@ def varied(kit: Kit, rng: np.random.Generator) -> Kit:
 
 
 def _tilted(sound: Floats, tilt: float) -> Floats:
-    """Colour a sound gently, towards highs or lows: a filter with one zero."""
+    """Tilt the spectrum gently, towards highs or lows: a filter with one zero."""
     return sound - tilt * np.concatenate([[0.0], sound[:-1]])
 
 

@@ -13,20 +13,17 @@ import json
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from groove_core.errors import InputError
 from groove_core.values.chords import Chord
+from groove_core.values.melodies.line import DEFAULT_VELOCITY, Line
 from groove_core.values.pitches import key_sharps, note_name, parse_note_name
 
-if TYPE_CHECKING:
-    from groove_core.values.melody import Melody
+__all__ = ["format_phrase", "parse_phrase"]
 
-__all__ = ["DEFAULT_VELOCITY", "format_phrase", "parse_phrase"]
-
-DEFAULT_VELOCITY = 100
 HOLDS, RESTS = ("-",), (".", "z", "~")
 BARS = re.compile(r"\|[|\]:]?|:\|")
 _FIELD = re.compile(r"([MLQKPN]):(\S+)")
@@ -35,10 +32,10 @@ _SYLLABLE = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 _PLAIN = re.compile(r'[^\s"*|][^\s"|]*')
 _NOTE_AND_VELOCITY = re.compile(r"([^:]+):(\d{1,3})")
 
-M = TypeVar("M", bound="Melody")
+M = TypeVar("M", bound=Line)
 
 
-def format_phrase(melody: Melody) -> str:
+def format_phrase(melody: Line) -> str:
     """Write a melody as text; `parse_phrase` reads it back.
 
     A line holds four bars. Tempo and key stand in the header where they are not the default;

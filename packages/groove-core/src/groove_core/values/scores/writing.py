@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.values import midi
-from groove_core.values.midi import (
+from groove_core.values.midi import files as midi
+from groove_core.values.midi.files import (
     BEND,
     CONTROL,
     OFF,
@@ -21,12 +21,12 @@ from groove_core.values.midi import (
     MidiFile,
     Rows,
 )
-from groove_core.values.parts import CHANNELS, DRUM_CHANNEL, Part, Source, ports
-from groove_core.values.texts import encode_text
+from groove_core.values.midi.parts import CHANNELS, DRUM_CHANNEL, Part, Source, ports
+from groove_core.values.midi.texts import encode_text
 
 if TYPE_CHECKING:
-    from groove_core.values.timeline import Timeline
-    from groove_core.values.tracks import Track
+    from groove_core.values.scores.timeline import Timeline
+    from groove_core.values.scores.tracks import Track
 
 __all__ = ["write"]
 
@@ -169,6 +169,11 @@ def write(score: Timeline) -> MidiFile:
             fresh.append(track)
         else:
             kept[number] = track
+    if (number_of_tracks := len(edits) + len(fresh)) > MAX_TRACKS:
+        raise UsageError(
+            f"{score.name} has {number_of_tracks:,} tracks; MIDI has {MAX_TRACKS:,} at most.",
+            hint="Save it in several files.",
+        )
     _write_notes(source, edits, kept)
     _write_names(source, edits, kept)
     _write_metas(score, source, edits)
@@ -179,11 +184,6 @@ def write(score: Timeline) -> MidiFile:
             track = replace(track, controls=_no_notes[:, :3], pitch_bends=_no_notes[:, :2])
         told.add(place)
         edits.append(_new(track, *place, source.encoding))
-    if len(edits) > MAX_TRACKS:
-        raise UsageError(
-            f"{score.name} has {len(edits):,} tracks; MIDI has {MAX_TRACKS:,} at most.",
-            hint="Save it in several files.",
-        )
     if score.end_tick != source.end_tick:
         for edit in edits:
             edit.keep &= edit.rows[:, 0] <= score.end_tick  # texts and others that no score lists

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import kept_reason
-from groove_core.values.decoding import CHUNK_FRAMES, UNKNOWN, open_sound, reason
+from groove_core.values.sound.decoding import CHUNK_FRAMES, UNKNOWN, open_sound, reason
 
 __all__ = [
     "AudioInfo",

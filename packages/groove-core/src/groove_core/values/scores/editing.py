@@ -15,12 +15,12 @@ from typing import Any, Self, TypeVar, cast
 import numpy as np
 
 from groove_core.errors import UsageError
-from groove_core.values.cuts import cut, cut_bends, cut_controls, cut_notes, later, resets
-from groove_core.values.midi import MAX_TICK
-from groove_core.values.parts import finer
+from groove_core.values.midi.files import MAX_TICK
+from groove_core.values.midi.parts import finer
 from groove_core.values.pitches import transpose_sharps
-from groove_core.values.timeline import DEFAULT_TEMPO_US, Timeline
-from groove_core.values.tracks import Events, Track
+from groove_core.values.scores.cuts import cut, cut_bends, cut_controls, cut_notes, later, resets
+from groove_core.values.scores.timeline import DEFAULT_TEMPO_US, Timeline
+from groove_core.values.scores.tracks import Events, Track
 
 __all__ = ["Editing"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import io
 import math
 import operator
 import warnings
@@ -19,16 +20,16 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import atomic_path
-from groove_core.values import soundfiles
 from groove_core.values.base import Value
-from groove_core.values.decoding import CHUNK_FRAMES
-from groove_core.values.samples import as_float32, fitted, frozen, is_frozen
-from groove_core.values.soundfiles import AudioInfo, Stretch
+from groove_core.values.sound import soundfiles
+from groove_core.values.sound.decoding import CHUNK_FRAMES
+from groove_core.values.sound.samples import as_float32, fitted, frozen, is_frozen
+from groove_core.values.sound.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Audio", "AudioInfo"]
+__all__ = ["Audio", "AudioInfo", "audio_url"]
 
 PLAYER_S = 60.0
 """The most sound that a notebook embeds."""
@@ -493,8 +494,6 @@ class Audio(Value):
         if self.duration_s > PLAYER_S:
             player = player.excerpt(duration_s=PLAYER_S)
             note += f"<br>The first {PLAYER_S:.0f} s of {self.duration_s:.0f} s."
-        from groove_core.values.page import audio_url
-
         return f'<audio controls src="{audio_url(player)}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -511,3 +510,20 @@ class Audio(Value):
 def _check_peak(peak_dbfs: float) -> None:
     if not -math.inf < peak_dbfs <= 0:
         raise UsageError(f"peak_dbfs cannot be {peak_dbfs}.", hint="peak_dbfs=-1")
+
+
+def audio_url(sound: Audio, *, small: bool = False) -> str:
+    """Return an address that holds a sound: WAV, or MP3 of a tenth of the size."""
+    from groove_core.values.page import data_url
+
+    file = io.BytesIO()
+    if not small:
+        soundfiles.write(file, "wav", sound.samples, sound.sample_rate)
+        return data_url("audio/wav", file.getvalue())
+    import soundfile
+
+    soundfile.write(
+        file, sound.samples.T, sound.sample_rate, format="MP3", subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT", compression_level=0.9,
+    )  # fmt: skip
+    return data_url("audio/mpeg", file.getvalue())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groove_vae import kits
-from groove_vae.kits import LEAD_S, RATE, Hits, Kit
+from groove_core.render import kits
+from groove_core.render.kits import LEAD_S, RATE, Hits, Kit
 
 
 def click_kit() -> Kit:

@@ -2,7 +2,8 @@
 
 A part is what one instrument plays in one track of the file: the notes of one channel and one
 program. State belongs to the channel: whichever track sets a controller or a program, and
-whenever, it holds for all notes of the channel that follow. `groove_core.values.writing` goes back.
+whenever, it holds for all notes of the channel that follow.
+`groove_core.values.scores.writing` goes back.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import midi
-from groove_core.values.midi import (
+from groove_core.values.midi import files as midi
+from groove_core.values.midi.files import (
     ALL_NOTES_OFF,
     ALL_SOUND_OFF,
     BEND,
@@ -26,7 +27,7 @@ from groove_core.values.midi import (
     MidiFile,
     Rows,
 )
-from groove_core.values.texts import declared_encoding, decode_text
+from groove_core.values.midi.texts import declared_encoding, decode_text
 
 __all__ = ["Part", "Source", "by_port", "ports"]
 

@@ -19,19 +19,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
 from groove_core.values.chords import Chord
-from groove_core.values.musicxml import CHORDS
+from groove_core.values.melodies.line import Line
 from groove_core.values.pitches import key_name
-from groove_core.values.score import Score, Track
-
-if TYPE_CHECKING:
-    from groove_core.values.melody import Melody
+from groove_core.values.scores.musicxml import CHORDS
+from groove_core.values.scores.score import Score, Track
 
 __all__ = ["choose_track", "extract_melodies", "longest_melody", "skyline"]
 
@@ -51,7 +49,7 @@ _NAMES = re.compile(
 _NOT = re.compile(r"(?<![^\W\d_])(?:back(?:ing|ground)?|choir|harmon(?:y|ies)|synth|pad|bass)"
                   r"(?![^\W\d_])", re.IGNORECASE)  # fmt: skip
 
-M = TypeVar("M", bound="Melody")
+M = TypeVar("M", bound=Line)
 Rows = npt.NDArray[np.int64]
 Voice = Literal["top", "bottom", "refuse"]
 

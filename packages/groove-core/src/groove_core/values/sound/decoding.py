@@ -18,7 +18,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.storage.files import check_file
-from groove_core.values.containers import Part, View, foreign, parts
+from groove_core.values.sound.containers import Part, View, foreign, parts
 
 __all__ = ["CHUNK_FRAMES", "Decoder", "open_sound", "reason"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.values.parts import Source
-from groove_core.values.tracks import Events, Track
+from groove_core.values.midi.parts import Source
+from groove_core.values.scores.tracks import Events, Track
 
 __all__ = ["Timeline"]
 

@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import check_file, list_files, write_bytes
 from groove_core.values.base import Value
-from groove_core.values.editing import Editing
-from groove_core.values.midi import MidiError, MidiFile, RefusedError
-from groove_core.values.musicxml import SUFFIXES, read_musicxml
-from groove_core.values.parts import Source
-from groove_core.values.tracks import NONE, Events, Track, check_events, check_texts, unchecked
-from groove_core.values.writing import write
+from groove_core.values.midi.files import MidiError, MidiFile, RefusedError
+from groove_core.values.midi.parts import Source
+from groove_core.values.scores.editing import Editing
+from groove_core.values.scores.musicxml import SUFFIXES, read_musicxml
+from groove_core.values.scores.tracks import (
+    NONE,
+    Events,
+    Track,
+    check_events,
+    check_texts,
+    unchecked,
+)
+from groove_core.values.scores.writing import write
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -275,7 +282,7 @@ class Score(Editing, Value):
         return f"Score({len(self.tracks)} tracks, {notes} notes, {self.duration_s:.1f} s)"
 
     def _repr_html_(self) -> str:
-        from groove_core.values.audio import PLAYER_S, Audio
+        from groove_core.values.sound.audio import PLAYER_S, Audio
 
         heard = self
         if self.duration_s > PLAYER_S:

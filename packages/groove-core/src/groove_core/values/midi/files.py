@@ -1,7 +1,7 @@
 """Standard MIDI files, event by event: what is in the bytes, in its order, and back.
 
 Source: "Standard MIDI Files 1.0" (RP-001) of the MIDI Association. Nothing is interpreted here,
-so that nothing gets lost; `groove_core.values.parts` makes notes and instruments of it.
+so that nothing gets lost; `groove_core.values.midi.parts` makes notes and instruments of it.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
-from groove_core.values.midi import MAX_TICK
-from groove_core.values.parts import Part
+from groove_core.values.midi.files import MAX_TICK
+from groove_core.values.midi.parts import Part
 
 __all__ = ["NONE", "Events", "Track", "check_events", "check_texts", "unchecked"]
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from groove_core.errors import UsageError
 from groove_core.values.chords import Chord
-from groove_core.values.melody import Cue, Melody
-from groove_core.values.score import Score, Track
+from groove_core.values.melodies.line import Cue, Line
+from groove_core.values.melodies.melody import Melody
+from groove_core.values.scores.score import Score, Track
 
 __all__ = ["LeadSheet"]
 
@@ -118,7 +119,7 @@ class LeadSheet(Melody):
     @classmethod
     def of_melody(cls, melody: Melody) -> Self:
         """Return a melody as a lead sheet without chords."""
-        return cls(**{one.name: getattr(melody, one.name) for one in fields(Melody)})
+        return cls(**{one.name: getattr(melody, one.name) for one in fields(Line)})
 
     def to_melody(self) -> Melody:
         """Return the lead sheet itself, which is a melody."""

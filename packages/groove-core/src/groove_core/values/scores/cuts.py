@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from groove_core.values.tracks import Events, Track
+from groove_core.values.scores.tracks import Events, Track
 
 __all__ = ["cut", "cut_bends", "cut_controls", "cut_notes", "later", "resets"]
 

@@ -1,0 +1,1 @@
+"""Melodies and lead sheets: one line of notes, with chords and words."""

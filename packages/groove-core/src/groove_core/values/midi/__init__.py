@@ -1,0 +1,1 @@
+"""MIDI files: their events, what instruments play in them, and their texts."""

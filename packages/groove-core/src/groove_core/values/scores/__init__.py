@@ -1,0 +1,1 @@
+"""Scores: notes of any number of instruments, in musical time."""

@@ -1,0 +1,1 @@
+"""Sound: the value, and the files it is read from and written to."""
