@@ -11,10 +11,9 @@ from torch import Tensor
 
 from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
 from genre_map.mapping import path_between
-from genre_map.pictures import peaked, to_windows
+from genre_map.pictures import Pictures, read_pictures, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt
-from genre_map.training import Pictures, read_pictures
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import frechet_distance, interval, mean, nearest
@@ -131,8 +130,7 @@ def measure_pictures(
 
 
 def _seen(model: GenreGAN, windows: Tensor) -> tuple[Tensor, Tensor]:
-    shown = peaked(windows) if model.classifier.layout.scale == "peak" else windows
-    features, probabilities = model.seen(shown.to(model.center))
+    features, probabilities = model.seen(windows.to(model.center))
     return features.cpu(), probabilities.cpu()
 
 

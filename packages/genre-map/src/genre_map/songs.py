@@ -23,6 +23,8 @@ PUBLISHED = ("train", "valid", "test")
 """Parts of a published split: GTZAN without faults (Kereliuk, Sturm and Larsen 2015), FMA."""
 PARTS = {"training": "train", "validation": "valid", "test": "test"}
 """What FMA calls them."""
+NAMES = {"gtzan": "GTZAN", "fma": "FMA", "corpus": "rendered corpus"}
+LICENSES = {"gtzan": "unknown: see GTZAN", "fma": "CC, by track: see FMA", "corpus": "MIT"}
 MAX_TABLE = 2**30
 """Bytes of FMA's table of tracks, which has a quarter of it."""
 _CLIP = re.compile(r"([a-z\-]+\.\d{5})\.(au|wav)", re.IGNORECASE)
@@ -59,6 +61,14 @@ class SongSet:
     kind: str
     """``gtzan``, ``fma``, ``corpus`` or ``folder``."""
     songs: tuple[Song, ...]
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Name and licence of the collection, for the card of what learns from it."""
+        return {
+            "name": NAMES.get(self.kind, "own songs"),
+            "license": LICENSES.get(self.kind, "unknown: your own data"),
+        }
 
     @property
     def genres(self) -> tuple[str, ...]:
