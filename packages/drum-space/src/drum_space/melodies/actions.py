@@ -117,7 +117,7 @@ def compose(
             f"bars must be even, not {bars}: beats have two.", hint=f"--bars {bars + 1}"
         )
     beat = two_bars(beat)
-    network, space = load_melody(checkpoint, device)
+    network, space, _ = load_melody(checkpoint, device)
     warn_outside(space, beat)
     return written(
         network, space, beat, parts, bars, voices,
