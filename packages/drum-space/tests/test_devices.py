@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from groove_core.drums import DrumPattern
 from groove_core.plugins import loader
@@ -35,3 +36,13 @@ def test_an_action_gives_the_same_on_every_device(action, device):
 def test_no_action_is_forgotten():
     roles = loader.load("drum-space").roles
     assert {*CASES} | LONG == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_makes_weights_for_a_cpu(beats, tmp_path):
+    from drum_space import sample, train
+
+    torch.cuda.reset_peak_memory_stats()
+    train(data=beats, into=tmp_path / "mine", epochs=1, batch_size=64, device="cuda")
+    assert torch.cuda.max_memory_allocated() > 0
+    assert len(list(sample(count=2, checkpoint=str(tmp_path / "mine"), device="cpu"))) == 2

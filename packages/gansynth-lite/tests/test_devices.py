@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from groove_core.plugins import loader
 from groove_core.testing.devices import DEVICES, check_device
@@ -31,3 +32,13 @@ def test_no_action_is_forgotten():
     roles = loader.load("gansynth-lite").roles
     rest = {"evaluate"}  # of minutes; it loads as the others do
     assert {*CASES} | rest == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_makes_weights_for_a_cpu(folder, tmp_path):
+    from gansynth_lite import sample, train
+
+    torch.cuda.reset_peak_memory_stats()
+    train(folder, into=tmp_path / "mine", epochs=1, batches=2, batch_size=4, width=2, device="cuda")
+    assert torch.cuda.max_memory_allocated() > 0
+    assert len(list(sample(count=1, checkpoint=str(tmp_path / "mine"), device="cpu"))) == 1

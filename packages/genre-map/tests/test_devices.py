@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from groove_core.plugins import loader
 from groove_core.testing.devices import DEVICES, check_device
@@ -32,3 +33,13 @@ def test_no_action_is_forgotten():
     roles = loader.load("genre-map").roles
     rest = {"dataset", "evaluate"}  # one without a network, one that trains
     assert {*CASES} | rest == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_makes_weights_for_a_cpu(folder, tmp_path):
+    from genre_map import classify, train
+
+    torch.cuda.reset_peak_memory_stats()
+    train(data=folder, into=tmp_path / "mine", epochs=1, device="cuda")
+    assert torch.cuda.max_memory_allocated() > 0
+    assert list(classify([SONG], checkpoint=str(tmp_path / "mine"), device="cpu"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from groove_core.drums import DrumPattern
 from groove_core.plugins import loader
@@ -26,3 +27,13 @@ def test_no_action_is_forgotten():
     roles = loader.load("groove-vae").roles
     rest = {"quantize", "transfer", "fingerprint", "evaluate"}  # three without a network, one long
     assert {*CASES} | rest == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_makes_weights_for_a_cpu(folder, tmp_path):
+    from groove_vae import humanize, train
+
+    torch.cuda.reset_peak_memory_stats()
+    train(model="symbolic", data=folder, into=tmp_path / "mine", epochs=1, device="cuda")
+    assert torch.cuda.max_memory_allocated() > 0
+    assert humanize(PART, checkpoint=str(tmp_path / "mine"), device="cpu").tracks

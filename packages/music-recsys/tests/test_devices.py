@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from groove_core.plugins import loader
 from groove_core.testing.devices import DEVICES, check_device
@@ -40,3 +41,15 @@ def test_no_action_is_forgotten():
     roles = loader.load("music-recsys").roles
     rest = {"dataset", "probe", "evaluate"}  # without a network, on a CPU only, and long
     assert {*CASES} | rest == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_makes_weights_for_a_cpu(folder, tmp_path):
+    from music_recsys import explain, train
+
+    torch.cuda.reset_peak_memory_stats()
+    train([folder], into=tmp_path / "mine", epochs=1, batch_size=4, device="cuda")
+    assert torch.cuda.max_memory_allocated() > 0
+    assert explain(
+        sorted(folder.glob("*.wav"))[:2], count=1, checkpoint=str(tmp_path / "mine")
+    ).units
