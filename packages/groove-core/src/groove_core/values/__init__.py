@@ -30,7 +30,7 @@ else:
             "melodies.extraction": "choose_track extract_melodies longest_melody skyline",
             "melodies.leadsheet": "LeadSheet",
             "melodies.line": "HOLD OFF Line",
-            "melodies.melody": "MARKER Melody",
+            "melodies.melody": "Melody",
             "melodies.plots": "plot_melody",
             "page": "build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
