@@ -13,6 +13,8 @@ from groove_core.actions import (
     Device,
     Devices,
     Into,
+    License,
+    Minutes,
     Opt,
     Restart,
     Resume,
@@ -22,7 +24,7 @@ from groove_core.actions import (
     draw_seed,
     each,
 )
-from groove_core.console import note, track
+from groove_core.console import track
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.values import Audio, Report
 
@@ -337,16 +339,16 @@ def evaluate(
         model, card = _gan(checkpoint, device)
         return measure_gan(model, card, songs, count=count, seed=seed, cache=Cache())
     if about == "explanation":
-        from genre_map.making import check_explanations
+        from genre_map.explaining import check_explanations
 
         return check_explanations(songs, *_classifier(checkpoint, device), seed=seed)
     if checkpoint is not None:
-        from genre_map.making import check_classifier
+        from genre_map.evaluation import check_classifier
 
         return check_classifier(songs, *_classifier(checkpoint, device))
-    from genre_map.evaluation import cross_validate
     from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings
+    from genre_map.validation import cross_validate
 
     for name in networks or ():
         if name not in LAYOUTS:
@@ -376,10 +378,13 @@ def train(
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the songs", min=1, max=1000)] = 20,
     windows: Annotated[int, Opt("windows of each song in an epoch", min=1, max=100)] = 6,
+    batch_size: Annotated[int, Opt("windows per step", min=1, max=4096)] = 64,
     learning_rate: Annotated[
         float, Opt("learning rate of AdamW, before its decay", min=1e-6, max=0.1)
     ] = 2e-3,
     precision: Precision = "32",
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -397,25 +402,26 @@ def train(
     InputError
         If there is one genre only, or a genre has too few songs.
     """
-    from genre_map.making import make_classifier
+    from genre_map.pictures import LAYOUTS, read_pictures
     from genre_map.songs import open_songs
-    from genre_map.training import Settings
-    from groove_core.devices import resolve
-    from groove_core.learning.before import Run
-    from groove_core.storage import checkpoints
+    from genre_map.splits import Divided, fold_of
+    from genre_map.training import GenreTraining, Settings
+    from groove_core import learning
+    from groove_core.storage import Cache
 
-    name, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
+    songs = open_songs(data)
+    run = learning.Run.of(
+        PACKAGE, "my-classifier", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=songs.source,
+    )  # fmt: skip
     settings = Settings(
-        network=network,
-        epochs=epochs,
-        windows=windows,
-        learning_rate=learning_rate,
-        precision=precision,
-    )
-    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
-    report = make_classifier(open_songs(data), settings, run)
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+        network=network, epochs=epochs, windows=windows, batch_size=batch_size,
+        learning_rate=learning_rate, precision=precision,
+    )  # fmt: skip
+    songs, pictures = read_pictures(songs, LAYOUTS[network], Cache())
+    divided = Divided(songs, pictures, fold_of(songs))
+    return learning.train(GenreTraining, settings, divided, run)
 
 
 @action
@@ -440,6 +446,8 @@ def train_generator(
     batch_size: Annotated[int, Opt("windows per step", min=2, max=4096)] = 32,
     width: Annotated[int, Opt("feature maps of the generator's last layer", min=4, max=256)] = 16,
     precision: Precision = "32",
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -454,25 +462,19 @@ def train_generator(
     InputError
         If the songs have other genres than the classifier.
     """
-    from genre_map.gan_training import GANSettings
-    from genre_map.making import make_generator
+    from genre_map.gan_training import GANSettings, GANTraining, Guided
     from genre_map.songs import open_songs
-    from groove_core.devices import resolve
-    from groove_core.learning.before import Run
-    from groove_core.storage import checkpoints
+    from groove_core import learning
 
-    name, folder = checkpoints.place(PACKAGE, name, into, "my-generator")
-    frozen, card = _classifier(classifier, "cpu")
+    songs = open_songs(data)
+    run = learning.Run.of(
+        PACKAGE, "my-generator", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=songs.source,
+    )  # fmt: skip
     settings = GANSettings.of(
-        variant,
-        information=information,
-        width=width,
-        epochs=epochs,
-        batches=batches,
-        batch_size=batch_size,
-        precision=precision,
-    )
-    run = Run(name, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
-    report = make_generator(open_songs(data), frozen, card, settings, run)
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or name}")
-    return report
+        variant, information=information, width=width, epochs=epochs, batches=batches,
+        batch_size=batch_size, precision=precision,
+    )  # fmt: skip
+    guided = Guided.of(songs, *_classifier(classifier, "cpu"))
+    return learning.train(GANTraining, settings, guided, run)

@@ -6,7 +6,9 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +17,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
-from genre_map.pictures import Layout, to_windows
+from genre_map.pictures import Layout, read_pictures, to_windows
 from genre_map.results import MARKED, Explanation
+from genre_map.songs import SongSet
+from genre_map.splits import held_out
 from groove_core.devices import widest
 from groove_core.dsp import istft, stft
 from groove_core.errors import InputError
 from groove_core.learning import mean
+from groove_core.storage import Cache
 from groove_core.values import Audio, Report
 
-__all__ = ["explain_sound", "faithfulness", "grad_cam"]
+__all__ = ["check_explanations", "explain_sound", "faithfulness", "grad_cam"]
 
 LONGEST_S = 600.0
 SHIFTS = 4
 AT_ONCE = 64
+EXPLAINED = 4
+"""One window of so many is looked at when explanations are checked: they overlap by half."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -142,6 +149,23 @@ def faithfulness(
     )
 
 
+def check_explanations(
+    songs: SongSet, model: GenreClassifier, card: Mapping[str, Any], *, seed: int
+) -> Report:
+    """Check the explanations of the songs that a classifier has not learnt from.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them, or a song is of a genre that it does not know.
+    """
+    test = songs.only(held_out(songs, model.genres, card))
+    _, pictures = read_pictures(test, model.layout, Cache())
+    cut = [to_windows(picture.float(), model.layout)[::EXPLAINED] for picture in pictures]
+    owner = [number for number, windows in enumerate(cut) for _ in windows]
+    return faithfulness(model, torch.cat(cut), owner, seed=seed)
+
+
 def explain_sound(
     model: GenreClassifier, sound: Audio, *, name: str, genre: str | None = None
 ) -> Explanation:
@@ -169,14 +193,13 @@ def explain_sound(
     heats = torch.cat(
         [grad_cam(model, *some) for some in zip(windows.split(AT_ONCE), genres, strict=True)]
     ).cpu()
-    columns = heats.shape[2]
-    half = columns // 2
-    total = torch.zeros(heats.shape[1], half * (len(windows) + 1))
-    times = torch.zeros(total.shape[1])
-    for index, heat in enumerate(heats):
-        total[:, index * half : index * half + columns] += heat
-        times[index * half : index * half + columns] += 1
-    heat = total / times.clamp_min(1)
+    count, _, columns = heats.shape
+    length = (count + 1) * (columns // 2)
+    along = functools.partial(
+        F.fold, output_size=(1, length), kernel_size=(1, columns), stride=(1, columns // 2)
+    )
+    heats = heats.movedim(0, -1)
+    heat = (along(heats) / along(torch.ones_like(heats)))[:, 0, 0]
     heat = heat / heat.max().clamp_min(1e-9)
     covered = picture[..., : (len(windows) + 1) * layout.frames // 2]
     return Explanation(

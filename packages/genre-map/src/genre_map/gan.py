@@ -20,25 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genre_map.model import GenreClassifier
-from genre_map.pictures import peaked
+from groove_core.learning import PixelNorm, gradient_penalty, minibatch_deviation
 
 __all__ = [
-    "ANCHORS",
-    "DEPENDENT",
-    "FREE",
-    "INDEPENDENT",
-    "Critic",
-    "Dependence",
-    "Generator",
-    "GenreGAN",
-    "Looked",
-    "Variant",
-    "critic_loss",
-    "infonce",
-    "jensen_shannon",
-    "uneven",
-    "unsure",
-]
+    "ANCHORS", "DEPENDENT", "FREE", "INDEPENDENT", "Critic", "Dependence", "Generator", "GenreGAN",
+    "Looked", "Variant", "critic_loss", "infonce", "jensen_shannon", "uneven", "unsure",
+]  # fmt: skip
 
 FREE, DEPENDENT = 118, 10
 INDEPENDENT = 2 * math.log(2)
@@ -46,13 +33,6 @@ INDEPENDENT = 2 * math.log(2)
 DRIFT = 1e-3
 ANCHORS = 8
 Variant = Literal["ours", "paper"]
-
-
-class _Normalized(nn.Module):
-    """Divide the features of each point by their root mean square."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
 class Generator(nn.Module):
@@ -86,12 +66,12 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [
             nn.Linear(FREE + DEPENDENT, sizes[0] * first[0] * first[1]),
             nn.Unflatten(1, (sizes[0], *first)),
-            _Normalized(),
+            PixelNorm(),
         ]
         for of, to in pairwise(sizes):
             layers += [
                 nn.Upsample(scale_factor=2), nn.Conv2d(of, to, 3, padding=1),
-                nn.LeakyReLU(0.2), _Normalized(),
+                nn.LeakyReLU(0.2), PixelNorm(),
             ]  # fmt: skip
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, parts, 3, padding=1), nn.Sigmoid())
 
@@ -128,20 +108,16 @@ class Critic(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         features = self.trunk(pictures)
         if self.deviation:  # a generator that repeats itself shows here
-            spread = self.spread(features) if self.training else self.usual
-            features = torch.cat([features, spread.expand_as(features[:, :1])], dim=1)
+            one = features[:, :1]
+            spread = minibatch_deviation(features) if self.training else self.usual.expand_as(one)
+            features = torch.cat([features, spread], dim=1)
         score: Tensor = self.head(features).squeeze(1)
         return score
-
-    @staticmethod
-    def spread(features: Tensor) -> Tensor:
-        """Give the mean deviation of features within a batch."""
-        return features.var(dim=0, correction=0).add(1e-8).sqrt().mean()
 
     @torch.no_grad()
     def settle(self, pictures: Tensor) -> None:
         """Take for usual how much these pictures differ."""
-        self.usual.copy_(self.spread(self.trunk(pictures)).float())
+        self.usual.copy_(minibatch_deviation(self.trunk(pictures)).flatten()[0])
 
 
 class Dependence(nn.Module):
@@ -160,26 +136,22 @@ class Dependence(nn.Module):
 
 
 def critic_loss(
-    critic: nn.Module, real: Tensor, fake: Tensor, epsilon: Tensor, *, penalty: float, drift: float
+    critic: nn.Module, real: Tensor, fake: Tensor, u: Tensor, *, penalty: float, drift: float
 ) -> tuple[Tensor, Tensor]:
     """Give what the critic minimises, and its estimate of the Wasserstein distance.
 
     E[D(G(z))] - E[D(x)] + lambda E[(|grad D(x')| - 1)^2] + drift E[D(x)^2], with
-    x' = epsilon x + (1 - epsilon) G(z).
+    x' = u x + (1 - u) G(z).
 
     Parameters
     ----------
-    epsilon : Tensor [shape=(n,), uniform in 0 to 1]
+    u : Tensor [shape=(n,), uniform in 0 to 1]
     penalty, drift : float
         Drift keeps scores near zero, without which the distance wanders and gradients vanish.
     """
     on_real, on_fake = critic(real).float(), critic(fake).float()
     distance = on_real.mean() - on_fake.mean()
-    mix = epsilon[:, None, None, None]
-    between = (mix * real + (1 - mix) * fake).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).float().sum(), between, create_graph=True)
-    steepness = slope.flatten(1).norm(dim=1)
-    loss = -distance + penalty * (steepness - 1).square().mean()
+    loss = -distance + penalty * gradient_penalty(critic, real, fake, u)
     return loss + drift * on_real.square().mean(), distance.detach()
 
 
@@ -270,13 +242,20 @@ class GenreGAN(nn.Module):
         m : Tensor [shape=(n, features)]
         probabilities : Tensor [shape=(n, genres)]
         """
-        features = self.classifier.pooled(pictures).float()
+        features = self.classifier.pooled(self.classifier.layout.shown(pictures)).float()
         logits = self.classifier.head(features)
         return (features - self.center) / self.scale, self.classifier.probabilities(logits)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw noise [shape=(count, 128)] on the CPU."""
         return 2 * torch.rand(count, FREE + DEPENDENT, generator=generator) - 1
+
+    @torch.no_grad()
+    def hear(self, windows: Tensor, at_once: int = 64) -> tuple[Tensor, Tensor]:
+        """Return what the classifier sees in any number of windows, on the CPU: see `seen`."""
+        parts = [self.seen(some.to(self.center)) for some in windows.split(at_once)]
+        features, probabilities = (torch.cat(one).cpu() for one in zip(*parts, strict=True))
+        return features, probabilities
 
     @torch.no_grad()
     def look(self, z: Tensor, at_once: int = 64) -> Looked:
@@ -289,8 +268,7 @@ class GenreGAN(nn.Module):
         parts = []
         for some in z.to(self.center).split(at_once):
             pictures = self.generator(some)
-            shown = peaked(pictures) if self.classifier.layout.scale == "peak" else pictures
-            parts.append((pictures, *self.seen(shown), self.critic(pictures)))
+            parts.append((pictures, *self.seen(pictures), self.critic(pictures)))
         return Looked(*(torch.cat(one).cpu() for one in zip(*parts, strict=True)))
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genre_map.gan import (
     DEPENDENT,
@@ -24,15 +21,21 @@ from genre_map.gan import (
     uneven,
     unsure,
 )
+from genre_map.gan_evaluation import measure_pictures
+from genre_map.mapping import find_anchors
 from genre_map.model import GenreClassifier
-from genre_map.pictures import peaked, to_windows
-from genre_map.training import Pictures, cut, digest
-from groove_core.learning.before import Shard, epoch_generator, fit, launch, rounded
+from genre_map.pictures import cut_all, read_pictures, to_windows
+from genre_map.songs import SongSet
+from genre_map.splits import Divided, fold_as_learnt, fold_of
+from groove_core.errors import InputError
+from groove_core.learning import EMA, Step, Training, digest, epoch_generator, frozen, linear
+from groove_core.storage import Cache
+from groove_core.values import Report
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+__all__ = ["GANSettings", "GANTraining", "Guided"]
 
-__all__ = ["GANSettings", "train_gan"]
+COUNT = 2048
+"""Pictures that a generator is measured by."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class GANSettings:
 
     @classmethod
     def of(cls, variant: Variant, **given: Any) -> GANSettings:
-        """Give the settings of a variant; the source's has nothing that came after it."""
+        """Return the settings of a variant; the source's has nothing that came after it."""
         if variant == "paper":
             plain = {
                 "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
@@ -72,56 +75,86 @@ class GANSettings:
         return cls(variant=variant, **given)
 
 
-class GANTask:
+@dataclass(frozen=True)
+class Guided(Divided):
+    """What a generator learns from: songs, and a classifier that has its card."""
+
+    classifier: GenreClassifier
+    about: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, songs: SongSet, classifier: GenreClassifier, about: Mapping[str, Any]) -> Guided:
+        """Divide songs as the classifier learnt them; those it does not know, by their names.
+
+        Raises
+        ------
+        InputError
+            If the songs have other genres than the classifier.
+        """
+        if songs.genres != classifier.genres:
+            raise InputError(
+                f"The songs are {', '.join(songs.genres)}; the classifier knows "
+                f"{', '.join(classifier.genres)}.",
+                hint="Train a classifier on the same songs first, and give it with --classifier.",
+            )
+        songs, pictures = read_pictures(songs, classifier.layout, Cache())
+        fold = fold_as_learnt(songs, about)
+        return cls(songs, pictures, fold if fold.train else fold_of(songs), classifier, about)
+
+
+class GANTraining(Training[GANSettings, Guided, GenreGAN]):
     """How generator, critic and dependence learn from a batch of windows."""
 
-    def __init__(
-        self,
-        settings: GANSettings,
-        classifier: GenreClassifier,
-        pictures: Pictures,
-        labels: Tensor,
-        seed: int,
-    ) -> None:
-        self.settings, self.pictures, self.labels = settings, pictures, labels
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = GenreGAN(classifier.config, settings.variant, settings.width)
-        self.model.classifier.load_state_dict(classifier.state_dict())
-        self.model.classifier.eval().requires_grad_(False)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._standardize()
-        self.layout = self.model.classifier.layout
-        self.generator = self.model.generator
-        self.average = copy.deepcopy(self.generator)
-        self.modules: dict[str, torch.nn.Module] = {
-            "generator": self.generator,
+    package = "genre-map"
+    fewest = 2
+    """Each dependent value is compared with that of another picture."""
+
+    def build(self) -> GenreGAN:
+        """Make the networks around the classifier, which stays as it is."""
+        classifier = self.data.classifier
+        self.pictures, labels = self.data.part("train", "validation")
+        self.labels = torch.tensor(labels)
+        model = GenreGAN(classifier.config, self.settings.variant, self.settings.width)
+        model.classifier.load_state_dict(classifier.state_dict())
+        model.classifier.eval().requires_grad_(False)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = model.classifier.layout
+        with torch.no_grad():
+            features = torch.cat([
+                model.classifier.pooled(to_windows(picture.float(), self.layout)[::6])
+                for picture in self.pictures[:: max(1, len(self.pictures) // 300)]
+            ])  # fmt: skip
+            model.center.copy_(features.mean(dim=0))
+            model.scale.copy_(features.std(dim=0).clamp_min(1e-3))
+        self.average = EMA(model.generator, self.settings.average)
+        self.last: dict[str, Tensor] = {}
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name what learns, and the average of the generator."""
+        return {
+            "generator": self.model.generator,
             "critic": self.model.critic,
             "dependence": self.model.dependence,
-            "average": self.average.requires_grad_(False),
+            "average": self.average,
         }
-        betas = (0.0, 0.9)
-        tied = [*self.generator.parameters(), *self.model.dependence.parameters()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.Adam(tied, settings.generator_rate, betas),
-            "critic": torch.optim.Adam(self.model.critic.parameters(), settings.critic_rate, betas),
-        }
-        self.config: dict[str, Any] = {**asdict(settings), "pictures": digest(pictures, labels)}
-        self.count = 0
-        self.last: dict[str, Tensor] = {}
 
-    def _standardize(self) -> None:
-        """Learn mean and deviation of the features of real windows."""
-        with torch.no_grad():
-            found = [
-                self.model.classifier.pooled(
-                    to_windows(p.float(), self.model.classifier.layout)[::6]
-                )
-                for p in self.pictures[:: max(1, len(self.pictures) // 300)]
-            ]
-            features = torch.cat(found)
-            self.model.center.copy_(features.mean(dim=0))
-            self.model.scale.copy_(features.std(dim=0).clamp_min(1e-3))
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Let the dependence learn with the generator, and the critic by itself."""
+        model, settings, betas = self.model, self.settings, (0.0, 0.9)
+        tied = [*model.generator.parameters(), *model.dependence.parameters()]
+        return {
+            "generator": torch.optim.Adam(tied, settings.generator_rate, betas),
+            "critic": torch.optim.Adam(model.critic.parameters(), settings.critic_rate, betas),
+        }
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the decay over the last quarter."""
+        return linear(done, start=0.75)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the pictures, their genres, and the classifier."""
+        return digest(self.labels, *self.pictures, self.data.about["sha256"].encode())
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw songs, in our variant all genres as often."""
@@ -130,11 +163,9 @@ class GANTask:
         if settings.variant == "paper":
             chosen = torch.randint(len(self.labels), (count,), generator=generator)
         else:
-            genres = torch.randint(int(self.labels.max()) + 1, (count,), generator=generator)
+            songs = [torch.nonzero(self.labels == g).flatten() for g in self.labels.unique()]
+            genres = torch.randint(len(songs), (count,), generator=generator)
             at = torch.rand(count, generator=generator)
-            songs = [
-                torch.nonzero(self.labels == g).flatten() for g in range(int(genres.max()) + 1)
-            ]
             chosen = torch.stack(
                 [songs[g][int(u * len(songs[g]))] for g, u in zip(genres, at, strict=True)]
             )
@@ -142,114 +173,82 @@ class GANTask:
         drawn: Sequence[Tensor] = chosen.split(settings.batch_size)
         return drawn
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
         """Learn from a batch: the critic always, the generator now and then."""
-        settings = self.settings
         n = len(batch)
-        draw = shard.rand(n, 2)
-        z = 2 * shard.rand(n, FREE + DEPENDENT) - 1
-        later = 2 * shard.rand(n, FREE + DEPENDENT) - 1
-        decay = min(1.0, 4 * (1 - done) + 0.02)  # over the last quarter, to zero
-        for name, rate in (
-            ("generator", settings.generator_rate),
-            ("critic", settings.critic_rate),
-        ):
-            for group in self.optimizers[name].param_groups:
-                group["lr"] = rate * decay
-        songs = shard(batch).tolist()
-        windows = [
-            cut(self.pictures[s], u, self.layout.frames)
-            for s, u in zip(songs, draw[:, 0].tolist(), strict=True)
-        ]
-        real = torch.stack(windows).to(draw.device)
-        real = peaked(real) if self.layout.scale == "peak" else real
-        real = real.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(draw.device.type, torch.bfloat16, settings.precision == "bf16"):
-            losses = self._criticize(fabric, real, z, draw[:, 1])
-            if self.count % settings.critic_steps == 0:
-                self.last = self._generate(fabric, later)
+        self.model.to(step.device)  # the classifier, too, which is not among the networks
+        draw = step.rand(n, 2)
+        z, later = (2 * step.rand(n, FREE + DEPENDENT) - 1 for _ in range(2))
+        real = cut_all(self.pictures, step.rows(batch).tolist(), draw[:, 0], self.layout.frames)
+        real = self.layout.shown(real).contiguous(memory_format=torch.channels_last)
+        losses = self._criticize(real, z, draw[:, 1], step)
+        if self.count % self.settings.critic_steps == 0:
+            self.last = self._generate(later, step)
         self.count += 1
         return {**losses, **self.last}
 
-    def _criticize(
-        self, fabric: Fabric, real: Tensor, z: Tensor, epsilon: Tensor
-    ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self.modules["generator"](z).float()
-        loss, distance = critic_loss(
-            self.modules["critic"], real, fake, epsilon,
-            penalty=self.settings.penalty, drift=self.settings.drift,
-        )  # fmt: skip
-        self.optimizers["critic"].zero_grad()
-        fabric.backward(loss)
-        self.optimizers["critic"].step()
+    def _criticize(self, real: Tensor, z: Tensor, u: Tensor, step: Step) -> dict[str, Tensor]:
+        settings = self.settings
+        with step.autocast(settings.precision):
+            with torch.no_grad():
+                fake = self.modules["generator"](z).float()
+            loss, distance = critic_loss(
+                self.modules["critic"], real, fake, u,
+                penalty=settings.penalty, drift=settings.drift,
+            )  # fmt: skip
+        self.minimise(loss, step, "critic")
         return {"distance": distance, "critic": loss}
 
-    def _generate(self, fabric: Fabric, z: Tensor) -> dict[str, Tensor]:
-        settings = self.settings
-        picture = self.modules["generator"](z)
-        shown = peaked(picture.float()) if self.layout.scale == "peak" else picture
-        m, probabilities = self.model.seen(shown)
+    def _generate(self, z: Tensor, step: Step) -> dict[str, Tensor]:
+        settings, generator = self.settings, self.model.generator
         measure = jensen_shannon if settings.information == "jensen-shannon" else infonce
-        dependence = measure(self.modules["dependence"], z[:, FREE:], m)
-        lacking, doubt = uneven(probabilities.float()), unsure(probabilities.float())
-        score = self.modules["critic"](picture).float().mean()
-        loss = (
-            -score
-            + settings.dependence_weight * dependence
-            + settings.uneven_weight * lacking
-            + settings.unsure_weight * doubt
-        )
-        self.optimizers["generator"].zero_grad()
-        fabric.backward(loss)
-        gradient = torch.stack([p.grad.norm() for p in self.generator.parameters()]).norm()  # type: ignore[union-attr]
-        self.optimizers["generator"].step()
-        with torch.no_grad():
-            for kept, new in zip(
-                self.average.parameters(), self.generator.parameters(), strict=True
-            ):
-                kept.lerp_(new, 1 - settings.average)
+        with frozen(self.model.critic), step.autocast(settings.precision):
+            picture = self.modules["generator"](z)
+            m, probabilities = self.model.seen(picture)
+            dependence = measure(self.modules["dependence"], z[:, FREE:], m)
+            lacking, doubt = uneven(probabilities.float()), unsure(probabilities.float())
+            loss = (
+                -self.model.critic(picture).float().mean()
+                + settings.dependence_weight * dependence
+                + settings.uneven_weight * lacking
+                + settings.unsure_weight * doubt
+            )
+        self.minimise(loss, step, "generator")
+        self.average.update(generator)
+        gradient = torch.stack([p.grad.norm() for p in generator.parameters()]).norm()  # type: ignore[union-attr]
         return {
             "information": dependence, "uneven": lacking, "unsure": doubt, "gradient": gradient,
         }  # fmt: skip
 
+    def result(self) -> GenreGAN:
+        """Return the model with the average of the generator's weights."""
+        self.model.generator.load_state_dict(self.average.module.state_dict())
+        return self.model
 
-def train_gan(
-    classifier: GenreClassifier,
-    pictures: Pictures,
-    labels: Sequence[int],
-    settings: GANSettings,
-    *,
-    folder: Path | None = None,
-    seed: int,
-    device: str,
-    devices: int = 1,
-    strategy: str = "auto",
-    resume: bool = False,
-    restart: bool = False,
-) -> tuple[GenreGAN, list[dict[str, float]]]:
-    """Train a generator on the pictures of songs.
+    def finish(self) -> None:
+        """Let the critic take for usual how pictures differ, and look for the anchors."""
+        model = self.model
+        z = model.draw(256, epoch_generator(self.seed, 0)).to(model.center)
+        model.critic.settle(model.generator(z))
+        find_anchors(model, seed=self.seed)
 
-    Returns
-    -------
-    model : GenreGAN
-        On the CPU, with the average of the generator's weights, in the precision it is
-        stored in.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = GANTask(settings, classifier, pictures, torch.tensor(labels), seed)
-    task.model.to(fabric.device)
-    with tempfile.TemporaryDirectory() as scratch:
-        history = fit(
-            fabric, task, epochs=settings.epochs, folder=folder or Path(scratch), seed=seed,
-            resume=resume, restart=restart,
-        )  # fmt: skip
-    model = task.model
-    model.generator.load_state_dict(task.average.state_dict())
-    model = model.cpu().eval()
-    with torch.no_grad():
-        model.critic.settle(model.generator(model.draw(256, epoch_generator(seed, 0))))
-    return rounded(model), history
+    def measure(self, name: str) -> Report:
+        """Measure beside the songs that were learnt and those that were not."""
+        (train, _), (test, _) = (self.data.part(side) for side in ("train", "test"))
+        return measure_pictures(self.model, train, test, count=COUNT, seed=1, name=name)
+
+    def split(self) -> dict[str, Any]:
+        """Return which songs it learnt from, and the classifier before it."""
+        return self.data.split(self.data.about)
+
+    def card(self) -> dict[str, Any]:
+        """Say what the generator is for."""
+        about = self.data.about
+        return {
+            "data": {"songs": self.data.songs.counts()},
+            "classifier": {key: about[key] for key in ("name", "version", "sha256")},
+            "intended_use": "Maps of genres; sketches of spectrograms to look at and listen to.",
+            "limits": "Three seconds; without phase, which Griffin-Lim guesses: it sounds veiled. "
+            "The genres are the classifier's.",
+            "paper": "arXiv:1704.00028; arXiv:1808.06670",
+        }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genre_map.pictures import FORMER, LAYOUTS, Layout, LayoutName, to_windows
+from groove_core.learning import Dropout
 from groove_core.values import Audio
 
 __all__ = ["GenreClassifier"]
@@ -57,7 +58,7 @@ def _dong(parts: int, n_mels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(parts, 64, (3, 3)), nn.MaxPool2d((2, 4)), nn.ReLU(),
         nn.Conv2d(64, 64, (3, 5)), nn.MaxPool2d((2, 4)), nn.ReLU(),
-        nn.Dropout(0.2),
+        Dropout(0.2),
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ class GenreClassifier(nn.Module):
         self.trunk.train()
         hidden, drop = (32, 0.2) if network == "dong2018" else (128, 0.5)
         self.head = nn.Sequential(
-            nn.Linear(self.features, hidden), nn.ReLU(), nn.Dropout(drop),
+            nn.Linear(self.features, hidden), nn.ReLU(), Dropout(drop),
             nn.Linear(hidden, len(self.genres)),
         )  # fmt: skip
         self.register_buffer("temperature", torch.ones(()))
@@ -177,6 +178,14 @@ class GenreClassifier(nn.Module):
         """Give the logits of any number of windows [shape=(n, genres)], a few at once."""
         return torch.cat([self(some) for some in windows.split(AT_ONCE)])
 
+    def classify(self, pictures: Sequence[Tensor]) -> list[Tensor]:
+        """Return the logits of the windows of songs [shape=(windows, genres)], on the CPU."""
+        device = self.temperature.device
+        return [
+            self.listen(to_windows(picture.to(device).float(), self.layout)).cpu()
+            for picture in pictures
+        ]
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Give probabilities that mean what they say: softmax(logits / T)."""
-        return torch.softmax(logits / self.temperature, dim=-1)
+        return torch.softmax(logits / self.temperature.to(logits.device), dim=-1)

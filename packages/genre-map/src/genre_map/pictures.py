@@ -6,20 +6,28 @@ A picture of a song has the shape (parts, mel bands, frames); windows of it over
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch.nn import functional as F
 
+from groove_core.actions import each
 from groove_core.dsp import HarmonicPercussive, Mel, griffin_lim, mel_to_power
+from groove_core.dsp.feature import kept
 from groove_core.errors import InputError
 from groove_core.values import Audio
 
 if TYPE_CHECKING:
+    from genre_map.songs import SongSet
     from groove_core.storage import Cache
 
-__all__ = ["FORMER", "LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "to_windows"]
+__all__ = [
+    "FORMER", "LAYOUTS", "RANGE_DB", "Layout", "LayoutName", "Pictures", "cut_all",
+    "read_pictures", "to_windows",
+]  # fmt: skip
 
 FORMER: dict[str, LayoutName] = {"source": "paper", "dong": "dong2018"}
 """What networks and variants were called, in checkpoints of earlier versions."""
@@ -32,6 +40,8 @@ AROUND_FRAMES = 24
 """More than medians and the ends of a stretch reach."""
 SILENT = 1e-5
 """Samples that never exceed this, -100 dBFS, are silence."""
+Pictures = list[torch.Tensor]
+"""One per song [shape=(parts, n_mels, frames), float16]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +141,9 @@ class Layout:
         InputError
             If it cannot be read, is shorter than a window, or silent.
         """
-
-        def make() -> torch.Tensor:
-            return self.of(Audio.read(path, sample_rate=self.sample_rate, mono=True)).half()
-
-        if cache is None:
-            return make()
-        key = cache.key({**self.feature.identity, "scale": self.scale, "pictures": 1}, Path(path))
-        return torch.from_numpy(cache.get(key, lambda: make().numpy()).copy())
+        settings = {**self.feature.identity, "scale": self.scale, "pictures": 1}
+        return kept(cache, settings, path, lambda: self.of(
+            Audio.read(path, sample_rate=self.sample_rate, mono=True)).half())  # fmt: skip
 
     def _check(self, duration_s: float, peak: float) -> None:
         if duration_s < self.window_s:
@@ -157,6 +162,12 @@ class Layout:
             return picture / picture.amax().clamp_min(1e-9)
         level_db = 20 * torch.log10(picture.clamp_min(1e-9))
         return 1 + (level_db - level_db.amax()).clamp_min(-RANGE_DB) / RANGE_DB
+
+    def shown(self, windows: torch.Tensor) -> torch.Tensor:
+        """Scale windows [shape=(n, parts, n_mels, frames)] as the network sees them."""
+        if self.scale != "peak":
+            return windows
+        return windows / windows.float().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
 
     def settings(self) -> dict[str, Any]:
         """Give what a checkpoint stores of it."""
@@ -207,10 +218,57 @@ def to_windows(picture: torch.Tensor, layout: Layout) -> torch.Tensor:
     -------
     Tensor [shape=(windows, parts, n_mels, layout.frames), a view unless scaled by peaks]
     """
-    cut = picture.unfold(-1, layout.frames, layout.frames // 2).movedim(-2, 0)
-    return peaked(cut) if layout.scale == "peak" else cut
+    return layout.shown(picture.unfold(-1, layout.frames, layout.frames // 2).movedim(-2, 0))
 
 
-def peaked(windows: torch.Tensor) -> torch.Tensor:
-    """Divide each window [shape=(n, parts, n_mels, frames)] by its largest value."""
-    return windows / windows.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+def cut_all(
+    pictures: Pictures, songs: Sequence[int], places: torch.Tensor, frames: int
+) -> torch.Tensor:
+    """Cut a window out of the picture of each song; one that is too short is continued.
+
+    Parameters
+    ----------
+    pictures : list of Tensor
+    songs : sequence of int
+        Numbers of the pictures.
+    places : Tensor [shape=(songs,)]
+        0 cuts from the start of a song, 1 from its end.
+    frames : int
+
+    Returns
+    -------
+    Tensor [shape=(songs, parts, n_mels, frames), float32]
+        Where the places are.
+    """
+    windows = []
+    for song, at in zip(songs, places.tolist(), strict=True):
+        picture = pictures[song]
+        start = int(at * max(1, picture.shape[-1] - frames + 1))
+        part = picture[..., start : start + frames].float()
+        windows.append(F.pad(part, (0, frames - part.shape[-1]), mode="replicate"))
+    return torch.stack(windows).to(places.device)
+
+
+def read_pictures(songs: SongSet, layout: Layout, cache: Cache | None) -> tuple[SongSet, Pictures]:
+    """Picture all songs; what cannot be read is told and left out.
+
+    Returns
+    -------
+    songs : SongSet
+        Those that were read.
+    pictures : list of Tensor
+
+    Raises
+    ------
+    InputError
+        If none can be read.
+    """
+    paths = [song.path for song in songs]
+    found = each(
+        range(len(paths)),
+        lambda index, _: (index, layout.read(paths[index], cache=cache)),
+        "looking at songs",
+        files=paths,
+    )
+    kept, pictures = zip(*found, strict=True)
+    return songs.only(kept), list(pictures)

@@ -23,6 +23,8 @@ PUBLISHED = ("train", "valid", "test")
 """Parts of a published split: GTZAN without faults (Kereliuk, Sturm and Larsen 2015), FMA."""
 PARTS = {"training": "train", "validation": "valid", "test": "test"}
 """What FMA calls them."""
+NAMES = {"gtzan": "GTZAN", "fma": "FMA", "corpus": "rendered corpus"}
+LICENSES = {"gtzan": "unknown: see GTZAN", "fma": "CC, by track: see FMA", "corpus": "MIT"}
 MAX_TABLE = 2**30
 """Bytes of FMA's table of tracks, which has a quarter of it."""
 _CLIP = re.compile(r"([a-z\-]+\.\d{5})\.(au|wav)", re.IGNORECASE)
@@ -61,12 +63,20 @@ class SongSet:
     songs: tuple[Song, ...]
 
     @property
+    def source(self) -> dict[str, str]:
+        """Name and licence of the collection, for the card of what learns from it."""
+        return {
+            "name": NAMES.get(self.kind, "own songs"),
+            "license": LICENSES.get(self.kind, "unknown: your own data"),
+        }
+
+    @cached_property
     def genres(self) -> tuple[str, ...]:
         """Names of genres: GTZAN's in its order, others by the alphabet."""
         found = {song.genre for song in self.songs}
         return (*(g for g in GENRES if g in found), *sorted(found.difference(GENRES)))
 
-    @property
+    @cached_property
     def labels(self) -> list[int]:
         """Number of each song's genre."""
         number = {genre: i for i, genre in enumerate(self.genres)}

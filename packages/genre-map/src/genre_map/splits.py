@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,13 @@ from genre_map.songs import PUBLISHED, SongSet
 from groove_core.errors import InputError
 from groove_core.learning import PARTS, Split, divide, parts_for
 
-__all__ = ["PROTOCOLS", "Fold", "Protocol", "fold_as_learnt", "fold_of", "folds_of", "learnt"]
+if TYPE_CHECKING:
+    from genre_map.pictures import Pictures
+
+__all__ = [
+    "PROTOCOLS", "Divided", "Fold", "Protocol", "fold_as_learnt", "fold_of", "folds_of",
+    "groups_of", "held_out",
+]  # fmt: skip
 
 BY_SONG = Split("song")
 """How songs are divided for a training."""
@@ -69,10 +75,45 @@ def fold_as_learnt(songs: SongSet, card: Mapping[str, Any]) -> Fold:
     return Fold.of(parts_for(card, groups, names=names, otherwise=by_hash))
 
 
-def learnt(songs: SongSet, fold: Fold, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what the card of a model remembers of the songs it learnt from."""
-    found: dict[str, Any] = BY_SONG.card(songs.groups, asdict(fold), start)["learnt"]
-    return found
+def held_out(songs: SongSet, genres: Sequence[str], card: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the numbers of the songs that a classifier has not learnt from.
+
+    Raises
+    ------
+    InputError
+        If it learnt from all of them, or a song is of a genre that it does not know.
+    """
+    if unknown := set(songs.genres).difference(genres):
+        raise InputError(
+            f"{card['name']} knows no genre {min(unknown)!r}.",
+            hint=f"Give songs of {', '.join(genres)}.",
+        )
+    return fold_as_learnt(songs, card).test
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Songs and their pictures, divided for a training."""
+
+    songs: SongSet
+    pictures: Pictures
+    fold: Fold
+
+    def part(self, *sides: str) -> tuple[Pictures, list[int]]:
+        """Return the pictures and the numbers of the genres of some sides of the fold."""
+        labels = self.songs.labels
+        chosen = [i for side in sides for i in getattr(self.fold, side)]
+        return [self.pictures[i] for i in chosen], [labels[i] for i in chosen]
+
+    def split(self, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what the card of a model remembers of its songs.
+
+        Parameters
+        ----------
+        start : dict, optional
+            Card of the classifier that guided it, which learnt from songs, too.
+        """
+        return BY_SONG.card(self.songs.groups, asdict(self.fold), start)
 
 
 def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> list[Fold]:
@@ -103,8 +144,7 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
     labels = songs.labels
     if protocol == "published":
         return [_published(songs)]
-    key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
-    groups = songs.groups if key is None else [_group(songs, i, key) for i in range(len(songs))]
+    groups = groups_of(songs, protocol)
     part = divide(groups, [1] * folds, salt=f"{seed}", labels=labels).tolist()
     fonts = sorted({song.groups.get("soundfont", "") for song in songs})
     made = []
@@ -122,13 +162,22 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
     return made
 
 
-def _group(songs: SongSet, index: int, key: str) -> str:
-    groups = songs.songs[index].groups
-    if key not in groups:
+def groups_of(songs: SongSet, protocol: Protocol) -> list[str]:
+    """Name the group of each song: what a protocol keeps on one side, and a bootstrap together.
+
+    Raises
+    ------
+    InputError
+        If the songs do not tell it.
+    """
+    key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
+    if key is None:
+        return songs.groups
+    if not all(key in song.groups for song in songs):
         raise InputError(
             f"These songs do not tell their {key}.", hint="--protocol songs keeps songs apart."
         )
-    return groups[key]
+    return [song.groups[key] for song in songs]
 
 
 def _with_validation(

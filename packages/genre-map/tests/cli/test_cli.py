@@ -185,7 +185,7 @@ def refused_songs(groove, folder, into):
 
 def test_a_classifier_and_a_generator_of_ones_own(groove, folder, tmp_path, monkeypatch):
     # A fourth of the looks at what was learnt is enough to see that they are made.
-    monkeypatch.setattr("genre_map.making.COUNT", 512)
+    monkeypatch.setattr("genre_map.gan_training.COUNT", 512)
     monkeypatch.setattr("genre_map.mapping.SAMPLES", 512)
     monkeypatch.setattr("genre_map.mapping.COARSE", 3)
     result = groove("train", folder, "--name", "mine", "--epochs", "2", "--windows", "2", "--json")

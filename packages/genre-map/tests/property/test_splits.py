@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from genre_map.songs import Song, SongSet, name_of
-from genre_map.splits import PROTOCOLS, fold_as_learnt, fold_of, folds_of, learnt
+from genre_map.splits import PROTOCOLS, Divided, fold_as_learnt, fold_of, folds_of
 from groove_core.errors import InputError
 
 settings.register_profile(
@@ -86,7 +86,7 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
         Song(Path(f"{n}.wav"), ("jazz", "rock")[n % 2], name=f"song {n}") for n in range(60)
     ))  # fmt: skip
     fold = fold_of(songs)
-    card = {"name": "mine", "data": {"learnt": learnt(songs, fold)}}
+    card = {"name": "mine", "data": Divided(songs, [], fold).split()}
     assert fold_as_learnt(songs, card) == fold
     with pytest.raises(InputError, match=f"mine was trained on this data: {fold.train[0]}.wav"):
         fold_as_learnt(songs.only(fold.train), card)

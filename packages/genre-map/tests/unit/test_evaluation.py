@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from genre_map.evaluation import Evaluation, _calibration_error, cross_validate, majority
+from genre_map.evaluation import Evaluation, calibration_error, majority
 from genre_map.gan import GenreGAN
 from genre_map.gan_evaluation import _genres, _novelty, measure_pictures
 from genre_map.model import GenreClassifier
+from genre_map.pictures import LAYOUTS, read_pictures
 from genre_map.songs import open_songs
-from genre_map.training import Settings, read_pictures
+from genre_map.training import Settings
+from genre_map.validation import cross_validate
 
 
 def test_majority_and_its_tie():
@@ -21,8 +23,8 @@ def test_majority_and_its_tie():
 
 def test_calibration_error():
     sure = np.array([[0.95, 0.05]] * 4)
-    assert _calibration_error(sure, np.array([0, 0, 0, 0])) == pytest.approx(0.05)
-    assert _calibration_error(sure, np.array([0, 0, 1, 1])) == pytest.approx(0.45)
+    assert calibration_error(sure, np.array([0, 0, 0, 0])) == pytest.approx(0.05)
+    assert calibration_error(sure, np.array([0, 0, 1, 1])) == pytest.approx(0.45)
 
 
 def test_ways_to_measure_a_generator():
@@ -61,8 +63,6 @@ def test_cross_validation_of_a_folder(folder, tmp_path, protocol):
 
 
 def test_a_generator_beside_real_pictures_copies_and_noise(folder):
-    from genre_map.pictures import LAYOUTS
-
     songs, pictures = read_pictures(open_songs(folder), LAYOUTS["ours"], None)
     torch.manual_seed(0)
     model = GenreGAN(GenreClassifier(songs.genres).config, "ours", 4).eval()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from groove_core.console import note
-from groove_core.storage.files import check_file, list_files, write_bytes
+from groove_core.storage.files import check_file, write_bytes
+from groove_core.storage.folders import list_files
 from groove_core.values.base import Value
 from groove_core.values.melodies.line import Line
 from groove_core.values.melodies.musicxml import write_musicxml
