@@ -30,6 +30,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -57,7 +58,7 @@ Model = Annotated[
     Literal["acai", "vae", "ae"], Opt("latent space to use (ignored with --checkpoint)")
 ]
 Tempo = Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)]
-Beat = Annotated[DrumPattern, Opt("MIDI file of the beat")]
+Beat = Annotated[Readable[DrumPattern], Opt("MIDI file of the beat")]
 Key = Annotated[str, Opt("tonic: C, C#, Db, D ... B")]
 Scale = Annotated[
     Literal[
@@ -166,8 +167,8 @@ def sample(
 
 @action
 def interpolate(
-    start: Annotated[DrumPattern, Opt("MIDI file of the beat to begin with")],
-    end: Annotated[DrumPattern, Opt("MIDI file of the beat to arrive at")],
+    start: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to begin with")],
+    end: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to arrive at")],
     *,
     steps: Annotated[int, Opt("beats in between", min=1, max=64)] = 6,
     model: Model = "acai",
@@ -195,7 +196,7 @@ def interpolate(
 
 @action
 def vary(
-    beat: Annotated[DrumPattern, Opt("MIDI file of the beat to vary")],
+    beat: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to vary")],
     *,
     amount: Annotated[
         float, Opt("distance from the beat, as a share of the spread of all beats", min=0, max=2)
@@ -230,7 +231,7 @@ def vary(
 
 @action
 def encode(
-    beats: Annotated[list[Score], Opt("MIDI files, or a folder of them")],
+    beats: Annotated[Readable[list[Score]], Opt("MIDI files, or a folder of them")],
     *,
     model: Model = "acai",
     drum_track: DrumTrack = None,
@@ -260,7 +261,7 @@ def encode(
 
 @action
 def decode(
-    codes: Annotated[Codes, Opt("file that encode has saved, or a CSV table of numbers")],
+    codes: Annotated[Readable[Codes], Opt("file that encode has saved, or a CSV table of numbers")],
     *,
     model: Model = "acai",
     tempo_bpm: Tempo = 120.0,
@@ -296,7 +297,7 @@ def decode(
 def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
-        list[Score] | None,
+        Readable[list[Score]] | None,
         Opt("your own MIDI files, or a folder of them, to mark on the map", aliases=("BEATS",)),
     ] = None,
     data: DataPath = None,
@@ -394,7 +395,7 @@ def compose(
 
 @action
 def dataset(
-    folders: Annotated[list[Path], Opt("folders (or zip files) of MIDI files")],
+    folders: Annotated[Readable[list[Path]], Opt("folders (or zip files) of MIDI files")],
     *,
     stride_bars: Annotated[
         float, Opt("distance between windows", unit="bars", min=0.5, max=2)

@@ -15,7 +15,7 @@ else:
         __name__,
         inputs="Inputs Tally each given leave_out names tally",
         params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Restart Resume Seed Strategy action bind describe draw_seed files_of json_schema "
+        "Readable Restart Resume Seed Strategy action bind describe draw_seed files_of json_schema "
         "markdown_table result_kind",
         runs="RESULT_SCHEMA Run run start",
     )
