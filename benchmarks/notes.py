@@ -28,11 +28,12 @@ import numpy as np
 import torch
 
 from gansynth_lite.layout import LAYOUTS, Layout
+from gansynth_lite.lessons import Lesson
 from gansynth_lite.notes import Notes
-from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTask
-from gansynth_lite.training import R1_EVERY, GANTask, Settings
+from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTraining
+from gansynth_lite.training import R1_EVERY, GANTraining, Settings
 from groove_core import Track
-from groove_core.learning.before import Shard
+from groove_core.learning import Step
 
 INSTRUMENTS, FAMILIES = 8, ("a", "b", "c", "d")
 PITCHES = range(24, 85)
@@ -107,14 +108,15 @@ def prepared(name: str, task: Any, batch: int, device: torch.device) -> Trained:
         device=device, global_rank=0, world_size=1, backward=lambda loss: loss.backward()
     )
     generator = torch.Generator().manual_seed(0)
-    shard, batches = Shard(fabric, generator), task.batches(generator)
+    [pieces] = task.batches(generator)
+    # At the end of a training all levels are grown.
+    now = Step(fabric, generator, 1.0, batch)
 
     def step(r1: bool) -> object:
-        task.count = 0 if r1 else 1
-        # At the end of a training all levels are grown.
-        return task.step(fabric, batches[0], shard, 1.0)
+        task.clock.steps = 0 if r1 else 1
+        return task.learn(pieces, now)
 
-    return Trained(name, batch, step, isinstance(task, GANTask))
+    return Trained(name, batch, step, isinstance(task, GANTraining))
 
 
 def warmed(one: Trained, device: torch.device) -> None:
@@ -130,25 +132,26 @@ def warmed(one: Trained, device: torch.device) -> None:
 
 def training(
     notes: Notes, layout: Layout, options: argparse.Namespace, device: torch.device
-) -> list[GANTask | ProgressiveTask]:
+) -> list[GANTraining | ProgressiveTraining]:
     """Print images per second, and give a task of each."""
     cuda = device.type == "cuda"
     ours = options.batch or (16 if cuda else 4)
     theirs = options.batch or (8 if cuda else 4)
-    tasks: list[GANTask | ProgressiveTask] = []
+    tasks: list[GANTraining | ProgressiveTraining] = []
     trained = []
+    lesson = Lesson(notes, {"train": np.arange(len(notes))})
 
-    def add(task: GANTask | ProgressiveTask, name: str) -> None:
+    def add(task: GANTraining | ProgressiveTraining, name: str) -> None:
         settings = task.settings
         tasks.append(task)
         trained.append(prepared(f"{name}, {settings.precision}", task, settings.batch_size, device))
 
-    def of_ours(**more: Any) -> GANTask:
-        return GANTask(Settings(layout, batches=1, batch_size=ours, **more), notes, 0)
+    def of_ours(**more: Any) -> GANTraining:
+        return GANTraining(Settings(layout, batches=1, batch_size=ours, **more), lesson)
 
-    def of_theirs(batch: int, **more: Any) -> ProgressiveTask:
+    def of_theirs(batch: int, **more: Any) -> ProgressiveTraining:
         settings = ProgressiveSettings(layout, batches=1, batch_size=batch, **more)
-        return ProgressiveTask(settings, notes, 0)
+        return ProgressiveTraining(settings, lesson)
 
     add(of_theirs(theirs), "paper")
     add(of_ours(), "ours")
@@ -180,14 +183,14 @@ def training(
 
 
 def playing(
-    tasks: list[GANTask | ProgressiveTask], layout: Layout, batch: int, device: torch.device
+    tasks: list[GANTraining | ProgressiveTraining], layout: Layout, batch: int, device: torch.device
 ) -> None:
     """Print notes per second, from instrument to sound, in 32 bits."""
     pitch = torch.tensor([float(PITCHES[i % len(PITCHES)]) for i in range(batch)], device=device)
     found: dict[str, list[float]] = {}
     for rounds in range(1 + 2 * ROUNDS):
         for name, task in zip(("paper", "ours"), tasks, strict=True):
-            model = task.average.eval()
+            model = task.result().eval()
             w = torch.randn(batch, model.code, device=device)
 
             def play(model: Any = model, w: torch.Tensor = w) -> object:

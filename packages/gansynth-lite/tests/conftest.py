@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from gansynth_lite.layout import Layout
+from gansynth_lite.lessons import Lesson
 from gansynth_lite.notes import Notes
 from groove_core.cli.app import run_cli
 
@@ -44,6 +45,13 @@ def made_up(layout: Layout, instruments: int = 4, pitches=range(48, 84, 2)) -> N
         instrument_names=tuple(f"instrument {i}" for i in range(instruments)),
         sample_rate=RATE, source="folder", name="made up", license="CC0-1.0",
     )  # fmt: skip
+
+
+def lesson(notes: Notes, start=None) -> Lesson:
+    """Learn from all of some notes."""
+    none = np.arange(0)
+    parts = {"train": np.arange(len(notes)), "validation": none, "test": none}
+    return Lesson(notes, parts, start=start)
 
 
 def write_notes(folder: Path, duration_s: float = 1.1) -> Path:

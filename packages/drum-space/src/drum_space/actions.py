@@ -383,7 +383,7 @@ def compose(
             f"bars must be even, not {bars}: beats have two.", hint=f"--bars {bars + 1}"
         )
     beat = two_bars(beat)
-    network, space = load_melody(checkpoint, device)
+    network, space, _ = load_melody(checkpoint, device)
     warn_outside(space, beat)
     return written(
         network, space, beat, parts, bars, voices,
@@ -403,8 +403,9 @@ def dataset(
 ) -> PatternSet:
     """Build a set of unique two-bar patterns from MIDI files, with an account of what was left out.
 
-    The genre of a file is the name of its folder, and 10 % of the files each are
-    kept for validation and test; the Groove MIDI Dataset's own table is used where
+    The genre of a file is the name of its folder. About 10 % of the files each are
+    kept for validation and test, by a hash of their content, so that a file stays where it is
+    when others are added; the Groove MIDI Dataset's own table is used where
     it lies beside the files.
     """
     from drum_space import data
@@ -450,13 +451,16 @@ def evaluate(
 
         if checkpoints and len(checkpoints) > 1:
             raise UsageError("Melodies are measured of one network.", hint="Give one checkpoint.")
-        network, space = load_melody(checkpoints[0] if checkpoints else None, device)
-        return evaluate_network(network, space, open_songbook(data), seed=draw_seed(seed))
+        network, space, card = load_melody(checkpoints[0] if checkpoints else None, device)
+        book = open_songbook(data).as_learnt(card)
+        return evaluate_network(network, space, book, seed=draw_seed(seed))
     from drum_space.evaluation import evaluate_models
 
     names = checkpoints or ["acai", "vae", "ae", "acai16"]
-    networks = {name: load("", name, device)[0] for name in names}
-    return evaluate_models(networks, _open(data), count=count, seed=draw_seed(seed))
+    loaded = {name: load("", name, device) for name in names}
+    patterns = _open(data).as_learnt([card for _, card in loaded.values()])
+    networks = {name: network for name, (network, _) in loaded.items()}
+    return evaluate_models(networks, patterns, count=count, seed=draw_seed(seed))
 
 
 def _open(data: Path | None) -> PatternSet:

@@ -12,6 +12,8 @@ from groove_core.actions import (
     Device,
     Devices,
     Into,
+    License,
+    Minutes,
     Opt,
     Readable,
     Restart,
@@ -21,12 +23,11 @@ from groove_core.actions import (
     action,
     draw_seed,
 )
-from groove_core.console import note, track
+from groove_core.console import track
 from groove_core.errors import UsageError
 from groove_core.values import Audio, Codes, Report, Score
 
 if TYPE_CHECKING:
-    from gansynth_lite.classifier import NoteClassifier
     from gansynth_lite.notes import Notes
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
 ]  # fmt: skip
 
 PACKAGE = "gansynth-lite"
-CLASSIFIER = "classifier"
 
 Instrument = Annotated[
     Readable[Audio | Codes] | None,
@@ -56,6 +56,9 @@ NotesPath = Annotated[
 Subset = Annotated[
     Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
 ]
+Judge = Annotated[
+    str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
+]
 Precision = Annotated[
     Literal["32", "bf16"],
     Opt("precision of the computation; bf16 is faster on processors that support it"),
@@ -67,14 +70,6 @@ def _notes(path: Path, samples: int, subset: str) -> Notes:
     from groove_core.storage import Cache
 
     return open_notes(path, samples=samples, subset=subset, cache=Cache())
-
-
-def _classifier(wanted: str | None) -> NoteClassifier:
-    from gansynth_lite.classifier import NoteClassifier
-    from groove_core.storage import checkpoints
-
-    judge: NoteClassifier = checkpoints.load(PACKAGE, wanted or CLASSIFIER, NoteClassifier)[0]
-    return judge
 
 
 @action
@@ -156,21 +151,15 @@ def render(
         If there are no notes in it.
     """
     from gansynth_lite.playing import Path as Way
-    from gansynth_lite.sound import Voice, family_of
+    from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
-    tracks = len(score.tracks)
     if instrument is not None:
         keys = voice.instrument(instrument)[None]
-        return voice.render(score, Way(keys, every_s), sample_rate)
-    asked = families.split(",") if families else []
-    wanted = [
-        asked[i % len(asked)].strip() if asked else family_of(one, voice.model.families)
-        for i, one in enumerate(score.tracks)
-    ]
-    keys_each = 1 if motion == "still" else 2 + int(score.duration_s / every_s)
-    keys = voice.drawn(tracks * keys_each, [f for f in wanted for _ in range(keys_each)])
-    return voice.render(score, Way(keys.unflatten(0, (tracks, keys_each)), every_s), sample_rate)
+    else:
+        count = 1 if motion == "still" else 2 + int(score.duration_s / every_s)
+        keys = voice.drawn_for(score, families, count)
+    return voice.render(score, Way(keys, every_s), sample_rate)
 
 
 @action
@@ -279,10 +268,6 @@ def export(
 ) -> Kit:
     """Export an instrument for a sampler: notes as WAV, and an SFZ that maps them to keys.
 
-    Returns
-    -------
-    Kit
-
     Raises
     ------
     UsageError
@@ -310,9 +295,7 @@ def evaluate(
         Opt("subject: realism of notes, codes as instruments, or the loss of a spectrogram"),
     ] = "notes",
     count: Annotated[int, Opt("number of notes or instruments", min=2, max=100_000)] = 1000,
-    classifier: Annotated[
-        str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
-    ] = None,
+    classifier: Judge = None,
     subset: Subset = "acoustic",
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
@@ -320,35 +303,27 @@ def evaluate(
 ) -> Report:
     """Measure a model beside real notes that it has not heard, copies and noise.
 
-    Returns
-    -------
-    Report
-
     Raises
     ------
     InputError
         If there are too few notes, or the model learnt from all of them.
     """
-    from gansynth_lite.evaluation import measure, measure_instruments, round_trip
+    from gansynth_lite.evaluation import measure
+    from gansynth_lite.instruments import measure_instruments
     from gansynth_lite.notes import split_as_learnt
-    from gansynth_lite.sound import Voice
+    from gansynth_lite.representation import round_trip
+    from gansynth_lite.sound import Voice, load_classifier
 
     seed = draw_seed(seed)
     voice = Voice.load(checkpoint, device, seed, 0)
     found = _notes(notes, voice.model.layout.samples, subset)
     if about == "representation":
         return round_trip(found, voice.model.layout, count=count, seed=seed)
-    parts = split_as_learnt(found, voice.card)
+    parts, name = split_as_learnt(found, voice.card), voice.name
     if about == "instruments":
-        return measure_instruments(
-            voice.model, found, parts, count=count, seed=seed, name=voice.name,
-            device=voice.device,
-        )  # fmt: skip
-    judge = _classifier(classifier)
-    return measure(
-        voice.model, found, parts, judge, count=count, seed=seed, name=voice.name,
-        device=voice.device,
-    )  # fmt: skip
+        return measure_instruments(voice.model, found, parts, count=count, seed=seed, name=name)
+    judge = load_classifier(classifier, voice.device)
+    return measure(voice.model, found, parts, judge, count=count, seed=seed, name=name)
 
 
 @action
@@ -375,13 +350,13 @@ def train(
     ] = None,
     learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 2e-3,
     subset: Subset = "acoustic",
-    classifier: Annotated[
-        str | None, Opt("checkpoint of the classifier that measures it (default: the packaged one)")
-    ] = None,
+    classifier: Judge = None,
     precision: Precision = "32",
     compile: Annotated[
         bool, Opt("compilation of the networks by torch: slow the first time, fast afterwards")
     ] = False,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -402,32 +377,32 @@ def train(
     from dataclasses import replace
 
     from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.making import make_generator
-    from gansynth_lite.progressive_training import ProgressiveSettings
-    from gansynth_lite.training import Settings
-    from groove_core.devices import resolve
-    from groove_core.learning.before import Run
-    from groove_core.storage import checkpoints
+    from gansynth_lite.lessons import Lesson
+    from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTraining
+    from gansynth_lite.sound import load_classifier
+    from gansynth_lite.training import GANTraining, Settings
+    from groove_core import learning
 
-    where, folder = checkpoints.place(PACKAGE, name, into, "my-notes")
+    run = learning.Run.of(
+        PACKAGE, "my-notes", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license,
+    )  # fmt: skip
     layout = replace(LAYOUTS[size], scale=scale)
     found = _notes(notes, layout.samples, subset)
-    run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    lesson = Lesson.of(found, load_classifier(classifier, run.device))
     maps = width or {"small": 8, "full": 16}[size]
-    settings: Settings | ProgressiveSettings
     if network == "paper":
-        settings = ProgressiveSettings(
+        paper = ProgressiveSettings(
             layout, most=16 * maps, epochs=epochs, batches=batches, batch_size=batch_size,
-            rate=learning_rate, precision=precision,
+            learning_rate=learning_rate, precision=precision,
         )  # fmt: skip
-    else:
-        settings = Settings(
-            layout, width=maps, most=12 * maps, epochs=epochs, batches=batches,
-            batch_size=batch_size, rate=learning_rate, precision=precision, compile=compile,
-        )  # fmt: skip
-    report = make_generator(found, settings, run, _classifier(classifier))
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
-    return report
+        return learning.train(ProgressiveTraining, paper, lesson, run)
+    settings = Settings(
+        layout, width=maps, most=12 * maps, epochs=epochs, batches=batches, batch_size=batch_size,
+        learning_rate=learning_rate, precision=precision, compile=compile,
+    )  # fmt: skip
+    return learning.train(GANTraining, settings, lesson, run)
 
 
 @action
@@ -441,9 +416,9 @@ def adapt(
     batch_size: Annotated[int, Opt("notes in a batch", min=2, max=4096)] = 8,
     learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 1e-3,
     subset: Subset = "acoustic",
-    classifier: Annotated[
-        str | None, Opt("checkpoint of the classifier that measures it (default: the packaged one)")
-    ] = None,
+    classifier: Judge = None,
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -465,13 +440,11 @@ def adapt(
     UsageError
         If the model has no encoder.
     """
-    from gansynth_lite.adapting import AdaptSettings
-    from gansynth_lite.making import make_adapted
+    from gansynth_lite.adapting import AdaptSettings, AdaptTraining
+    from gansynth_lite.lessons import Lesson
     from gansynth_lite.model import GANSynth
-    from gansynth_lite.sound import load_generator
-    from groove_core.devices import resolve
-    from groove_core.learning.before import Run
-    from groove_core.storage import checkpoints
+    from gansynth_lite.sound import load_classifier, load_generator
+    from groove_core import learning
 
     model, card = load_generator(checkpoint, "cpu")
     if not isinstance(model, GANSynth):
@@ -479,15 +452,17 @@ def adapt(
             f"{card['name']} is of the paper's network, which has no encoder to begin with.",
             hint="--checkpoint notes",
         )
-    where, folder = checkpoints.place(PACKAGE, name, into, "my-sounds")
+    run = learning.Run.of(
+        PACKAGE, "my-sounds", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license,
+    )  # fmt: skip
     found = _notes(notes, model.layout.samples, subset)
-    run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
+    lesson = Lesson.of(found, load_classifier(classifier, run.device), (model, card))
     settings = AdaptSettings(
-        epochs=epochs, batches=batches, batch_size=batch_size, rate=learning_rate
+        epochs=epochs, batches=batches, batch_size=batch_size, learning_rate=learning_rate
     )
-    report = make_adapted(found, settings, run, _classifier(classifier), model, card)
-    note(f"checkpoint in {folder}; use it with --checkpoint {into or where}")
-    return report
+    return learning.train(AdaptTraining, settings, lesson, run)
 
 
 @action
@@ -500,6 +475,8 @@ def train_classifier(
     size: Annotated[Literal["small", "full"], Opt("length of the notes: 1 s or 4 s")] = "full",
     subset: Subset = "acoustic",
     precision: Precision = "32",
+    minutes: Minutes = None,
+    license: License = "unknown",
     resume: Resume = False,
     restart: Restart = False,
     seed: Seed = 1,
@@ -507,23 +484,17 @@ def train_classifier(
     devices: Devices = 1,
     strategy: Strategy = "auto",
 ) -> Report:
-    """Train a classifier of pitches and families, which judges models of the same notes.
-
-    Raises
-    ------
-    InputError
-        If there are too few notes.
-    """
-    from gansynth_lite.classifier import ClassifierSettings
+    """Train a classifier of pitches and families, which judges models of the same notes."""
+    from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
     from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.making import make_classifier
-    from groove_core.devices import resolve
-    from groove_core.learning.before import Run
-    from groove_core.storage import checkpoints
+    from gansynth_lite.lessons import Lesson
+    from groove_core import learning
 
-    where, folder = checkpoints.place(PACKAGE, name, into, "my-classifier")
-    found = _notes(notes, LAYOUTS[size].samples, subset)
-    run = Run(where, folder, draw_seed(seed), resolve(device), devices, strategy, resume, restart)
-    report = make_classifier(found, ClassifierSettings(epochs=epochs, precision=precision), run)
-    note(f"checkpoint in {folder}; use it with --classifier {into or where}")
-    return report
+    run = learning.Run.of(
+        PACKAGE, "my-classifier", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license,
+    )  # fmt: skip
+    lesson = Lesson.of(_notes(notes, LAYOUTS[size].samples, subset))
+    settings = ClassifierSettings(epochs=epochs, precision=precision)
+    return learning.train(ClassifierTraining, settings, lesson, run)

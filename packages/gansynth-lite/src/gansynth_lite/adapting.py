@@ -16,28 +16,23 @@ an hour on two cores, where the training took a GPU.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gansynth_lite.lessons import GeneratorTraining
 from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import SPREAD, GANSynth, normalized, unlike
-from gansynth_lite.notes import Notes
-from gansynth_lite.training import KNOWN, decay, difference, digest, follow, often, sounds, trained
+from gansynth_lite.model import SPREAD, GANSynth, unlike
+from gansynth_lite.training import KNOWN, decay, difference, often
 from groove_core.console import track
-from groove_core.learning.before import Shard, rounded
+from groove_core.learning import EMA, Step, digest, pixel_norm
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = ["AdaptSettings", "AdaptTask", "adapt"]
+__all__ = ["AdaptSettings", "AdaptTraining"]
 
 FIRST_LOOKS = 6
 """Notes of an instrument from which its code begins."""
@@ -49,13 +44,13 @@ SHORT = 5 / 16
 
 @dataclass(frozen=True)
 class AdaptSettings:
-    """What decides the outcome, beside the model, the notes and the seed."""
+    """What decides the outcome of a training, beside the model, the notes and the seed."""
 
     epochs: int = 20
     batches: int = 32
     """In an epoch."""
     batch_size: int = 8
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     code_rate: float = 0.02
     magnitude: float = 10.0
     frequency: float = 3.0
@@ -87,63 +82,72 @@ class _Adapted(nn.Module):
         noise: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Give notes of instruments and of drawn ones, and how badly the real ones are found."""
-        codes = normalized(self.codes)
-        own, drawn = codes[who], normalized(shares @ codes)
+        codes = pixel_norm(self.codes)
+        own, drawn = codes[who], pixel_norm(shares @ codes)
         made = self.model(torch.cat([own, drawn]), pitch, noise, frames)
         return made, unlike(self.model.encode(real, pitch[: len(real)]), own.detach())
 
 
-class AdaptTask:
-    """How a model and codes of instruments learn from a batch of notes."""
+class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
+    """How a model and codes of instruments learn from notes."""
 
-    def __init__(
-        self, settings: AdaptSettings, model: GANSynth, notes: Notes, seed: int, device: str
-    ) -> None:
-        self.settings, self.notes = settings, notes
-        layout = model.layout
+    def build(self) -> GANSynth:
+        """Teach a listener, and find the first codes of the instruments."""
+        assert self.data.start is not None
+        start, notes = self.data.start[0], self.data.known
+        layout = start.layout
         self.pitches = torch.from_numpy(notes.pitches).float()
-        self.families = torch.from_numpy(notes.labels(model.families))
+        self.families = torch.from_numpy(notes.labels(start.families))
         self.instruments = torch.from_numpy(np.unique(notes.instruments, return_inverse=True)[1])
         self.groups = torch.full((int(self.instruments.max()) + 1,), -1)
         self.groups[self.instruments] = self.families  # of each instrument
-
-        def pictures(at: Tensor) -> Tensor:
-            return layout.to_pictures(sounds(notes, at, device))
-
+        chance = torch.Generator().manual_seed(self.seed)
         self.listener: Listener | None = None
-        chance = torch.Generator().manual_seed(seed)
         if len(self.families[self.families >= 0].unique()) > 1:
-            with torch.random.fork_rng(devices=[]):  # layers are initialised from global state
-                torch.manual_seed(seed)
-                listener = Listener(layout, len(model.families))
             some = torch.randperm(len(notes), generator=chance)[:HEARD].sort().values
             self.listener = taught(
-                listener, lambda at: layout.magnitudes(sounds(notes, some[at], device)),
-                self.pitches[some], self.families[some], steps=settings.listening, seed=seed,
-                device=device,
+                Listener(layout, len(start.families)),
+                lambda at: layout.magnitudes(notes.sounds(some[at], self.device)),
+                self.pitches[some], self.families[some], steps=self.settings.listening,
+                seed=self.seed, device=self.device,
             )  # fmt: skip
-        model = copy.deepcopy(model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        codes = self._first_codes(model, pictures, chance)
+        model = copy.deepcopy(start).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        codes = self._first_codes(
+            model, lambda at: layout.to_pictures(notes.sounds(at, self.device)), chance
+        )
         self.adapted = _Adapted(model.cpu(), codes)
         # Nothing is drawn from M any more, and where instruments lie is found in the end.
-        self.adapted.model.mapping.requires_grad_(False)
-        self.average = copy.deepcopy(self.adapted).requires_grad_(False)
-        self.modules: dict[str, nn.Module] = {"adapted": self.adapted, "average": self.average}
-        networks = [p for p in self.adapted.model.parameters() if p.requires_grad]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "model": torch.optim.Adam(networks, settings.rate, (0.5, 0.99)),
-            "codes": torch.optim.Adam([self.adapted.codes], settings.code_rate, (0.5, 0.99)),
+        model.mapping.requires_grad_(False)
+        self.average = EMA(self.adapted, self.settings.average, warm_up=True)
+        return self.adapted.model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name the model with the codes, and the average of both."""
+        return {"adapted": self.adapted, "average": self.average}
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Let codes learn at a rate of their own."""
+        adam, settings, betas = torch.optim.Adam, self.settings, (0.5, 0.99)
+        learnt = [p for p in self.model.parameters() if p.requires_grad]
+        return {
+            "model": adam(learnt, settings.learning_rate, betas),
+            "codes": adam([self.adapted.codes], settings.code_rate, betas),
         }
-        begun = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in networks))
-        self.config: dict[str, Any] = {
-            **asdict(settings), "notes": digest(notes), "start": begun.hexdigest()[:16],
-        }  # fmt: skip
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the share of the learning rates."""
+        return decay(done)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the notes and of the weights that are adapted."""
+        weights = [p.detach() for p in self.model.parameters() if p.requires_grad]
+        return digest(super().fingerprint().encode(), *weights)
 
     def _first_codes(
         self, model: GANSynth, pictures: Callable[[Tensor], Tensor], chance: torch.Generator
     ) -> Tensor:
         """Give the mean of what the encoder sees in some notes of each instrument."""
-        order = torch.randperm(len(self.notes), generator=chance)
+        order = torch.randperm(len(self.instruments), generator=chance)
         order = order[torch.argsort(self.instruments[order], stable=True)]
         counts = torch.bincount(self.instruments)
         nth = torch.arange(len(order)) - (counts.cumsum(0) - counts)[self.instruments[order]]
@@ -153,42 +157,33 @@ class AdaptTask:
             for at in track(some.split(16), "finding instruments"):
                 seen = model.encode(pictures(at), self.pitches[at].to(model.centres.device))
                 codes.index_add_(0, self.instruments[at], seen.cpu())
-        return normalized(codes)
+        return pixel_norm(codes)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw notes, families alike often."""
         settings = self.settings
-        drawn = torch.multinomial(
-            often(self.families), settings.batches * settings.batch_size, replacement=True,
-            generator=generator,
-        )  # fmt: skip
-        batches: Sequence[Tensor] = drawn.split(settings.batch_size)
-        return batches
+        count = settings.batches * settings.batch_size
+        weights = often(self.families)
+        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+        return list(drawn.split(settings.batch_size))
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from a batch of notes, and from half as many drawn ones."""
-        settings, device = self.settings, fabric.device
-        model = self.adapted.model
-        for optimizer, rate in zip(
-            self.optimizers.values(), (settings.rate, settings.code_rate), strict=True
-        ):
-            optimizer.param_groups[0]["lr"] = rate * decay(done)
-        whole = model.layout.frames
-        short = bool(torch.rand((), generator=shard.generator) < 0.5)
-        frames = max(1, int(SHORT * whole)) if short else whole
-        seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
-        noise = torch.Generator(device).manual_seed(seed)
-        chance = shard.randn(len(batch), len(self.groups)).cpu()
-        at = shard(batch).cpu()
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch of notes, and of half as many drawn ones."""
+        settings, layout, device = self.settings, self.model.layout, step.device
+        short = bool(torch.rand((), generator=step.generator) < 0.5)
+        frames = max(1, int(SHORT * layout.frames)) if short else layout.frames
+        noise = step.noise()
+        chance = step.randn(len(batch), len(self.groups)).cpu()
+        at = step.rows(batch)
         some = at[: max(1, len(at) // 2)]  # whose families and pitches are drawn
         shares = self._shares(self.instruments[some], chance[: len(some)])
         both = torch.cat([at, some])
         pitch, family = self.pitches[both].to(device), self.families[both].to(device)
         with torch.no_grad():
-            real = model.layout.to_pictures(sounds(self.notes, at, device))
+            real = layout.to_pictures(self.data.known.sounds(at, device))
         made, lost = self.modules["adapted"](
-            real, self.instruments[at].to(device), shares.to(device), pitch, frames, noise,
-        )  # fmt: skip
+            real, self.instruments[at].to(device), shares.to(device), pitch, frames, noise
+        )
         real = real[..., :frames]
         magnitude, frequency = difference(made[: len(at)], real)
         losses = {"magnitude": magnitude, "frequency": frequency, "lost": lost}
@@ -198,13 +193,12 @@ class AdaptTask:
         if self.listener is not None:
             losses |= self._heard(self.listener, made, real, pitch, family)
             loss = loss + settings.noticed * losses["noticed"] + settings.family * losses["family"]
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad()
-        fabric.backward(loss)
-        for optimizer in self.optimizers.values():
-            optimizer.step()
-        steps = done * settings.epochs * settings.batches
-        follow(self.average, self.adapted, steps, 1 - settings.average)
+        return loss, losses
+
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
+        """Learn from a batch, and follow with the average."""
+        losses = super().learn(batch, step)
+        self.average.update(self.adapted)
         return losses
 
     def _shares(self, who: Tensor, chance: Tensor) -> Tensor:
@@ -237,45 +231,16 @@ class AdaptTask:
         }
 
     def result(self) -> GANSynth:
-        """Give the averaged model, in the precision it is stored in, instruments in place."""
-        model = rounded(self.average.model)
-        model.settle(normalized(self.average.codes.cpu()), self.groups)
-        return rounded(model)
+        """Return the average."""
+        return self.average.module.model
 
+    def finish(self) -> None:
+        """Draw new instruments where those of the notes lie."""
+        self.model.settle(pixel_norm(self.average.module.codes.cpu()), self.groups)
 
-def adapt(
-    model: GANSynth,
-    notes: Notes,
-    settings: AdaptSettings,
-    *,
-    folder: Path | None = None,
-    seed: int,
-    device: str,
-    devices: int = 1,
-    strategy: str = "auto",
-    resume: bool = False,
-    restart: bool = False,
-) -> tuple[GANSynth, list[dict[str, float]]]:
-    """Adapt a model to notes; see `gansynth_lite.training.train` for what is not here.
-
-    Parameters
-    ----------
-    model : GANSynth
-        Stays as it is.
-    notes : Notes
-        Of the model's length and sample rate.
-
-    Returns
-    -------
-    model : GANSynth
-        On the CPU, in the precision it is stored in. New instruments are drawn where those of
-        the notes lie.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    task, history = trained(
-        lambda seed: AdaptTask(settings, model, notes, seed, device), settings.epochs,
-        folder=folder, seed=seed, device=device, devices=devices, strategy=strategy,
-        resume=resume, restart=restart,
-    )  # fmt: skip
-    return task.result(), history
+    def card(self) -> dict[str, Any]:
+        """Say what the generator is for, and what it began with."""
+        assert self.data.start is not None
+        before = self.data.start[1]
+        kept = ("name", "sha256", "data", "training", "start")
+        return {**super().card(), "start": {key: before.get(key) for key in kept}}

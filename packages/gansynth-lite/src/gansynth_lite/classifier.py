@@ -9,30 +9,20 @@ harmonics at 1 kHz are 60 Hz apart.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gansynth_lite.notes import Int, Notes
 from gansynth_lite.pitch import hz
-from gansynth_lite.training import sounds, trained
-from groove_core.console import note
 from groove_core.dsp import power, power_to_db, stft
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import Shard, cosine, rounded
+from groove_core.learning import Dropout
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = ["ClassifierSettings", "ClassifierTask", "Heard", "NoteClassifier", "hear",
-           "train_classifier"]  # fmt: skip
+__all__ = ["AT_ONCE", "Heard", "NoteClassifier", "hear"]
 
 AT_ONCE = 32
 N_FFT, HOP_SAMPLES = 4096, 1024
@@ -44,9 +34,6 @@ HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)
 RANGE_DB = 80.0
 """Below the loudest point; what is quieter is silence."""
 FEATURES = 96
-SHIFT_S = 0.1
-NOISE_DB = (-90.0, -40.0)
-"""Level of the noise added in training, against the peak."""
 
 
 class NoteClassifier(nn.Module):
@@ -98,7 +85,7 @@ class NoteClassifier(nn.Module):
         )
         self.salience = nn.Conv1d(4 * width, 1, 1)
         self.summary = nn.Linear(8 * width + semitones, FEATURES)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = Dropout(0.2)
         self.head = nn.Linear(FEATURES, high - low + 1 + len(families))
 
     def pictures(self, samples: Tensor) -> Tensor:
@@ -221,145 +208,3 @@ def hear(classifier: NoteClassifier, sounds: Iterable[Tensor]) -> Heard:
         raise InputError("There is no note to hear.", hint="Give at least one.")
     pitch, family, feature = (torch.cat(one).float().cpu() for one in zip(*found, strict=True))
     return Heard(pitch, family, feature, classifier.low)
-
-
-@dataclass(frozen=True)
-class ClassifierSettings:
-    """What decides the outcome, beside the notes and the seed."""
-
-    epochs: int = 20
-    batch_size: int = 32
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    width: int = 32
-    precision: Literal["32", "bf16"] = "32"
-
-
-class ClassifierTask:
-    """How a classifier learns from notes."""
-
-    def __init__(
-        self, settings: ClassifierSettings, notes: Notes, low: int, high: int, seed: int
-    ) -> None:
-        self.settings, self.notes = settings, notes
-        with torch.random.fork_rng(devices=[]):  # layers are initialised from global state
-            torch.manual_seed(seed)
-            self.model = NoteClassifier(
-                notes.sample_rate, notes.samples.shape[1], notes.family_names, low, high,
-                settings.width,
-            )  # fmt: skip
-        self.modules: dict[str, nn.Module] = {"classifier": self.model}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "classifier": torch.optim.AdamW(
-                self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-            )
-        }
-        content = np.stack([notes.pitches, notes.families]).tobytes()
-        content += notes.samples[::97].tobytes()  # some tell these notes from others
-        self.config: dict[str, Any] = {
-            **asdict(settings), "low": low, "high": high,
-            "notes": hashlib.sha256(content).hexdigest()[:16],
-        }  # fmt: skip
-        self.pitches = torch.from_numpy(notes.pitches) - low
-        self.families = torch.from_numpy(notes.families)
-
-    def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Give the notes in a new order, batch by batch."""
-        order = torch.randperm(len(self.pitches), generator=generator)
-        size = min(self.settings.batch_size, len(order))
-        return [some for some in order.split(size) if len(some) == size]
-
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
-        """Learn from a batch, a little shifted in time and with a little noise."""
-        settings, classifier = self.settings, self.modules["classifier"]
-        optimizer = self.optimizers["classifier"]
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, 20 * done + 0.05) * cosine(done)
-        mine = shard(batch)
-        draw = shard.rand(len(batch), 2)
-        seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
-        heard = self._varied(sounds(self.notes, mine, fabric.device), draw, seed)
-        pitches, families = (
-            labels[mine.cpu()].to(fabric.device) for labels in (self.pitches, self.families)
-        )
-        with (
-            torch.random.fork_rng(devices=[]),  # dropout draws from global state
-            torch.autocast(fabric.device.type, torch.bfloat16, settings.precision == "bf16"),
-        ):
-            torch.manual_seed(seed)
-            pitch_logits, family_logits = classifier(heard)
-        losses = {"pitch": F.cross_entropy(pitch_logits.float(), pitches)}
-        known = families >= 0
-        if family_logits.shape[1]:
-            # A sum, since the mean over none would be no number.
-            total = F.cross_entropy(
-                family_logits.float(), families, ignore_index=-1, reduction="sum"
-            )
-            losses["family"] = total / known.sum().clamp_min(1)
-        optimizer.zero_grad()
-        fabric.backward(torch.stack(list(losses.values())).sum())
-        optimizer.step()
-        right = (pitch_logits.argmax(dim=1) == pitches).float().mean()
-        return {**losses, "accuracy": right}
-
-    def _varied(self, samples: Tensor, draw: Tensor, seed: int) -> Tensor:
-        shift = (draw[:, :1] * SHIFT_S * self.notes.sample_rate).long()
-        at = torch.arange(samples.shape[1], device=samples.device) - shift
-        late = samples.gather(1, at.clamp_min(0)) * (at >= 0)
-        noise = torch.randn(
-            samples.shape, generator=torch.Generator(samples.device).manual_seed(seed),
-            device=samples.device,
-        )  # fmt: skip
-        low, high = NOISE_DB
-        return late + 10 ** ((low + (high - low) * draw[:, 1:]) / 20) * noise
-
-
-def train_classifier(
-    notes: Notes,
-    parts: Mapping[str, Int],
-    settings: ClassifierSettings,
-    *,
-    low: int | None = None,
-    high: int | None = None,
-    folder: Path | None = None,
-    seed: int,
-    device: str,
-    devices: int = 1,
-    strategy: str = "auto",
-    resume: bool = False,
-    restart: bool = False,
-) -> tuple[NoteClassifier, list[dict[str, float]]]:
-    """Train on the notes of the training part; tell how well those of validation are heard.
-
-    Parameters
-    ----------
-    notes : Notes
-    parts : dict
-        Of `gansynth_lite.notes.split`.
-    low, high : int, optional [MIDI]
-        Range of pitches; that of the notes when left out.
-    folder : Path, optional
-        For the state of the training; none is kept when left out.
-
-    Returns
-    -------
-    model : NoteClassifier
-        On the CPU, in the precision it is stored in.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    low = int(notes.pitches.min()) if low is None else low
-    high = int(notes.pitches.max()) if high is None else high
-    known = notes.only(parts["train"])
-    task, history = trained(
-        lambda seed: ClassifierTask(settings, known, low, high, seed), settings.epochs,
-        folder=folder, seed=seed, device=device, devices=devices, strategy=strategy,
-        resume=resume, restart=restart,
-    )  # fmt: skip
-    model = rounded(task.model)
-    held = torch.from_numpy(parts["validation"])
-    if len(held):
-        heard = hear(model, (sounds(notes, some) for some in held.split(AT_ONCE)))
-        right = heard.pitch == torch.from_numpy(notes.pitches)[held]
-        note(f"pitch heard right in {right.float().mean():.1%} of {len(held)} other notes")
-    return model, history

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from gansynth_lite.layout import Layout
-from gansynth_lite.model import GANSynth, normalized
+from gansynth_lite.model import GANSynth
 from gansynth_lite.notes import fitted
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import settled
 from groove_core.console import track
 from groove_core.errors import InputError
+from groove_core.learning import pixel_norm
 from groove_core.values import Audio
 
 __all__ = ["find_instruments", "to_note"]
@@ -110,7 +111,7 @@ def find_instruments(
     optimizer = torch.optim.Adam([w], RATE, (0.9, 0.99))
     best, least = begin, torch.full((len(w),), torch.inf, device=w.device)
     for _ in track(range(steps), "searching", total=steps):
-        now = normalized(w)
+        now = pixel_norm(w)
         away = _away(model, now, pitches, pictures)
         nearer = (away < least).detach()
         least = torch.where(nearer, away.detach(), least)
@@ -130,7 +131,7 @@ def _away(model: GANSynth | ProgressiveGAN, w: Tensor, pitches: Tensor, pictures
 @torch.inference_mode()
 def _guess(model: ProgressiveGAN, pictures: Tensor, pitches: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    tried = normalized(torch.randn(STARTS, model.code, generator=generator)).to(pictures)
+    tried = pixel_norm(torch.randn(STARTS, model.code, generator=generator)).to(pictures)
     found = []
     for picture, pitch in zip(pictures, pitches, strict=True):
         away = _away(model, tried, pitch.expand(STARTS), picture.expand(STARTS, -1, -1, -1))

@@ -18,7 +18,7 @@ from gansynth_lite.layout import Layout
 from gansynth_lite.model import PITCH_FEATURES, pitch_features
 from groove_core.console import track
 from groove_core.dsp import power_to_db
-from groove_core.learning.before import cosine
+from groove_core.learning import cosine
 
 __all__ = ["Listener", "taught"]
 

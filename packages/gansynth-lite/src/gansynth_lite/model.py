@@ -31,10 +31,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gansynth_lite.layout import MAPS, Layout
+from groove_core.learning import minibatch_deviation, pixel_norm
 
-__all__ = [
-    "SPREAD", "Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "normalized", "unlike",
-]  # fmt: skip
+__all__ = ["SPREAD", "Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "one_hot", "unlike"]
 
 SPREAD = 0.7
 """Of instruments that are drawn, to those heard: nearer to the middle of their family a code is
@@ -80,9 +79,12 @@ def lrelu(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2) * math.sqrt(2)
 
 
-def normalized(x: Tensor) -> Tensor:
-    """Bring vectors to a root mean square of 1."""
-    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
+def one_hot(labels: Tensor, count: int) -> Tensor:
+    """Return rows of one-hot weights; an unknown label (-1) has the same weight for all."""
+    if not count:
+        return torch.zeros(len(labels), 0, device=labels.device)
+    known = F.one_hot(labels.clamp_min(0), count).float()
+    return torch.where(labels[:, None] < 0, torch.full_like(known, 1 / count), known)
 
 
 def unlike(w: Tensor, other: Tensor) -> Tensor:
@@ -240,7 +242,7 @@ class _Encoder(nn.Module):
         x = torch.cat([F.avg_pool2d(pictures[:, :1], 2), maps], dim=1)
         x = self.blocks(lrelu(self.start(x.contiguous(memory_format=torch.channels_last))))
         loudest, mean = x.amax(dim=(2, 3)).float(), x.mean(dim=(2, 3)).float()
-        return normalized(self.head(torch.cat([loudest, mean, pitch_features(pitch)], dim=1)))
+        return pixel_norm(self.head(torch.cat([loudest, mean, pitch_features(pitch)], dim=1)))
 
 
 class GANSynth(nn.Module):
@@ -296,7 +298,7 @@ class GANSynth(nn.Module):
         """
         weights = families if families.shape[1] else torch.ones_like(z[:, :1])
         centre = weights @ self.centres
-        return normalized(centre + torch.einsum("nf,fcd,nd->nc", weights, self.spreads, z))
+        return pixel_norm(centre + torch.einsum("nf,fcd,nd->nc", weights, self.spreads, z))
 
     @torch.no_grad()
     def settle(self, codes: Tensor, labels: Tensor) -> None:
@@ -320,8 +322,8 @@ class GANSynth(nn.Module):
         """Give the instruments M(z, family), see `instruments`; what the training draws."""
         # Few families shall weigh as much as the many numbers of the noise.
         gain = math.sqrt(self.code)
-        w: Tensor = self.mapping(torch.cat([normalized(z), gain * families], dim=1))
-        return normalized(w.float())
+        w: Tensor = self.mapping(torch.cat([pixel_norm(z), gain * families], dim=1))
+        return pixel_norm(w.float())
 
     def forward(
         self,
@@ -372,18 +374,9 @@ class Discriminator(nn.Module):
         maps = self.layout.harmonics(pitch).expand(-1, -1, -1, pictures.shape[-1])
         x = torch.cat([pictures, maps], dim=1).contiguous(memory_format=torch.channels_last)
         x = self.blocks(lrelu(self.start(x)))
-        x = lrelu(self.last(torch.cat([x, _spread(x, self.group)], dim=1)))
+        x = lrelu(self.last(torch.cat([x, minibatch_deviation(x, group=self.group)], dim=1)))
         features = lrelu(self.features(x.flatten(1)))
         wanted = self.wanted(torch.cat([pitch_features(pitch), math.sqrt(8) * families], dim=1))
         fitting = (features * wanted).sum(dim=1) / math.sqrt(features.shape[1])
         score: Tensor = self.score(features).squeeze(1).float() + fitting.float()
         return score
-
-
-def _spread(x: Tensor, group: int) -> Tensor:
-    """Give the mean deviation within groups of a batch, as one more map (1710.10196, section 3)."""
-    size = min(group, len(x))
-    size = size if len(x) % size == 0 else len(x)
-    grouped = x.float().reshape(size, -1, *x.shape[1:])
-    spread = grouped.var(dim=0, correction=0).add(1e-8).sqrt().mean(dim=(1, 2, 3))
-    return spread.repeat(size)[:, None, None, None].expand(-1, 1, *x.shape[2:]).to(x.dtype)

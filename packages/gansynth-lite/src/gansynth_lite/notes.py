@@ -9,13 +9,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.learning import Split, parts_for
 from groove_core.storage import Cache, dump_json
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "SOURCES", "Notes", "fitted", "groups", "learnt", "room", "split", "split_as_learnt", "stored",
@@ -98,6 +101,13 @@ class Notes:
             makers=None if self.makers is None else self.makers[which],
             **{key: getattr(self, key)[which] for key in _COLUMNS},
         )
+
+    def sounds(self, at: torch.Tensor, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Return the samples of some notes [shape=(len(at), samples), -1 to 1]."""
+        import torch
+
+        some = torch.from_numpy(np.ascontiguousarray(self.samples[at.cpu().numpy()]))
+        return some.to(device).float() / FULL_SCALE
 
     def labels(self, families: Sequence[str]) -> Int:
         """Give the families by their numbers among others, -1 where those have none such."""

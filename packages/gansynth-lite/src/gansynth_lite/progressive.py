@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gansynth_lite.layout import Layout
-from gansynth_lite.model import Conv, Linear, normalized
+from gansynth_lite.model import Conv, Linear
 from groove_core.errors import UsageError
+from groove_core.learning import minibatch_deviation, pixel_norm
 
 __all__ = [
     "ProgressiveDiscriminator",
@@ -108,7 +109,7 @@ class _PixelNormed(nn.Module):
     """A rectifier, and then all maps of a point brought to a root mean square of 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return normalized(_lrelu(x)).to(x.dtype)
+        return pixel_norm(_lrelu(x)).to(x.dtype)
 
 
 class _Synthesis(nn.Module):
@@ -134,7 +135,7 @@ class _Synthesis(nn.Module):
         given = torch.cat([w, F.one_hot(classes, self.classes).to(w)], dim=1)
         # A convolution over one point among zeros, which leaves one weight for each place.
         x = F.conv_transpose2d(
-            normalized(given)[:, :, None, None], self.start * self.scale, self.bias
+            pixel_norm(given)[:, :, None, None], self.start * self.scale, self.bias
         )
         x = self.activated(x)
         last, alpha = stage(progress)
@@ -201,7 +202,7 @@ class ProgressiveGAN(nn.Module):
 
         Families are ignored.
         """
-        return normalized(z)
+        return pixel_norm(z)
 
     def classes(self, pitch: Tensor) -> Tensor:
         """Give the nearest classes [shape=(n,)] of pitches [shape=(n,) or (n, frames), MIDI].
@@ -285,12 +286,6 @@ class ProgressiveDiscriminator(nn.Module):
             if level == last and alpha < 1:
                 coarse = self.from_picture[level - 1](F.avg_pool2d(pictures, 2))
                 x = _blend(x, _lrelu(coarse), alpha)
-        x = _lrelu(self.last(torch.cat([x, _deviation(x)], dim=1)))
+        x = _lrelu(self.last(torch.cat([x, minibatch_deviation(x, eps=1e-6)], dim=1)))
         features = _lrelu(self.features(x.flatten(1)))
         return self.score(features).squeeze(1).float(), self.pitch(features).float()
-
-
-def _deviation(x: Tensor) -> Tensor:
-    """Give the mean deviation of the batch, as one more map (1710.10196, section 3)."""
-    spread = (x.float().var(dim=0, correction=0) + 1e-6).sqrt().mean()
-    return spread.to(x.dtype).expand(len(x), 1, *x.shape[2:])

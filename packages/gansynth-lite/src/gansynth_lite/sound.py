@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import locked
-from gansynth_lite.model import GANSynth, normalized
+from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.pitch import note_name, parse_note_name
 from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
 from gansynth_lite.progressive import ProgressiveGAN
@@ -25,12 +26,16 @@ from gansynth_lite.recordings import pitch_of_name
 from groove_core import devices
 from groove_core.actions import each
 from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.learning import pixel_norm
 from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes, Score, Track
 
-__all__ = ["GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_generator", "parse_pitch"]
+__all__ = [
+    "GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_classifier", "load_generator",
+    "parse_pitch",
+]  # fmt: skip
 
-PACKAGE, GENERATOR = "gansynth-lite", "notes"
+PACKAGE, GENERATOR, CLASSIFIER = "gansynth-lite", "notes", "classifier"
 LOW, HIGH = 24, 84
 """MIDI pitches that models learn, as in the source."""
 TOGETHER = 8
@@ -76,6 +81,13 @@ def load_generator(
     kind = ProgressiveGAN if address.endswith(":ProgressiveGAN") else GANSynth
     model, card = checkpoints.load(PACKAGE, wanted or GENERATOR, kind, device=device)
     return model, card
+
+
+def load_classifier(wanted: str | None, device: str) -> NoteClassifier:
+    """Load a classifier of notes, the packaged one if it is None."""
+    judge: NoteClassifier
+    judge, _ = checkpoints.load(PACKAGE, wanted or CLASSIFIER, NoteClassifier, device=device)
+    return judge
 
 
 @dataclass(frozen=True)
@@ -133,9 +145,27 @@ class Voice:
                     or (f"Families: {', '.join(known)}." if known else "Leave the family out."),
                 )
             chosen[i] = known.index(family)
-        one_hot = torch.nn.functional.one_hot(chosen, max(1, len(known)))[:, : len(known)]
+        weights = one_hot(chosen, len(known))
         with torch.inference_mode():
-            return self.model.instruments(z.to(self.device), one_hot.float().to(self.device))
+            return self.model.instruments(z.to(self.device), weights.to(self.device))
+
+    def drawn_for(self, score: Score, families: str | None, keys: int) -> Tensor:
+        """Draw instruments [shape=(tracks, keys, code)] for the tracks of a score.
+
+        Parameters
+        ----------
+        families : str, optional
+            Of the tracks in turn, divided by commas (default: by their programs).
+        keys : int
+            Instruments of each track.
+        """
+        asked = families.split(",") if families else []
+        wanted = [
+            asked[i % len(asked)].strip() if asked else family_of(one, self.model.families)
+            for i, one in enumerate(score.tracks)
+        ]
+        w = self.drawn(len(wanted) * keys, [family for family in wanted for _ in range(keys)])
+        return w.reshape(len(wanted), keys, -1)
 
     def instrument(self, given: Audio | Codes) -> Tensor:
         """Give the instruments [shape=(n, code)] of codes, or the one of a sound.
@@ -154,7 +184,7 @@ class Voice:
                 f"These codes have {given.points.shape[1]} numbers, the model's {self.model.code}.",
                 hint="Codes that `groove run gansynth-lite encode` made with the same checkpoint.",
             )
-        return normalized(torch.from_numpy(given.points).float().to(self.device))
+        return pixel_norm(torch.from_numpy(given.points).float().to(self.device))
 
     def encoded(
         self, sounds: Sequence[Audio], pitch: str | None, steps: int

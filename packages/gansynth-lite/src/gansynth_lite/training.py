@@ -15,40 +15,23 @@ from its sound.
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gansynth_lite.layout import Layout
-from gansynth_lite.model import Discriminator, GANSynth, unlike
-from gansynth_lite.notes import Notes
+from gansynth_lite.lessons import GeneratorTraining
+from gansynth_lite.model import Discriminator, GANSynth, one_hot, unlike
 from groove_core.console import track
-from groove_core.learning.before import Shard, Task, fit, launch, rounded
+from groove_core.learning import EMA, Step, frozen, linear, r1_penalty
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-__all__ = [
-    "GANTask",
-    "Settings",
-    "difference",
-    "digest",
-    "often",
-    "one_hot",
-    "sounds",
-    "train",
-    "trained",
-]
+__all__ = ["GANTraining", "Settings", "decay", "difference", "often"]
 
 R1_EVERY = 16
 KNOWN = 4096
@@ -57,7 +40,7 @@ KNOWN = 4096
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the outcome, beside the notes and the seed."""
+    """What decides the outcome of a training, beside the notes and the seed."""
 
     layout: Layout
     width: int = 16
@@ -66,7 +49,7 @@ class Settings:
     batches: int = 128
     """In an epoch."""
     batch_size: int = 16
-    rate: float = 2e-3
+    learning_rate: float = 2e-3
     r1: float = 2.0
     magnitude: float = 10.0
     frequency: float = 3.0
@@ -79,21 +62,7 @@ class Settings:
     compile: bool = False
 
 
-def one_hot(labels: Tensor, count: int) -> Tensor:
-    """Give rows of one-hot weights; an unknown label (-1) has the same weight for all."""
-    if not count:
-        return torch.zeros(len(labels), 0, device=labels.device)
-    known = F.one_hot(labels.clamp_min(0), count).float()
-    return torch.where(labels[:, None] < 0, torch.full_like(known, 1 / count), known)
-
-
-def sounds(notes: Notes, at: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Give the samples of some notes [shape=(len(at), samples), -1 to 1]."""
-    some = torch.from_numpy(np.ascontiguousarray(notes.samples[at.cpu().numpy()]))
-    return some.to(device).float() / 32767
-
-
-class _Players(torch.nn.Module):
+class _Players(nn.Module):
     """Mapping, encoder and generator in one call, as several devices need it."""
 
     def __init__(self, model: GANSynth) -> None:
@@ -116,111 +85,96 @@ class _Players(torch.nn.Module):
         return fake, unlike(self.model.encode(fake[-n:], pitch[-n:]), drawn.detach())
 
 
-class GANTask:
-    """How the networks learn from a batch of pairs of notes."""
+class GANTraining(GeneratorTraining[Settings, GANSynth]):
+    """How the networks learn from pairs of notes."""
 
-    def __init__(self, settings: Settings, notes: Notes, seed: int) -> None:
-        self.settings, self.notes = settings, notes
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = GANSynth(
-                asdict(settings.layout), notes.family_names, settings.width, settings.most
-            )
-            self.discriminator = Discriminator(self.model)
-        for one in (self.model, self.discriminator):
+    fewest = 2
+    """The first half of a batch is encoded, the second drawn."""
+
+    def build(self) -> GANSynth:
+        """Make the networks, and list the notes of each instrument."""
+        settings, notes = self.settings, self.data.known
+        layout = asdict(settings.layout)
+        model = GANSynth(layout, notes.family_names, settings.width, settings.most)
+        self.discriminator = Discriminator(model)
+        for one in (model, self.discriminator):
             one.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.modules: dict[str, torch.nn.Module] = {
+        self.average = EMA(model, settings.average, warm_up=True)
+        if settings.compile:
+            for network in (model.synthesis, model.encoder, self.discriminator):
+                network.compile()
+        self.pitches = torch.from_numpy(notes.pitches).float()
+        self.families = torch.from_numpy(notes.families)
+        self.partners = _of_instruments(notes.instruments)
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name those that play, the discriminator, and the average of the first."""
+        return {
             "players": _Players(self.model),
             "discriminator": self.discriminator,
             "average": self.average,
         }
-        if settings.compile:
-            for network in (self.model.synthesis, self.model.encoder, self.discriminator):
-                network.compile()
-        betas = (0.0, 0.99)
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "model": torch.optim.Adam(self.model.parameters(), settings.rate, betas),
-            "discriminator": torch.optim.Adam(
-                self.discriminator.parameters(), settings.rate, betas
-            ),
-        }
-        self.config: dict[str, Any] = {**asdict(settings), "notes": digest(notes)}
-        self.pitches = torch.from_numpy(notes.pitches).float()
-        self.families = torch.from_numpy(notes.families)
-        self.partners = _of_instruments(notes.instruments)
-        self.count = 0
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Let both sides learn at one rate."""
+        sides = {"model": self.model, "discriminator": self.discriminator}
+        rate = self.settings.learning_rate
+        return {n: torch.optim.Adam(m.parameters(), rate, (0.0, 0.99)) for n, m in sides.items()}
+
+    def rate(self, optimizer: str, done: float) -> float:
+        """Return the share of the learning rate."""
+        return decay(done)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Draw pairs of notes [shape=(batch, 2)] of one instrument each, families alike often."""
-        settings = self.settings
+        settings, instruments = self.settings, self.data.known.instruments
         count = settings.batches * settings.batch_size
         first = torch.multinomial(
             often(self.families), count, replacement=True, generator=generator
         )
-        at = torch.rand(count, generator=generator)
-        second = torch.tensor(
-            [
-                int(mine[int(u * len(mine))])
-                for u, mine in zip(
-                    at.tolist(), (self.partners[i] for i in self.notes.instruments[first.numpy()]),
-                    strict=True,
-                )
-            ]
-        )  # fmt: skip
-        pairs: Sequence[Tensor] = torch.stack([first, second], dim=1).split(settings.batch_size)
-        self.count = 0
-        return pairs
+        at = torch.rand(count, generator=generator).tolist()
+        groups = (self.partners[one] for one in instruments[first.numpy()])
+        second = [int(mine[int(u * len(mine))]) for u, mine in zip(at, groups, strict=True)]
+        pairs = torch.stack([first, torch.tensor(second)], dim=1)
+        return list(pairs.split(settings.batch_size))
 
-    def step(self, fabric: Fabric, batch: Tensor, shard: Shard, done: float) -> dict[str, Tensor]:
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
         """Learn from a batch: the discriminator, then the others."""
-        settings, device = self.settings, fabric.device
-        n = len(batch)
-        z = shard.randn(n, self.model.code)
-        seed = int(torch.randint(2**62, (1,), generator=shard.generator)) + fabric.global_rank
-        noise = torch.Generator(device).manual_seed(seed)
-        pairs = shard(batch).cpu()
-        half = len(pairs) // 2
-        for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = settings.rate * decay(done)
-        layout = self.model.layout
+        settings, model, device = self.settings, self.model, step.device
+        z, noise = step.randn(len(batch), model.code), step.noise()
+        pairs = step.rows(batch)
+        n, half = len(pairs), len(pairs) // 2
         with torch.no_grad():
             heard = torch.cat([pairs[:, 1], pairs[:half, 0]])
-            pictures = layout.to_pictures(sounds(self.notes, heard, device))
+            pictures = model.layout.to_pictures(self.data.known.sounds(heard, device))
             pitch = self.pitches[heard].to(device)
-            family = one_hot(self.families[pairs[:, 1]], len(self.model.families)).to(device)
-        real, source = pictures.split([len(pairs), half])
-        with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
+            family = one_hot(self.families[pairs[:, 1]], len(model.families)).to(device)
+        real, source = pictures.split([n, half])
+        with step.autocast(settings.precision):
             fake, told = self.modules["players"](
-                source, pitch[len(pairs) :], z[half:], family[half:], pitch[: len(pairs)], noise
+                source, pitch[n:], z[half:], family[half:], pitch[:n], noise
             )
-            wanted = pitch[: len(pairs)], family
-            losses = self._discriminate(fabric, real, fake.detach(), *wanted)
-            more = self._generate(fabric, real, fake, told, *wanted)
-        steps = done * settings.epochs * settings.batches
-        follow(self.average, self.model, steps, 1 - settings.average)
-        self.count += 1
+            wanted = pitch[:n], family
+            losses = self._discriminate(step, real, fake.detach(), *wanted)
+            more = self._generate(step, real, fake, told, *wanted)
+        self.average.update(model)
         return {**losses, **more}
 
     def _discriminate(
-        self, fabric: Fabric, real: Tensor, fake: Tensor, *wanted: Tensor
+        self, step: Step, real: Tensor, fake: Tensor, *wanted: Tensor
     ) -> dict[str, Tensor]:
         discriminator = self.modules["discriminator"]
         on_real, on_fake = discriminator(real, *wanted), discriminator(fake, *wanted)
-        loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
-        self.optimizers["discriminator"].zero_grad()
-        fabric.backward(loss)
-        if self.count % R1_EVERY == 0:
+        loss = total = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+        if self.clock.steps % R1_EVERY == 0:
             # What is compiled cannot be derived twice.
             plain = self.discriminator.forward if self.settings.compile else discriminator
             half = len(real) // 2
-            some = real[half:].clone().requires_grad_()
-            (slope,) = torch.autograd.grad(
-                plain(some, *(one[half:] for one in wanted)).sum(), some, create_graph=True
-            )
-            steepness = slope.float().square().sum(dim=(1, 2, 3)).mean()
-            fabric.backward(R1_EVERY * self.settings.r1 / 2 * steepness)
-        self.optimizers["discriminator"].step()
+            some = [one[half:] for one in wanted]
+            r1 = r1_penalty(lambda pictures: plain(pictures, *some), real[half:])
+            total = loss + R1_EVERY * self.settings.r1 / 2 * r1
+        self.minimise(total, step, "discriminator")
         return {
             "discriminator": loss,
             "right on real": (on_real > 0).float().mean(),
@@ -228,34 +182,39 @@ class GANTask:
         }
 
     def _generate(
-        self, fabric: Fabric, real: Tensor, fake: Tensor, told: Tensor, *wanted: Tensor
+        self, step: Step, real: Tensor, fake: Tensor, told: Tensor, *wanted: Tensor
     ) -> dict[str, Tensor]:
         settings, half = self.settings, len(real) // 2
-        self.discriminator.requires_grad_(False)
-        adversarial = F.softplus(-self.discriminator(fake, *wanted)).mean()
+        with frozen(self.discriminator):
+            adversarial = F.softplus(-self.discriminator(fake, *wanted)).mean()
         magnitude, frequency = difference(fake[:half], real[:half])
         likeness = settings.magnitude * magnitude + settings.frequency * frequency
-        loss = adversarial + likeness + settings.told * told
-        self.optimizers["model"].zero_grad()
-        fabric.backward(loss)
-        self.optimizers["model"].step()
-        self.discriminator.requires_grad_(True)
+        self.minimise(adversarial + likeness + settings.told * told, step, "model")
         return {
             "generator": adversarial, "magnitude": magnitude, "frequency": frequency, "told": told,
         }  # fmt: skip
 
+    def result(self) -> GANSynth:
+        """Return the average."""
+        return self.average.module
+
+    def finish(self) -> None:
+        """Find where the instruments of notes lie, so that others can be drawn there."""
+        notes, model = self.data.known, self.model
+        device = model.centres.device
+        some = torch.arange(len(notes))[:: max(1, len(notes) // KNOWN)]
+        codes = [
+            model.encode(
+                model.layout.to_pictures(notes.sounds(at, device)), self.pitches[at].to(device)
+            )
+            for at in track(some.split(16), "finding instruments")
+        ]
+        model.settle(torch.cat(codes).cpu(), self.families[some])
+
 
 def decay(done: float) -> float:
-    """Give the share of the learning rate: all of it until the last quarter."""
-    return min(1.0, 4 * (1 - done) + 0.02)
-
-
-@torch.no_grad()
-def follow(average: torch.nn.Module, model: torch.nn.Module, steps: float, weight: float) -> None:
-    """Move averages of weights towards a model; closely at first, when they are worth little."""
-    weight = max(weight, 9 / (10 + steps))
-    for kept, new in zip(average.parameters(), model.parameters(), strict=True):
-        kept.lerp_(new, weight)
+    """Return the share of the learning rate: all of it until the last quarter."""
+    return linear(done, start=0.75)
 
 
 def difference(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,13 +224,6 @@ def difference(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     turn = fake[:, 1] - real[:, 1]
     turn = turn - 2 * torch.round(turn.detach() / 2)  # half turns: 1 and -1 are the same
     return magnitude, (turn.abs() * sounding).sum() / sounding.sum().clamp_min(1.0)
-
-
-def digest(notes: Notes) -> str:
-    """Tell these notes from others, by their labels and some samples of each."""
-    found = hashlib.sha256(np.stack([notes.pitches, notes.families, notes.instruments]).tobytes())
-    found.update(np.ascontiguousarray(notes.samples[:, ::97]).tobytes())
-    return found.hexdigest()[:16]
 
 
 def often(families: Tensor) -> Tensor:
@@ -284,75 +236,3 @@ def _of_instruments(instruments: npt.NDArray[np.int64]) -> dict[int, npt.NDArray
     order = np.argsort(instruments, kind="stable")
     names, starts = np.unique(instruments[order], return_index=True)
     return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
-
-
-def train(
-    notes: Notes,
-    settings: Settings,
-    *,
-    folder: Path | None = None,
-    seed: int,
-    device: str,
-    devices: int = 1,
-    strategy: str = "auto",
-    resume: bool = False,
-    restart: bool = False,
-) -> tuple[GANSynth, list[dict[str, float]]]:
-    """Train on notes.
-
-    Returns
-    -------
-    model : GANSynth
-        On the CPU, averaged, in the precision it is stored in.
-    history : list of dict
-        Mean losses of each epoch.
-    """
-    task, history = trained(
-        lambda seed: GANTask(settings, notes, seed), settings.epochs, folder=folder, seed=seed,
-        device=device, devices=devices, strategy=strategy, resume=resume, restart=restart,
-    )  # fmt: skip
-    model = rounded(task.average)
-    settle(model, notes, device)
-    return rounded(model), history
-
-
-@torch.inference_mode()
-def settle(model: GANSynth, notes: Notes, device: str) -> None:
-    """Find where the instruments of training notes lie, so that others can be drawn there."""
-    model.to(device)
-    some = torch.arange(len(notes))[:: max(1, len(notes) // KNOWN)]
-    pitches = torch.from_numpy(notes.pitches).float()
-    codes = [
-        model.encode(
-            model.layout.to_pictures(sounds(notes, at, device)), pitches[at].to(device)
-        ).cpu()
-        for at in track(some.split(16), "finding instruments")
-    ]
-    model.cpu().settle(torch.cat(codes), torch.from_numpy(notes.families)[some])
-
-
-T = TypeVar("T", bound=Task)
-
-
-def trained(
-    make: Callable[[int], T],
-    epochs: int,
-    *,
-    folder: Path | None,
-    seed: int,
-    device: str,
-    devices: int,
-    strategy: str,
-    resume: bool,
-    restart: bool,
-) -> tuple[T, list[dict[str, float]]]:
-    """Start the processes that train together, make the task of a seed, and fit it."""
-    fabric = launch(device, devices, strategy)
-    seed = fabric.broadcast(seed)
-    task = make(seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        history = fit(
-            fabric, task, epochs=epochs, folder=folder or Path(scratch), seed=seed,
-            resume=resume, restart=restart,
-        )  # fmt: skip
-    return task, history

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from gansynth_lite.adapting import AdaptSettings, AdaptTask, adapt
+from gansynth_lite.adapting import AdaptSettings, AdaptTraining
 from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import SPREAD, GANSynth
-from gansynth_lite.training import one_hot, sounds
-from groove_core.learning.before import fit, launch
+from gansynth_lite.model import SPREAD, GANSynth, one_hot
+from groove_core.errors import UsageError
+from groove_core.learning import Run, trained
+from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -39,11 +40,15 @@ def start():
     return GANSynth(asdict(TINY), FAMILIES, 4, 16)
 
 
+def adapt(start, notes, settings, **more):
+    return trained(AdaptTraining, settings, made.lesson(notes, (start, {})), Run(**more))
+
+
 def test_a_listener_hears_families_of_notes_that_it_does_not_know(notes):
     families = torch.from_numpy(notes.families)
     pitches = torch.from_numpy(notes.pitches).float()
-    pictures = TINY.to_pictures(sounds(notes, torch.arange(len(notes))))
-    assert torch.equal(TINY.magnitudes(sounds(notes, torch.arange(4))), pictures[:4, 0])
+    pictures = TINY.to_pictures(notes.sounds(torch.arange(len(notes))))
+    assert torch.equal(TINY.magnitudes(notes.sounds(torch.arange(4))), pictures[:4, 0])
     held = torch.arange(len(notes)) % 3 == 0
     torch.manual_seed(0)
     listener = taught(
@@ -57,9 +62,9 @@ def test_a_listener_hears_families_of_notes_that_it_does_not_know(notes):
 
 def test_it_comes_nearer_and_what_is_drawn_is_of_its_family(notes, start):
     before = copy.deepcopy(start.state_dict())
-    adapted, history = adapt(
-        start, notes, AdaptSettings(epochs=6, batches=20, listening=100), seed=1, device="cpu"
-    )
+    settings = AdaptSettings(epochs=6, batches=20, listening=100)
+    training = adapt(start, notes, settings, seed=1)
+    adapted, history = training.model, training.history
     assert history[-1]["magnitude"] < 0.75 * history[0]["magnitude"]
     assert history[-1]["lost"] < 0.5 * history[0]["lost"]
     for name, tensor in start.state_dict().items():
@@ -82,37 +87,25 @@ def test_notes_of_no_family_that_the_model_knows(notes, start, which):
     mine = notes.only([i for i in range(len(notes)) if notes.instruments[i] in which])
     mine = replace(mine, family_names=("hurdy-gurdy", "kazoo"))
     assert (mine.labels(FAMILIES) == -1).all()
-    adapted, history = adapt(start, mine, QUICK, seed=1, device="cpu")
-    assert set(history[0]) == {"epoch", "magnitude", "frequency", "lost"}
+    training = adapt(start, mine, QUICK, seed=1)
+    adapted = training.model
+    assert set(training.history[0]) == {"epoch", "magnitude", "frequency", "lost"}
     assert all(torch.isfinite(p).all() for p in adapted.state_dict().values())
     w = adapted.instruments(torch.randn(2, start.code), one_hot(torch.tensor([0, 2]), 3))
     assert torch.allclose(w[0], w[1], atol=1e-3) is (len(which) == 1)
 
 
 def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_path):
-    whole, history = adapt(start, notes, QUICK, seed=2, device="cpu", folder=tmp_path / "a")
-
-    class Interrupted(AdaptTask):
-        def step(self, fabric, batch, shard, done):
-            if done >= 0.5:
-                raise KeyboardInterrupt
-            return super().step(fabric, batch, shard, done)
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(
-            launch("cpu"), Interrupted(QUICK, start, notes, 2, "cpu"), epochs=2,
-            folder=tmp_path / "b", seed=2,
-        )  # fmt: skip
-    again, resumed = adapt(
-        start, notes, QUICK, seed=2, device="cpu", folder=tmp_path / "b", resume=True
-    )
-    assert resumed == history
-    for one, other in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
+    check_resume(AdaptTraining, QUICK, made.lesson(notes, (start, {})), tmp_path, seed=2)
+    other = copy.deepcopy(start)
+    with torch.no_grad():
+        other.encoder.start.bias.add_(1)
+    with pytest.raises(UsageError, match="has data"):
+        adapt(other, notes, QUICK, seed=2, folder=tmp_path / "whole", resume=True)
 
 
 def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):
-    task = AdaptTask(QUICK, start, notes, 1, "cpu")
+    task = AdaptTraining(QUICK, made.lesson(notes, (start, {})), 1)
     codes = torch.randn(len(task.groups), 3, generator=torch.Generator().manual_seed(1))
     chance = torch.randn(20_000, len(codes), generator=torch.Generator().manual_seed(2))
     drawn = task._shares(torch.zeros(len(chance), dtype=torch.long), chance) @ codes

@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from gansynth_lite.classifier import (
-    ClassifierSettings,
-    ClassifierTask,
-    NoteClassifier,
-    hear,
-    train_classifier,
-)
+from gansynth_lite.classifier import NoteClassifier, hear
+from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
+from gansynth_lite.lessons import Lesson
 from gansynth_lite.notes import Notes
 from gansynth_lite.pitch import hz
-from gansynth_lite.training import sounds
 from groove_core.errors import InputError, UsageError
-from groove_core.learning.before import rounded
+from groove_core.learning import Run, rounded, trained
 
 RATE, SAMPLES = 16_000, 8_000
 QUICK = ClassifierSettings(epochs=16, batch_size=8, width=8)
@@ -55,22 +50,27 @@ def tones(low: int = 48, high: int = 59, families: tuple[str, ...] = ("dull", "b
     )
 
 
+def train(notes, parts, settings, **run):
+    none = {"validation": np.arange(0), "test": np.arange(0)}
+    return trained(ClassifierTraining, settings, Lesson(notes, {**none, **parts}), Run(**run))
+
+
 @pytest.fixture(scope="module")
-def trained():
+def learnt():
     notes = tones()
     held = np.arange(len(notes))[4::5]
     # A few families are unknown.
     notes.families[:4] = -1
     rest = np.setdiff1d(np.arange(len(notes)), held)
     parts = {"train": rest, "validation": held, "test": held}
-    model, history = train_classifier(notes, parts, QUICK, seed=1, device="cpu")
-    return notes, parts, model, history
+    training = train(notes, parts, QUICK, seed=1)
+    return notes, parts, training.model, training.history
 
 
-def test_it_learns_tones(trained):
-    notes, parts, model, history = trained
+def test_it_learns_tones(learnt):
+    notes, parts, model, history = learnt
     assert history[-1]["pitch"] < 0.3 < history[0]["pitch"]
-    heard = hear(model, [sounds(notes, torch.from_numpy(parts["test"]))])
+    heard = hear(model, [notes.sounds(torch.from_numpy(parts["test"]))])
     pitches = torch.from_numpy(notes.pitches[parts["test"]])
     families = torch.from_numpy(notes.families[parts["test"]])
     assert (heard.pitch == pitches).float().mean() >= 0.9
@@ -81,9 +81,9 @@ def test_it_learns_tones(trained):
     torch.testing.assert_close(heard.pitches.sum(dim=1), torch.ones(9))
 
 
-def test_level_and_length_do_not_matter(trained):
-    notes, _, model, _ = trained
-    x = sounds(notes, torch.arange(8))
+def test_level_and_length_do_not_matter(learnt):
+    notes, _, model, _ = learnt
+    x = notes.sounds(torch.arange(8))
     with torch.no_grad():
         whole, quiet, half = model(x)[0], model(0.01 * x)[0], model(x[:, : SAMPLES // 2])[0]
         torch.testing.assert_close(quiet, whole, atol=1e-3, rtol=0)
@@ -92,11 +92,11 @@ def test_level_and_length_do_not_matter(trained):
         assert model(torch.zeros(1, SAMPLES))[0].isfinite().all()
 
 
-def test_it_is_made_again_from_its_config(trained):
-    notes, _, model, _ = trained
+def test_it_is_made_again_from_its_config(learnt):
+    notes, _, model, _ = learnt
     again = NoteClassifier(**model.config)
     again.load_state_dict(model.state_dict())
-    x = sounds(notes, torch.arange(4))
+    x = notes.sounds(torch.arange(4))
     with torch.no_grad():
         for one, other in zip(rounded(again)(x), model(x), strict=True):
             torch.testing.assert_close(one, other, atol=0, rtol=0)
@@ -118,33 +118,26 @@ def test_size():
 
 def test_without_families():
     notes = tones(60, 63, ())
-    parts = {"train": np.arange(16), "validation": np.arange(0), "test": np.arange(0)}
-    quick = ClassifierSettings(epochs=1, batch_size=8, width=8, precision="bf16")
-    model, history = train_classifier(notes, parts, quick, low=58, high=70, seed=1, device="cpu")
-    assert set(history[0]) == {"epoch", "pitch", "accuracy"}
-    pitches, families = model(sounds(notes, torch.arange(2)))
+    quick = ClassifierSettings(epochs=1, batch_size=8, width=8, low=58, high=70, precision="bf16")
+    training = train(notes, {"train": np.arange(16)}, quick, seed=1)
+    assert set(training.history[0]) == {"epoch", "pitch", "accuracy"}
+    pitches, families = training.model(notes.sounds(torch.arange(2)))
     assert (pitches.shape, families.shape) == ((2, 13), (2, 0))
 
 
 def test_families_that_are_all_unknown_cost_nothing():
     notes = tones(60, 61)
     notes.families[:] = -1
-    parts = {"train": np.arange(8), "validation": np.arange(0)}
     quick = ClassifierSettings(epochs=1, batch_size=8, width=8)
-    _, history = train_classifier(notes, parts, quick, seed=1, device="cpu")
-    assert history[0]["family"] == 0
+    assert train(notes, {"train": np.arange(8)}, quick, seed=1).history[0]["family"] == 0
 
 
 def test_the_same_seed_gives_the_same_weights():
-    notes, parts = tones(60, 61), {"train": np.arange(8), "validation": np.arange(0)}
+    notes, parts = tones(60, 61), {"train": np.arange(8)}
     quick = ClassifierSettings(epochs=2, batch_size=4, width=8)
-    one, two = (
-        train_classifier(notes, parts, quick, seed=3, device="cpu")[0].state_dict()
-        for _ in range(2)
-    )
+    one, two = (train(notes, parts, quick, seed=3).model.state_dict() for _ in range(2))
     for name, value in one.items():
         torch.testing.assert_close(value, two[name], atol=0, rtol=0)
-    assert ClassifierTask(quick, notes, 60, 61, 3).config["width"] == 8
 
 
 def test_what_it_refuses():

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from gansynth_lite.classifier import ClassifierSettings, train_classifier
-from gansynth_lite.evaluation import COLUMNS, measure, measure_instruments, round_trip
+from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
+from gansynth_lite.evaluation import COLUMNS, measure
+from gansynth_lite.instruments import measure_instruments
 from gansynth_lite.layout import Layout
+from gansynth_lite.lessons import Lesson
 from gansynth_lite.model import GANSynth
 from gansynth_lite.notes import Notes
 from gansynth_lite.pitch import hz
 from gansynth_lite.progressive import ProgressiveGAN
+from gansynth_lite.representation import round_trip
 from groove_core.errors import InputError, UsageError
+from groove_core.learning import Run, trained
 from groove_core.values import Estimate, Report
 
 LAYOUT = {"n_fft": 512, "frames": 64}
@@ -68,7 +72,7 @@ def parts(notes):
 @pytest.fixture(scope="module")
 def classifier(notes, parts):
     settings = ClassifierSettings(epochs=12, batch_size=16, width=8)
-    return train_classifier(notes, parts, settings, seed=1, device="cpu")[0]
+    return trained(ClassifierTraining, settings, Lesson(notes, parts), Run(seed=1)).model
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,7 @@ def value(report: Report, row: str, column: str = "value") -> float:
 
 
 def test_real_notes_are_better_than_noise(notes, parts, classifier, model, tmp_path):
-    options = {"count": 20, "seed": 1, "name": "tiny", "device": "cpu"}
+    options = {"count": 20, "seed": 1, "name": "tiny"}
     found = measure(model, notes, parts, classifier, **options)
     assert [row[0] for row in found.rows] == [
         "tiny", "held-out notes", "training notes copied", "noise",
@@ -111,7 +115,7 @@ def test_real_notes_are_better_than_noise(notes, parts, classifier, model, tmp_p
 
 
 def test_instruments(notes, parts, model):
-    options = {"count": 8, "seed": 1, "name": "tiny", "device": "cpu"}
+    options = {"count": 8, "seed": 1, "name": "tiny"}
     found = measure_instruments(model, notes, parts, **options)
     assert all(row[1] is not None for row in found.rows)
     assert value(found, "the same of real instruments") < 0.6
@@ -129,14 +133,13 @@ def test_the_network_of_the_source(notes, parts, classifier):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = ProgressiveGAN(LAYOUT, most=8, code=8, low=LOW, high=HIGH)
-    options = {"count": 8, "seed": 1, "name": "source", "device": "cpu"}
+    options = {"count": 8, "seed": 1, "name": "source"}
     found = measure(model, notes, parts, classifier, **options)
     assert len(found.rows) == 4
     assert found.cell("source", "family accuracy") is None
     found = measure_instruments(model, notes, parts, **options)
     assert not any("encoded" in row[0] for row in found.rows)
     assert len(found.rows) == 4
-    assert model.training
 
 
 def test_there_and_back(notes):
@@ -151,7 +154,7 @@ def test_there_and_back(notes):
 
 
 def test_what_is_refused(notes, parts, classifier, model):
-    options = {"count": 4, "seed": 1, "name": "tiny", "device": "cpu"}
+    options = {"count": 4, "seed": 1, "name": "tiny"}
     other = GANSynth({"n_fft": 512, "frames": 32}, (), width=4, most=8, code=8)
     with pytest.raises(UsageError, match="samples at"):
         measure(other, notes, parts, classifier, **options)

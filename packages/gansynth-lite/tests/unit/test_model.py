@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from gansynth_lite.layout import LAYOUTS, Layout
-from gansynth_lite.model import Conv, Discriminator, GANSynth, Linear, normalized, unlike
+from gansynth_lite.model import Conv, Discriminator, GANSynth, Linear, unlike
 from groove_core.errors import CheckpointError
+from groove_core.learning import pixel_norm
 from groove_core.storage import checkpoints
 
 FAMILIES = ("flute", "reed", "string")
@@ -90,7 +91,7 @@ def test_weights_are_scaled_when_used():
     torch.manual_seed(0)
     assert Linear(400, 300)(torch.randn(50, 400)).std() == pytest.approx(1, abs=0.1)
     assert Conv(32, 32)(torch.randn(2, 32, 16, 16)).std() == pytest.approx(1, abs=0.15)
-    assert torch.allclose(normalized(torch.randn(4, 9)).square().mean(dim=1), torch.ones(4))
+    assert torch.allclose(pixel_norm(torch.randn(4, 9)).square().mean(dim=1), torch.ones(4))
 
 
 @torch.no_grad()
@@ -120,11 +121,11 @@ def test_checkpoints(model, tmp_path):
 @torch.no_grad()
 def test_instruments_are_drawn_where_those_of_a_family_lie(model):
     generator = torch.Generator().manual_seed(0)
-    centres = normalized(torch.randn(3, model.code, generator=generator))
+    centres = pixel_norm(torch.randn(3, model.code, generator=generator))
     labels = torch.arange(600) % 3
     noise = 0.3 * torch.randn(600, model.code, generator=generator)
     noise[:, 8:] = 0  # they differ in eight directions only
-    model.settle(normalized(centres[labels] + noise), labels)
+    model.settle(pixel_norm(centres[labels] + noise), labels)
     z = torch.randn(300, model.code, generator=generator)
     drawn = model.instruments(z, torch.eye(3)[labels[:300]])
     near = torch.nn.functional.cosine_similarity(drawn[:, None], centres[None], dim=2)

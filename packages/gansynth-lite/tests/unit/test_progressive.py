@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
 import json
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from gansynth_lite.layout import LAYOUTS, Layout
 from gansynth_lite.model import Conv
@@ -24,14 +24,19 @@ from gansynth_lite.progressive import (
 )
 from gansynth_lite.progressive_training import (
     ProgressiveSettings,
-    ProgressiveTask,
-    penalty,
+    ProgressiveTraining,
     progress_at,
-    train_progressive,
 )
 from groove_core.errors import UsageError
-from groove_core.learning.before import Shard, epoch_generator, launch
+from groove_core.learning import Run, Step, epoch_generator, launch, trained
 from groove_core.storage import checkpoints
+from groove_core.testing.training import check_resume
+
+spec = importlib.util.spec_from_file_location(
+    "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
+)
+made = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made)
 
 TINY = Layout(sample_rate=4000, n_fft=128, frames=16)
 QUICK = ProgressiveSettings(TINY, most=8, code=8, epochs=4, batches=4, batch_size=4)
@@ -200,36 +205,16 @@ def test_a_checkpoint_keeps_everything(tmp_path):
 # training ------------------------------------------------------------------------
 
 
-class Slope(nn.Module):
-    def __init__(self, steepness):
-        super().__init__()
-        self.steepness = steepness
-
-    def forward(self, x):
-        return self.steepness * x.flatten(1).sum(dim=1) / math.sqrt(x[0].numel())
-
-
-@pytest.mark.parametrize(("steepness", "expected"), [(1.0, 0.0), (3.0, 4.0), (0.0, 1.0)])
-def test_the_penalty_wants_slopes_of_one(steepness, expected):
-    real, fake, u = torch.rand(4, 2, 8, 8), torch.rand(4, 2, 8, 8), torch.rand(4)
-    assert penalty(Slope(steepness), real, fake, u).item() == pytest.approx(expected, abs=1e-4)
-    # The slope on whole pictures, each of whose points is shown as 2 x 2.
-    whole = [one.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3) for one in (real, fake)]
-    pooled = nn.Sequential(nn.AvgPool2d(2), Slope(steepness))
-    torch.testing.assert_close(
-        penalty(Slope(steepness), real, fake, u, side=2), penalty(pooled, *whole, u)
-    )
-
-
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 @pytest.mark.parametrize("done", [0.3, 0.99])
 def test_a_step_learns(notes, done, precision):
     settings = replace(QUICK, precision=precision)
-    task, fabric = ProgressiveTask(settings, notes, 1), launch("cpu")
+    task = ProgressiveTraining(settings, made.lesson(notes), 1)
     before = {k: v.clone() for k, v in task.model.state_dict().items()}
     critic = {k: v.clone() for k, v in task.discriminator.state_dict().items()}
     generator = epoch_generator(1, 0)
-    losses = task.step(fabric, task.batches(generator)[0], Shard(fabric, generator), done)
+    batch = task.batches(generator)[0]
+    losses = task.learn(batch, Step(launch("cpu"), generator, done, len(batch)))
     assert all(math.isfinite(loss.item()) for loss in losses.values())
     level, alpha = stage(progress_at(done, task.levels))
     last = task.levels - 1
@@ -241,12 +226,12 @@ def test_a_step_learns(notes, done, precision):
         if level < last:  # what is not grown yet, does not learn
             assert not any(k.startswith(f"synthesis.convs.{last}.") for k in changed)
             assert not any(k.startswith(f"first.{last - 1}.") for k in changed)
-    assert float(task.average.progress) == pytest.approx(level - 1 + alpha)
+    assert float(task.result().progress) == pytest.approx(level - 1 + alpha)
 
 
 def test_pitches_are_learnt(notes):
-    settings = replace(QUICK, epochs=5, batches=16, batch_size=8, rate=8e-3)
-    _, history = train_progressive(notes, settings, seed=2, device="cpu")
+    settings = replace(QUICK, epochs=5, batches=16, batch_size=8, learning_rate=8e-3)
+    history = trained(ProgressiveTraining, settings, made.lesson(notes), Run(seed=2)).history
     # All 36 classes are as likely at first; then it is more than which eight there are.
     assert history[0]["pitch of real"] > math.log(8) > 1.3 * history[-1]["pitch of real"]
     assert history[-1]["pitch of fakes"] < history[0]["pitch of fakes"]
@@ -254,37 +239,8 @@ def test_pitches_are_learnt(notes):
     assert history[-1]["progress"] == levels_of(TINY) - 1
 
 
-@contextlib.contextmanager
-def interrupted(task, epoch):
-    """Press Ctrl-C when an epoch of a training begins."""
-    original, calls = task.batches, []
-
-    def once(self, generator):
-        calls.append(1)
-        if len(calls) == epoch:
-            raise KeyboardInterrupt
-        return original(self, generator)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(task, "batches", once)
-        yield
-
-
-def test_a_resumed_training_is_an_unbroken_one(notes, tmp_path):
-    def train(folder, **more):
-        return train_progressive(notes, QUICK, folder=folder, seed=3, device="cpu", **more)
-
-    whole, history = train(tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("groove_core.learning.before.STORE_EVERY_S", 0)
-        with interrupted(ProgressiveTask, 3):
-            train(tmp_path / "broken")
-    resumed, again = train(tmp_path / "broken", resume=True)
-    assert again == history
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
-    other = replace(QUICK, drift=0.0)
+def test_an_interrupted_training_ends_as_an_unbroken_one(notes, tmp_path):
+    check_resume(ProgressiveTraining, QUICK, made.lesson(notes), tmp_path, seed=3)
+    run = Run(seed=3, folder=tmp_path / "broken", resume=True)
     with pytest.raises(UsageError, match="drift"):
-        train_progressive(
-            notes, other, folder=tmp_path / "broken", seed=3, device="cpu", resume=True
-        )
+        trained(ProgressiveTraining, replace(QUICK, drift=0.0), made.lesson(notes), run)

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from gansynth_lite.layout import Layout
-from gansynth_lite.training import GANTask, Settings, difference, one_hot, sounds, train
-from groove_core.learning.before import Shard, fit, launch
+from gansynth_lite.model import one_hot
+from gansynth_lite.training import R1_EVERY, GANTraining, Settings, difference
+from groove_core.learning import Run, Step, launch, trained
+from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
     "notes_of_tests", Path(__file__).parents[1] / "conftest.py"
@@ -30,7 +32,8 @@ def notes():
 
 def test_pairs_are_of_one_instrument_and_families_alike_often(notes):
     uneven = notes.only(np.r_[0:36, 36:40])  # 22 of one family, 18 of the other
-    task = GANTask(Settings(TINY, batches=50, batch_size=16, width=4, most=16), uneven, 1)
+    settings = Settings(TINY, batches=50, batch_size=16, width=4, most=16)
+    task = GANTraining(settings, made.lesson(uneven), 1)
     pairs = torch.cat(list(task.batches(torch.Generator().manual_seed(0))))
     assert (uneven.instruments[pairs[:, 0]] == uneven.instruments[pairs[:, 1]]).all()
     assert (pairs[:, 0] != pairs[:, 1]).float().mean() > 0.8
@@ -43,7 +46,7 @@ def test_unknown_families_count_for_all():
 
 
 def test_difference_of_equal_and_of_turned_frequencies(notes):
-    real = TINY.to_pictures(sounds(notes, torch.arange(4)))
+    real = TINY.to_pictures(notes.sounds(torch.arange(4)))
     assert all(float(one) == 0 for one in difference(real, real))
     turned = real.clone()
     turned[:, 1] += 2.0 * (real[:, 1] != 0)  # a whole turn
@@ -54,11 +57,11 @@ def test_difference_of_equal_and_of_turned_frequencies(notes):
 
 
 def test_a_step_changes_what_it_should(notes):
-    task = GANTask(Settings(TINY, **SETTINGS), notes, 1)
+    task = GANTraining(Settings(TINY, **SETTINGS), made.lesson(notes), 1)
     before = {n: [p.clone() for p in m.parameters()] for n, m in task.modules.items()}
     generator = torch.Generator().manual_seed(1)
-    fabric = launch("cpu")
-    losses = task.step(fabric, task.batches(generator)[0], Shard(fabric, generator), 0.0)
+    batch = task.batches(generator)[0]
+    losses = task.learn(batch, Step(launch("cpu"), generator, size=len(batch)))
     assert all(torch.isfinite(v).all() for v in losses.values())
     for name, module in task.modules.items():
         moved = [
@@ -70,31 +73,23 @@ def test_a_step_changes_what_it_should(notes):
 def test_it_learns_notes(notes):
     """Notes of an instrument are made from another of its notes, ever more like the real ones."""
     settings = Settings(TINY, width=8, most=32, batches=16, batch_size=8, epochs=12)
-    _, history = train(notes, settings, seed=1, device="cpu")
+    history = trained(GANTraining, settings, made.lesson(notes), Run(seed=1)).history
     assert history[-1]["magnitude"] < 0.5 * history[0]["magnitude"]
     assert history[-1]["frequency"] < history[0]["frequency"]
 
 
-def test_the_same_seed_gives_the_same_weights_and_resuming_goes_on(notes, tmp_path):
-    settings = Settings(TINY, **SETTINGS, epochs=3)
-    whole, history = train(notes, settings, seed=2, device="cpu", folder=tmp_path / "a")
+def test_an_interrupted_training_ends_as_an_unbroken_one(notes, tmp_path):
+    check_resume(GANTraining, Settings(TINY, **SETTINGS, epochs=3), made.lesson(notes), tmp_path)
 
-    class Interrupted(GANTask):
-        def batches(self, generator):
-            if self.seen == 2:
-                raise KeyboardInterrupt
-            self.seen += 1
-            return super().batches(generator)
 
-    task = Interrupted(settings, notes, 2)
-    task.seen = 0
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("groove_core.learning.before.STORE_EVERY_S", 0.0)
-        fit(launch("cpu"), task, epochs=3, folder=tmp_path / "b", seed=2)
-    again, resumed = train(
-        notes, settings, seed=2, device="cpu", folder=tmp_path / "b", resume=True
-    )
-    assert [e["epoch"] for e in resumed] == [1, 2, 3]
-    assert resumed[-1] == history[-1]
-    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
-        assert torch.equal(one, other)
+def test_r1_comes_every_sixteenth_step_however_long_an_epoch_is(notes):
+    task = GANTraining(Settings(TINY, **SETTINGS), made.lesson(notes), 1)
+    generator = torch.Generator().manual_seed(1)
+    batch = task.batches(generator)[0]
+    found = []
+    for steps in (0, 4, R1_EVERY):
+        task.clock.steps = steps
+        task.minimise = lambda loss, step, *names: found.append((names, loss.item()))
+        task.learn(batch, Step(launch("cpu"), torch.Generator().manual_seed(2), size=len(batch)))
+    losses = [loss for names, loss in found if names == ("discriminator",)]
+    assert losses[0] == losses[2] > losses[1]

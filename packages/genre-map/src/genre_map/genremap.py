@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from genre_map.results import colors_of
+from genre_map.results import colors_of, undecided
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import Audio, Record, audio_url, build_page, data_url
+from groove_core.values import INK, Audio, Record, audio_url, build_page, data_url, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,9 +103,7 @@ class GenreMap(Record):
     @property
     def entropy(self) -> Floats:
         """How undecided each cell is [shape=(cells, cells), 0 to 1], to four digits."""
-        p = self.probabilities.clip(1e-9)
-        found: Floats = -(p * np.log(p)).sum(axis=2) / np.log(len(self.genres))
-        return found.round(4)
+        return undecided(self.probabilities).round(4)
 
     def area(self) -> dict[str, float]:
         """Share of the map where each genre is the most probable one."""
@@ -144,8 +142,6 @@ class GenreMap(Record):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the genres with their borders, how undecided it is, and the critic's score."""
-        from groove_core.values import INK, panel, sheet
-
         ax = sheet(ax, 11, 4.2, "")
         extent = (-1.0, 1.0, -1.0, 1.0)
         views = (

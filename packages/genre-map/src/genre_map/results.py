@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import Record, SoundRecord
+from groove_core.values import INK, PALETTE, Record, SoundRecord, new_axes, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of"]
+__all__ = ["MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of", "undecided"]
 
 Floats = npt.NDArray[np.float64]
 COLORS = (
@@ -27,6 +27,13 @@ COLORS = (
 def colors_of(genres: Sequence[str]) -> list[str]:
     """Give each genre its colour."""
     return [COLORS[i % len(COLORS)] for i in range(len(genres))]
+
+
+def undecided(probabilities: Floats) -> Floats:
+    """Return the entropy of probabilities [shape=(..., genres)]: 0 is sure, 1 is no idea."""
+    p = probabilities.clip(1e-9)
+    found: Floats = -(p * np.log(p)).sum(axis=-1) / np.log(p.shape[-1])
+    return found
 
 
 def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
@@ -79,8 +86,7 @@ class Genres(Record):
     @property
     def entropy(self) -> float:
         """How undecided it is: 0 is sure, 1 is no idea."""
-        p = self.probabilities.clip(1e-9)
-        return float(-(p * np.log(p)).sum() / np.log(len(p)))
+        return float(undecided(self.probabilities))
 
     def to_json(self) -> dict[str, Any]:
         named = dict(zip(self.genres, self.probabilities.tolist(), strict=True))
@@ -96,8 +102,6 @@ class Genres(Record):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the probabilities along the song, on top of each other."""
-        from groove_core.values import new_axes
-
         ax = ax or new_axes(9, 3.2)
         middle = self.window_s / 2 + self.step_s * np.arange(len(self.windows))
         if len(middle) == 1:
@@ -155,8 +159,6 @@ class Picture(SoundRecord):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
-        from groove_core.values import panel, sheet
-
         ax = sheet(ax, 7, 3.4, self.to_text())
         for number, (part, name) in enumerate(
             zip(self.picture, ("harmonic", "percussive"), strict=False)
@@ -218,8 +220,6 @@ class Border(SoundRecord):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
-        from groove_core.values import INK, panel, sheet
-
         ax = sheet(ax, 9, 4.6, self.to_text())
         curves = panel(ax, (0, 0.42, 1, 0.56))
         way = np.linspace(0, 1, len(self.probabilities))
@@ -314,8 +314,6 @@ class Explanation(SoundRecord):
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
         import torch
         from torch.nn.functional import interpolate
-
-        from groove_core.values import PALETTE, panel, sheet
 
         duration_s = self.picture.shape[2] * self.step_s
         start_s = 0.0

@@ -13,6 +13,9 @@ from groove_core.values import Report
 
 torch = pytest.importorskip("torch")
 
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
 from groove_core.learning import (  # noqa: E402
     Dropout,
     Run,
@@ -197,6 +200,39 @@ def test_a_training_is_not_lost_by_mistake(tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="damaged"):
         fit(line(epochs=2), replace(run, resume=True))
+
+
+def without(key, value):
+    return {name: one for name, one in value.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        lambda about, tensors: (without("clock", about), tensors),
+        lambda about, tensors: (
+            {**about, "settings": about["settings"].replace("learning_rate", "rate")}, tensors,
+        ),
+        lambda about, tensors: (about, without("module/model/bias", tensors)),
+        lambda about, tensors: (about, {**tensors, "module/model/bias": torch.zeros(3)}),
+        lambda about, tensors: (
+            about, {key.replace("r/model", "r/net"): one for key, one in tensors.items()},
+        ),
+    ],
+    ids=["no clock", "other settings", "fewer weights", "other shapes", "other optimizers"],
+)  # fmt: skip
+def test_a_state_of_an_older_version_is_said_to_be_one(tmp_path, older):
+    run = Run(folder=tmp_path)
+    fit(line(epochs=2), run)
+    path = tmp_path / "state.safetensors"
+    with safe_open(path, "pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        about, tensors = older(stored.metadata(), tensors)
+    save_file(tensors, path, about)
+    with pytest.raises(InputError, match="an older version wrote it") as error:
+        fit(line(epochs=2), replace(run, resume=True))
+    assert error.value.hint == "Begin again with --restart."
+    fit(line(epochs=2), replace(run, restart=True))
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):

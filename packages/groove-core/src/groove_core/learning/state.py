@@ -69,7 +69,7 @@ def restore(training: Training[Any, Any, Any], folder: Path, settings: str) -> N
     UsageError
         If it had other settings.
     InputError
-        If the file is damaged.
+        If the file is damaged, or of a version of the package that trained otherwise.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -78,29 +78,47 @@ def restore(training: Training[Any, Any, Any], folder: Path, settings: str) -> N
         with safe_open(path, "pt") as stored:
             metadata = stored.metadata()
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            before = json.loads(metadata["settings"])
+            before, now = json.loads(metadata["settings"]), json.loads(settings)
             history = [json.loads(line) for line in metadata["history"].splitlines()]
-            clock = Clock(**json.loads(metadata["clock"]))
+            clock = Clock(**json.loads(metadata.get("clock", "{}")))
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}.", hint="--restart to start again") from error
-    if metadata["settings"] != settings:
-        now = json.loads(settings)
-        names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        raise InputError(
+            f"{path} is damaged: {error}.", hint="Begin again with --restart."
+        ) from error
+    # The first layout had no clock; names of settings and networks change with a package.
+    if "clock" not in metadata or before.keys() != now.keys() or not _fits(training, tensors):
+        raise InputError(
+            f"{path} cannot be resumed: an older version wrote it.",
+            hint="Begin again with --restart.",
+        )
+    if before != now:
+        name = min(key for key in now if before[key] != now[key])
         raise UsageError(
-            f"{folder} has {names[0]} {before.get(names[0])}, not {now.get(names[0])}.",
-            hint="Give the same settings with --resume, or --restart to start again.",
+            f"{folder} has {name} {before[name]}, not {now[name]}.",
+            hint="Give the same settings with --resume, or begin again with --restart.",
         )
     for name, module in training.modules.items():
-        prefix = f"module/{name}/"
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
+        module.load_state_dict(_below(f"module/{name}/", tensors))
     for name, optimizer in training.optimizers.items():
         state: dict[int, dict[str, torch.Tensor]] = defaultdict(dict)
-        prefix = f"optimizer/{name}/"
-        for key, value in tensors.items():
-            if key.startswith(prefix):
-                index, slot = key.removeprefix(prefix).split("/")
-                state[int(index)][slot] = value
+        for key, value in _below(f"optimizer/{name}/", tensors).items():
+            index, slot = key.split("/")
+            state[int(index)][slot] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state)})
     training.history, training.clock = history, clock
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _fits(training: Training[Any, Any, Any], tensors: dict[str, torch.Tensor]) -> bool:
+    """Return whether tensors are of these networks and optimizers, whatever their settings."""
+    weights = {
+        f"module/{name}/{key}": value.shape
+        for name, module in training.modules.items()
+        for key, value in module.state_dict().items()
+    }
+    found = {key: value.shape for key, value in tensors.items() if key.startswith("module/")}
+    owners = {key.split("/")[1] for key in tensors.keys() - found.keys()}
+    return found == weights and owners == training.optimizers.keys()

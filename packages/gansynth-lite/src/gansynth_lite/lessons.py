@@ -1,0 +1,132 @@
+"""What every training of the package shares: notes to learn from, measuring, and the card."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import nn
+
+from gansynth_lite.classifier import NoteClassifier
+from gansynth_lite.evaluation import Generator, measure
+from gansynth_lite.model import GANSynth
+from gansynth_lite.notes import Int, Notes, learnt, split, split_as_learnt
+from groove_core.errors import InputError
+from groove_core.learning import Settings, Training, digest
+from groove_core.values import Report
+
+__all__ = ["GeneratorTraining", "Lesson", "NoteTraining"]
+
+FEWEST = 16
+"""Notes to learn from; fewer are no instrument."""
+COUNT, EACH = 1000, 10
+"""Notes that a generator is measured by, but so many for each held-out one at most."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt from, and what is measured by.
+
+    Parameters
+    ----------
+    notes : Notes
+    parts : dict
+        Of `gansynth_lite.notes.split`.
+    judge : NoteClassifier, optional
+        Measures a generator, on the device of the run.
+    start : GANSynth and dict, optional
+        A trained model to begin with, and its card.
+    """
+
+    notes: Notes
+    parts: Mapping[str, Int]
+    judge: NoteClassifier | None = None
+    start: tuple[GANSynth, Mapping[str, Any]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        notes: Notes,
+        judge: NoteClassifier | None = None,
+        start: tuple[GANSynth, Mapping[str, Any]] | None = None,
+    ) -> Lesson:
+        """Divide notes, as they were before where the training begins with a trained model.
+
+        Raises
+        ------
+        InputError
+            If there are too few notes.
+        """
+        parts = split(notes) if start is None else split_as_learnt(notes, start[1])
+        if len(parts["train"]) < FEWEST:
+            raise InputError(
+                f"{notes.name} has {len(notes)} notes, {len(parts['train'])} of them to learn "
+                "from.",
+                hint=f"Give at least {2 * FEWEST} notes at various pitches.",
+            )
+        return cls(notes, parts, judge, start)
+
+    @functools.cached_property
+    def known(self) -> Notes:
+        """The notes of the training part."""
+        return self.notes.only(self.parts["train"])
+
+    def card(self) -> dict[str, Any]:
+        """Return what a card says of the notes."""
+        return {
+            "name": self.notes.name,
+            "license": self.notes.license,
+            "split": "by pitch of an instrument, all its velocities together",
+            **self.notes.counts(),
+            **{part: len(which) for part, which in self.parts.items()},
+        }
+
+
+S = TypeVar("S", bound=Settings)
+M = TypeVar("M", bound=nn.Module)
+G = TypeVar("G", bound=Generator)
+
+
+class NoteTraining(Training[S, Lesson, M]):
+    """What learns from notes."""
+
+    package = "gansynth-lite"
+
+    def fingerprint(self) -> str:
+        """Return a hash of the labels of notes, and of some samples of each."""
+        notes = self.data.known
+        labels = np.stack([notes.pitches, notes.families, notes.instruments])
+        return digest(labels, notes.samples[:, ::97])
+
+    def split(self) -> dict[str, Any]:
+        """Return how notes were divided, and what was learnt of them, or before."""
+        start = self.data.start and self.data.start[1]
+        return {"learnt": learnt(self.data.notes, self.data.parts, start)}
+
+
+class GeneratorTraining(NoteTraining[S, G]):
+    """A generator that learns from notes, and is measured by how a classifier hears it."""
+
+    def measure(self, name: str) -> Report:
+        """Measure on held-out notes, if there is a judge."""
+        notes, parts, judge = self.data.notes, self.data.parts, self.data.judge
+        if judge is None:
+            return super().measure(name)
+        count = min(COUNT, EACH * len(parts["test"]))
+        return measure(self.model, notes, parts, judge, count=count, seed=1, name=name)
+
+    def card(self) -> dict[str, Any]:
+        """Say what the generator is for."""
+        notes = self.data.notes
+        low, high = notes.pitches.min(), notes.pitches.max()
+        made = ": a soundfont's, not recordings of players" if notes.source == "soundfont" else ""
+        return {
+            "data": self.data.card(),
+            "intended_use": "Playing and morphing single notes; sketches and research.",
+            "limits": f"16 kHz: nothing above 8 kHz. Single notes of MIDI pitch {low} to {high} as "
+            f"its training notes have them{made}.",
+            "paper": "arXiv:1902.08710; arXiv:1912.04958",
+        }
