@@ -45,7 +45,7 @@ GROUPS = {
     "values": ("groove_core.values.", "groove_core.drums."),
     "contract": (
         "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
-        "groove_core.plugins.kinds",
+        "groove_core.actions.schema", "groove_core.plugins.kinds",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
         "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
     ),

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from groove_core.actions.inputs import *
     from groove_core.actions.params import *
     from groove_core.actions.runs import *
+    from groove_core.actions.schema import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         inputs="Inputs Tally each given leave_out names tally",
         params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Readable Restart Resume Seed Strategy action bind describe draw_seed files_of json_schema "
-        "markdown_table result_kind",
+        "Readable Restart Resume Seed Strategy action bind describe draw_seed files_of "
+        "result_kind",
         runs="RESULT_SCHEMA Run run start",
+        schema="json_schema markdown_table plain",
     )

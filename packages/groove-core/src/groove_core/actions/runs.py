@@ -20,11 +20,11 @@ from groove_core.actions.params import (
     describe,
     draw_seed,
     files_of,
-    plain,
     renamed,
     result_kind,
 )
 from groove_core.actions.places import Place, claimed
+from groove_core.actions.schema import plain
 from groove_core.console import is_main_process, note
 from groove_core.errors import GrooveError, UsageError, of_system
 from groove_core.hookspecs import RESULT_SCHEMA, Run

@@ -201,7 +201,8 @@ def _map(
     jobs: int,
     timeout_s: float | None,
 ) -> None:
-    from groove_core.actions.params import bind, draw_seed, plain, renamed
+    from groove_core.actions.params import bind, draw_seed, renamed
+    from groove_core.actions.schema import plain
     from groove_core.batch.jobs import map_files
     from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
