@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from monorepo import ROOT, packages, tell
 
-from groove_core.learning import Split
+from groove_core.learning import PARTS, Split
 from groove_core.storage import checkpoints
 from groove_core.storage.files import dump_json, read_json
 
@@ -36,6 +36,30 @@ def groove_vae() -> Iterator[Learnt]:
 
     yield "groove-vae", "audio", split_of(load(None, None))["learnt"]
     yield "groove-vae", "symbolic", split_of(load())["learnt"]
+
+
+def drum_space() -> Iterator[Learnt]:
+    """Take the splits that the packaged sets state; the map was made of all patterns."""
+    from drum_space.data import open_patterns
+    from drum_space.melodies.lines import open_songbook
+
+    patterns = open_patterns()
+    groups = [patterns.groups[source] for source in patterns.source.tolist()]
+    parts = {part: patterns.part(part) for part in PARTS}
+    rule = "Groove MIDI's own; of Freedoom, sha256 of the file's name modulo 10: 8 and 9 held out"
+    beats = _before("performance", groups, parts, rule)
+    for name in ("acai", "acai16", "ae", "vae"):
+        yield "drum-space", name, beats
+    everything = {"train": range(len(patterns))}
+    yield "drum-space", "map", _before("performance", groups, everything, "all patterns")
+    pieces = open_songbook().pieces
+    fold = np.array([piece.fold for piece in pieces])
+    parts = {"train": np.flatnonzero(fold), "test": np.flatnonzero(fold == 0)}
+    names, rule = (
+        [piece.group for piece in pieces],
+        "sha256 of the file's name modulo 5: 0 held out",
+    )
+    yield "drum-space", "melody", _before("piece", names, parts, rule)
 
 
 def genre_map() -> Iterator[Learnt]:
@@ -115,7 +139,7 @@ def music_recsys() -> Iterator[Learnt]:
     yield "music-recsys", "pooled-front-end", learnt
 
 
-KNOWN = (genre_map, groove_vae, music_recsys)
+KNOWN = (drum_space, genre_map, groove_vae, music_recsys)
 
 
 def put(folder: Path, learnt: dict[str, Any], *, check: bool) -> bool:

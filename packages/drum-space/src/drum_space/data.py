@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -20,6 +18,7 @@ from groove_core.actions import given, leave_out
 from groove_core.console import track
 from groove_core.drums import DRUMS, DrumPattern, NoDrumsError, extract_patterns
 from groove_core.errors import InputError
+from groove_core.learning import PARTS, Split, content_name, parts_for
 from groove_core.storage import (
     check_file,
     is_hidden,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "SPLITS",
     "PatternSet",
     "Source",
     "build",
@@ -51,7 +49,7 @@ __all__ = [
 STEPS = 32
 STRIDE_BARS = 0.5
 """Windows start every half bar; their rotations by half bars count as the same pattern."""
-SPLITS = ("train", "validation", "test")
+BY_HASH = Split("performance")
 SHIPPED = Path(__file__).with_name("patterns") / "patterns.npz"
 MIDI = (".mid", ".midi")
 
@@ -86,11 +84,13 @@ class PatternSet(Value):
     half_bar : int array [shape=(n,)]
         Half bar of the source at which the pattern starts.
     split : int array [shape=(n,)]
-        Index into `SPLITS`.
+        Index into `groove_core.learning.PARTS`.
     sources, genres : sequence of str
         File and genre of each source.
     dropped : dict of str to int
         Windows left out while building, by reason.
+    groups : sequence of str
+        What a split knows each source by: its content, wherever the file is. Default: `sources`.
     """
 
     kind: ClassVar[str] = "pattern-set"
@@ -104,13 +104,52 @@ class PatternSet(Value):
     sources: tuple[str, ...]
     genres: tuple[str, ...]
     dropped: dict[str, int] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.groups:
+            object.__setattr__(self, "groups", self.sources)
 
     def __len__(self) -> int:
         return len(self.hits)
 
     def part(self, split: str) -> npt.NDArray[np.int64]:
         """Give the indices of the patterns of a split."""
-        return np.nonzero(self.split == SPLITS.index(split))[0]
+        return np.nonzero(self.split == PARTS.index(split))[0]
+
+    def split_card(self) -> dict[str, Any]:
+        """Return what the card of a model says of the patterns that it learnt from."""
+        groups = [self.groups[source] for source in self.source.tolist()]
+        parts = {part: self.part(part) for part in PARTS}
+        return BY_HASH.or_published(groups, parts).card(groups, parts)
+
+    def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> PatternSet:
+        """Divide the set by what checkpoints learnt from: what none of them knows is a test.
+
+        A set of which they know nothing keeps its split: any of it may be measured on.
+
+        Raises
+        ------
+        InputError
+            If one of them learnt from all of it.
+        """
+        own = {part: self.part(part) for part in PARTS}
+        groups, names = (
+            [some[source] for source in self.source.tolist()]
+            for some in (self.groups, self.sources)
+        )
+        split = np.full(len(self), PARTS.index("test"))
+        for card in cards:
+            parts = parts_for(card, groups, names=names, otherwise=own)
+            for number, part in enumerate(PARTS):
+                split[parts[part]] = np.minimum(split[parts[part]], number)
+        if split.all():
+            return self
+        kept = _unique(self.hits, split, Counter())
+        return replace(
+            self, hits=self.hits[kept], source=self.source[kept], half_bar=self.half_bar[kept],
+            split=split[kept],
+        )  # fmt: skip
 
     def genre_of(self) -> npt.NDArray[np.str_]:
         """Give the genre of every pattern."""
@@ -129,6 +168,7 @@ class PatternSet(Value):
             "split": self.split.astype("u1"),
             "sources": np.array(self.sources, dtype=np.str_),
             "genres": np.array(self.genres, dtype=np.str_),
+            "groups": np.array(self.groups, dtype=np.str_),
             "dropped": np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
         }
 
@@ -140,15 +180,16 @@ class PatternSet(Value):
             for name in ("source", "half_bar", "split")
         )
         names, genres = (tuple(map(str, arrays[name])) for name in ("sources", "genres"))
-        for what, index, count in (("source", source, len(names)), ("split", split, len(SPLITS))):
+        groups = tuple(map(str, arrays["groups"])) if "groups" in arrays else names
+        for what, index, count in (("source", source, len(names)), ("split", split, len(PARTS))):
             if len(index) and not 0 <= index.min() <= index.max() < count:
                 raise ValueError(f"a pattern is of a {what} that is not there")
-        if len(genres) != len(names):
-            raise ValueError(f"{len(genres)} genres for {len(names)} sources")
+        if not len(genres) == len(groups) == len(names):
+            raise ValueError(f"{len(genres)} genres and {len(groups)} groups, {len(names)} sources")
         dropped = (str(entry).rpartition("=") for entry in arrays["dropped"])
         return cls(
             hits, source, half_bar, split, names, genres,
-            {name: int(count) for name, _, count in dropped},
+            {name: int(count) for name, _, count in dropped}, groups,
         )  # fmt: skip
 
     def _save_npz(self, path: Path) -> None:
@@ -186,7 +227,7 @@ class PatternSet(Value):
 
     def to_text(self) -> str:
         lines = [f"{len(self)} unique two-bar patterns of {len(self.sources)} sources"]
-        for split in SPLITS:
+        for split in PARTS:
             part = self.part(split)
             hits = self.hits[part].sum() / max(1, len(part))
             lines.append(
@@ -239,22 +280,9 @@ class Source:
 
     name: str
     genre: str
-    split: str
     content: Callable[[], bytes]
-
-    @property
-    def hash(self) -> int:
-        """A number that depends on its folder and name only."""
-        return _hash(self.name)
-
-
-def _hashed_split(name: str) -> str:
-    """Split 80 : 10 : 10 by a hash of folder and file name, whatever other files there are."""
-    return SPLITS[max(0, _hash(name) % 10 - 7)]
-
-
-def _hash(name: str) -> int:
-    return int(hashlib.sha256(os.fsencode(name)).hexdigest(), 16)
+    split: str = ""
+    """The published one, if there is one."""
 
 
 def sources(folders: Iterable[Path]) -> Iterator[Source]:
@@ -273,22 +301,22 @@ def sources(folders: Iterable[Path]) -> Iterator[Source]:
             for row in table:
                 name = f"{title}/{row['midi_filename']}"
                 genre = row["style"].partition("/")[0]
-                split = row["split"] if row["split"] in SPLITS else _hashed_split(name)
-                yield Source(name, genre, split, partial(_listed, folder, row["midi_filename"]))
+                published = row["split"] if row["split"] in PARTS else ""
+                listed = partial(_listed, folder, row["midi_filename"])
+                yield Source(name, genre, listed, published)
             continue
         for path in list_files(folder, (*MIDI, "zip")):
             inside = path.relative_to(root)
             genre = inside.parts[0] if len(inside.parts) > 1 else title
             name = f"{title}/{inside.as_posix()}"
             if path.suffix.lower() in MIDI:
-                yield Source(name, genre, _hashed_split(name), partial(_content, path))
+                yield Source(name, genre, partial(_content, path))
             elif path.suffix.lower() == ".zip":
                 try:
                     for inner, content in zip_members(path, _is_midi):
-                        packed = f"{title}/{inner}"
-                        yield Source(packed, genre, _hashed_split(packed), content)
+                        yield Source(f"{title}/{inner}", genre, content)
                 except InputError as error:
-                    yield Source(name, genre, _hashed_split(name), partial(_refuse, error))
+                    yield Source(name, genre, partial(_refuse, error))
 
 
 def _content(path: Path) -> bytes:
@@ -322,6 +350,7 @@ def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
 def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> PatternSet:
     """Build a set of unique patterns from MIDI files.
 
+    Files are divided 80 : 10 : 10 by a hash of their content, unless their split is published.
     Patterns are unique within a split. A pattern that also occurs in a split nearer
     to the test split, as it is or started at another half bar, is left out of the
     other: the held-out splits stay whole, and nothing of them is learnt.
@@ -334,12 +363,11 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
     files = list(sources(folders))
     given(source.name for source in files)
     dropped: Counter[str] = Counter()
-    names: list[str] = []
-    genres: list[str] = []
-    found: dict[str, list[tuple[Bits, int, npt.NDArray[Any]]]] = {split: [] for split in SPLITS}
+    found: list[tuple[Source, str, Bits, npt.NDArray[np.int64]]] = []
     for source in track(files, "reading MIDI files"):
         try:
-            score = Score.from_midi(source.content(), name=source.name)
+            content = source.content()
+            score = Score.from_midi(content, name=source.name)
             windows = extract_patterns(score, stride_bars=stride_bars)
         except InputError as error:
             if isinstance(error, NoDrumsError):  # such as most of a large collection
@@ -351,35 +379,34 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         dropped.update({f"windows {reason}": n for reason, n in windows.dropped.items()})
         dropped["notes: no drum of ours"] += windows.unknown_notes
         if len(windows):
-            found[source.split].append(
-                (windows.hits, len(names), np.round(windows.bar * 2).astype(np.int64))
-            )
-            names.append(source.name)
-            genres.append(source.genre)
-    if not names:
+            half_bar = np.round(windows.bar * 2).astype(np.int64)
+            found.append((source, content_name(content), windows.hits, half_bar))
+    if not found:
         where = ", ".join(str(f) for f in folders)
         raise InputError(
             f"No file in {where} has a two-bar drum pattern in 4/4"
             + (f" ({reasons(dropped)})." if dropped else "."),
             hint="Give a folder of MIDI files with drums on channel 10.",
         )
-    parts, taken = [], set[bytes]()
-    for split in reversed(SPLITS):  # test first: see the docstring
-        kept = _unique(found[split], taken, dropped)
-        parts.append((split, kept))
-        for rotated in rotations(kept[0]):
-            taken.update(pack(rotated))
-    parts.reverse()
+    groups = [group for _, group, _, _ in found]
+    by_hash = BY_HASH.parts(groups)
+    part = {number: name for name in PARTS for number in by_hash[name].tolist()}
+    number = [PARTS.index(one.split or part[i]) for i, (one, _, _, _) in enumerate(found)]
+    counts = [len(windows) for _, _, windows, _ in found]
+    hits = np.concatenate([windows for _, _, windows, _ in found])
+    split, origin = np.repeat(number, counts), np.repeat(np.arange(len(found)), counts)
+    kept = _unique(hits, split, dropped)
     # Sources of which nothing was kept are not listed.
-    used, renumbered = np.unique(np.concatenate([k[1] for _, k in parts]), return_inverse=True)
+    used, renumbered = np.unique(origin[kept], return_inverse=True)
     return PatternSet(
-        hits=np.concatenate([kept[0] for _, kept in parts]),
+        hits=hits[kept],
         source=renumbered,
-        half_bar=np.concatenate([kept[2] for _, kept in parts]),
-        split=np.concatenate([np.full(len(k[0]), SPLITS.index(s)) for s, k in parts]),
-        sources=tuple(names[i] for i in used),
-        genres=tuple(genres[i] for i in used),
+        half_bar=np.concatenate([half_bar for _, _, _, half_bar in found])[kept],
+        split=split[kept],
+        sources=tuple(found[i][0].name for i in used),
+        genres=tuple(found[i][0].genre for i in used),
         dropped=dict(sorted((+dropped).items())),
+        groups=tuple(groups[i] for i in used),
     )
 
 
@@ -388,24 +415,22 @@ def reasons(dropped: Counter[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in dropped.most_common(4))
 
 
-def _unique(
-    found: list[tuple[Bits, int, npt.NDArray[Any]]], taken: set[bytes], dropped: Counter[str]
-) -> tuple[Bits, npt.NDArray[Any], npt.NDArray[Any]]:
-    """Keep the first of equal patterns, and none that another split has."""
-    if not found:
-        empty = np.zeros(0, dtype=np.int64)
-        return np.zeros((0, STEPS, len(DRUMS)), dtype=bool), empty, empty
-    hits = np.concatenate([h for h, _, _ in found])
-    source = np.concatenate([np.full(len(h), index) for h, index, _ in found])
-    half_bar = np.concatenate([bar for _, _, bar in found])
-    seen: set[bytes] = set()
-    keep = np.zeros(len(hits), dtype=bool)
-    for index, key in enumerate(pack(hits)):
-        if key in taken:
-            dropped["patterns also in a split nearer to the test"] += 1
-        elif key in seen:
-            dropped["patterns seen before in the split"] += 1
-        else:
-            seen.add(key)
-            keep[index] = True
-    return hits[keep], source[keep], half_bar[keep]
+def _unique(hits: Bits, split: npt.NDArray[Any], dropped: Counter[str]) -> npt.NDArray[np.int64]:
+    """Return the first of equal patterns of a split, unless a split nearer to the test has it.
+
+    Those of the training split come first, those of the test split last.
+    """
+    keys, taken, parts = pack(hits), set[bytes](), []
+    for number in reversed(range(len(PARTS))):
+        mine: dict[bytes, int] = {}
+        for index in np.flatnonzero(split == number).tolist():
+            if keys[index] in taken:
+                dropped["patterns also in a split nearer to the test"] += 1
+            elif keys[index] in mine:
+                dropped["patterns seen before in the split"] += 1
+            else:
+                mine[keys[index]] = index
+        parts.append(np.array([*mine.values()], dtype=np.int64))
+        for rotated in rotations(hits[parts[-1]]):
+            taken.update(pack(rotated))
+    return np.concatenate(parts[::-1])

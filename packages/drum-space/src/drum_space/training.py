@@ -147,11 +147,13 @@ class DrumTraining(Training[Settings, PatternSet, DrumAutoencoder]):
         title = f"{name}, {self.settings.epochs} epochs on {len(self.hits)} patterns"
         return replace(report, title=title)
 
+    def split(self) -> dict[str, Any]:
+        """Return which performances are learnt from."""
+        return self.data.split_card()
+
     def card(self) -> dict[str, Any]:
         """Say what the model is for."""
-        counts = {part: len(self.data.part(part)) for part in ("train", "validation", "test")}
         return {
-            "data": {"split": "by performance", **counts},
             "intended_use": "Two-bar 4/4 drum patterns in sixteenths: ideas, variations, morphs.",
             "limits": (
                 "No velocity and no micro-timing; no triplets and no other metre. Mostly rock, "

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from groove_core.drums import DrumPattern
+from groove_core.learning import content_name, hashed
 from groove_core.storage import checkpoints
 from groove_core.values import Audio, Score, Track
 
@@ -269,20 +270,32 @@ def test_a_trained_model_can_be_named(groove, tmp_path, tiny):
 
 
 def test_a_small_folder_can_be_learnt_without_a_test_split(groove, tmp_path, beats):
-    """Names that all fall into the training split."""
-    from drum_space.data import _hashed_split
-
-    names = (f"few/{n}.mid" for n in range(100))
-    train = [name for name in names if _hashed_split(name) == "train"][:5]
-    for name, source in zip(train, sorted(beats.rglob("*.mid")), strict=False):
+    rows = ["midi_filename,style,split"]
+    for source in sorted(beats.rglob("*.mid"))[:5]:
         (tmp_path / "few").mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(source.read_bytes())
+        shutil.copy(source, tmp_path / "few")
+        rows.append(f"{source.name},rock,train")
+    (tmp_path / "few/info.csv").write_text("\n".join(rows))
     result = groove(
         "train", "--data", "few", "--epochs", "2", "--batch-size", "4", "--device", "cpu"
     )
     assert result.returncode == 0, result.stderr
     assert "nothing is measured on held-out data" in result.stderr
     assert groove("sample", "--checkpoint", "my-acai", "--json").returncode == 0
+
+
+def test_what_a_space_learnt_from_is_refused_by_name_wherever_it_is(groove, tmp_path, tiny, beats):
+    known = {*json.loads((tiny / "learnt.json").read_text())["train"]}
+    files = [path for path in sorted(beats.rglob("*.mid")) if hashed(content_name(path)) in known]
+    assert 15 < len(files) < 30
+    (tmp_path / "mine").mkdir()
+    for number, path in enumerate(files):
+        shutil.copyfile(path, tmp_path / f"mine/{number:02}.mid")
+    options = ("evaluate", "--checkpoints", str(tiny), "--count", "100", "--device", "cpu")
+    result = groove(*options, "--data", "mine")
+    assert result.returncode == 4
+    assert "tiny was trained on this data: mine/" in result.stderr
+    assert groove(*options, "--data", str(beats)).returncode == 0
 
 
 def test_a_folder_called_like_a_model_changes_nothing(groove, tmp_path, tiny):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from drum_space import dataset
-from drum_space.data import SPLITS, PatternSet, open_patterns, pack, rotations
+from drum_space import dataset, space
+from drum_space.data import PatternSet, open_patterns, pack, rotations
 from groove_core.drums import DrumPattern
 from groove_core.errors import InputError
+from groove_core.learning import PARTS
 
 
 def test_the_shipped_set():
@@ -18,14 +22,14 @@ def test_the_shipped_set():
     assert len(patterns) >= 33_000
     assert len(set(pack(patterns.hits))) == len(patterns)
     assert patterns.hits.any(axis=(1, 2)).all()
-    assert all(len(patterns.part(split)) > 3000 for split in SPLITS)
+    assert all(len(patterns.part(split)) > 3000 for split in PARTS)
     assert set(np.unique(patterns.source)) == set(range(len(patterns.sources)))
 
 
 def test_no_pattern_and_no_performance_is_in_two_splits():
     patterns = open_patterns()
     sources, keys = {}, {}
-    for split in SPLITS:
+    for split in PARTS:
         part = patterns.part(split)
         sources[split] = set(patterns.source[part].tolist())
         turned = rotations(patterns.hits[part])
@@ -67,10 +71,60 @@ def test_a_pattern_that_is_also_held_out_is_not_learnt(tmp_path):
     beat = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 1] * 2 + [9, 0, 4, 0, 6, 0, 4, 0] * 2)
     swapped = DrumPattern.join([beat.slice_bars(1, 1), beat.slice_bars(0, 1)])
     for index in range(40):
-        (beat, swapped)[index % 2].save(tmp_path / f"{index}.mid")
+        played = replace((beat, swapped)[index % 2], tempo_bpm=60 + index)
+        played.save(tmp_path / f"{index}.mid")
     patterns = dataset([tmp_path])
-    assert set(patterns.split.tolist()) == {SPLITS.index("test")}
+    assert set(patterns.split.tolist()) == {PARTS.index("test")}
     assert patterns.dropped["patterns also in a split nearer to the test"] > 0
+
+
+def split_of(patterns):
+    return {patterns.groups[patterns.source[i]]: int(patterns.split[i])
+            for i in range(len(patterns))}  # fmt: skip
+
+
+def test_a_file_stays_in_its_split_when_it_is_moved_and_others_are_left_out(beats, tmp_path):
+    before = split_of(dataset([beats]))
+    assert len(set(before.values())) == 3
+    for number, path in enumerate(sorted(beats.rglob("*.mid"))[::2]):
+        shutil.copyfile(path, tmp_path / f"{number}.mid")
+    after = split_of(dataset([tmp_path]))
+    assert len(after) == 15
+    # A part that would be empty gets one group, see `groove_core.learning.divide`.
+    assert sum(before[group] != split for group, split in after.items()) <= 1
+
+
+def test_the_shipped_set_is_divided_as_the_shipped_weights_learnt_it():
+    patterns = open_patterns()
+    cards = [space.load("", name, "cpu")[1] for name in ("acai", "vae", "ae", "acai16")]
+    again = patterns.as_learnt(cards)
+    assert Counter(again.split.tolist()) == {0: 28634, 1: 3315, 2: 3328}
+    assert (again.split == patterns.split).all()
+    assert (again.hits == patterns.hits).all()
+    card = patterns.split_card()
+    assert card["learnt"]["groups"] == cards[0]["data"]["learnt"]["groups"]
+    assert {part: card[part] for part in PARTS} == {part: cards[0]["data"][part] for part in PARTS}
+
+
+def test_data_is_divided_by_what_checkpoints_learnt(beats, tmp_path):
+    patterns = dataset([beats])
+    own = split_of(patterns)
+    card = {"name": "mine", "data": patterns.split_card()}
+    assert split_of(patterns.as_learnt([card])) == own
+    # A second one that learnt from what the first was tested on leaves nothing but its own.
+    swapped = replace(patterns, split=np.array([2, 1, 0])[patterns.split])
+    other = {"name": "other", "data": swapped.split_card()}
+    assert set(split_of(patterns.as_learnt([card, other])).values()) == {0, 1}
+    # What neither knows keeps its split.
+    strangers = replace(patterns, groups=tuple(f"new {group}" for group in patterns.groups))
+    assert strangers.as_learnt([card, other]) is strangers
+    # A set that adds to what was learnt: all that is new is a test, and of that nothing is learnt.
+    some = dataset([beats / "rock"])
+    known = {"name": "rock", "data": some.split_card()}
+    both = split_of(patterns.as_learnt([known]))
+    rock = split_of(some)
+    assert {group for group, split in both.items() if split < 2} <= rock.keys()
+    assert all(split == rock.get(group, 2) for group, split in both.items())
 
 
 def test_round_trips(beats, tmp_path):
@@ -138,23 +192,22 @@ def test_a_zip_file_with_damaged_content_is_left_out(beats, tmp_path, capsys):
 
 
 def test_many_sources_do_not_wrap(tmp_path):
-    from dataclasses import replace
-
     patterns = open_patterns()
     many = replace(
-        patterns, source=patterns.source + 70_000, sources=("x",) * 80_000, genres=("y",) * 80_000
-    )
+        patterns, source=patterns.source + 70_000,
+        sources=("x",) * 80_000, genres=("y",) * 80_000, groups=("z",) * 80_000,
+    )  # fmt: skip
     assert PatternSet.read(many.save(tmp_path / "p.npz")).source.min() >= 70_000
 
 
 def test_groove_midi_uses_its_own_split(tmp_path):
-    for index, split in enumerate(SPLITS):
+    for index, split in enumerate(PARTS):
         beat = DrumPattern.from_masks([index + 1, 4, 0, 0] * 8)
         beat.save(tmp_path / f"drummer1/{split}.mid")
-    rows = [f"drummer1/{s}.mid,rock/halftime,{s}" for s in SPLITS]
+    rows = [f"drummer1/{s}.mid,rock/halftime,{s}" for s in PARTS]
     (tmp_path / "info.csv").write_text("\n".join(["midi_filename,style,split", *rows]) + "\n")
     patterns = dataset([tmp_path])
-    assert sorted(SPLITS[s] for s in patterns.split) == sorted(SPLITS)
+    assert sorted(PARTS[s] for s in patterns.split) == sorted(PARTS)
     assert set(patterns.genre_of()) == {"rock"}
 
 

@@ -19,6 +19,7 @@ from drum_space.melodies.lines import (
     open_songbook,
     pieces_of,
 )
+from drum_space.melodies.loading import load_melody
 from groove_core.drums import DrumPattern
 from groove_core.errors import InputError
 from groove_core.values import Score, Track
@@ -45,7 +46,7 @@ def lines_of(piece: Piece) -> dict[str, np.ndarray]:
 
 def cut(score: Score) -> tuple[list, Counter]:
     dropped: Counter = Counter()
-    return pieces_of(score, name="x", fold=3, dropped=dropped), dropped
+    return pieces_of(score, name="x", group="y", dropped=dropped), dropped
 
 
 def test_key_of_scales():
@@ -65,7 +66,7 @@ def test_piece_is_moved_to_c_and_split_into_lines():
     lead = track_of([64, 67, 71, 76] * 4, step=2 * STEP)
     bass = track_of([40] * 16, program=33, step=2 * STEP, length=2 * STEP)
     [piece], dropped = cut(score_of(lead, bass))
-    assert (piece.name, piece.fold, piece.tonic, piece.mode) == ("x", 3, 4, 1)
+    assert (piece.name, piece.group, piece.tonic, piece.mode) == ("x", "y", 4, 1)
     assert piece.drums.shape == (32, 14)
     assert (piece.drums == ROCK.hits).all()
     by_name = {
@@ -160,6 +161,32 @@ def test_storing_and_reading_gives_the_same(tmp_path):
         for name in ("drums", "bass", "instruments", "lines"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert "2 pieces" in again.to_text()
+
+
+def test_pieces_are_divided_by_what_a_network_learnt(tmp_path):
+    for number in range(12):
+        pitches = [60 + number, 62, 64, 65] * 8
+        score_of(track_of(pitches)).save(tmp_path / f"midi/{number}.mid")
+    book = build([tmp_path / "midi"])
+    assert {piece.fold for piece in book.pieces} == set(range(5))
+    card = {"name": "mine", "data": book.split_card()}
+    held_out = book.part([0])
+    assert card["data"]["test"] == len(held_out)
+    assert card["data"]["learnt"]["counts"]["train"] == 12 - len(held_out)
+    assert "published" not in card["data"]["learnt"]
+    again = book.as_learnt(card)
+    assert [p.name for p in again.part([0])] == [p.name for p in held_out]
+    with pytest.raises(InputError, match="mine was trained on this data: midi/"):
+        Songbook(tuple(book.part(range(1, 5)))).as_learnt(card)
+    strangers = Songbook(tuple(held_out))
+    assert strangers.as_learnt(card) is strangers
+
+
+def test_the_shipped_network_is_measured_on_the_first_fold():
+    book = open_songbook()
+    again = book.as_learnt(load_melody(None, "cpu")[2])
+    assert [not p.fold for p in again.pieces] == [not p.fold for p in book.pieces]
+    assert len({p.name for p in again.part([0])}) == 9
 
 
 def test_folders_without_music_are_errors(tmp_path):

@@ -143,13 +143,13 @@ class Heard:
         names = cls.__dataclass_fields__
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
-    def cells(self, owner: npt.NDArray[np.int64]) -> list[Cell]:
+    def cells(self, owner: npt.ArrayLike) -> list[Cell]:
         """Return the figures of `COLUMNS`.
 
         Parameters
         ----------
-        owner : int array [shape=(songs,)]
-            Songs with one number are drawn together in the bootstrap.
+        owner : array [shape=(songs,)]
+            Songs with one name or number are drawn together in the bootstrap.
         """
         found, songs = self.mean.argmax(axis=1), np.arange(len(self.truth))
         right, present = np.zeros_like(self.mean), np.zeros_like(self.mean)

@@ -6,6 +6,7 @@ Petsiuk et al., "RISE" (1806.07421), for deletion and insertion.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -192,14 +193,13 @@ def explain_sound(
     heats = torch.cat(
         [grad_cam(model, *some) for some in zip(windows.split(AT_ONCE), genres, strict=True)]
     ).cpu()
-    columns = heats.shape[2]
-    half = columns // 2
-    total = torch.zeros(heats.shape[1], half * (len(windows) + 1))
-    times = torch.zeros(total.shape[1])
-    for index, heat in enumerate(heats):
-        total[:, index * half : index * half + columns] += heat
-        times[index * half : index * half + columns] += 1
-    heat = total / times.clamp_min(1)
+    count, _, columns = heats.shape
+    length = (count + 1) * (columns // 2)
+    along = functools.partial(
+        F.fold, output_size=(1, length), kernel_size=(1, columns), stride=(1, columns // 2)
+    )
+    heats = heats.movedim(0, -1)
+    heat = (along(heats) / along(torch.ones_like(heats)))[:, 0, 0]
     heat = heat / heat.max().clamp_min(1e-9)
     covered = picture[..., : (len(windows) + 1) * layout.frames // 2]
     return Explanation(

@@ -23,22 +23,9 @@ from genre_map.model import GenreClassifier
 from groove_core.learning import PixelNorm, gradient_penalty, minibatch_deviation
 
 __all__ = [
-    "ANCHORS",
-    "DEPENDENT",
-    "FREE",
-    "INDEPENDENT",
-    "Critic",
-    "Dependence",
-    "Generator",
-    "GenreGAN",
-    "Looked",
-    "Variant",
-    "critic_loss",
-    "infonce",
-    "jensen_shannon",
-    "uneven",
-    "unsure",
-]
+    "ANCHORS", "DEPENDENT", "FREE", "INDEPENDENT", "Critic", "Dependence", "Generator", "GenreGAN",
+    "Looked", "Variant", "critic_loss", "infonce", "jensen_shannon", "uneven", "unsure",
+]  # fmt: skip
 
 FREE, DEPENDENT = 118, 10
 INDEPENDENT = 2 * math.log(2)
@@ -262,6 +249,13 @@ class GenreGAN(nn.Module):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw noise [shape=(count, 128)] on the CPU."""
         return 2 * torch.rand(count, FREE + DEPENDENT, generator=generator) - 1
+
+    @torch.no_grad()
+    def hear(self, windows: Tensor, at_once: int = 64) -> tuple[Tensor, Tensor]:
+        """Return what the classifier sees in any number of windows, on the CPU: see `seen`."""
+        parts = [self.seen(some.to(self.center)) for some in windows.split(at_once)]
+        features, probabilities = (torch.cat(one).cpu() for one in zip(*parts, strict=True))
+        return features, probabilities
 
     @torch.no_grad()
     def look(self, z: Tensor, at_once: int = 64) -> Looked:

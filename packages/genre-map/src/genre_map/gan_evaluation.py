@@ -79,17 +79,10 @@ def measure_pictures(
     looked = model.look(z)
     copied = known[torch.randint(len(known), (count,), generator=generator)]
     shape = (min(count, 512), *model.classifier.layout.shape)
+    noise, noise_chances = model.hear(torch.rand(shape, generator=generator))
     with torch.no_grad():
-        noise, noise_chances = (
-            torch.cat(one)
-            for one in zip(
-                *(_seen(model, part) for part in torch.rand(shape, generator=generator).split(64)),
-                strict=True,
-            )
-        )
-        copied_chances = model.classifier.probabilities(
-            model.classifier.head(copied * model.scale + model.center)
-        )
+        logits = model.classifier.head(copied.to(model.center) * model.scale + model.center)
+        copied_chances = model.classifier.probabilities(logits).cpu()
     rows: list[tuple[Cell, ...]] = [
         (name, *_genres(looked.probabilities), _information(model, z, looked),
          *_novelty(looked.features, known), frechet_distance(looked.features, known)),
@@ -129,24 +122,16 @@ def measure_pictures(
     )
 
 
-def _seen(model: GenreGAN, windows: Tensor) -> tuple[Tensor, Tensor]:
-    features, probabilities = model.seen(windows.to(model.center))
-    return features.cpu(), probabilities.cpu()
-
-
 def _real(
     model: GenreGAN, pictures: Pictures, generator: torch.Generator, each: int
 ) -> tuple[Tensor, Tensor]:
     """Look at some windows of each song."""
-    features, probabilities = [], []
-    with torch.no_grad():
-        for picture in track(pictures, "looking at windows", total=len(pictures)):
-            windows = to_windows(picture.float(), model.classifier.layout)
-            some = torch.randperm(len(windows), generator=generator)[:each]
-            m, p = _seen(model, windows[some])
-            features.append(m)
-            probabilities.append(p)
-    return torch.cat(features), torch.cat(probabilities)
+    parts = []
+    for picture in track(pictures, "looking at windows", total=len(pictures)):
+        windows = to_windows(picture.float(), model.classifier.layout)
+        parts.append(model.hear(windows[torch.randperm(len(windows), generator=generator)[:each]]))
+    features, probabilities = (torch.cat(one) for one in zip(*parts, strict=True))
+    return features, probabilities
 
 
 def _genres(probabilities: Tensor) -> list[Cell]:

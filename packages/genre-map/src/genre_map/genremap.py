@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from genre_map.results import colors_of
+from genre_map.results import colors_of, undecided
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import Audio, Record, audio_url, build_page, data_url
+from groove_core.values import INK, Record, audio_url, build_page, data_url, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,9 +103,7 @@ class GenreMap(Record):
     @property
     def entropy(self) -> Floats:
         """How undecided each cell is [shape=(cells, cells), 0 to 1], to four digits."""
-        p = self.probabilities.clip(1e-9)
-        found: Floats = -(p * np.log(p)).sum(axis=2) / np.log(len(self.genres))
-        return found.round(4)
+        return undecided(self.probabilities).round(4)
 
     def area(self) -> dict[str, float]:
         """Share of the map where each genre is the most probable one."""
@@ -127,11 +125,6 @@ class GenreMap(Record):
         ]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return (
-            f"GenreMap(c{self.axes[0]}, c{self.axes[1]}, {len(self.critic)} x {len(self.critic)})"
-        )
-
     def colored(self) -> Floats:
         """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
         table = np.array(
@@ -144,8 +137,6 @@ class GenreMap(Record):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the genres with their borders, how undecided it is, and the critic's score."""
-        from groove_core.values import INK, panel, sheet
-
         ax = sheet(ax, 11, 4.2, "")
         extent = (-1.0, 1.0, -1.0, 1.0)
         views = (
@@ -184,13 +175,8 @@ class GenreMap(Record):
                         inner.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
                 for place in self.places:
                     inner.plot(place.x, place.y, "o", color=INK, ms=4)
-                    inner.annotate(
-                        place.name,
-                        (place.x, place.y),
-                        (4, 4),
-                        textcoords="offset points",
-                        fontsize=7,
-                    )
+                    at = (place.x, place.y)
+                    inner.annotate(place.name, at, (4, 4), textcoords="offset points", fontsize=7)
         return ax
 
     def _save_html(self, path: Path) -> None:
@@ -205,7 +191,7 @@ class GenreMap(Record):
             "shape": list(self.content.pictures.shape[1:]),
             "sprite": data_url("image/png", _sprite(self.content.pictures)),
             "sounds": [
-                audio_url(Audio(sound, self.content.sample_rate), small=True)
+                audio_url(sound, self.content.sample_rate, small=True)
                 for sound in self.content.sounds
             ],
         }

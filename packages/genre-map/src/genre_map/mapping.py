@@ -21,7 +21,6 @@ __all__ = ["crossings", "draw_map", "find_anchors", "path_between", "plane_of"]
 SAMPLES = 2048
 COARSE = 6
 BASES = 2
-AT_ONCE = 64
 PEAK = 0.7
 """Of what a page plays."""
 
@@ -159,22 +158,12 @@ def draw_map(
 
 def _place(model: GenreGAN, looked: Looked, cells: int, name: str, sound: Audio) -> Place:
     """Find the cell whose features are nearest to the mean of a song's windows."""
-    windows = model.classifier.windows(sound)
-    with torch.no_grad():
-        seen = [model.seen(some) for some in windows.split(AT_ONCE)]
-    song, chance = (torch.cat(one).mean(dim=0).cpu() for one in zip(*seen, strict=True))
+    song, chance = (one.mean(dim=0) for one in model.hear(model.classifier.windows(sound)))
     distance = (looked.features - song).norm(dim=1)
     row, column = divmod(int(distance.argmin()), cells)
-    x, y, probability, away = (
-        round(float(v), 4)
-        for v in (
-            2 * column / (cells - 1) - 1,
-            2 * row / (cells - 1) - 1,
-            chance.max(),
-            distance.min(),
-        )
-    )
-    return Place(name, x, y, model.genres[int(chance.argmax())], probability, away)
+    x, y = (2 * number / (cells - 1) - 1 for number in (column, row))
+    measures = (round(float(value), 4) for value in (chance.max(), distance.min()))
+    return Place(name, round(x, 4), round(y, 4), model.genres[int(chance.argmax())], *measures)
 
 
 def _spacing(features: Floats) -> float:

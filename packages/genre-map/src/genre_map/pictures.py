@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from groove_core.actions import each
 from groove_core.dsp import HarmonicPercussive, Mel, griffin_lim, mel_to_power
+from groove_core.dsp.feature import kept
 from groove_core.errors import InputError
 from groove_core.values import Audio
 
@@ -140,14 +141,9 @@ class Layout:
         InputError
             If it cannot be read, is shorter than a window, or silent.
         """
-
-        def make() -> torch.Tensor:
-            return self.of(Audio.read(path, sample_rate=self.sample_rate, mono=True)).half()
-
-        if cache is None:
-            return make()
-        key = cache.key({**self.feature.identity, "scale": self.scale, "pictures": 1}, Path(path))
-        return torch.from_numpy(cache.get(key, lambda: make().numpy()).copy())
+        settings = {**self.feature.identity, "scale": self.scale, "pictures": 1}
+        return kept(cache, settings, path, lambda: self.of(
+            Audio.read(path, sample_rate=self.sample_rate, mono=True)).half())  # fmt: skip
 
     def _check(self, duration_s: float, peak: float) -> None:
         if duration_s < self.window_s:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import Record, SoundRecord
+from groove_core.values import INK, PALETTE, Record, SoundRecord, new_axes, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of"]
+__all__ = ["MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of", "undecided"]
 
 Floats = npt.NDArray[np.float64]
 COLORS = (
@@ -27,6 +27,13 @@ COLORS = (
 def colors_of(genres: Sequence[str]) -> list[str]:
     """Give each genre its colour."""
     return [COLORS[i % len(COLORS)] for i in range(len(genres))]
+
+
+def undecided(probabilities: Floats) -> Floats:
+    """Return the entropy of probabilities [shape=(..., genres)]: 0 is sure, 1 is no idea."""
+    p = probabilities.clip(1e-9)
+    found: Floats = -(p * np.log(p)).sum(axis=-1) / np.log(p.shape[-1])
+    return found
 
 
 def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
@@ -79,8 +86,7 @@ class Genres(Record):
     @property
     def entropy(self) -> float:
         """How undecided it is: 0 is sure, 1 is no idea."""
-        p = self.probabilities.clip(1e-9)
-        return float(-(p * np.log(p)).sum() / np.log(len(p)))
+        return float(undecided(self.probabilities))
 
     def to_json(self) -> dict[str, Any]:
         named = dict(zip(self.genres, self.probabilities.tolist(), strict=True))
@@ -91,13 +97,8 @@ class Genres(Record):
         unsure = " (undecided)" if self.entropy > 0.8 else ""
         return f"{self.name}: {_top(self.genres, self.probabilities)}{vote}{unsure}"
 
-    def __repr__(self) -> str:
-        return f"Genres({self.name!r}, {self.genre} {self.probabilities.max():.0%})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the probabilities along the song, on top of each other."""
-        from groove_core.values import new_axes
-
         ax = ax or new_axes(9, 3.2)
         middle = self.window_s / 2 + self.step_s * np.arange(len(self.windows))
         if len(middle) == 1:
@@ -150,13 +151,8 @@ class Picture(SoundRecord):
     def to_text(self) -> str:
         return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
 
-    def __repr__(self) -> str:
-        return f"Picture({_top(self.genres, self.probabilities, 1)})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
-        from groove_core.values import panel, sheet
-
         ax = sheet(ax, 7, 3.4, self.to_text())
         for number, (part, name) in enumerate(
             zip(self.picture, ("harmonic", "percussive"), strict=False)
@@ -213,13 +209,8 @@ class Border(SoundRecord):
             f"from step to step {self.largest_jump:.3f}"
         )
 
-    def __repr__(self) -> str:
-        return f"Border({self.start!r}, {self.end!r})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
-        from groove_core.values import INK, panel, sheet
-
         ax = sheet(ax, 9, 4.6, self.to_text())
         curves = panel(ax, (0, 0.42, 1, 0.56))
         way = np.linspace(0, 1, len(self.probabilities))
@@ -307,15 +298,10 @@ class Explanation(SoundRecord):
         )
         return f"{self.name}: {self.genre} {self.probability:.0%}\nspeaks most at {best}"
 
-    def __repr__(self) -> str:
-        return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
         import torch
         from torch.nn.functional import interpolate
-
-        from groove_core.values import PALETTE, panel, sheet
 
         duration_s = self.picture.shape[2] * self.step_s
         start_s = 0.0
@@ -346,14 +332,8 @@ class Explanation(SoundRecord):
             clear[..., :3] = (0.84, 0.37, 0.0)
             clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
             inner.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            inner.contour(
-                heat,
-                levels=[edge],
-                colors=PALETTE[1],
-                linewidths=0.8,
-                origin="lower",
-                extent=extent,
-            )
+            line: dict[str, Any] = {"colors": PALETTE[1], "linewidths": 0.8, "origin": "lower"}
+            inner.contour(heat, levels=[edge], extent=extent, **line)
             inner.set_ylabel(f"{name}\nmel band", fontsize=8)
             if number + 1 < len(names):
                 inner.set_xticklabels([])

@@ -70,13 +70,13 @@ class SongSet:
             "license": LICENSES.get(self.kind, "unknown: your own data"),
         }
 
-    @property
+    @cached_property
     def genres(self) -> tuple[str, ...]:
         """Names of genres: GTZAN's in its order, others by the alphabet."""
         found = {song.genre for song in self.songs}
         return (*(g for g in GENRES if g in found), *sorted(found.difference(GENRES)))
 
-    @property
+    @cached_property
     def labels(self) -> list[int]:
         """Number of each song's genre."""
         number = {genre: i for i, genre in enumerate(self.genres)}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from genre_map.pictures import Pictures
 
 __all__ = [
-    "PROTOCOLS", "Divided", "Fold", "Protocol", "fold_as_learnt", "fold_of", "folds_of", "held_out",
+    "PROTOCOLS", "Divided", "Fold", "Protocol", "fold_as_learnt", "fold_of", "folds_of",
+    "groups_of", "held_out",
 ]  # fmt: skip
 
 BY_SONG = Split("song")
@@ -143,8 +144,7 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
     labels = songs.labels
     if protocol == "published":
         return [_published(songs)]
-    key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
-    groups = songs.groups if key is None else [_group(songs, i, key) for i in range(len(songs))]
+    groups = groups_of(songs, protocol)
     part = divide(groups, [1] * folds, salt=f"{seed}", labels=labels).tolist()
     fonts = sorted({song.groups.get("soundfont", "") for song in songs})
     made = []
@@ -162,13 +162,22 @@ def folds_of(songs: SongSet, protocol: Protocol, *, folds: int, seed: int) -> li
     return made
 
 
-def _group(songs: SongSet, index: int, key: str) -> str:
-    groups = songs.songs[index].groups
-    if key not in groups:
+def groups_of(songs: SongSet, protocol: Protocol) -> list[str]:
+    """Name the group of each song: what a protocol keeps on one side, and a bootstrap together.
+
+    Raises
+    ------
+    InputError
+        If the songs do not tell it.
+    """
+    key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol)
+    if key is None:
+        return songs.groups
+    if not all(key in song.groups for song in songs):
         raise InputError(
             f"These songs do not tell their {key}.", hint="--protocol songs keeps songs apart."
         )
-    return groups[key]
+    return [song.groups[key] for song in songs]
 
 
 def _with_validation(

@@ -12,7 +12,7 @@ import torch
 from genre_map.evaluation import COLUMNS, Evaluation, Heard
 from genre_map.pictures import LAYOUTS, LayoutName, read_pictures
 from genre_map.songs import SongSet
-from genre_map.splits import PROTOCOLS, Divided, Fold, Protocol, folds_of
+from genre_map.splits import PROTOCOLS, Divided, Fold, Protocol, folds_of, groups_of
 from genre_map.training import GenreTraining, Settings
 from groove_core.console import note
 from groove_core.dsp import MFCC
@@ -75,7 +75,7 @@ def cross_validate(
         _logistic(statistics, labels, _windows_apart(fold, protocol), seed) for fold in divided
     ]
     tests = np.concatenate([fold.test for fold in divided])
-    truth, owner = labels[tests], _groups(songs, protocol)[tests]
+    truth, owner = labels[tests], np.array(groups_of(songs, protocol))[tests]
     rows: list[tuple[Cell, ...]] = [
         (name, *Heard.together(parts).cells(owner)) for name, parts in heard.items()
     ]
@@ -109,13 +109,6 @@ def _windows_apart(fold: Fold, protocol: Protocol) -> Fold:
     if protocol != "windows":
         return fold
     return Fold((*fold.train, *fold.test), fold.validation, fold.test)
-
-
-def _groups(songs: SongSet, protocol: Protocol) -> npt.NDArray[np.int64]:
-    """Say what is drawn together in the bootstrap: songs of one groove or library are alike."""
-    key = {"grooves": "groove", "libraries": "library", "artists": "artist"}.get(protocol, "")
-    names = [song.groups.get(key, str(song.path)) for song in songs]
-    return np.unique(names, return_inverse=True)[1]
 
 
 def _mfcc_statistics(songs: SongSet, cache: Cache | None) -> Floats:

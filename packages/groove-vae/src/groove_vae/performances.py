@@ -316,9 +316,7 @@ def as_learnt(card: dict[str, Any], performances: Sequence[Performance]) -> list
 def split_of(performances: Sequence[Performance]) -> dict[str, Any]:
     """Return what the card of a model remembers of the performances that it learnt from."""
     groups, parts = [one.group for one in performances], _divided(performances)
-    by_hash = BY_HASH.parts(groups)
-    published = any(parts[part] != by_hash[part].tolist() for part in SPLITS)
-    return replace(BY_HASH, published=published).card(groups, parts)
+    return BY_HASH.or_published(groups, parts).card(groups, parts)
 
 
 def _row(folder: Path, path: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ from drum_space.data import Bits, PatternSet, open_patterns, pack
 from drum_space.model import DrumAutoencoder
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
-from groove_core.learning import made_with
+from groove_core.learning import Split, made_with
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Report
 
@@ -246,6 +246,7 @@ def train_map(
         "data": {
             "name": data,
             "license": license,
+            **Split("performance").card(patterns.groups, {"train": range(len(patterns.groups))}),
             "split": "none: it is a map of all patterns, and nothing is tested on it",
             "patterns": len(patterns),
             "origin": _origin(card, patterns, perplexity=perplexity, seed=seed),

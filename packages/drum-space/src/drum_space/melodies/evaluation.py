@@ -244,7 +244,7 @@ def report_of(parts: Sequence[Measured], *, title: str) -> Report:
 def evaluate_network(
     model: DrumMelody, space: DrumAutoencoder, book: Songbook, *, seed: int
 ) -> Report:
-    """Measure a trained network on the fold that is never learnt.
+    """Measure a trained network on the first fold, which it has not learnt from.
 
     Raises
     ------

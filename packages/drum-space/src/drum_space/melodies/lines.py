@@ -8,15 +8,15 @@ of the scale rather than keys, of which a small corpus has few examples each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from drum_space.data import Source, reasons, sources
+from drum_space.data import reasons, sources
 from groove_core.actions import given, leave_out
 from groove_core.console import track
 from groove_core.drums import (
@@ -29,6 +29,7 @@ from groove_core.drums import (
     to_grid,
 )
 from groove_core.errors import InputError
+from groove_core.learning import Split, content_name, divide, parts_for
 from groove_core.storage import read_arrays, write_arrays
 from groove_core.values import Score, Track
 
@@ -58,8 +59,9 @@ LOWEST, OCTAVES = 24, 7
 """Pitches are MIDI 24 to 107; what lies beyond is moved by octaves."""
 NO_BASS = 12
 """Pitch class of the bass where there is none."""
+BY_HASH = Split("piece", shares=(0.8, 0.0, 0.2))
 FOLDS = 5
-"""A piece is in one of five parts by the hash of its name; the first is never learnt."""
+"""The first is the test split, which is never learnt; the others serve cross-validation."""
 MAX_MISFIT_STEPS = 0.15
 """Mean distance of onsets from the grid; a piece beyond was not written on it."""
 MIN_ONSETS = 16
@@ -144,6 +146,8 @@ class Piece:
         Index into `INSTRUMENTS`.
     lines : int8 array [shape=(lines, steps)]
         A MIDI pitch where a note starts, else `REST` or `HOLD`.
+    group : str
+        What a split knows it by: the content of its file, wherever that is. Default: `name`.
     """
 
     name: str
@@ -154,6 +158,11 @@ class Piece:
     bass: Steps
     instruments: npt.NDArray[np.int64]
     lines: Steps
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.group:
+            object.__setattr__(self, "group", self.name)
 
 
 def _line(track: Track, start: int, quarter: int, steps: int, *, lowest: bool) -> Steps:
@@ -193,7 +202,7 @@ def sounding(line: npt.NDArray[Any]) -> Steps:
     return held
 
 
-def pieces_of(score: Score, *, name: str, fold: int, dropped: Counter[str]) -> list[Piece]:
+def pieces_of(score: Score, *, name: str, group: str, dropped: Counter[str]) -> list[Piece]:
     """Cut the stretches of a score that are in 4/4, have drums, and were written on a grid."""
     onsets = find_onsets(score)
     quarter = score.ticks_per_quarter
@@ -244,8 +253,8 @@ def pieces_of(score: Score, *, name: str, fold: int, dropped: Counter[str]) -> l
             continue
         found.append(
             Piece(
-                name, fold, tonic, mode, grid.velocity > 0, bass,
-                np.array(instruments), np.stack(lines),
+                name, 0, tonic, mode, grid.velocity > 0, bass,
+                np.array(instruments), np.stack(lines), group,
             )
         )  # fmt: skip
     return found
@@ -262,6 +271,36 @@ class Songbook:
         """Give the pieces of some folds."""
         wanted = set(folds)
         return [piece for piece in self.pieces if piece.fold in wanted]
+
+    def split_card(self, held_out: int = 0) -> dict[str, Any]:
+        """Return what the card of a network says of the pieces, of which one fold is a test."""
+        folds = {piece.group: piece.fold for piece in self.pieces}
+        parts = _parts(list(folds.values()), held_out)
+        return BY_HASH.or_published([*folds], parts).card([*folds], parts)
+
+    def as_learnt(self, card: Mapping[str, Any]) -> Songbook:
+        """Put what a network has not learnt from into the first fold, the rest into the second.
+
+        Pieces of which it knows none stay where they are: any of them may be measured on.
+
+        Raises
+        ------
+        InputError
+            If it learnt from all of them.
+        """
+        parts = parts_for(
+            card,
+            [piece.group for piece in self.pieces],
+            names=[piece.name for piece in self.pieces],
+            otherwise=_parts([piece.fold for piece in self.pieces], 0),
+        )
+        if not len(parts["train"]):
+            return self
+        new = set(parts["test"].tolist())
+        return replace(
+            self,
+            pieces=tuple(replace(p, fold=int(i not in new)) for i, p in enumerate(self.pieces)),
+        )
 
     def to_text(self) -> str:
         """Count pieces, lines and bars."""
@@ -293,6 +332,7 @@ class Songbook:
                     np.uint8
                 ),
                 "lines": np.concatenate([p.lines.ravel() for p in self.pieces]),
+                "groups": np.array([p.group for p in self.pieces], dtype=np.str_),
                 "dropped": np.array([f"{k}={v}" for k, v in self.dropped.items()], dtype=np.str_),
             },
         )
@@ -322,6 +362,7 @@ class Songbook:
         sizes = arrays["steps"] * arrays["counts"]
         lines = np.split(arrays["lines"], np.cumsum(sizes)[:-1])
         instruments = np.split(arrays["instruments"], np.cumsum(arrays["counts"])[:-1])
+        groups = arrays["groups"] if "groups" in arrays else arrays["names"]
         pieces = []
         for number, (fold, tonic, mode) in enumerate(arrays["about"].tolist()):
             beat = drums[number]
@@ -331,10 +372,20 @@ class Songbook:
                     bass[number],
                     instruments[number].astype(np.int64),
                     lines[number].reshape(-1, len(beat)),
+                    str(groups[number]),
                 )
             )  # fmt: skip
         dropped = (str(entry).rpartition("=") for entry in arrays["dropped"])
         return cls(tuple(pieces), {name: int(count) for name, _, count in dropped})
+
+
+def _parts(folds: Sequence[int], held_out: int) -> dict[str, npt.NDArray[np.int64]]:
+    test = np.array(folds) == held_out
+    return {
+        "train": np.flatnonzero(~test),
+        "validation": np.flatnonzero(test[:0]),
+        "test": np.flatnonzero(test),
+    }
 
 
 def build(folders: Sequence[Path]) -> Songbook:
@@ -351,12 +402,14 @@ def build(folders: Sequence[Path]) -> Songbook:
     given(source.name for source in files)
     for source in track(files, "reading MIDI files"):
         try:
-            score = Score.from_midi(source.content(), name=source.name)
+            content = source.content()
+            score = Score.from_midi(content, name=source.name)
         except InputError as error:
             dropped["files that cannot be read"] += 1
             leave_out(source.name, error)
             continue
-        pieces += pieces_of(score, name=source.name, fold=_fold(source), dropped=dropped)
+        group = content_name(content)
+        pieces += pieces_of(score, name=source.name, group=group, dropped=dropped)
     if not pieces:
         where = ", ".join(str(folder) for folder in folders)
         raise InputError(
@@ -364,12 +417,13 @@ def build(folders: Sequence[Path]) -> Songbook:
             + (f" ({reasons(dropped)})." if dropped else "."),
             hint="Give MIDI files with drums on channel 10 and other instruments.",
         )
-    return Songbook(tuple(pieces), dict(sorted(dropped.items())))
-
-
-def _fold(source: Source) -> int:
-    """Give the part of a source, by a hash of its name, whatever other files there are."""
-    return source.hash % FOLDS
+    groups = [piece.group for piece in pieces]
+    folds = 1 + divide(groups, [1] * (FOLDS - 1), salt="folds")
+    folds[BY_HASH.parts(groups)["test"]] = 0
+    divided = tuple(
+        replace(piece, fold=fold) for piece, fold in zip(pieces, folds.tolist(), strict=True)
+    )
+    return Songbook(divided, dict(sorted(dropped.items())))
 
 
 def open_songbook(root: str | Path | None = None) -> Songbook:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drum_space.melodies.model import DrumMelody
 from drum_space.model import DrumAutoencoder
 from drum_space.space import PACKAGE, load
@@ -11,8 +13,10 @@ from groove_core.storage import checkpoints
 __all__ = ["load_melody"]
 
 
-def load_melody(checkpoint: str | None, device: str) -> tuple[DrumMelody, DrumAutoencoder]:
-    """Load a melody network and the space whose codes it was trained with.
+def load_melody(
+    checkpoint: str | None, device: str
+) -> tuple[DrumMelody, DrumAutoencoder, dict[str, Any]]:
+    """Load a melody network, the space whose codes it was trained with, and the network's card.
 
     Raises
     ------
@@ -28,4 +32,4 @@ def load_melody(checkpoint: str | None, device: str) -> tuple[DrumMelody, DrumAu
             f"{wanted['name']!r} than the one that is here.",
             hint="groove run drum-space train-melody trains one for it.",
         )
-    return model, space
+    return model, space, card

@@ -20,7 +20,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,12 @@ class Split:
         """
         found = divide(groups, self.shares, salt=f"{self.seed}", labels=labels)
         return {part: np.flatnonzero(found == number) for number, part in enumerate(PARTS)}
+
+    def or_published(self, groups: Sequence[str], parts: Mapping[str, npt.ArrayLike]) -> Split:
+        """Return this split, as a published one where the parts are not those of the hash."""
+        by_hash = self.parts(groups)
+        same = all(np.array_equal(by_hash[part], np.asarray(parts[part])) for part in PARTS)
+        return self if same else replace(self, published=True)
 
     def card(
         self,
