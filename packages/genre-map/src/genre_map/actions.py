@@ -50,6 +50,7 @@ Precision = Annotated[
     Literal["32", "bf16"],
     Opt("precision of the computation; bf16 is faster on processors that support it"),
 ]
+Network = Literal["ours", "paper", "dong2018"]
 Axis = Annotated[
     int | None,
     Opt("number of one of the ten dependent values (default: the richest plane)", min=0, max=9),
@@ -308,8 +309,7 @@ def evaluate(
         Opt("what training and test must not share; windows only shows the mistake"),
     ] = "songs",
     networks: Annotated[
-        list[str] | None,
-        Opt("networks to train: ours, paper or dong2018 (default: ours)", former=FORMER),
+        list[Network] | None, Opt("networks to train (default: ours)", former=FORMER)
     ] = None,
     folds: Annotated[int, Opt("parts of the cross-validation", min=2, max=100)] = 10,
     only: Annotated[int | None, Opt("number of folds to train (default: all)", min=1)] = None,
@@ -351,24 +351,14 @@ def evaluate(
         from genre_map.evaluation import check_classifier
 
         return check_classifier(songs, *_classifier(checkpoint, device))
-    from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings
     from genre_map.validation import cross_validate
 
-    for name in networks or ():
-        if name not in LAYOUTS:
-            raise UsageError(f"There is no network {name!r}.", hint="Use ours, paper or dong2018.")
+    settings = Settings(epochs=epochs, windows=windows, precision=precision)
     return cross_validate(
-        songs,
-        networks or ["ours"],  # type: ignore[arg-type]
-        protocol,
-        folds=folds,
-        only=only,
-        settings=Settings(epochs=epochs, windows=windows, precision=precision),
-        seed=seed,
-        device=resolve(device),
-        cache=Cache(),
-    )
+        songs, networks or ["ours"], protocol, folds=folds, only=only, settings=settings,
+        seed=seed, device=resolve(device), cache=Cache(),
+    )  # fmt: skip
 
 
 @action
@@ -376,7 +366,7 @@ def train(
     *,
     data: Songs,
     network: Annotated[
-        Literal["ours", "paper", "dong2018"],
+        Network,
         Opt("network: ours, that of the thesis, or that of Dong (2018)", former=FORMER),
     ] = "ours",
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,

@@ -11,6 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from groove_core.actions.binding import action, bind
 from groove_core.actions.params import (
     RESERVED,
     Checkpoint,
@@ -19,12 +20,12 @@ from groove_core.actions.params import (
     Opt,
     Readable,
     Seed,
-    action,
-    bind,
     describe,
+    json_schema,
+    markdown_table,
+    plain,
     result_kind,
 )
-from groove_core.actions.schema import json_schema, markdown_table, plain
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
 from groove_core.values.scores.score import Score, Track

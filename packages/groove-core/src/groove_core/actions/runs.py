@@ -13,18 +13,10 @@ from typing import Any
 import numpy as np
 
 from groove_core.__about__ import __version__
+from groove_core.actions.binding import bind, draw_seed, files_of, renamed
 from groove_core.actions.inputs import Inputs, Tally, tally
-from groove_core.actions.params import (
-    Param,
-    bind,
-    describe,
-    draw_seed,
-    files_of,
-    renamed,
-    result_kind,
-)
+from groove_core.actions.params import Param, describe, plain, result_kind
 from groove_core.actions.places import Place, claimed
-from groove_core.actions.schema import plain
 from groove_core.console import is_main_process, note
 from groove_core.errors import GrooveError, UsageError, of_system
 from groove_core.hookspecs import RESULT_SCHEMA, Run

@@ -11,8 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from groove_core.actions.params import RESERVED, Param, describe
-from groove_core.actions.schema import json_schema
+from groove_core.actions.params import RESERVED, Param, describe, json_schema
 from groove_core.checks.rules import Problem
 from groove_core.errors import PluginError
 from groove_core.hookspecs import Action, Kind, Renderer
