@@ -110,7 +110,7 @@ def mean(
     """Return the mean of values [shape=(n,)] with its interval, as `means` does.
 
     >>> print(mean([1.0, 2, 3, 4] * 10))
-    2.500 ±0.375
+    2.500 ±0.350
     """
     return means([values], groups, rounds=rounds)[0]
 
