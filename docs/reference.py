@@ -44,19 +44,21 @@ ENVIRONMENT = {
 GROUPS = {
     "values": ("groove_core.values.", "groove_core.drums."),
     "contract": (
-        "groove_core.hookspecs", "groove_core.actions.params", "groove_core.plugins.loader",
-        "groove_core.plugins.kinds",
+        "groove_core.hookspecs", "groove_core.actions.params", "groove_core.actions.binding",
+        "groove_core.plugins.loader", "groove_core.plugins.kinds",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
         "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
     ),
     "sound": ("groove_core.dsp.",),
     "files": (
-        "groove_core.render.soundfont", "groove_core.storage.files", "groove_core.batch.jobs",
+        "groove_core.render.", "groove_core.storage.files", "groove_core.storage.folders",
+        "groove_core.batch.jobs",
         "groove_core.storage.cache", "groove_core.data.",
         "groove_core.storage.tables", "groove_core.storage.archives",
     ),
     "learning": (
-        "groove_core.storage.checkpoints", "groove_core.devices", "groove_core.learning.",
+        "groove_core.storage.checkpoints", "groove_core.storage.cards", "groove_core.devices",
+        "groove_core.learning.",
     ),
 }  # fmt: skip
 """Pages of the API of the core, and the modules on each."""

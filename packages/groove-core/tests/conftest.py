@@ -41,7 +41,8 @@ GOOD = (
 ACTIONS = '''
     import time
     from typing import Annotated, Iterator, Literal
-    from groove_core.actions.params import DataPath, Into, Opt, Seed, action
+    from groove_core.actions.params import DataPath, Into, Opt, Seed
+    from groove_core.actions.binding import action
     from groove_core.drums.pattern import DrumPattern
     from groove_core.values.results import Report
 

@@ -15,9 +15,10 @@ from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
     from drum_space.actions import *
+    from drum_space.melodies.actions import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="compose dataset decode encode evaluate interpolate map sample train "
-        "train_melody vary",
+        actions="dataset decode encode evaluate interpolate map sample train vary",
+        **{"melodies.actions": "compose train_melody"},
     )

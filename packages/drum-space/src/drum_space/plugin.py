@@ -25,7 +25,7 @@ def groove_generators() -> list[Action]:
         Action("decode", "drum_space.actions:decode", "Turn codes into beats."),
         Action(
             "compose",
-            "drum_space.actions:compose",
+            "drum_space.melodies.actions:compose",
             "Write a melody on a beat, or a whole piece.",
             aliases={"song": {}, "melody": {"bass": False, "form": "A"}},
         ),
@@ -48,7 +48,9 @@ def groove_trainers() -> list[Action]:
     """Train models."""
     return [
         Action("train", "drum_space.actions:train", "Train a latent space."),
-        Action("train-melody", "drum_space.actions:train_melody", "Train a melody network."),
+        Action(
+            "train-melody", "drum_space.melodies.actions:train_melody", "Train a melody network."
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from genre_map.results import colors_of, undecided
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import INK, Audio, Record, audio_url, build_page, data_url, panel, sheet
+from groove_core.values import INK, Record, audio_url, build_page, data_url, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,7 +201,7 @@ class GenreMap(Record):
             "shape": list(self.content.pictures.shape[1:]),
             "sprite": data_url("image/png", _sprite(self.content.pictures)),
             "sounds": [
-                audio_url(Audio(sound, self.content.sample_rate), small=True)
+                audio_url(sound, self.content.sample_rate, small=True)
                 for sound in self.content.sounds
             ],
         }

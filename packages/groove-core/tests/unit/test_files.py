@@ -21,13 +21,12 @@ from groove_core.storage.files import (
     beside,
     check_file,
     dump_json,
-    find_files,
     kept_reason,
-    list_files,
     read_json,
     write_bytes,
     write_text,
 )
+from groove_core.storage.folders import find_files, list_files
 from groove_core.values.sound.audio import Audio
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
+from groove_core.actions.binding import action
 from groove_core.actions.inputs import Inputs, Tally, each, tally
-from groove_core.actions.params import action
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
 

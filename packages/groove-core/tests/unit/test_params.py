@@ -11,6 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from groove_core.actions.binding import action, bind
 from groove_core.actions.params import (
     RESERVED,
     Checkpoint,
@@ -18,8 +19,6 @@ from groove_core.actions.params import (
     DrumTrack,
     Opt,
     Seed,
-    action,
-    bind,
     describe,
     json_schema,
     markdown_table,

@@ -70,7 +70,9 @@ function drawMap() {
       const mean = [0, 1].map((i) => mine.reduce((s, m) => s + m[i], 0) / mine.length);
       const near = mine.reduce((m, o) => Math.hypot(o[0] - mean[0], o[1] - mean[1]) < Math.hypot(m[0] - mean[0], m[1] - mean[1]) ? o : m);
       g.lineWidth = 3 * scale; g.strokeStyle = "#fffc"; g.fillStyle = INK;
-      g.strokeText(name, x(tick(near[1])), y(tick(near[0]))); g.fillText(name, x(tick(near[1])), y(tick(near[0])));
+      const half = g.measureText(name).width / 2 + 4 * scale;
+      const middle = Math.min(size - half, Math.max(half, x(tick(near[1]))));
+      g.strokeText(name, middle, y(tick(near[0]))); g.fillText(name, middle, y(tick(near[0])));
     });
   }
   const way = path();

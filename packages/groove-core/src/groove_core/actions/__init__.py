@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.actions.binding import *
     from groove_core.actions.inputs import *
     from groove_core.actions.params import *
     from groove_core.actions.runs import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
+        binding="action bind draw_seed files_of",
         inputs="Inputs Tally each given leave_out names tally",
         params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Restart Resume Seed Strategy action bind describe draw_seed files_of json_schema "
-        "markdown_table result_kind",
+        "Restart Resume Seed Strategy describe json_schema markdown_table result_kind",
         runs="RESULT_SCHEMA Run run start",
     )

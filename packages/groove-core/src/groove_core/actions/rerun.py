@@ -9,7 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from groove_core.actions.params import Param, describe, files_of, plain, renamed
+from groove_core.actions.binding import files_of, renamed
+from groove_core.actions.params import Param, describe, plain
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.hookspecs import RESULT_SCHEMA

@@ -13,17 +13,9 @@ from typing import Any
 import numpy as np
 
 from groove_core.__about__ import __version__
+from groove_core.actions.binding import bind, draw_seed, files_of, renamed
 from groove_core.actions.inputs import Inputs, Tally, tally
-from groove_core.actions.params import (
-    Param,
-    bind,
-    describe,
-    draw_seed,
-    files_of,
-    plain,
-    renamed,
-    result_kind,
-)
+from groove_core.actions.params import Param, describe, plain, result_kind
 from groove_core.actions.places import Place, claimed
 from groove_core.console import is_main_process, note
 from groove_core.errors import GrooveError, UsageError, of_system

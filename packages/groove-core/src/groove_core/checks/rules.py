@@ -58,7 +58,7 @@ RULES = {
     "docstring": ("Every action has a docstring.", "Its first lines are what --help prints."),
     "checked-calls": (
         "Calls of an action from Python are checked as the command line is.",
-        "Decorate the function with groove_core.actions.params.action.",
+        "Decorate the function with groove_core.actions.action.",
     ),
     "signature": (
         "Parameters have types and names that actions can have, and make a JSON schema.",

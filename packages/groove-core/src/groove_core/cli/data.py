@@ -201,7 +201,8 @@ def _map(
     jobs: int,
     timeout_s: float | None,
 ) -> None:
-    from groove_core.actions.params import bind, draw_seed, plain, renamed
+    from groove_core.actions.binding import bind, draw_seed, renamed
+    from groove_core.actions.params import plain
     from groove_core.batch.jobs import map_files
     from groove_core.batch.journal import read_settings
     from groove_core.console import displayed, note, set_quiet
@@ -296,7 +297,7 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
 def _files(first: Param, given: Sequence[Path], out: Path) -> list[Path]:
     """Return the files in folders, without those in the folder for the results."""
     from groove_core.errors import InputError
-    from groove_core.storage.files import list_files
+    from groove_core.storage.folders import list_files
 
     def takes(kind: str) -> bool:
         return any(one.takes(kind) for one in first.kinds)
@@ -353,7 +354,7 @@ def _folders(files: Sequence[Path], root: Path, out: Path) -> dict[str, str]:
 def _check_empty(out: Path) -> None:
     """Check that nothing is in the folder, since no journal of ours says what it is."""
     from groove_core.errors import UsageError
-    from groove_core.storage.files import is_hidden
+    from groove_core.storage.folders import is_hidden
 
     # A map that was killed before its journal was there leaves hidden files, swept with its lock.
     if out.is_dir() and not all(is_hidden(path.name) for path in out.iterdir()):

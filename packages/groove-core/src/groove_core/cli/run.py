@@ -185,7 +185,7 @@ def typer_parameter(param: Param) -> inspect.Parameter:
     """Make the typer parameter of one parameter of an action.
 
     typer is told of texts and flags only; numbers, ranges, choices and files are
-    checked by `groove_core.actions.params.bind`, so that Python and the command line say the same.
+    checked by `groove_core.actions.binding.bind`, so that Python and the command line say the same.
     """
     text = param.opt.help
     bounds = f"[{param.range}]" if param.range and not param.choices else ""

@@ -23,7 +23,8 @@ from groove_core.console import note
 from groove_core.data.fingerprint import SAMPLE_RATE, START_S, Words, duplicates, fingerprint
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.cache import cache_folder
-from groove_core.storage.files import Found, check_writable, file_sha256, find_files, printable
+from groove_core.storage.files import check_writable, file_sha256, printable
+from groove_core.storage.folders import Found, find_files
 from groove_core.values.results import Report
 from groove_core.values.sound.audio import Audio, AudioInfo
 from groove_core.values.sound.soundfiles import CANCELLED, Balance
@@ -80,7 +81,7 @@ def check(
     Parameters
     ----------
     folder : path
-        What is passed over in it is said; see `groove_core.storage.files.find_files`.
+        What is passed over in it is said; see `groove_core.storage.find_files`.
     jobs : int >= 1
         Worker processes.
     timeout_s : float > 0 [seconds], optional

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from groove_core.storage.cache import *
     from groove_core.storage.checkpoints import Stored as Stored
     from groove_core.storage.files import *
+    from groove_core.storage.folders import *
     from groove_core.storage.locks import *
     from groove_core.storage.tables import *
 else:
@@ -19,9 +20,9 @@ else:
         archives="read_arrays write_arrays zip_members",
         cache="Cache Stats cache_folder",
         checkpoints="Stored",
-        files="RESULT Found atomic_path beside check_file check_writable dump_json file_sha256 "
-        "find_files in_script is_hidden kept_reason list_files printable read_json sweep "
-        "sweep_below write_bytes write_text writing",
+        files="atomic_path beside check_file check_writable dump_json file_sha256 in_script "
+        "kept_reason printable read_json sweep sweep_below write_bytes write_text writing",
+        folders="RESULT Found find_files is_hidden list_files",
         locks="locked taken_over",
         tables="csv_text member read_rows read_table unescaped",
     )

@@ -11,30 +11,22 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from groove_core.console import note
 from groove_core.endings import uninterrupted
 from groove_core.errors import FULL, InputError, unwritable
 
 __all__ = [
-    "RESULT",
-    "Found",
     "atomic_path",
     "beside",
     "check_file",
     "check_writable",
     "dump_json",
     "file_sha256",
-    "find_files",
     "in_script",
-    "is_hidden",
     "kept_reason",
-    "list_files",
     "printable",
     "read_json",
     "sweep",
@@ -44,16 +36,11 @@ __all__ = [
     "writing",
 ]
 
-RESULT = "result.json"
-"""What a run writes beside its files."""
 NAME_BYTES = 255
 """The longest name that the usual file systems hold."""
-PEEK_BYTES = 2**16
-"""How much of a JSON file is looked at to tell what it is."""
 MAX_JSON_BYTES = 64 * 2**20
 MAX_JSON_VALUES = 2_000_000
 """Commas and opening brackets, in texts, too."""
-ENDINGS_SHOWN = 4
 STAGING = ".groove"
 """How the hidden folders begin that a run writes to before its files are moved."""
 
@@ -337,164 +324,6 @@ def _nearest(path: Path) -> Path | None:
         return None
     near = difflib.get_close_matches(path.name, names, n=1)
     return path.parent / near[0] if near else None
-
-
-@dataclass
-class Found:
-    """The wanted files of a folder, and what else is in it."""
-
-    folder: Path
-    files: list[Path] = field(default_factory=list)
-    """In a fixed order: by their path below the folder."""
-    hidden: int = 0
-    """Files and folders."""
-    results: int = 0
-    """Folders that Groove has written."""
-    locked: int = 0
-    """Folders that cannot be read."""
-    others: Counter[str] = field(default_factory=Counter)
-    """Other files, by their ending."""
-
-    @property
-    def passed_over(self) -> str:
-        """What is in the folder besides the files, in words."""
-        parts = [
-            f"{self.hidden} hidden" if self.hidden else "",
-            f"{self.results} result{'s' * (self.results > 1)} of Groove" if self.results else "",
-            f"{self.locked} that cannot be read" if self.locked else "",
-        ]
-        if count := self.others.total():
-            common = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
-            listed = ", ".join(f"{ending} {n}" for ending, n in common[:ENDINGS_SHOWN])
-            more = ", ..." if len(self.others) > ENDINGS_SHOWN else ""
-            parts.append(f"{count} other{'s' * (count > 1)} ({listed}{more})")
-        return ", ".join(filter(None, parts))
-
-
-def list_files(
-    folder: str | os.PathLike[str],
-    suffixes: Iterable[str],
-    *,
-    kinds: Callable[[str], bool] | None = None,
-) -> list[Path]:
-    """List the files below a folder that have one of the endings; see `find_files`."""
-    return find_files(folder, suffixes, kinds=kinds).files
-
-
-def find_files(
-    folder: str | os.PathLike[str],
-    suffixes: Iterable[str],
-    *,
-    kinds: Callable[[str], bool] | None = None,
-) -> Found:
-    """Find the files below a folder that have one of the endings, and say what is passed over.
-
-    Hidden files and folders (a name that begins with a dot) and folders that hold a result of
-    Groove are passed over. Folders that are links are followed; each folder is searched
-    once, so that loops end. What is named itself is always taken: a file of any name, a hidden
-    folder, and the folder of one result.
-
-    Parameters
-    ----------
-    folder : path of a folder or of one file
-    suffixes : iterable of str
-        Wanted endings, with or without a dot, in any case.
-    kinds : callable of (str) -> bool, optional
-        Whether a kind of value is wanted: other ``.json`` files are passed over, as is
-        ``result.json``.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing or has no such file.
-    """
-    found = Found(Path(folder))
-    if found.folder.is_file():
-        found.files.append(found.folder)
-        return found
-    if not found.folder.is_dir():
-        raise InputError(f"{folder} does not exist.", hint="Give a folder of files.")
-    wanted = {"." + suffix.lower().lstrip(".") for suffix in suffixes}
-    for path in _walk(found):
-        ending = path.suffix.lower()
-        if ending in wanted and not (ending == ".json" and kinds and not _holds(path, kinds)):
-            found.files.append(path)
-        else:
-            found.others[ending or "none"] += 1
-    found.files.sort(key=lambda path: path.relative_to(folder).as_posix())
-    if not found.files:
-        rest = f" (passed over: {found.passed_over})" if found.passed_over else ""
-        raise InputError(
-            f"{folder} holds no {' or '.join(sorted(wanted))} file{rest}.",
-            hint="Give the folder of one result."
-            if found.results
-            else "Give a folder that does; subfolders are searched, too.",
-        )
-    if found.passed_over:
-        note(f"passed over in {printable(folder)}: {found.passed_over}")
-    return found
-
-
-def _walk(found: Found) -> Iterator[Path]:
-    """Yield the files below a folder that are not hidden, and count what is passed over."""
-    inside = _is_map(found.folder)  # it is full of results, and was named itself
-    searched: set[tuple[int, int]] = set()
-    folders, links = [found.folder], deque[Path]()
-    while folders or links:
-        folder = folders.pop() if folders else links.popleft()  # a folder goes by its own name
-        try:
-            about = folder.stat()
-            with os.scandir(folder) as scanned:
-                entries = sorted(scanned, key=lambda entry: entry.name)
-        except OSError:
-            found.locked += 1
-            continue
-        if (about.st_dev, about.st_ino) in searched:
-            continue
-        searched.add((about.st_dev, about.st_ino))
-        if folder != found.folder and (_is_map(folder) or (not inside and _is_result(folder))):
-            found.results += 1
-            continue
-        for entry in entries:
-            path = Path(entry.path)
-            if is_hidden(entry.name):
-                found.hidden += 1
-            elif os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises what it cannot look at
-                (links if entry.is_symlink() else folders).append(path)
-            else:
-                yield path
-
-
-def is_hidden(path: str | PurePath) -> bool:
-    """Return whether a name, or a part of a relative path, begins with a dot."""
-    return any(part.startswith(".") for part in PurePath(path).parts)
-
-
-def _is_result(folder: Path) -> bool:
-    return _beginning(folder / RESULT, r'"schema"\s*:\s*"groove\.result/') is not None
-
-
-def _is_map(folder: Path) -> bool:
-    return _beginning(folder / "results.jsonl", r'"schema"\s*:\s*"groove\.outcomes/') is not None
-
-
-def _holds(path: Path, kinds: Callable[[str], bool]) -> bool:
-    """Return whether a JSON file seems to hold a value of a wanted kind."""
-    if path.name == RESULT:
-        return False
-    found = _beginning(path, r'"kind"\s*:\s*"([\w-]{1,64})"')
-    return found is not None and kinds(found[1].decode())
-
-
-def _beginning(path: Path, pattern: str) -> re.Match[bytes] | None:
-    """Look for a pattern at the beginning of a file, however long and whatever it is."""
-    if not os.path.isfile(path):  # noqa: PTH113 - as above; opening a pipe would wait for ever
-        return None
-    try:
-        with path.open("rb") as stream:
-            return re.search(pattern.encode(), stream.read(PEEK_BYTES))
-    except OSError:
-        return None
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

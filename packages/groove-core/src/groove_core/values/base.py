@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from groove_core.errors import InputError, UsageError
 from groove_core.plugins import kinds
-from groove_core.storage.files import RESULT as RESULT
-from groove_core.storage.files import atomic_path, dump_json, list_files, read_json, write_text
+from groove_core.storage.files import atomic_path, dump_json, read_json, write_text
+from groove_core.storage.folders import RESULT as RESULT
+from groove_core.storage.folders import list_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

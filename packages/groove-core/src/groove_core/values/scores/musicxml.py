@@ -20,16 +20,15 @@ from groove_core.errors import InputError, UsageError
 from groove_core.storage.archives import zip_members
 from groove_core.storage.files import check_file
 from groove_core.values.chords import Chord
+from groove_core.values.scores.symbols import CHORDS, MELODY
 from groove_core.values.scores.tracks import Track
 
-__all__ = ["CHORDS", "FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml"]
+__all__ = ["FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml"]
 
 SUFFIXES = ("musicxml", "xml", "mxl")
 MAX_BYTES = 16 * 2**20
 MAX_QUARTERS = 100_000
 """Longer scores are mistakes: fourteen hours at 120 bpm."""
-CHORDS = "groove:chords"
-"""Marker of a score whose further markers are chord symbols where they read like ones."""
 FIELD = "groove:melody"
 """Field in files that Groove wrote: the grid, the pickup and the length in steps."""
 KINDS = {
@@ -163,7 +162,7 @@ def _fields(score: Any, music21: Any, path: Path) -> dict[str, Any]:
         )
     if unread:
         tell(f"{path}: {unread} chord symbols cannot be read")
-    marker = [(tick(0), f"{FIELD}={own}" if own else CHORDS)] if own or chords else []
+    marker = [(tick(0), f"{MELODY}{own}" if own else CHORDS)] if own or chords else []
     marks = flats[0].getElementsByClass(music21.tempo.MetronomeMark)
     tempos = [
         (tick(mark.offset) if mark.offset else 0, round(6e7 / bpm))

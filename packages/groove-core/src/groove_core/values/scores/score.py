@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import GrooveError, InputError, UsageError
-from groove_core.storage.files import check_file, list_files, write_bytes
+from groove_core.storage.files import check_file, write_bytes
+from groove_core.storage.folders import list_files
 from groove_core.values.base import Value
 from groove_core.values.midi.files import MidiError, MidiFile, RefusedError
 from groove_core.values.midi.parts import Source
