@@ -165,7 +165,7 @@ class Voice:
             for i, one in enumerate(score.tracks)
         ]
         w = self.drawn(len(wanted) * keys, [family for family in wanted for _ in range(keys)])
-        return w.reshape(len(wanted), keys, -1)
+        return w.reshape(len(wanted), keys, w.shape[1])
 
     def instrument(self, given: Audio | Codes) -> Tensor:
         """Give the instruments [shape=(n, code)] of codes, or the one of a sound.
