@@ -19,8 +19,9 @@ from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import locked
 from gansynth_lite.model import GANSynth, one_hot
+from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import note_name, parse_note_name
-from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
+from gansynth_lite.playing import Instruments, render
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import pitch_of_name
 from groove_core import devices

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean", "means", "nearest",
-    "spearman", "wilson",
+    "about_intervals", "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean",
+    "means", "nearest", "spearman", "wilson",
 ]  # fmt: skip
 
 ROUNDS = 1000
@@ -60,6 +60,15 @@ def interval(rounds: Floats) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan)
     low, high = np.quantile(known[1:] if len(known) > 1 else known, [0.025, 0.975])
     return Estimate(float(rounds[0]), float(low), float(high))
+
+
+def about_intervals(over: str) -> str:
+    """Return the note with which a report explains its intervals.
+
+    >>> about_intervals("songs")
+    '±: the wider side of the 95 % bootstrap interval over songs.'
+    """
+    return f"±: the wider side of the 95 % bootstrap interval over {over}."
 
 
 def means(
