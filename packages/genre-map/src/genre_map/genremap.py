@@ -125,11 +125,6 @@ class GenreMap(Record):
         ]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return (
-            f"GenreMap(c{self.axes[0]}, c{self.axes[1]}, {len(self.critic)} x {len(self.critic)})"
-        )
-
     def colored(self) -> Floats:
         """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
         table = np.array(
@@ -180,13 +175,8 @@ class GenreMap(Record):
                         inner.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
                 for place in self.places:
                     inner.plot(place.x, place.y, "o", color=INK, ms=4)
-                    inner.annotate(
-                        place.name,
-                        (place.x, place.y),
-                        (4, 4),
-                        textcoords="offset points",
-                        fontsize=7,
-                    )
+                    at = (place.x, place.y)
+                    inner.annotate(place.name, at, (4, 4), textcoords="offset points", fontsize=7)
         return ax
 
     def _save_html(self, path: Path) -> None:

@@ -44,7 +44,9 @@ class Record(Value):
     ...         raise NotImplementedError
     >>> Onsets("a.wav", [0.12345, 0.5]).to_json()
     {'kind': 'onsets', 'name': 'a.wav', 'count': 2, 'onset_s': [0.123, 0.5]}
-    >>> Onsets.from_json(_) == Onsets("a.wav", [0.123, 0.5])
+    >>> Onsets.from_json(_)
+    Onsets(2 onsets)
+    >>> _ == Onsets("a.wav", [0.123, 0.5])
     True
     """
 
@@ -66,6 +68,9 @@ class Record(Value):
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **_written(self)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.to_text().partition(chr(10))[0]})"
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
