@@ -16,6 +16,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -42,7 +43,8 @@ CLASSIFIER, GENERATOR = "classifier", "generator"
 FORMER = {"source": "paper", "dong": "dong2018"}
 
 Songs = Annotated[
-    Path, Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
+    Readable[Path],
+    Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre"),
 ]
 Precision = Annotated[
     Literal["32", "bf16"],
@@ -85,7 +87,7 @@ def _number(genre: str, genres: Sequence[str]) -> int:
 @action
 def classify(
     sounds: Annotated[
-        list[Audio], Opt("sound files of three seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of three seconds or more, or a folder of them")
     ],
     *,
     checkpoint: Checkpoint = None,
@@ -128,7 +130,7 @@ def classify(
 
 @action
 def explain(
-    sound: Annotated[Audio, Opt("sound file of three seconds or more")],
+    sound: Annotated[Readable[Audio], Opt("sound file of three seconds or more")],
     *,
     genre: Annotated[str | None, Opt("genre to explain (default: the most probable one)")] = None,
     checkpoint: Checkpoint = None,
@@ -193,7 +195,7 @@ def sample(
 def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
-        list[Audio] | None,
+        Readable[list[Audio]] | None,
         Opt("your own songs, or a folder of them, to mark on the map", aliases=("SOUNDS",)),
     ] = None,
     x: Axis = None,
@@ -267,10 +269,13 @@ def interpolate(
 @action
 def dataset(
     *,
-    into: Annotated[Path, Opt("folder for the songs", role="place")] = Path("genre-corpus"),
+    into: Annotated[Readable[Path], Opt("folder for the songs", role="place")] = Path(
+        "genre-corpus"
+    ),
     songs: Annotated[int, Opt("songs of each genre", min=1, max=10_000)] = 100,
     soundfonts: Annotated[
-        list[Path] | None, Opt("two or more .sf2 files (default: Debian's and pretty_midi's)")
+        Readable[list[Path]] | None,
+        Opt("two or more .sf2 files (default: Debian's and pretty_midi's)"),
     ] = None,
     seed: Seed = 1,
     jobs: Annotated[int, Opt("songs to render at a time", min=1, max=64)] = 2,
@@ -294,7 +299,7 @@ def dataset(
 @action
 def evaluate(
     *,
-    data: Annotated[Path, Opt("songs to measure on, as for train")],
+    data: Annotated[Readable[Path], Opt("songs to measure on, as for train")],
     about: Annotated[
         Literal["classifier", "explanation", "generator"],
         Opt("subject of the measurement", aliases=("model",)),

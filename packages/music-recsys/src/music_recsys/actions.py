@@ -15,6 +15,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -49,7 +50,7 @@ HowPooled = Annotated[
 
 @action
 def rate(
-    sound: Annotated[Path, Opt("sound file of eight seconds or more")],
+    sound: Annotated[Readable[Path], Opt("sound file of eight seconds or more")],
     rating: Annotated[
         float, Opt("rating from 1 (not at all) to 5 (very much); 0 takes it back", min=0, max=5)
     ],
@@ -96,7 +97,8 @@ def _listed(name: str, profile: Profile) -> Report:
 def learn(
     *,
     ratings: Annotated[
-        Path | None, Opt("CSV file with columns path,rating, or a folder with liked/ and disliked/")
+        Readable[Path] | None,
+        Opt("CSV file with columns path,rating, or a folder with liked/ and disliked/"),
     ] = None,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
@@ -148,7 +150,7 @@ def learn(
 @action
 def score(
     sounds: Annotated[
-        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of eight seconds or more, or a folder of them")
     ],
     *,
     profile: Who = "me",
@@ -188,7 +190,7 @@ def score(
 
 @action
 def recommend(
-    songs: Annotated[Path, Opt("folder of songs, or a catalogue that index made")],
+    songs: Annotated[Readable[Path], Opt("folder of songs, or a catalogue that index made")],
     *,
     profile: Who = "me",
     count: Annotated[int, Opt("songs to recommend", min=1, max=1000)] = 10,
@@ -253,9 +255,11 @@ def recommend(
 
 @action
 def index(
-    songs: Annotated[Path, Opt("folder of songs, with its subfolders")],
+    songs: Annotated[Readable[Path], Opt("folder of songs, with its subfolders")],
     *,
-    into: Annotated[Path, Opt("folder for the catalogue", role="place")] = Path("groove-catalogue"),
+    into: Annotated[Readable[Path], Opt("folder for the catalogue", role="place")] = Path(
+        "groove-catalogue"
+    ),
     restart: Annotated[
         bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
     ] = False,
@@ -287,7 +291,7 @@ def index(
 @action
 def explain(
     sounds: Annotated[
-        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of eight seconds or more, or a folder of them")
     ],
     *,
     count: Annotated[int, Opt("filters to show", min=1, max=64)] = 12,
@@ -336,7 +340,7 @@ def probe(
 @action
 def evaluate(
     data: Annotated[
-        list[Path],
+        Readable[list[Path]],
         Opt("folders of songs: with a manifest.csv, or with a folder for each taste"),
     ],
     *,
@@ -386,9 +390,11 @@ def evaluate(
 @action
 def dataset(
     *,
-    into: Annotated[Path, Opt("folder for the clips", role="place")] = Path("groove-material"),
-    drums: Annotated[Path | None, Opt("folder of the Groove MIDI Dataset")] = None,
-    songs: Annotated[Path | None, Opt("zip file of POP909")] = None,
+    into: Annotated[Readable[Path], Opt("folder for the clips", role="place")] = Path(
+        "groove-material"
+    ),
+    drums: Annotated[Readable[Path] | None, Opt("folder of the Groove MIDI Dataset")] = None,
+    songs: Annotated[Readable[Path] | None, Opt("zip file of POP909")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
     seed: Seed = 1,
     jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,
@@ -411,7 +417,7 @@ def dataset(
 
 @action
 def train(
-    data: Annotated[list[Path], Opt("folders of songs; labels are not used")],
+    data: Annotated[Readable[list[Path]], Opt("folders of songs; labels are not used")],
     *,
     reader: Annotated[
         Literal["lstm", "pool"], Opt("summary of an excerpt: by an LSTM, or by mean and maximum")

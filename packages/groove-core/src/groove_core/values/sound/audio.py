@@ -77,6 +77,10 @@ class Audio(Value):
     sample_rate: int
     name: str = ""
 
+    if TYPE_CHECKING:  # whatever can be made into samples
+
+        def __init__(self, samples: npt.ArrayLike, sample_rate: int, name: str = "") -> None: ...
+
     def __post_init__(self) -> None:
         samples = self.samples
         if not is_frozen(samples):
