@@ -54,7 +54,9 @@ def epoch(steps: int, rounds: int) -> dict:
     """Time steps of a training; the batches, which both need, are rendered before."""
     settings = Settings(batches=steps, epochs=1)
     performances = load("train")[:50]
-    batches = list(Rendered(performances, settings, seed=0))
+    rendered = Rendered(performances, settings, seed=0)
+    batches = rendered.batches()
+    segments = rendered[torch.cat(batches)]
     results: dict[str, float] = {}
 
     def trained(name: str, *, loop: bool) -> None:
@@ -63,7 +65,7 @@ def epoch(steps: int, rounds: int) -> dict:
             task.model.lstm = Loop(task.model.lstm)
             parameters = task.model.parameters()
             task.optimizers["model"] = torch.optim.AdamW(parameters, lr=settings.learning_rate)
-        task.batches = lambda generator: batches
+        task.batches, task.rendered = lambda generator: batches, segments
         [line] = fit(task, Run(0))
         results[name] = line["surprise"]
 

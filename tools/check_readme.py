@@ -192,14 +192,18 @@ def run_steps(listed: list[Step], folder: Path) -> Iterator[Outcome]:
 
 
 class Blocks:
-    """A Python that runs one block after another and remembers; started when it is needed."""
+    """A Python that runs one block after another and remembers; started when it is needed.
+
+    What the blocks print is kept in the file ``.printed``.
+    """
 
     PROGRAM = """if True:
-    import contextlib, io, json, sys, traceback
+    import contextlib, json, os, sys, traceback
+    printed = os.path.abspath(".printed")
     names, answers = {"__name__": "__main__"}, sys.stdout
     for line in sys.stdin:
         error = ""
-        with contextlib.redirect_stdout(io.StringIO()):
+        with open(printed, "a") as file, contextlib.redirect_stdout(file):
             try:
                 exec(json.loads(line), names)
             except BaseException:

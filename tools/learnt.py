@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -145,13 +145,14 @@ KNOWN = (drum_space, genre_map, groove_vae, music_recsys)
 def put(folder: Path, learnt: dict[str, Any], *, check: bool) -> bool:
     """Write the list of a checkpoint; return whether it was there already."""
     before = read_json(folder / checkpoints.CARD)
-    card = json.loads(json.dumps(before))
-    card["data"]["learnt"] = learnt
-    lists = dump_json(learnt["groups"], indent=None)
+    card = {**before, "data": {**before["data"], "learnt": learnt}}
+    with tempfile.TemporaryDirectory() as made:
+        checkpoints.write_learnt(Path(made), card)
+        lists = Path(made, checkpoints.LEARNT).read_bytes()
     path = folder / checkpoints.LEARNT
-    same = path.is_file() and path.read_text(encoding="utf-8") == lists
+    same = card == before and path.is_file() and path.read_bytes() == lists
     if not check:
-        checkpoints.write_learnt(folder, card)
+        path.write_bytes(lists)
         (folder / checkpoints.CARD).write_text(dump_json(card), encoding="utf-8")
     return same
 

@@ -166,7 +166,7 @@ def _rendered(job: _Job, programs: Sequence[int], jobs: int, cache: Cache | None
         sample_rate=job.sample_rate,
         source="soundfont",
         name=Path(job.soundfont).name,
-        license=render.rights(Path(job.soundfont)) or "that of the soundfont",
+        license=render.soundfont_rights(Path(job.soundfont)) or "that of the soundfont",
         dropped={reason: n for reason, n in dropped.items() if n},
     )
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import FULL_SCALE, Notes, fitted, learnt, split, split_as_learnt
+from gansynth_lite.notes import BY_HASH, FULL_SCALE, Notes, fitted, groups, split, split_as_learnt
 from gansynth_lite.pitch import hz, note_name
 from gansynth_lite.recordings import pitch_of_name, settled
 from gansynth_lite.sources import open_notes
@@ -283,7 +283,7 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
     rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
     notes = some_notes(*zip(*rows, strict=True), NAMES)
     parts = split(notes)
-    card = {"name": "mine", "data": {"learnt": learnt(notes, parts)}}
+    card = {"name": "mine", "data": BY_HASH.card(groups(notes), parts)}
     for part, again in split_as_learnt(notes, card).items():
         np.testing.assert_array_equal(again, parts[part])
     with pytest.raises(InputError, match="mine was trained on this data: .*a, 24"):

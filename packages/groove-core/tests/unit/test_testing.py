@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import groove_core.checks
+from groove_core import DrumPattern, LeadSheet, Melody, Report
+from groove_core.actions.params import describe
 from groove_core.checks import RULES, Problem, kit
 from groove_core.checks.static import fits_unit
+from groove_core.checks.trial import Trial, _Bench
 from groove_core.plugins import kinds
 from groove_core.plugins.names import KEBAB, kebab
 from groove_core.values.base import from_json
@@ -361,6 +364,16 @@ def test_the_kit_is_saved_and_read(tmp_path):
         if kind != "audio":  # a file of it has 16 bits
             assert type(value).read(files[kind]) == value
     assert [track.is_drum for track in kit.tiny_song().tracks] == [True, False]
+
+
+def test_there_are_small_melodies_and_lead_sheets_to_try_actions_on(tmp_path):
+    def sing(sheet: LeadSheet, tune: Melody, either: Melody | DrumPattern) -> Report: ...
+
+    bench = _Bench(None, Trial(), tmp_path, kit.write(tmp_path), tmp_path, {})
+    options, lacking = bench._options("sing", describe(sing))
+    assert lacking == []
+    assert LeadSheet.read(options["sheet"]) == kit.tiny_lead_sheet()
+    assert Melody.read(options["tune"]) == Melody.read(options["either"]) == kit.tiny_line()
 
 
 @pytest.mark.parametrize(
