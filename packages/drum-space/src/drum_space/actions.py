@@ -71,7 +71,8 @@ def sample(
         int, Opt("length of a beat; more than 2 walk through the space", unit="bars", min=2, max=64)
     ] = 2,
     genre: Annotated[
-        str | None, Opt("genre whose training patterns the beats resemble, for example funk")
+        str | None,
+        Opt("genre whose training patterns the beats resemble, such as funk (default: any)"),
     ] = None,
     tempo_bpm: Tempo = 120.0,
     seed: Seed = None,
@@ -264,7 +265,10 @@ def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
         Readable[list[Score]] | None,
-        Opt("your own MIDI files, or a folder of them, to mark on the map", aliases=("BEATS",)),
+        Opt(
+            "your own MIDI files, or a folder of them, to mark on the map (default: none)",
+            aliases=("BEATS",),
+        ),
     ] = None,
     data: DataPath = None,
     model: Model = "acai",

@@ -43,7 +43,7 @@ Instrument = Annotated[
 ]
 Family = Annotated[
     str | None,
-    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet, organ ..."),
+    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)"),
 ]
 Pitch = Annotated[str, Opt("pitch: a name such as C4 or F#3, or a MIDI number such as 60.5")]
 Refine = Annotated[
@@ -168,7 +168,7 @@ def interpolate(
     end: Instrument = None,
     *,
     score: Annotated[
-        Readable[Score] | None, Opt("MIDI file to play on the way from one to the other")
+        Readable[Score] | None, Opt("MIDI file to play along the way (default: notes)")
     ] = None,
     families: Annotated[
         str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")

@@ -196,13 +196,21 @@ def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
         Readable[list[Audio]] | None,
-        Opt("your own songs, or a folder of them, to mark on the map", aliases=("SOUNDS",)),
+        Opt(
+            "your own songs, or a folder of them, to mark on the map (default: none)",
+            aliases=("SOUNDS",),
+        ),
     ] = None,
     x: Axis = None,
     y: Axis = None,
     cells: Cells = 16,
     through: Annotated[
-        int | None, Opt("number of another point to lay the plane through", min=0, max=2**32 - 1)
+        int | None,
+        Opt(
+            "number of another point to lay the plane through (default: the model's own)",
+            min=0,
+            max=2**32 - 1,
+        ),
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -306,7 +314,7 @@ def evaluate(
     ] = "classifier",
     protocol: Annotated[
         Literal["songs", "grooves", "libraries", "artists", "published", "windows"],
-        Opt("what training and test must not share; windows only shows the mistake"),
+        Opt("unit that training and test must not share; windows only shows the mistake"),
     ] = "songs",
     networks: Annotated[
         list[Network] | None, Opt("networks to train (default: ours)", former=FORMER)
@@ -320,7 +328,14 @@ def evaluate(
         int, Opt("spectrograms to draw from the generator", min=64, max=100_000)
     ] = 2048,
     seed: Seed = 1,
-    checkpoint: Checkpoint = None,
+    checkpoint: Annotated[
+        str | None,
+        Opt(
+            "weights to measure: folder or name (default: classifiers are trained anew, others "
+            "are the packaged ones)",
+            role="checkpoint",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> Report:
     """Measure how well genres are told, or what the generator draws.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import mido
 import numpy as np
 import pytest
@@ -25,13 +27,27 @@ def test_transposing_keeps_what_only_the_file_knows():
         mido.Message("note_on", note=60, velocity=80),
         mido.Message("note_on", note=60, velocity=0, time=96),
     ]))  # fmt: skip
-    from io import BytesIO
-
     file.save(file=(raw := BytesIO()))
     moved = Score.from_midi(raw.getvalue()).transpose(7)
     kinds = [m.type for m in mido.MidiFile(file=BytesIO(moved.to_midi())).tracks[0]]
     assert kinds[:2] == ["sysex", "aftertouch"]
     assert moved.tracks[0].notes[:, 2].tolist() == [67]
+
+
+def test_aftertouch_of_single_keys_follows_its_note():
+    file = mido.MidiFile(ticks_per_beat=96)
+    file.tracks.append(mido.MidiTrack([
+        mido.Message("note_on", note=60, velocity=80), mido.Message("note_on", note=64),
+        mido.Message("polytouch", note=64, value=9, time=10),
+        mido.Message("polytouch", note=60, value=8),
+        mido.Message("polytouch", note=72, value=7),  # no key that is down
+        mido.Message("note_off", note=60, time=90), mido.Message("note_off", note=64),
+    ]))  # fmt: skip
+    file.save(file=(raw := BytesIO()))
+    moved = Score.from_midi(raw.getvalue()).transpose(12)
+    played = mido.MidiFile(file=BytesIO(moved.to_midi())).tracks[0]
+    touched = [(m.note, m.value) for m in played if m.type == "polytouch"]
+    assert touched == [(76, 9), (72, 8), (72, 7)]
 
 
 def test_drums_are_never_transposed_however_they_are_told():

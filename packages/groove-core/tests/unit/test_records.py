@@ -70,6 +70,10 @@ def test_what_is_read_equals_what_was_saved(tmp_path):
     assert Heard("x.wav", one.curve, [1, 3], one.marks, one.span_s) != one
 
 
+def test_the_first_line_of_the_text_is_shown():
+    assert repr(heard()) == "Heard(x.wav <1>)"
+
+
 def test_a_document_that_lacks_a_field_is_refused(tmp_path):
     document = heard().to_json()
     del document["curve"]

@@ -236,11 +236,11 @@ def transfer(
 @action
 def compare(
     played: Annotated[
-        Readable[Audio | Score], Opt("the part as it was played: a recording or a MIDI file")
+        Readable[Audio | Score], Opt("part as it was played: a recording or a MIDI file")
     ],
     programmed: Annotated[
         Readable[Audio | Score] | None,
-        Opt("the same part as it was programmed (default: the played part on the grid)"),
+        Opt("same part as it was programmed (default: the played part on the grid)"),
     ] = None,
     *,
     measure: Annotated[
@@ -249,7 +249,7 @@ def compare(
     ] = "kl",
     tempo_bpm: Annotated[
         float | None,
-        Opt("tempo of two recordings, where it cannot be heard", unit="bpm", min=20, max=400),
+        Opt("tempo of two recordings (default: heard)", unit="bpm", min=20, max=400),
     ] = None,
     tone: Annotated[
         Literal["auto", "same", "other"],

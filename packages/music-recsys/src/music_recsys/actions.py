@@ -44,7 +44,7 @@ Who = Annotated[
 ]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
-    Opt("how excerpts make a song: all alike, one beloved excerpt counts, or as in the paper"),
+    Opt("pooling of excerpts: all count alike, one beloved excerpt is enough, or as in the paper"),
 ]
 
 
@@ -98,7 +98,10 @@ def learn(
     *,
     ratings: Annotated[
         Readable[Path] | None,
-        Opt("CSV file with columns path,rating, or a folder with liked/ and disliked/"),
+        Opt(
+            "CSV file with columns path,rating, or a folder with liked/ and disliked/ (default: "
+            "none)"
+        ),
     ] = None,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
@@ -265,7 +268,7 @@ def index(
     ] = False,
     jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
     timeout: Annotated[
-        float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
+        float | None, Opt("time limit of each song (default: none)", "seconds", 1)
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -349,7 +352,7 @@ def evaluate(
         Opt("subject: finding liked songs, or the liked part of songs", aliases=("task",)),
     ] = "tastes",
     beside: Annotated[
-        list[str] | None, Opt("names or folders of further front ends to measure")
+        list[str] | None, Opt("names or folders of further front ends to measure (default: none)")
     ] = None,
     pooling: HowPooled = "mean",
     seed: Seed = 1,
@@ -393,8 +396,10 @@ def dataset(
     into: Annotated[Readable[Path], Opt("folder for the clips", role="place")] = Path(
         "groove-material"
     ),
-    drums: Annotated[Readable[Path] | None, Opt("folder of the Groove MIDI Dataset")] = None,
-    songs: Annotated[Readable[Path] | None, Opt("zip file of POP909")] = None,
+    drums: Annotated[
+        Readable[Path] | None, Opt("folder of the Groove MIDI Dataset (default: none)")
+    ] = None,
+    songs: Annotated[Readable[Path] | None, Opt("zip file of POP909 (default: none)")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
     seed: Seed = 1,
     jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,

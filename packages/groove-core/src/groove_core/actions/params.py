@@ -11,10 +11,11 @@ and defaults to None.
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -72,7 +73,8 @@ Device = Annotated[str, Opt("device to compute on: auto, cpu, cuda, cuda:1 or mp
 Checkpoint = Annotated[
     str | None,  # not a path: "./acai" is a folder, "acai" a name
     Opt(
-        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package",
+        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package (default: "
+        "the packaged ones)",
         role="checkpoint",
     ),
 ]
@@ -202,6 +204,8 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
     if typing.get_origin(hint) is Annotated:
         hint, *extras = typing.get_args(hint)
         opt = next((e for e in extras if isinstance(e, Opt)), opt)
+        if parameter.default is not None:  # what a shared word says of None
+            opt = replace(opt, help=re.sub(r" \(default: [^()]*\)$", "", opt.help))
     optional = many = False
     others: list[Any] = []
     if typing.get_origin(hint) in (typing.Union, types.UnionType):

@@ -69,9 +69,6 @@ class Record(Value):
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **_written(self)}
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.to_text().partition(chr(10))[0]})"
-
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         made: Self = _made(cls, {name: document[name] for name in _fields(cls)})

@@ -210,12 +210,13 @@ class Line:
             notes.append(one.notes + np.array([at, 0, 0, 0]))
             sounds = max(sounds, int(notes[-1][-1:, :2].sum()))
             its = [(at + step, chord) for step, chord in getattr(one, "chords", ())]
-            begins = any(step <= at + one.pickup for step, _ in its)
-            if chords and not begins and hasattr(first, "chords"):
-                chords.append((at, "N.C."))
+            bar = at + one.pickup
+            told = not one.length or any(step <= bar for step, _ in its)
+            if chords and not told and hasattr(first, "chords"):
+                chords.append((bar, "N.C."))
             chords += its
             lyrics += [(at + step, text) for step, text in getattr(one, "lyrics", ())]
-            end = at + one.length
+            end = max(end, at + one.length)
         joined = replace(first, notes=np.concatenate(notes), length=end)
         return joined.with_words(chords, lyrics)
 
