@@ -168,8 +168,7 @@ def interpolate(
     end: Instrument = None,
     *,
     score: Annotated[
-        Readable[Score] | None,
-        Opt("MIDI file to play on the way from one to the other (default: notes)"),
+        Readable[Score] | None, Opt("MIDI file to play along the way (default: notes)")
     ] = None,
     families: Annotated[
         str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")

@@ -127,12 +127,11 @@ class GenreMap(Record):
 
     def colored(self) -> Floats:
         """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
-        table = np.array(
-            [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colors_of(self.genres)]
-        )
+        from matplotlib.colors import to_rgba_array
+
         sure = self.probabilities.max(axis=2, keepdims=True) ** 0.7
-        best = table[self.probabilities.argmax(axis=2)]
-        found: Floats = (best * sure + 255 * (1 - sure)) / 255
+        best = to_rgba_array(colors_of(self.genres))[self.probabilities.argmax(axis=2), :3]
+        found: Floats = best * sure + 1 - sure
         return found
 
     def plot(self, ax: Axes | None = None) -> Axes:

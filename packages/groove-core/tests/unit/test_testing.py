@@ -151,7 +151,7 @@ for line in sys.stdin:
         del sys.modules[module]
     importlib.invalidate_caches()
     examined = examine("groove-tabla", run=run)
-    found[name] = [[p.rule, p.message, p.mend] for p in examined.problems]
+    found[name] = [[p.rule, p.message, p.hint] for p in examined.problems]
 print(json.dumps(found))
 """
 
@@ -193,7 +193,7 @@ def test_every_breach_is_named_with_its_rule(found, breach):
     rules, said = BREACHES[breach][:2]
     assert {rule for rule, _, _ in found[breach]} == {*rules.split()}, found[breach]
     assert said in " ".join(message for _, message, _ in found[breach])
-    assert all(mend for _, _, mend in found[breach])
+    assert all(hint for _, _, hint in found[breach])
 
 
 def test_all_breaches_are_told_at_once(tabla, tmp_path):
@@ -397,10 +397,10 @@ def test_every_rule_is_used_and_says_what_to_do():
     source = "\n".join(p.read_text("utf-8") for p in folder.glob("*.py"))
     used = set(re.findall(r'(?:Problem|problem)\(\s*"([a-z-]+)"', source)) | {"api", "registered"}
     assert used == set(RULES)
-    for rule, (holds, mend) in RULES.items():
+    for rule, (holds, hint) in RULES.items():
         assert KEBAB.fullmatch(rule)
         assert holds.endswith(".")
-        assert mend
+        assert hint
     assert str(Problem("help", "x has no help")).startswith("help: x has no help\n  Annotate")
 
 

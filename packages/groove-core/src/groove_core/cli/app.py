@@ -167,7 +167,7 @@ def info(json: Json = False) -> None:
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Try everything Groove needs and say how to mend what fails."""
+    """Try everything Groove needs and give a hint for what fails."""
     from groove_core.cli import inspect
 
     inspect.doctor(json)
