@@ -54,7 +54,9 @@ def epoch(steps: int, rounds: int) -> dict:
     """Time steps of a training; the batches, which both need, are rendered before."""
     settings = Settings(batches=steps, epochs=1)
     performances = load("train")[:50]
-    batches = list(Rendered(performances, settings, seed=0))
+    rendered = Rendered(performances, settings, seed=0)
+    batches = rendered.batches()
+    segments = rendered[torch.cat(batches)]
     results: dict[str, float] = {}
 
     def trained(name: str, *, loop: bool) -> None:
@@ -63,7 +65,7 @@ def epoch(steps: int, rounds: int) -> dict:
             task.model.lstm = Loop(task.model.lstm)
             parameters = task.model.parameters()
             task.optimizers["model"] = torch.optim.AdamW(parameters, lr=settings.learning_rate)
-        task.batches = lambda generator: batches
+        task.batches, task.rendered = lambda generator: batches, segments
         [line] = fit(task, Run(0))
         results[name] = line["surprise"]
 
@@ -80,7 +82,8 @@ def epoch(steps: int, rounds: int) -> dict:
 
 def long_part(minutes: float) -> dict:
     """Time comparing two recordings of a long part on two kits, from the samples on."""
-    whole = max(load(None), key=lambda one: one.onset_s[-1])
+    # The longest that keeps to its tempo, as a part must that is compared.
+    [whole] = [one for one in load(None) if one.id == "drummer2/session1/2"]
     bar_s = 240 / whole.bpm
     length_s = bar_s * np.ceil(whole.onset_s[-1] / bar_s)
     onset_s = np.concatenate([whole.onset_s + i * length_s for i in range(20)])

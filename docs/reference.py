@@ -67,7 +67,7 @@ INTERNAL = (
     "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
     "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
-    "groove_core.learning.before", "groove_core.learning.state",
+    "groove_core.learning.state",
 )  # fmt: skip
 
 
@@ -257,11 +257,11 @@ def words() -> str:
 
 
 def rules() -> str:
-    """List the rules of the contract and what mends a breach of each."""
+    """List the rules of the contract and how to keep each."""
     from groove_core.checks import rules as contract
 
     rows = ["| rule | what must hold | what to do |", "| --- | --- | --- |"]
-    rows += [f"| `{name}` | {must} | {mend} |" for name, (must, mend) in contract.RULES.items()]
+    rows += [f"| `{name}` | {must} | {hint} |" for name, (must, hint) in contract.RULES.items()]
     return "\n".join(rows)
 
 

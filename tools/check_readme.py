@@ -124,7 +124,7 @@ def _block(
 ) -> Iterator[Step]:
     for kind, text, _ in comments:
         if text and not any(text in line for line in lines):
-            raise Stop(f"line {first}: no line of the block has {text!r} ({kind}).", "Mend it.")
+            raise Stop(f"line {first}: no line of the block has {text!r} ({kind}).", "Correct it.")
     for kind, _, words in comments:
         what = kind.removeprefix("make ")
         if what != kind:
@@ -192,14 +192,18 @@ def run_steps(listed: list[Step], folder: Path) -> Iterator[Outcome]:
 
 
 class Blocks:
-    """A Python that runs one block after another and remembers; started when it is needed."""
+    """A Python that runs one block after another and remembers; started when it is needed.
+
+    What the blocks print is kept in the file ``.printed``.
+    """
 
     PROGRAM = """if True:
-    import contextlib, io, json, sys, traceback
+    import contextlib, json, os, sys, traceback
+    printed = os.path.abspath(".printed")
     names, answers = {"__name__": "__main__"}, sys.stdout
     for line in sys.stdin:
         error = ""
-        with contextlib.redirect_stdout(io.StringIO()):
+        with open(printed, "a") as file, contextlib.redirect_stdout(file):
             try:
                 exec(json.loads(line), names)
             except BaseException:
@@ -256,7 +260,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             listed = steps(path.read_text(encoding="utf-8"))
         except Stop as stop:
-            raise Stop(f"{name}, {stop.message}", stop.cure) from stop
+            raise Stop(f"{name}, {stop.message}", stop.hint) from stop
         with tempfile.TemporaryDirectory(prefix="groove-readme-") as folder:
             outcomes = map(Outcome, listed) if options.list else run_steps(listed, Path(folder))
             for one in outcomes:
@@ -272,7 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
                     failed += 1
     if failed:
         print(
-            f"error: {failed} failed\ncure: mend them, or put <!-- not run: REASON --> before them",
+            f"error: {failed} failed\nhint: Correct them, or put <!-- not run: REASON --> before.",
             file=sys.stderr,
         )
     return int(options.check and failed > 0)

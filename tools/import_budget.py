@@ -156,7 +156,7 @@ def python(
         env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100"},
     )
     if done.returncode:
-        raise Stop(f"{' '.join(arguments)[:80]} failed: {done.stderr[-500:]}", "Mend it first.")
+        raise Stop(f"{' '.join(arguments)[:80]} failed: {done.stderr[-500:]}", "Correct it first.")
     return done
 
 

@@ -1,4 +1,4 @@
-"""What the tools share: the packages of the repository, and errors that name their cure."""
+"""What the tools share: the packages of the repository, and errors that name their hint."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Stop(Exception):  # noqa: N818 - what it does to a tool
     ----------
     message : str
         What is wrong, in one line.
-    cure : str
+    hint : str
         What to do about it: best the next command to type.
     """
 
-    def __init__(self, message: str, cure: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
-        self.cure = cure
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def packages(root: Path = ROOT) -> dict[str, Package]:
 
 
 def run(
-    arguments: Sequence[str | Path], *, cwd: Path, env: dict[str, str] | None = None, cure: str = ""
+    arguments: Sequence[str | Path], *, cwd: Path, env: dict[str, str] | None = None, hint: str = ""
 ) -> str:
     """Run a command and give what it printed.
 
@@ -124,7 +124,7 @@ def run(
         end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         words = " ".join(str(a) for a in arguments)
         raise Stop(
-            f"`{words}` ended with {done.returncode}:\n{end}", cure or "Mend what it says, above."
+            f"`{words}` ended with {done.returncode}:\n{end}", hint or "See what it says, above."
         )
     return done.stdout
 
@@ -176,5 +176,5 @@ def tell(main: Callable[[], int]) -> int:
     try:
         return main()
     except Stop as stop:
-        print(f"error: {stop.message}\ncure: {stop.cure}", file=sys.stderr)
+        print(f"error: {stop.message}\nhint: {stop.hint}", file=sys.stderr)
         return 1

@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         stops = drift(root)
         for stop in stops:
-            print(f"error: {stop.message}\ncure: {stop.cure}", file=sys.stderr)
+            print(f"error: {stop.message}\nhint: {stop.hint}", file=sys.stderr)
         return int(bool(stops))
     if not options.name:
         parser.error("a NAME, or --check")

@@ -78,11 +78,11 @@ def tags(package: Package) -> dict[Version, str]:
 def check_version(package: Package, version: str) -> Iterator[Stop]:
     """Compare a version with those that were released."""
     known = tags(package)
-    cure = f"python tools/release.py {package.name} --bump patch"
+    hint = f"python tools/release.py {package.name} --bump patch"
     if Version(version) in known:
-        yield Stop(f"{package.name} {version} has a tag already.", cure)
+        yield Stop(f"{package.name} {version} has a tag already.", hint)
     elif known and Version(version) < max(known):
-        yield Stop(f"{package.name} {version} is older than {known[max(known)]}.", cure)
+        yield Stop(f"{package.name} {version} is older than {known[max(known)]}.", hint)
 
 
 def check_tag(package: Package, tag: str) -> Iterator[Stop]:
@@ -371,7 +371,7 @@ def check_wheel(package: Package, wheel: Path, version: str) -> None:
     if missing:
         raise Stop(
             f"{wheel.name} misses {', '.join(missing)}.",
-            f"Put it into src/{package.module}/, or mend {settings}.",
+            f"Put it into src/{package.module}/, or correct {settings}.",
         )
     if not any(name.startswith(f"{info}/licenses/") for name in names):
         raise Stop(
@@ -534,7 +534,7 @@ def _rehearse(
         raise Stop(
             f"The wheel of {package.name} does not work{f' with {core}' if core else ''}."
             f" {stop.message}",
-            stop.cure or "Mend the package; nothing was released.",
+            stop.hint or "Correct the package; nothing was released.",
         ) from stop
     finally:
         shutil.rmtree(place / "venv", ignore_errors=True)
@@ -573,7 +573,7 @@ def release(package: Package, options: argparse.Namespace, built: Path) -> None:
     if problems:
         *first, last = problems
         for stop in first:
-            print(f"error: {stop.message}\ncure: {stop.cure}", file=sys.stderr)
+            print(f"error: {stop.message}\nhint: {stop.hint}", file=sys.stderr)
         raise last
 
     with tempfile.TemporaryDirectory(prefix="groove-release-") as temporary:
@@ -609,13 +609,13 @@ def publish_here(package: Package, version: str) -> None:
     """Commit version and notes, and tag the commit. Pushing the tag is left to a person."""
     tag = f"{package.name}-v{version}"
     where = f"packages/{package.name}"
-    cure = f"git checkout HEAD -- {where} gives back what there was; mend it and run this again."
+    hint = f"git checkout HEAD -- {where} gives back what there was; correct it and run this again."
     write_version(package.folder, package.module, version)
     collect_notes(package, package.folder, version)
-    run(["git", "add", "--all", "--", where], cwd=package.root, cure=cure)
+    run(["git", "add", "--all", "--", where], cwd=package.root, hint=hint)
     if run(["git", "status", "--porcelain", "--", where], cwd=package.root):
-        run(["git", "commit", "-q", "-m", f"{package.name} {version}"], cwd=package.root, cure=cure)
-    run(["git", "tag", "-a", tag, "-m", f"{package.name} {version}"], cwd=package.root, cure=cure)
+        run(["git", "commit", "-q", "-m", f"{package.name} {version}"], cwd=package.root, hint=hint)
+    run(["git", "tag", "-a", tag, "-m", f"{package.name} {version}"], cwd=package.root, hint=hint)
     print(f"{package.name}: committed and tagged; `git push origin HEAD {tag}` releases it")
 
 
@@ -648,7 +648,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.news_since:
         stops = [s for name in names for s in check_news_since(every[name], options.news_since)]
         for stop in stops:
-            print(f"error: {stop.message}\ncure: {stop.cure}", file=sys.stderr)
+            print(f"error: {stop.message}\nhint: {stop.hint}", file=sys.stderr)
         return int(bool(stops))
     if len(names) > 1 and not options.rehearse_only:
         raise Stop("One package is released at a time.", "Name one, or add --rehearse-only.")

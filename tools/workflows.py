@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     diffs = drift(options.root)
     if diffs:
         print("\n".join(diffs))
-        print("error: workflows drifted\ncure: python tools/workflows.py", file=sys.stderr)
+        print("error: workflows drifted\nhint: python tools/workflows.py", file=sys.stderr)
     return int(bool(diffs))
 
 

@@ -33,7 +33,7 @@ def test_without_a_gpu_it_says_so(monkeypatch, capsys):
     assert shown.out == ""
     assert shown.err.splitlines() == [
         "error: There is no GPU that torch can use.",
-        "cure: Run this on a machine with one; hatch run test needs none.",
+        "hint: Run this on a machine with one; hatch run test needs none.",
     ]
 
 

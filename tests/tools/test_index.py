@@ -199,7 +199,7 @@ def test_an_old_plugin_is_named_with_its_repair_after_a_break(wheels, major, tmp
     assert code == 3
     assert found["drum-space"]["status"] == "broken"
     assert "made for plugin API 1.x; this groove-core has 2.0" in found["drum-space"]["reason"]
-    assert found["drum-space"]["repair"] == "pip install --upgrade groove-core drum-space"
+    assert found["drum-space"]["hint"] == "pip install --upgrade groove-core drum-space"
     with pytest.raises(Stop, match="(?s)ended with 3.*pip install --upgrade groove-core drum-sp"):
         release.in_environment(environment, "groove run drum-space sample", tmp_path)
 

@@ -58,7 +58,7 @@ def test_lists_that_miss_a_package_or_name_one_too_many(repository, capsys):
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 * 2 * len(new_package.LISTS)
     assert "error: the release workflows: another is missing." in errors
-    assert "cure: python tools/new_package.py another" in errors
+    assert "hint: python tools/new_package.py another" in errors
     assert "error: the table of README.md: there is no package other." in errors
 
 

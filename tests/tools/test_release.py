@@ -59,7 +59,7 @@ def test_a_release_and_what_a_moved_or_wrong_tag_meets(
 
     with pytest.raises(Stop, match="has a tag already") as stop:
         start(repository, "mini", "--go")
-    assert "--bump patch" in stop.value.cure
+    assert "--bump patch" in stop.value.hint
     with pytest.raises(Stop, match="no fragment: nothing to say about 0.1.1"):
         start(repository, "mini", "--bump", "patch")
     with pytest.raises(Stop, match="no fragment"):
@@ -82,7 +82,7 @@ BOUND = '"groove-core>=0.1,<1"'
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "message", "cure"),
+    ("file", "old", "new", "message", "hint"),
     [
         (MINI, BOUND, f'{BOUND}, "other>=0.1"', "depends on its sibling other", "Move what both"),
         (MINI, BOUND, "", "does not depend on groove-core", "groove-core>=0.1.0,<1"),
@@ -98,15 +98,15 @@ BOUND = '"groove-core>=0.1,<1"'
         ("pyproject.toml", 'smoke = ["groove run mini beat"]', "", "no action to try", "smoke"),
     ],
 )  # fmt: skip
-def test_what_stops_it(repository, change, file, old, new, message, cure):
+def test_what_stops_it(repository, change, file, old, new, message, hint):
     if message is None:
         (repository / file).unlink()
-        message, cure = "has no fragment", "towncrier create"
+        message, hint = "has no fragment", "towncrier create"
     else:
         change(file, old, new)
     with pytest.raises(Stop, match=message) as stop:
         start(repository, "mini")
-    assert cure in stop.value.cure
+    assert hint in stop.value.hint
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_dirty_tree_stops_a_release_but_not_a_dry_run(no_rehearsal, repository
     (repository / "packages/mini/src/mini/new.py").write_text("")
     with pytest.raises(Stop, match=r"not committed: packages/mini/src/mini/new.py") as stop:
         start(repository, "mini", "--go")
-    assert "git commit" in stop.value.cure
+    assert "git commit" in stop.value.hint
     assert git(repository, "tag") == ""
     assert start(repository, "mini") == 0
     assert "--go would stop here" in capsys.readouterr().err
@@ -178,7 +178,7 @@ def test_a_floor_that_is_too_low(repository, change, git):
         Stop, match=r"(?s)floor of mini is too low.*not with groove-core 0.1.0,.*shiny"
     ) as stop:
         start(repository, "mini", "--rehearse-only")
-    assert "Raise the floor in packages/mini/pyproject.toml above 0.1.0" in stop.value.cure
+    assert "Raise the floor in packages/mini/pyproject.toml above 0.1.0" in stop.value.hint
     change(MINI, BOUND, '"groove-core>=0.2,<1"')
     lowest, newest = release.allowed(Package(repository, "mini"))
     assert lowest == newest
@@ -191,7 +191,7 @@ def test_a_floor_below_the_api_that_is_declared(repository, change, git):
     change("packages/mini/src/mini/plugin.py", "(1, 0)", "(1, 1)")
     with pytest.raises(Stop, match=r"allows groove-core 0.1, but API 1.1.*came with 0.2.0") as stop:
         start(repository, "mini")
-    assert "groove-core>=0.2.0" in stop.value.cure
+    assert "groove-core>=0.2.0" in stop.value.hint
 
 
 def test_both_cores_are_tried_and_a_broken_action_stops_it(repository, change, capsys, git):
@@ -229,7 +229,7 @@ def test_the_command_says_two_lines(repository):
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: There is no package 'drums'.", "cure: One of groove-core, mini, other.",
+        "error: There is no package 'drums'.", "hint: One of groove-core, mini, other.",
     ]  # fmt: skip
 
 

@@ -129,6 +129,6 @@ def test_drift_is_found_and_mended(repository, capsys):
     shown = capsys.readouterr()
     assert "-      contents: write\n+      id-token: write" in shown.out
     assert "-name: release gone" in shown.out
-    assert "cure: python tools/workflows.py" in shown.err
+    assert "hint: python tools/workflows.py" in shown.err
     workflows.main(root)
     assert workflows.main([*root, "--check"]) == 0

@@ -30,6 +30,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -70,7 +71,8 @@ def sample(
         int, Opt("length of a beat; more than 2 walk through the space", unit="bars", min=2, max=64)
     ] = 2,
     genre: Annotated[
-        str | None, Opt("genre whose training patterns the beats resemble, for example funk")
+        str | None,
+        Opt("genre whose training patterns the beats resemble, such as funk (default: any)"),
     ] = None,
     tempo_bpm: Tempo = 120.0,
     seed: Seed = None,
@@ -132,8 +134,8 @@ def sample(
 
 @action
 def interpolate(
-    start: Annotated[DrumPattern, Opt("MIDI file of the beat to begin with")],
-    end: Annotated[DrumPattern, Opt("MIDI file of the beat to arrive at")],
+    start: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to begin with")],
+    end: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to arrive at")],
     *,
     steps: Annotated[int, Opt("beats in between", min=1, max=64)] = 6,
     model: Model = "acai",
@@ -161,7 +163,7 @@ def interpolate(
 
 @action
 def vary(
-    beat: Annotated[DrumPattern, Opt("MIDI file of the beat to vary")],
+    beat: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to vary")],
     *,
     amount: Annotated[
         float, Opt("distance from the beat, as a share of the spread of all beats", min=0, max=2)
@@ -196,7 +198,7 @@ def vary(
 
 @action
 def encode(
-    beats: Annotated[list[Score], Opt("MIDI files, or a folder of them")],
+    beats: Annotated[Readable[list[Score]], Opt("MIDI files, or a folder of them")],
     *,
     model: Model = "acai",
     drum_track: DrumTrack = None,
@@ -226,7 +228,7 @@ def encode(
 
 @action
 def decode(
-    codes: Annotated[Codes, Opt("file that encode has saved, or a CSV table of numbers")],
+    codes: Annotated[Readable[Codes], Opt("file that encode has saved, or a CSV table of numbers")],
     *,
     model: Model = "acai",
     tempo_bpm: Tempo = 120.0,
@@ -262,8 +264,11 @@ def decode(
 def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
-        list[Score] | None,
-        Opt("your own MIDI files, or a folder of them, to mark on the map", aliases=("BEATS",)),
+        Readable[list[Score]] | None,
+        Opt(
+            "your own MIDI files, or a folder of them, to mark on the map (default: none)",
+            aliases=("BEATS",),
+        ),
     ] = None,
     data: DataPath = None,
     model: Model = "acai",
@@ -296,7 +301,7 @@ def map(  # noqa: A001 - the product's word
 
 @action
 def dataset(
-    folders: Annotated[list[Path], Opt("folders (or zip files) of MIDI files")],
+    folders: Annotated[Readable[list[Path]], Opt("folders (or zip files) of MIDI files")],
     *,
     stride_bars: Annotated[
         float, Opt("distance between windows", unit="bars", min=0.5, max=2)

@@ -241,9 +241,6 @@ class PatternSet(Value):
             lines += [f"  {count:7} {reason}" for reason, count in sorted(self.dropped.items())]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"PatternSet({len(self)} patterns of {len(self.sources)} sources)"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw how often each drum plays on each step."""
         from groove_core.values import new_axes

@@ -15,6 +15,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -37,19 +38,20 @@ __all__ = [
 PACKAGE = "gansynth-lite"
 
 Instrument = Annotated[
-    Audio | Codes | None,
+    Readable[Audio | Codes] | None,
     Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
 ]
 Family = Annotated[
     str | None,
-    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet, organ ..."),
+    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)"),
 ]
 Pitch = Annotated[str, Opt("pitch: a name such as C4 or F#3, or a MIDI number such as 60.5")]
 Refine = Annotated[
     int, Opt("rounds of Griffin-Lim that refine the phases of each note", min=0, max=128)
 ]
 NotesPath = Annotated[
-    Path, Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names")
+    Readable[Path],
+    Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names"),
 ]
 Subset = Annotated[
     Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
@@ -111,7 +113,7 @@ def sample(
 
 @action
 def render(
-    score: Annotated[Score, Opt("MIDI file")],
+    score: Annotated[Readable[Score], Opt("MIDI file")],
     *,
     instrument: Instrument = None,
     families: Annotated[
@@ -166,7 +168,7 @@ def interpolate(
     end: Instrument = None,
     *,
     score: Annotated[
-        Score | None, Opt("MIDI file to play on the way from one to the other")
+        Readable[Score] | None, Opt("MIDI file to play along the way (default: notes)")
     ] = None,
     families: Annotated[
         str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")
@@ -217,7 +219,7 @@ def interpolate(
 
 @action
 def encode(
-    sounds: Annotated[list[Audio], Opt("sounds of single notes, or a folder of them")],
+    sounds: Annotated[Readable[list[Audio]], Opt("sounds of single notes, or a folder of them")],
     *,
     pitch: Annotated[
         str | None, Opt("pitch of all sounds, such as C4 or 60 (default: measured)")

@@ -24,7 +24,7 @@ from gansynth_lite.notes import Int, Notes
 from gansynth_lite.playing import slerp
 from groove_core.console import note, track
 from groove_core.errors import UsageError
-from groove_core.learning import mean
+from groove_core.learning import about_intervals, mean
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = ["measure_instruments"]
@@ -93,7 +93,7 @@ def measure_instruments(
             f"morph: {len(morphs)} pairs of instruments, {STEPS} steps on the sphere.",
             "Distances are root mean square differences of log-mel spectrograms to a held-out "
             "note [dB].",
-            "±: the wider side of the 95 % bootstrap interval over instruments, morphs or notes.",
+            about_intervals("instruments, morphs or notes"),
         ),
         data={"seed": seed, "count": count, "steps": STEPS, "pitches": places.tolist()},
     )

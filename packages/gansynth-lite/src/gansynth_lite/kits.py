@@ -191,9 +191,6 @@ class Kit(Value):
         names = " ".join(note_name(pitch) for pitch, _ in self.notes)
         return f"{self.name}: {len(self.notes)} notes at {self.sample_rate} Hz: {names}"
 
-    def __repr__(self) -> str:
-        return f"Kit({self.name!r}, {len(self.notes)} notes, {self.sample_rate} Hz)"
-
     def _repr_html_(self) -> str:
         return self.audio()._repr_html_()
 

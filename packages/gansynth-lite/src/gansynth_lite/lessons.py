@@ -13,7 +13,7 @@ from torch import nn
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.evaluation import Generator, measure
 from gansynth_lite.model import GANSynth
-from gansynth_lite.notes import Int, Notes, learnt, split, split_as_learnt
+from gansynth_lite.notes import BY_HASH, Int, Notes, groups, split, split_as_learnt
 from groove_core.errors import InputError
 from groove_core.learning import Settings, Training, digest
 from groove_core.values import Report
@@ -79,9 +79,7 @@ class Lesson:
         return {
             "name": self.notes.name,
             "license": self.notes.license,
-            "split": "by pitch of an instrument, all its velocities together",
             **self.notes.counts(),
-            **{part: len(which) for part, which in self.parts.items()},
         }
 
 
@@ -104,7 +102,7 @@ class NoteTraining(Training[S, Lesson, M]):
     def split(self) -> dict[str, Any]:
         """Return how notes were divided, and what was learnt of them, or before."""
         start = self.data.start and self.data.start[1]
-        return {"learnt": learnt(self.data.notes, self.data.parts, start)}
+        return BY_HASH.card(groups(self.data.notes), self.data.parts, start)
 
 
 class GeneratorTraining(NoteTraining[S, G]):

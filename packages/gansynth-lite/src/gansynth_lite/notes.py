@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "SOURCES", "Notes", "fitted", "groups", "learnt", "room", "split", "split_as_learnt", "stored",
+    "BY_HASH", "SOURCES", "Notes", "fitted", "groups", "room", "split", "split_as_learnt", "stored",
 ]  # fmt: skip
 
 SOURCES = ("acoustic", "electronic", "synthetic")
@@ -181,14 +181,6 @@ def split_as_learnt(notes: Notes, card: Mapping[str, Any]) -> dict[str, Int]:
     names, by_hash = groups(notes), split(notes)
     parts = parts_for(card, names, otherwise=by_hash)
     return parts if len(parts["train"]) else by_hash
-
-
-def learnt(
-    notes: Notes, parts: Mapping[str, Int], start: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return what the card of a model remembers of the notes it learnt from."""
-    found: dict[str, Any] = BY_HASH.card(groups(notes), parts, start)["learnt"]
-    return found
 
 
 def stored(

@@ -8,10 +8,9 @@ those the model draws, what repeats is generated once, and pedal, bends and cont
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.layout import Layout
+from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.render import render as render_with_soundfont
@@ -28,9 +28,7 @@ from groove_core.values import Audio, Score, Track
 from groove_core.values.midi.files import MAX_TICK
 from groove_core.values.sound.soundfiles import check_resampling
 
-__all__ = [
-    "BATCH", "Instruments", "Path", "Player", "render", "seeds_of", "side_by_side", "slerp",
-]  # fmt: skip
+__all__ = ["Instruments", "Path", "Player", "render", "slerp"]
 
 MAX_MINUTES = 30
 """Longer scores are refused: in stereo they take gigabytes."""
@@ -42,8 +40,6 @@ DRUMS_DB = -3.0
 """Peak of the drums relative to that of the rest."""
 BLOCK_S = 0.01
 """How often controllers and bends are looked at."""
-BATCH, MAX_THREADS = 2, 8
-"""Notes drawn together, and how often at once; with more, pictures leave the processor's cache."""
 BEND_SEMITONES = 2
 """Of a full bend, unless the track says otherwise (registered parameter 0)."""
 VOLUME, PAN, EXPRESSION, PEDAL, SILENCE, RESET = 7, 10, 11, 64, 120, 121
@@ -58,7 +54,6 @@ Integers = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.float32]
 Instruments = Callable[[int, Floats], Tensor]
 """Give the instruments w [shape=(n, code)] of a track at some times [shape=(n,), seconds]."""
-T = TypeVar("T")
 Curve = Callable[[Floats], Floats]
 """Give a value at each of some times [seconds]."""
 
@@ -411,28 +406,6 @@ def _play(
         for job, sound in zip(batch, sounds, strict=True):
             for one in job.notes:
                 _add(mix, sound, one, gains[one.track], model.layout.sample_rate)
-
-
-def seeds_of(count: int, seed: int) -> list[int]:
-    """Give a seed for each batch, so that what it draws does not depend on the others."""
-    generator = torch.Generator().manual_seed(seed)
-    seeds: list[int] = torch.randint(2**62, (count,), generator=generator).tolist()
-    return seeds
-
-
-def side_by_side(make: Callable[[int], T], count: int) -> Iterator[T]:
-    """Call a function with 0, 1 ... on several threads, and give what it makes in order.
-
-    One thread a call: several for one would wait for each other after every small layer.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(min(threads, MAX_THREADS))
-    try:
-        yield from pool.map(make, range(count))
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
 
 
 @torch.inference_mode()

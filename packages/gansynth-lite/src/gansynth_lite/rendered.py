@@ -24,7 +24,7 @@ from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import Cache, check_file, file_sha256
 
-__all__ = ["VELOCITIES", "render_notes"]
+__all__ = ["VELOCITIES", "program_name", "render_notes"]
 
 VELOCITIES = (50, 90, 127)
 """At which each pitch is rendered, unless others are asked for."""
@@ -128,7 +128,7 @@ def _rendered(job: _Job, programs: Sequence[int], jobs: int, cache: Cache | None
     for program, part in zip(
         programs, track(parts, "rendering programs", total=len(programs)), strict=True
     ):
-        name = _program_name(program)
+        name = program_name(program)
         dropped.update(part.dropped)
         if not part.pitches:
             gone.append(name)
@@ -166,12 +166,13 @@ def _rendered(job: _Job, programs: Sequence[int], jobs: int, cache: Cache | None
         sample_rate=job.sample_rate,
         source="soundfont",
         name=Path(job.soundfont).name,
-        license=render.rights(Path(job.soundfont)) or "that of the soundfont",
+        license=render.soundfont_rights(Path(job.soundfont)) or "that of the soundfont",
         dropped={reason: n for reason, n in dropped.items() if n},
     )
 
 
-def _program_name(program: int) -> str:
+def program_name(program: int) -> str:
+    """Return what an instrument is called that plays a General MIDI program, from 0."""
     import pretty_midi
 
     return f"{program:03d}-{pretty_midi.program_to_instrument_name(program)}"

@@ -11,6 +11,7 @@ from gansynth_lite.layout import Layout
 from gansynth_lite.metrics import signal_to_noise, spectral_convergence
 from gansynth_lite.notes import Notes
 from groove_core.console import track
+from groove_core.learning import about_intervals
 from groove_core.values import Cell, Report
 
 __all__ = ["round_trip"]
@@ -60,6 +61,6 @@ def round_trip(
         tuple(rows),
         notes=(
             "spectral convergence: difference of magnitude spectrograms over the whole; 0: equal.",
-            "±: the wider side of the 95 % bootstrap interval over notes.",
+            about_intervals("notes"),
         ),
     )

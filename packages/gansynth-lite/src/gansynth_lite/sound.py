@@ -19,8 +19,9 @@ from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import locked
 from gansynth_lite.model import GANSynth, one_hot
+from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import note_name, parse_note_name
-from gansynth_lite.playing import BATCH, Instruments, render, seeds_of, side_by_side
+from gansynth_lite.playing import Instruments, render
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import pitch_of_name
 from groove_core import devices
@@ -165,7 +166,7 @@ class Voice:
             for i, one in enumerate(score.tracks)
         ]
         w = self.drawn(len(wanted) * keys, [family for family in wanted for _ in range(keys)])
-        return w.reshape(len(wanted), keys, -1)
+        return w.reshape(len(wanted), keys, w.shape[1])
 
     def instrument(self, given: Audio | Codes) -> Tensor:
         """Give the instruments [shape=(n, code)] of codes, or the one of a sound.

@@ -130,7 +130,7 @@ def test_what_cannot_be_a_kit(notes):
 
 def test_shown(tmp_path):
     assert KIT.to_text() == "glass, number 3: 4 notes at 16000 Hz: C2 E2 A2 C4"
-    assert repr(KIT) == "Kit('glass, number 3', 4 notes, 16000 Hz)"
+    assert repr(KIT) == f"Kit({KIT.to_text()})"
     assert "<audio" in KIT._repr_html_()
     assert KIT.save(tmp_path / "a.png").stat().st_size > 5000
     sound, rate = soundfile.read(KIT.save(tmp_path / "a.wav"), dtype="int16")

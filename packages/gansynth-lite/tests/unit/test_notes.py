@@ -11,13 +11,16 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gansynth_lite.families import FAMILIES
-from gansynth_lite.notes import FULL_SCALE, Notes, fitted, learnt, split, split_as_learnt
+from gansynth_lite.classifier import NoteClassifier
+from gansynth_lite.families import FAMILIES, family_of_program
+from gansynth_lite.model import GANSynth
+from gansynth_lite.notes import BY_HASH, FULL_SCALE, Notes, fitted, groups, split, split_as_learnt
 from gansynth_lite.pitch import hz, note_name
 from gansynth_lite.recordings import pitch_of_name, settled
+from gansynth_lite.rendered import program_name
 from gansynth_lite.sources import open_notes
 from groove_core.errors import InputError, UsageError
-from groove_core.storage import Cache
+from groove_core.storage import Cache, checkpoints
 
 RATE = 16_000
 SMALL = {"sample_rate": RATE, "samples": 8_000}
@@ -283,7 +286,7 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
     rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
     notes = some_notes(*zip(*rows, strict=True), NAMES)
     parts = split(notes)
-    card = {"name": "mine", "data": {"learnt": learnt(notes, parts)}}
+    card = {"name": "mine", "data": BY_HASH.card(groups(notes), parts)}
     for part, again in split_as_learnt(notes, card).items():
         np.testing.assert_array_equal(again, parts[part])
     with pytest.raises(InputError, match="mine was trained on this data: .*a, 24"):
@@ -291,6 +294,22 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
     strangers = replace(notes, name="another", source="soundfont")
     for part, again in split_as_learnt(strangers, card).items():
         np.testing.assert_array_equal(again, split(strangers)[part])
+
+
+def test_the_shipped_weights_know_what_they_learnt_from():
+    programs = [program for program in range(128) if family_of_program(program)]
+    rows = [(pitch, number) for number in range(len(programs)) for pitch in range(24, 85)]
+    names = tuple(f"{program_name(program)} v90" for program in programs)
+    notes = replace(some_notes(*zip(*rows, strict=True), names), source="soundfont")
+    for name in ("notes", "classifier"):
+        card = checkpoints.load(
+            "gansynth-lite", name, {"notes": GANSynth, "classifier": NoteClassifier}[name]
+        )[1]
+        parts = split_as_learnt(replace(notes, name="FluidR3_GM.sf2"), card)
+        # The cards count 5,969 pitches of instruments; the others were never heard.
+        assert [len(parts[part]) for part in ("train", "validation")] == [4775, 597]
+        assert len(parts["test"]) == 597 + len(rows) - 5969
+        assert split_as_learnt(replace(notes, name="other.sf2"), card)["train"].size > 4775
 
 
 def test_a_card_without_a_list_cannot_say_what_was_learnt(capsys):

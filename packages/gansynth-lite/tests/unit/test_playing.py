@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from gansynth_lite.families import FAMILIES
 from gansynth_lite.holding import held
 from gansynth_lite.layout import LAYOUTS, Layout, hz
 from gansynth_lite.model import GANSynth
+from gansynth_lite.parallel import side_by_side
 from gansynth_lite.playing import Path, render, slerp
 from groove_core.errors import InputError, UsageError
 from groove_core.render.soundfont import TAIL_S
@@ -354,3 +356,45 @@ def test_a_path_stops_at_its_keys():
     assert torch.equal(nearby[1], nearby[2])
     still = replace(path, keys=keys[:1, :1], every_s=math.inf)
     assert torch.allclose(still(7, np.array([0.0, 1e5])), keys[0, :1].expand(2, -1))
+
+
+def seen_by_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("end", ["exhausted", "abandoned", "broken"])
+def test_the_caller_keeps_its_number_of_threads(threads, end):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = []
+
+        def make(index: int) -> int:
+            found.append(torch.get_num_threads())
+            torch.ones(64, 64) @ torch.ones(64, 64)
+            found.append(torch.get_num_threads())
+            if end == "broken" and index == 5:
+                raise InputError("No sound.", hint="Try another.")
+            return index
+
+        made = side_by_side(make, 8)
+        for wanted in range(5):
+            assert next(made) == wanted
+            assert torch.get_num_threads() == seen_by_a_new_thread() == threads
+        if end == "exhausted":
+            assert list(made) == [5, 6, 7]
+        elif end == "abandoned":
+            del made
+        else:
+            with pytest.raises(InputError, match="No sound"):
+                next(made)
+        assert torch.get_num_threads() == seen_by_a_new_thread() == threads
+        assert set(found) == {1}
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_nothing_is_made_of_nothing():
+    assert not list(side_by_side(str, 0))

@@ -16,6 +16,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -42,12 +43,14 @@ CLASSIFIER, GENERATOR = "classifier", "generator"
 FORMER = {"source": "paper", "dong": "dong2018"}
 
 Songs = Annotated[
-    Path, Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre")
+    Readable[Path],
+    Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre"),
 ]
 Precision = Annotated[
     Literal["32", "bf16"],
     Opt("precision of the computation; bf16 is faster on processors that support it"),
 ]
+Network = Literal["ours", "paper", "dong2018"]
 Axis = Annotated[
     int | None,
     Opt("number of one of the ten dependent values (default: the richest plane)", min=0, max=9),
@@ -84,7 +87,7 @@ def _number(genre: str, genres: Sequence[str]) -> int:
 @action
 def classify(
     sounds: Annotated[
-        list[Audio], Opt("sound files of three seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of three seconds or more, or a folder of them")
     ],
     *,
     checkpoint: Checkpoint = None,
@@ -127,7 +130,7 @@ def classify(
 
 @action
 def explain(
-    sound: Annotated[Audio, Opt("sound file of three seconds or more")],
+    sound: Annotated[Readable[Audio], Opt("sound file of three seconds or more")],
     *,
     genre: Annotated[str | None, Opt("genre to explain (default: the most probable one)")] = None,
     checkpoint: Checkpoint = None,
@@ -192,14 +195,22 @@ def sample(
 def map(  # noqa: A001 - the product's word
     *,
     place: Annotated[
-        list[Audio] | None,
-        Opt("your own songs, or a folder of them, to mark on the map", aliases=("SOUNDS",)),
+        Readable[list[Audio]] | None,
+        Opt(
+            "your own songs, or a folder of them, to mark on the map (default: none)",
+            aliases=("SOUNDS",),
+        ),
     ] = None,
     x: Axis = None,
     y: Axis = None,
     cells: Cells = 16,
     through: Annotated[
-        int | None, Opt("number of another point to lay the plane through", min=0, max=2**32 - 1)
+        int | None,
+        Opt(
+            "number of another point to lay the plane through (default: the model's own)",
+            min=0,
+            max=2**32 - 1,
+        ),
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -266,10 +277,13 @@ def interpolate(
 @action
 def dataset(
     *,
-    into: Annotated[Path, Opt("folder for the songs", role="place")] = Path("genre-corpus"),
+    into: Annotated[Readable[Path], Opt("folder for the songs", role="place")] = Path(
+        "genre-corpus"
+    ),
     songs: Annotated[int, Opt("songs of each genre", min=1, max=10_000)] = 100,
     soundfonts: Annotated[
-        list[Path] | None, Opt("two or more .sf2 files (default: Debian's and pretty_midi's)")
+        Readable[list[Path]] | None,
+        Opt("two or more .sf2 files (default: Debian's and pretty_midi's)"),
     ] = None,
     seed: Seed = 1,
     jobs: Annotated[int, Opt("songs to render at a time", min=1, max=64)] = 2,
@@ -293,18 +307,17 @@ def dataset(
 @action
 def evaluate(
     *,
-    data: Annotated[Path, Opt("songs to measure on, as for train")],
+    data: Annotated[Readable[Path], Opt("songs to measure on, as for train")],
     about: Annotated[
         Literal["classifier", "explanation", "generator"],
         Opt("subject of the measurement", aliases=("model",)),
     ] = "classifier",
     protocol: Annotated[
         Literal["songs", "grooves", "libraries", "artists", "published", "windows"],
-        Opt("what training and test must not share; windows only shows the mistake"),
+        Opt("unit that training and test must not share; windows only shows the mistake"),
     ] = "songs",
     networks: Annotated[
-        list[str] | None,
-        Opt("networks to train: ours, paper or dong2018 (default: ours)", former=FORMER),
+        list[Network] | None, Opt("networks to train (default: ours)", former=FORMER)
     ] = None,
     folds: Annotated[int, Opt("parts of the cross-validation", min=2, max=100)] = 10,
     only: Annotated[int | None, Opt("number of folds to train (default: all)", min=1)] = None,
@@ -315,7 +328,14 @@ def evaluate(
         int, Opt("spectrograms to draw from the generator", min=64, max=100_000)
     ] = 2048,
     seed: Seed = 1,
-    checkpoint: Checkpoint = None,
+    checkpoint: Annotated[
+        str | None,
+        Opt(
+            "weights to measure: folder or name (default: classifiers are trained anew, others "
+            "are the packaged ones)",
+            role="checkpoint",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> Report:
     """Measure how well genres are told, or what the generator draws.
@@ -346,24 +366,14 @@ def evaluate(
         from genre_map.evaluation import check_classifier
 
         return check_classifier(songs, *_classifier(checkpoint, device))
-    from genre_map.pictures import LAYOUTS
     from genre_map.training import Settings
     from genre_map.validation import cross_validate
 
-    for name in networks or ():
-        if name not in LAYOUTS:
-            raise UsageError(f"There is no network {name!r}.", hint="Use ours, paper or dong2018.")
+    settings = Settings(epochs=epochs, windows=windows, precision=precision)
     return cross_validate(
-        songs,
-        networks or ["ours"],  # type: ignore[arg-type]
-        protocol,
-        folds=folds,
-        only=only,
-        settings=Settings(epochs=epochs, windows=windows, precision=precision),
-        seed=seed,
-        device=resolve(device),
-        cache=Cache(),
-    )
+        songs, networks or ["ours"], protocol, folds=folds, only=only, settings=settings,
+        seed=seed, device=resolve(device), cache=Cache(),
+    )  # fmt: skip
 
 
 @action
@@ -371,7 +381,7 @@ def train(
     *,
     data: Songs,
     network: Annotated[
-        Literal["ours", "paper", "dong2018"],
+        Network,
         Opt("network: ours, that of the thesis, or that of Dong (2018)", former=FORMER),
     ] = "ours",
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,

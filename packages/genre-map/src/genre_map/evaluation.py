@@ -15,7 +15,7 @@ from genre_map.model import GenreClassifier
 from genre_map.pictures import read_pictures
 from genre_map.songs import SongSet
 from genre_map.splits import held_out
-from groove_core.learning import bootstrap, interval, means
+from groove_core.learning import about_intervals, bootstrap, interval, means
 from groove_core.storage import Cache, write_text
 from groove_core.values import INK, Cell, Report, panel, sheet
 
@@ -200,7 +200,7 @@ def measure_classifier(
         f"{name}: {len(labels)} songs not learnt from",
         ("", *COLUMNS),
         ((name, *heard.cells(np.arange(len(labels)))),),
-        notes=("±: the wider side of the 95 % bootstrap interval over songs.",),
+        notes=(about_intervals("songs"),),
         data={"genres": list(model.genres), "confusion": {name: [heard.confusion()]}},
     )
 

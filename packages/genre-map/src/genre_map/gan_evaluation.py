@@ -16,7 +16,7 @@ from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import frechet_distance, interval, mean, nearest
+from groove_core.learning import about_intervals, frechet_distance, interval, mean, nearest
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
@@ -112,7 +112,7 @@ def measure_pictures(
             f"probability from step to step at most {JUMP} in {said[True]} of {len(jumps[True])}; "
             f"median {np.median(jumps[True]):.3f}, largest {max(jumps[True]):.3f}. With steps of "
             f"one length in the noise: {said[False]}.",
-            "±: the wider side of the 95 % bootstrap interval over pictures.",
+            about_intervals("pictures"),
         ),
         data={
             "shares": dict(zip(model.genres, shares.tolist(), strict=True)),

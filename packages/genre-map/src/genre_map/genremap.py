@@ -15,7 +15,7 @@ import numpy.typing as npt
 from genre_map.results import colors_of, undecided
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import INK, Audio, Record, audio_url, build_page, data_url, panel, sheet
+from groove_core.values import INK, Record, audio_url, build_page, data_url, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,19 +125,13 @@ class GenreMap(Record):
         ]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return (
-            f"GenreMap(c{self.axes[0]}, c{self.axes[1]}, {len(self.critic)} x {len(self.critic)})"
-        )
-
     def colored(self) -> Floats:
         """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
-        table = np.array(
-            [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colors_of(self.genres)]
-        )
+        from matplotlib.colors import to_rgba_array
+
         sure = self.probabilities.max(axis=2, keepdims=True) ** 0.7
-        best = table[self.probabilities.argmax(axis=2)]
-        found: Floats = (best * sure + 255 * (1 - sure)) / 255
+        best = to_rgba_array(colors_of(self.genres))[self.probabilities.argmax(axis=2), :3]
+        found: Floats = best * sure + 1 - sure
         return found
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -180,13 +174,8 @@ class GenreMap(Record):
                         inner.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
                 for place in self.places:
                     inner.plot(place.x, place.y, "o", color=INK, ms=4)
-                    inner.annotate(
-                        place.name,
-                        (place.x, place.y),
-                        (4, 4),
-                        textcoords="offset points",
-                        fontsize=7,
-                    )
+                    at = (place.x, place.y)
+                    inner.annotate(place.name, at, (4, 4), textcoords="offset points", fontsize=7)
         return ax
 
     def _save_html(self, path: Path) -> None:
@@ -201,7 +190,7 @@ class GenreMap(Record):
             "shape": list(self.content.pictures.shape[1:]),
             "sprite": data_url("image/png", _sprite(self.content.pictures)),
             "sounds": [
-                audio_url(Audio(sound, self.content.sample_rate), small=True)
+                audio_url(sound, self.content.sample_rate, small=True)
                 for sound in self.content.sounds
             ],
         }

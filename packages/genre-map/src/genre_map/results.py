@@ -97,9 +97,6 @@ class Genres(Record):
         unsure = " (undecided)" if self.entropy > 0.8 else ""
         return f"{self.name}: {_top(self.genres, self.probabilities)}{vote}{unsure}"
 
-    def __repr__(self) -> str:
-        return f"Genres({self.name!r}, {self.genre} {self.probabilities.max():.0%})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the probabilities along the song, on top of each other."""
         ax = ax or new_axes(9, 3.2)
@@ -153,9 +150,6 @@ class Picture(SoundRecord):
 
     def to_text(self) -> str:
         return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
-
-    def __repr__(self) -> str:
-        return f"Picture({_top(self.genres, self.probabilities, 1)})"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
@@ -214,9 +208,6 @@ class Border(SoundRecord):
             f"{self.start} to {self.end}: equally probable at {where} of the way; largest change "
             f"from step to step {self.largest_jump:.3f}"
         )
-
-    def __repr__(self) -> str:
-        return f"Border({self.start!r}, {self.end!r})"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curves of probability over the pictures along the way."""
@@ -307,9 +298,6 @@ class Explanation(SoundRecord):
         )
         return f"{self.name}: {self.genre} {self.probability:.0%}\nspeaks most at {best}"
 
-    def __repr__(self) -> str:
-        return f"Explanation({self.name!r}, {self.genre} {self.probability:.0%})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both parts of the spectrogram; what does not speak for the genre is pale."""
         import torch
@@ -344,14 +332,8 @@ class Explanation(SoundRecord):
             clear[..., :3] = (0.84, 0.37, 0.0)
             clear[..., 3] = 0.55 * np.clip(heat / max(1e-9, float(wide.max())), 0, 1) ** 0.7
             inner.imshow(clear, origin="lower", aspect="auto", extent=extent)
-            inner.contour(
-                heat,
-                levels=[edge],
-                colors=PALETTE[1],
-                linewidths=0.8,
-                origin="lower",
-                extent=extent,
-            )
+            line: dict[str, Any] = {"colors": PALETTE[1], "linewidths": 0.8, "origin": "lower"}
+            inner.contour(heat, levels=[edge], extent=extent, **line)
             inner.set_ylabel(f"{name}\nmel band", fontsize=8)
             if number + 1 < len(names):
                 inner.set_xticklabels([])

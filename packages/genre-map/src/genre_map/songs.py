@@ -14,6 +14,7 @@ from genre_map.genres import GENRES, canonical
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning.splits import content_name
+from groove_core.render import MANIFEST
 from groove_core.storage import member, read_rows, read_table
 from groove_core.values import Audio
 
@@ -123,7 +124,7 @@ def open_songs(root: str | Path) -> SongSet:
             f"{root} is not a folder.", hint="Give a folder with one folder for each genre."
         )
     tables = [root / "tracks.csv", root / "fma_metadata" / "tracks.csv"]
-    if (root / "manifest.csv").is_file():
+    if (root / MANIFEST).is_file():
         songs = SongSet("corpus", tuple(_corpus(root)))
     elif any(table.is_file() for table in tables):
         songs = SongSet("fma", tuple(_fma(root, next(t for t in tables if t.is_file()))))
@@ -145,7 +146,7 @@ def open_songs(root: str | Path) -> SongSet:
 def _corpus(root: Path) -> Iterator[Song]:
     columns = ("path", "genre", "library", "soundfont", "groove")
     what = "a table as groove run genre-map dataset writes it"
-    for row in read_table(root / "manifest.csv", columns, what=what):
+    for row in read_table(root / MANIFEST, columns, what=what):
         groups = {key: row[key] for key in ("library", "soundfont")}
         groups["groove"] = f"{row['library']}:{row['groove']}"
         name = name_of(row["path"], row["seed"]) if row.get("seed") else ""

@@ -145,7 +145,7 @@ def bad(tmp_path):
         ("train none", 4, "not a folder"),
         ("train-generator single", 4, "the classifier knows"),
         ("evaluate single --protocol artists", 4, "do not tell their artist"),
-        ("evaluate single --networks ours --networks theirs", 2, "no network 'theirs'"),
+        ("evaluate single --networks ours --networks theirs", 2, "not 'theirs'"),
     ],
 )
 def test_two_lines_and_a_code(groove, bad, arguments, code, message):

@@ -34,7 +34,7 @@ class GrooveError(Exception):
     message : str
         What happened, in one line.
     hint : str
-        What mends it, in one line: best the next command to type.
+        What to do, in one line: best the next command to type.
     """
 
     exit_code = 1

@@ -21,7 +21,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("distribution", BROKEN)
-def test_a_broken_plugin_is_a_row_with_reason_and_repair(site, groove, distribution):
+def test_a_broken_plugin_is_a_row_with_reason_and_hint(site, groove, distribution):
     path = site("groove-good", distribution)
     name, reason = BROKEN[distribution]
     result = groove("plugins", "--json", path=path)
@@ -30,8 +30,8 @@ def test_a_broken_plugin_is_a_row_with_reason_and_repair(site, groove, distribut
     assert rows["good"]["status"] == "ok"
     assert rows[name]["status"] == "broken"
     assert reason in rows[name]["reason"]
-    assert "pip " in rows[name]["repair"]
-    assert distribution in rows[name]["repair"]
+    assert "pip " in rows[name]["hint"]
+    assert distribution in rows[name]["hint"]
     # never silent: one line on stderr, too
     assert len([li for li in result.stderr.splitlines() if distribution in li]) == 1
     assert groove("plugins", "--check", path=path).returncode == 3

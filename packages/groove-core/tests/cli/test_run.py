@@ -244,7 +244,7 @@ def test_doctor_info_and_models(groove, site):
     assert checks["midi"]["status"] == "ok"
     assert checks["package good"]["status"] == "failed"  # two of its actions are not there
     assert checks["package import-fails"]["status"] == "failed"
-    assert "pip" in checks["package import-fails"]["mend"]
+    assert "pip" in checks["package import-fails"]["hint"]
     assert result.returncode == 1
     info = json.loads(groove("info", "--json", path=path).stdout)
     assert info["versions"]["groove-core"]

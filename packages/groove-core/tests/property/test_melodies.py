@@ -132,6 +132,49 @@ def test_what_begins_together_is_one_note_and_no_two_notes_overlap(cells):
     assert (127 - low[:, 2] == line[:, 2]).all()
 
 
+@settings(max_examples=50)
+@given(st.lists(lead_sheets(), min_size=1, max_size=3))
+def test_every_pickup_of_what_is_joined_stands_before_a_bar_line(sheets):
+    sheets = [LeadSheet.from_json({**s.to_json(), "steps_per_quarter": 4, "metre": [4, 4],
+                                   "pickup": s.pickup % 16}) for s in sheets]  # fmt: skip
+    joined, place = LeadSheet.join(sheets), 0
+    assert joined.notes[:, 1:].tolist() == [row for s in sheets for row in s.notes[:, 1:].tolist()]
+    assert [text for _, text in joined.lyrics] == [text for s in sheets for _, text in s.lyrics]
+    for number, sheet in enumerate(sheets):
+        if len(sheet.notes):
+            at = int(joined.notes[place, 0] - sheet.notes[0, 0])
+            place += len(sheet.notes)
+            bars = range(sheet.pickup, sheet.length)
+            if sheet.pickup or not number:
+                assert (at + sheet.pickup - joined.pickup) % 16 == 0
+            # From its first bar line on, no chord sounds but its own.
+            held = joined.chord_at([at + step for step in bars])
+            assert held == sheet.chord_at(bars)
+
+
+@settings(max_examples=50)
+@given(lead_sheets(), st.integers(-7, 7))
+def test_a_score_of_a_lead_sheet_is_edited_as_the_sheet_is(sheet, semitones):
+    pitches = sheet.notes[:, 2]
+    if len(pitches) and not 7 <= pitches.min() <= pitches.max() <= 120:
+        return
+    score = sheet.to_score()
+    assert LeadSheet.from_score(score.transpose(semitones)) == sheet.transpose(semitones)
+    ends = sheet.notes[:, :2].sum(axis=1)
+    for bar in range(sheet.bars):
+        first = sheet.pickup + bar * sheet.steps_per_bar
+        want = sheet.slice_bars(bar)
+        if len(want.notes) and not ((sheet.notes[:, 0] < first) & (ends > first)).any():
+            cut = score.slice_bars(bar + bool(sheet.pickup))
+            got = LeadSheet.from_score(
+                cut, track="melody", steps_per_quarter=sheet.steps_per_quarter
+            )
+            assert got.notes.tolist() == want.notes.tolist()
+            assert (got.key, got.metre, got.lyrics) == (want.key, want.metre, want.lyrics)
+            steps = range(want.length)
+            assert list(map(str, got.chord_at(steps))) == list(map(str, want.chord_at(steps)))
+
+
 def _sung(text):
     """Whether a syllable has letters alone: what music21 reads into others is its own affair."""
     return text.strip("-").isalpha() if text else True

@@ -17,7 +17,7 @@ from groove_core.render import (
     notes,
     render_clips,
     render_notes,
-    rights,
+    soundfont_rights,
 )
 from groove_core.values import Audio, Score, Track
 
@@ -93,5 +93,5 @@ def test_rights_are_what_the_soundfont_says(tmp_path):
     about += chunk(b"ICMT", b"Public  domain.\0")
     path = tmp_path / "mine.sf2"
     path.write_bytes(chunk(b"RIFF", b"sfbk" + chunk(b"LIST", b"INFO" + about) + bytes(20)))
-    assert rights(path) == "A. Smith; Public domain."
-    assert rights(find_soundfont()) == ""
+    assert soundfont_rights(path) == "A. Smith; Public domain."
+    assert soundfont_rights(find_soundfont()) == ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import mido
 import numpy as np
 import pytest
 
 from groove_core.errors import UsageError
+from groove_core.values.melodies.leadsheet import LeadSheet
 from groove_core.values.melodies.melody import Melody
 from groove_core.values.scores.score import Score, Track
 
@@ -24,13 +27,27 @@ def test_transposing_keeps_what_only_the_file_knows():
         mido.Message("note_on", note=60, velocity=80),
         mido.Message("note_on", note=60, velocity=0, time=96),
     ]))  # fmt: skip
-    from io import BytesIO
-
     file.save(file=(raw := BytesIO()))
     moved = Score.from_midi(raw.getvalue()).transpose(7)
     kinds = [m.type for m in mido.MidiFile(file=BytesIO(moved.to_midi())).tracks[0]]
     assert kinds[:2] == ["sysex", "aftertouch"]
     assert moved.tracks[0].notes[:, 2].tolist() == [67]
+
+
+def test_aftertouch_of_single_keys_follows_its_note():
+    file = mido.MidiFile(ticks_per_beat=96)
+    file.tracks.append(mido.MidiTrack([
+        mido.Message("note_on", note=60, velocity=80), mido.Message("note_on", note=64),
+        mido.Message("polytouch", note=64, value=9, time=10),
+        mido.Message("polytouch", note=60, value=8),
+        mido.Message("polytouch", note=72, value=7),  # no key that is down
+        mido.Message("note_off", note=60, time=90), mido.Message("note_off", note=64),
+    ]))  # fmt: skip
+    file.save(file=(raw := BytesIO()))
+    moved = Score.from_midi(raw.getvalue()).transpose(12)
+    played = mido.MidiFile(file=BytesIO(moved.to_midi())).tracks[0]
+    touched = [(m.note, m.value) for m in played if m.type == "polytouch"]
+    assert touched == [(76, 9), (72, 8), (72, 7)]
 
 
 def test_drums_are_never_transposed_however_they_are_told():
@@ -177,3 +194,102 @@ def test_triplets_get_ticks_of_their_own():
 def test_tempos_that_midi_has_not_are_refused(factor):
     with pytest.raises(UsageError, match="stretched by"):
         song().stretch(factor)
+
+
+SONG = 'M:3/4 L:1/8 Q:100 K:G D4 - | "G" G4 - B4 - D5 - | "D7/F#" C5 - A4 - . . |\nw: La- la la la'
+
+
+def sheet():
+    return LeadSheet.from_text(SONG)
+
+
+def chords(found):
+    return [(step, str(chord)) for step, chord in found.chords]
+
+
+def test_chord_symbols_are_transposed_and_spelled_as_the_key():
+    up = sheet().transpose(3)
+    assert (up.key, chords(up)) == ("Bb", [(2, "Bb"), (8, "F7/A")])
+    assert LeadSheet.from_score(sheet().to_score().transpose(3)) == up
+    letters = Score((Track([[0, 9, 60, 90]]),), markers=[(0, "A"), (5, "verse")])
+    assert letters.transpose(1).markers == ((0, "A"), (5, "verse"))
+
+
+def test_a_cut_score_keeps_the_chord_that_sounds():
+    score = sheet().to_score()
+    late = score.slice_ticks(2000, 4320)
+    assert late.markers == ((0, "groove:chords"), (0, "G"), (880, "D7/F#"))
+    bar = LeadSheet.from_score(score.slice_bars(2), steps_per_quarter=2)
+    assert chords(bar) == [(0, "D7/F#")]
+    assert bar.left_out == {}
+    before = score.slice_bars(0)
+    assert before.markers == ()
+
+
+def test_chords_of_joined_scores_end_where_a_score_has_none():
+    score = sheet().to_score()
+    plain = Melody.from_text("M:3/4 L:1/8 E4 - - - - - |").to_score()
+    symbols = Score.join([score, plain, score]).markers
+    assert symbols == ((0, "groove:chords"), (1440, "G"), (2880, "D7/F#"), (4320, "N.C."),
+                       (7200, "G"), (8640, "D7/F#"))  # fmt: skip
+    # Letters of another program's parts do not become chords, and nothing that was is misread.
+    parts = Score((Track([[0, 480, 60, 90]]),), markers=[(0, "A")])
+    assert "groove:chords" not in dict(map(reversed, Score.join([score, parts]).markers))
+
+
+def test_a_pickup_stands_before_a_bar_line_when_melodies_are_joined():
+    twice = LeadSheet.join([sheet(), sheet()])
+    # The second pickup sounds in the rest at the end of the first.
+    assert twice.length == 14 + 14 - 2
+    assert twice.notes[:, 0].tolist() == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22]
+    assert chords(twice) == [(2, "G"), (8, "D7/F#"), (14, "G"), (20, "D7/F#")]
+    assert twice.slice_bars(2, pickup=2).notes.tolist() == sheet().notes[:4].tolist()
+    full = Melody.from_text("M:3/4 L:1/8 C4 D4 E4 F4 G4 A4 |")
+    late = Melody.join([full, sheet()])
+    assert late.notes[6:8, 0].tolist() == [10, 12]  # there is no rest for it: a bar later
+    assert late.left_out == {"chord symbols": 2, "syllables": 4}
+    six = Melody.from_text("M:6/8 L:1/8 C4 | E4 - - F4 - - | G4 - - - - |")
+    assert Melody.join([six, six]).bars == 4  # the last bar makes up for the pickup
+    assert Melody.join([six, six]).length == 24
+
+
+def test_the_chord_of_one_melody_does_not_sound_in_the_next():
+    tune = Melody.from_text("M:3/4 L:1/8 E4 - - - - - |")
+    joined = LeadSheet.join([sheet().slice_bars(0), LeadSheet.of_melody(tune)])
+    assert chords(joined) == [(0, "G"), (6, "N.C.")]
+
+
+def test_the_pickup_of_a_phrase_is_cut_out_with_it():
+    phrase = sheet().slice_bars(1, pickup=3)
+    assert (phrase.pickup, phrase.length, chords(phrase)) == (3, 9, [(0, "G"), (3, "D7/F#")])
+    assert phrase.notes.tolist() == [[1, 2, 74, 100], [3, 2, 72, 100], [5, 2, 69, 100]]
+    assert sheet().slice_bars(0, 2, pickup=2) == sheet()
+    with pytest.raises(UsageError, match="no pickup of 3 steps before bar 0") as told:
+        sheet().slice_bars(0, pickup=3)
+    assert told.value.hint == "Use 0 to 2."
+
+
+@pytest.mark.parametrize("semitones", range(-11, 12))
+def test_keys_go_where_music21_takes_them(semitones):
+    music21 = pytest.importorskip("music21")
+    for sharps in range(-7, 8):
+        for minor in (0, 1):
+            score = Score((), key_signatures=[[0, sharps, minor]]).transpose(semitones)
+            ((_, found, mode),) = score.key_signatures.tolist()
+            key = music21.key.KeySignature(sharps).asKey("minor" if minor else "major")
+            want = (key.tonic.pitchClass + semitones) % 12
+            now = music21.key.KeySignature(found).asKey("minor" if mode else "major")
+            assert (now.tonic.pitchClass, mode) == (want, minor)
+            assert abs(found) <= max(6, abs(sharps) * (not semitones))
+
+
+@pytest.mark.parametrize("metre", ["6/8", "2/2", "3/4", "5/8", "12/8"])
+def test_bars_are_those_of_music21(metre):
+    music21 = pytest.importorskip("music21")
+    part = music21.stream.Part([music21.meter.TimeSignature(metre)])
+    part.insert(0, music21.note.Note(quarterLength=30))
+    bars = [bar.offset for bar in part.makeMeasures().getElementsByClass("Measure")]
+    top, bottom = map(int, metre.split("/"))
+    score = Score((), 480, time_signatures=[[0, top, bottom]], end_tick=30 * 480)
+    assert score.bars == len(bars)
+    assert score.bar_ticks(range(len(bars))).tolist() == [480 * offset for offset in bars]

@@ -27,7 +27,7 @@ def test_doctor_says_how_to_mend_what_is_missing(groove):
     result = groove("doctor")
     assert result.returncode == 0, result.stdout  # an extra that is absent is no fault
     assert "absent" in result.stdout
-    assert 'to mend device: pip install "groove-core[torch]"' in result.stdout
+    assert 'hint for device: pip install "groove-core[torch]"' in result.stdout
     assert groove("info").returncode == 0
 
 

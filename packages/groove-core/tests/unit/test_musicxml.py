@@ -75,7 +75,7 @@ ENTITY = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
     [
         (document("", ENTITY).encode(), "declares XML entities"),
         (document("", ENTITY).encode("utf-16"), "declares XML entities"),
-        (b"<score-partwise><part", "not a MusicXML score"),
+        (b"<score-partwise><part", "is not a score"),
         (b"", "empty"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_note_without_end_is_refused(tmp_path):
 
 def test_without_music21_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "music21", None)
-    with pytest.raises(UsageError, match="needs music21") as told:
+    with pytest.raises(UsageError, match="MusicXML and ABC need music21") as told:
         Melody.from_text("C4").save(tmp_path / "x.musicxml")
     assert told.value.hint == 'pip install "groove-core[musicxml]"'
 
@@ -117,3 +117,44 @@ def test_what_musicxml_has_no_octave_for_is_refused(tmp_path):
     pytest.importorskip("music21")
     with pytest.raises(UsageError, match="no MIDI pitch 11"):
         Melody([[0, 1, 11, 90]]).save(tmp_path / "x.musicxml")
+
+
+ABC = """X:1
+T:A jig
+M:6/8
+L:1/8
+Q:3/8=100
+K:Em
+B | "Em"EFG "Am/C"c2A | "B7"(3B^AB F B3 |]
+"""
+
+
+def test_a_tune_in_abc_keeps_key_pickup_chords_and_triplets(tmp_path, capsys):
+    pytest.importorskip("music21")
+    (path := tmp_path / "jig.abc").write_text(ABC)
+    sheet = LeadSheet.read(path)
+    assert (sheet.metre, sheet.key, sheet.tempo_bpm) == ((6, 8), "Em", 150)
+    eighth = sheet.steps_per_quarter / 2
+    assert sheet.pickup == eighth
+    rows = [[start / eighth, pitch] for start, _, pitch, _ in sheet.notes.tolist()]
+    third = 2 / 3
+    assert rows == [
+        [0, 71], [1, 64], [2, 66], [3, 67], [4, 72], [6, 69],
+        [7, 71], [7 + third, 70], [7 + 2 * third, 71], [9, 66], [10, 71],
+    ]  # fmt: skip
+    assert [(at / eighth, str(c)) for at, c in sheet.chords] == [(1, "Em"), (4, "Am/C"), (7, "B7")]
+    assert capsys.readouterr().err == ""
+    path.write_text(ABC + "w: my dear\n")
+    assert Melody.read(path).notes.tolist() == sheet.notes.tolist()
+    assert "the words of ABC are not read" in capsys.readouterr().err
+
+
+def test_a_book_of_tunes_is_refused(tmp_path):
+    pytest.importorskip("music21")
+    (path := tmp_path / "book.abc").write_text(ABC + "\n" + ABC.replace("X:1", "X:2"))
+    with pytest.raises(InputError, match="holds 2 tunes") as told:
+        Score.read(path)
+    assert told.value.hint == "Give each tune a file of its own."
+    path.write_text("nothing")
+    with pytest.raises(InputError):
+        Melody.read(path)

@@ -18,6 +18,7 @@ from groove_core.actions.params import (
     Device,
     DrumTrack,
     Opt,
+    Readable,
     Seed,
     describe,
     json_schema,
@@ -286,3 +287,23 @@ def test_the_kind_that_an_action_gives():
 
     kinds = [result_kind(one) for one in (one, many, listed, hidden, untold, convert)]
     assert kinds == [DrumPattern, Audio, Audio, None, None, None]
+
+
+def test_whatever_is_read_may_be_given_as_a_path(tmp_path):
+    @action
+    def bars(
+        beat: Annotated[Readable[DrumPattern], Opt("beat")],
+        more: Annotated[Readable[list[DrumPattern]] | None, Opt("beats")] = None,
+        *,
+        into: Annotated[Readable[Path] | None, Opt("folder")] = None,
+    ) -> list[int]:
+        assert into is None or isinstance(into, Path)
+        return [beat.bars, *(one.bars for one in more or [])]
+
+    beat, more, into = describe(bars)
+    assert (beat.type, beat.optional, beat.many) == (DrumPattern, False, False)
+    assert (more.type, more.optional, more.many) == (DrumPattern, True, True)
+    assert (into.type, into.optional, into.others) == (Path, True, ())
+    path = DrumPattern.from_masks([1, 0, 4, 0] * 8).save(tmp_path / "beat.mid")
+    assert bars(path) == bars(str(path), into=str(tmp_path)) == [2]
+    assert bars(path, tmp_path) == bars(path, [path]) == [2, 2]

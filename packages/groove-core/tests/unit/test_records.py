@@ -70,6 +70,10 @@ def test_what_is_read_equals_what_was_saved(tmp_path):
     assert Heard("x.wav", one.curve, [1, 3], one.marks, one.span_s) != one
 
 
+def test_the_first_line_of_the_text_is_shown():
+    assert repr(heard()) == "Heard(x.wav <1>)"
+
+
 def test_a_document_that_lacks_a_field_is_refused(tmp_path):
     document = heard().to_json()
     del document["curve"]
@@ -144,7 +148,8 @@ def test_texts_and_sounds_in_html():
     assert escaped("a <b>\n  c") == "<pre>a &lt;b&gt;\n  c</pre>"
     assert data_url("image/png", b"\x89") == "data:image/png;base64,iQ=="
     sound = Audio(0.5 * np.sin(np.arange(22_050) / 9), 22_050)
-    wav, mp3 = audio_url(sound), audio_url(sound, small=True)
+    given = sound.samples, sound.sample_rate
+    wav, mp3 = audio_url(*given), audio_url(*given, small=True)
     assert wav.startswith("data:audio/wav;base64,UklGR")  # RIFF
     assert mp3.startswith("data:audio/mpeg;base64,")
     assert len(mp3) < len(wav) / 4

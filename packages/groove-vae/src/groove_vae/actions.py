@@ -16,6 +16,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -94,7 +95,7 @@ def _known(name: str | None, names: Sequence[str], what: str) -> str | None:
 
 @action
 def humanize(
-    score: Annotated[Score, Opt("MIDI file with a drum part in 4/4")],
+    score: Annotated[Readable[Score], Opt("MIDI file with a drum part in 4/4")],
     *,
     timing: Timing = 1.0,
     dynamics: Dynamics = 1.0,
@@ -166,7 +167,7 @@ def humanize(
 
 @action
 def quantize(
-    score: Annotated[Score, Opt("MIDI file with drums, in any metre")],
+    score: Annotated[Readable[Score], Opt("MIDI file with drums, in any metre")],
     *,
     strength: Annotated[
         float, Opt("share of the way to the grid: 1 moves notes all the way", min=0, max=1)
@@ -200,8 +201,8 @@ def quantize(
 
 @action
 def transfer(
-    feel: Annotated[Score, Opt("MIDI file of the part whose feel is wanted")],
-    notes: Annotated[Score, Opt("MIDI file of the part that gets it")],
+    feel: Annotated[Readable[Score], Opt("MIDI file of the part whose feel is wanted")],
+    notes: Annotated[Readable[Score], Opt("MIDI file of the part that gets it")],
     *,
     timing: Timing = 1.0,
     dynamics: Dynamics = 1.0,
@@ -234,10 +235,12 @@ def transfer(
 
 @action
 def compare(
-    played: Annotated[Audio | Score, Opt("the part as it was played: a recording or a MIDI file")],
+    played: Annotated[
+        Readable[Audio | Score], Opt("part as it was played: a recording or a MIDI file")
+    ],
     programmed: Annotated[
-        Audio | Score | None,
-        Opt("the same part as it was programmed (default: the played part on the grid)"),
+        Readable[Audio | Score] | None,
+        Opt("same part as it was programmed (default: the played part on the grid)"),
     ] = None,
     *,
     measure: Annotated[
@@ -246,7 +249,7 @@ def compare(
     ] = "kl",
     tempo_bpm: Annotated[
         float | None,
-        Opt("tempo of two recordings, where it cannot be heard", unit="bpm", min=20, max=400),
+        Opt("tempo of two recordings (default: heard)", unit="bpm", min=20, max=400),
     ] = None,
     tone: Annotated[
         Literal["auto", "same", "other"],
@@ -326,7 +329,9 @@ def compare(
 
 @action
 def fingerprint(
-    parts: Annotated[list[Score], Opt("MIDI files with drums in 4/4, or a folder of them")],
+    parts: Annotated[
+        Readable[list[Score]], Opt("MIDI files with drums in 4/4, or a folder of them")
+    ],
     *,
     drum_track: DrumTrack = None,
 ) -> Fingerprint:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from groove_core.drums import KIT_DRUMS
 from groove_core.errors import InputError
 from groove_core.render.kits import Hits, Samples
+from groove_core.values.sound.samples import fitted
 from groove_vae.alignment import Alignment, Beats, Onsets, align, match
 from groove_vae.comparison import EARLY_S, Comparison, Stroke
 from groove_vae.frames import HOP, HOP_S
@@ -352,9 +353,7 @@ def _outline(samples: Samples, frames: int) -> Floats:
     """Give the peaks of a sound, for drawing: at most 6,000 points [shape=(n,), 0 to 1]."""
     points = min(frames, OUTLINE_POINTS)
     length = frames * HOP
-    whole = np.zeros(length, np.float32)
-    whole[: min(length, len(samples))] = np.abs(samples[:length])
     edges = np.linspace(0, length, points + 1).astype(int)[:-1]
-    peaks = np.maximum.reduceat(whole, edges)
+    peaks = np.maximum.reduceat(fitted(np.abs(samples), length), edges)
     outline: Floats = (peaks / max(float(peaks.max()), 1e-9)).astype(np.float64)
     return outline

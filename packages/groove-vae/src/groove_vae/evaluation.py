@@ -12,7 +12,7 @@ import torch
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import auc, bootstrap, interval, spearman
+from groove_core.learning import about_intervals, auc, bootstrap, interval, spearman
 from groove_core.render import kits
 from groove_core.render.kits import Hits
 from groove_core.storage import checkpoints
@@ -138,7 +138,7 @@ def evaluate_model(
             "against another kit: changed strokes on one kit beside untouched ones on two.",
             f"Median D_KL of a stroke, nats: {words}.",
             *fit[0],
-            "±: the wider side of the 95 % bootstrap interval over performances.",
+            about_intervals("performances"),
         ),
         data={"regression": fit[1]},
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,44 +64,51 @@ CHANGE = pairs.Change(
     share=0.25,
 )
 FEWEST_HITS = 8
+WORKERS = 4
+"""Threads that render."""
 # Columns of the rows of a batch: what is heard, what is wanted, and what was changed where.
 _HEARD, _WANTED = slice(0, BANDS), slice(BANDS, BANDS + ENVELOPES)
 _AMOUNT, _KIND, _SAME, COLUMNS = range(BANDS + ENVELOPES, BANDS + ENVELOPES + 4)
 
 
-class Rendered(Sequence[Tensor]):
-    """The batches of an epoch, rendered when they are wanted, one ahead in a thread.
+class Rendered:
+    """The segments of an epoch by their numbers, rendered in threads before they are wanted.
 
-    Each is a Tensor [shape=(segments, frames, columns)], in which every two segments
-    are the played and the programmed version of the same bars.
+    Segments 2 k and 2 k + 1 are the played and the programmed version of the same bars. Every
+    pair has random numbers of its own: it is the same whoever renders it, and each process
+    renders its part of a batch only.
     """
 
     def __init__(self, performances: Sequence[Performance], settings: Settings, seed: int) -> None:
         self.performances, self.settings, self.seed = performances, settings, seed
         length = np.array([one.onset_s[-1] for one in performances])
         self.weight = length / length.sum()
+        for program in PROGRAMS:  # from now on they are in the cache, and threads only read
+            kits.general_midi(program)
+        self._threads = ThreadPoolExecutor(WORKERS)
+        self._coming: dict[int, Future[Tensor]] = {}
 
-    def __len__(self) -> int:
-        return self.settings.batches
+    def batches(self) -> list[Tensor]:
+        """Return the numbers of the segments, batch by batch."""
+        size = self.settings.batch_size
+        return list(torch.arange(self.settings.batches * size).split(size))
 
-    def __getitem__(self, index: Any) -> Any:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        rng = np.random.default_rng([self.seed, index])
-        rows = [row for _ in range(self.settings.batch_size // 2) for row in self._pair(rng)]
-        return torch.stack(rows)
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        """Return pairs of segments [shape=(n, frames, columns)].
 
-    def __iter__(self) -> Iterator[Tensor]:
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self.__getitem__, 0)
-            for index in range(len(self)):
-                batch = coming.result()
-                if index + 1 < len(self):
-                    coming = ahead.submit(self.__getitem__, index + 1)
-                yield batch
+        Meanwhile those are rendered that have their place in the next batch.
+        """
+        size = self.settings.batch_size // 2
+        wanted = (numbers[::2] // 2).tolist()
+        following = [one + size for one in wanted if one + size < self.settings.batches * size]
+        for one in (*wanted, *following):
+            if one not in self._coming:
+                self._coming[one] = self._threads.submit(self.pair, one)
+        return torch.cat([self._coming.pop(one).result() for one in wanted])
 
-    def _pair(self, rng: np.random.Generator) -> Iterator[Tensor]:
+    def pair(self, number: int) -> Tensor:
         """Render two versions of some bars; 4 of 10 times on the same kit."""
+        rng = np.random.default_rng([self.seed, number])
         frames = self.settings.frames
         duration_s = (frames - 1) * HOP_S + 0.001
         hits = self._segment(rng, duration_s)
@@ -112,11 +119,12 @@ class Rendered(Sequence[Tensor]):
         rooms = rng.integers(2**31, size=2)
         if rng.random() < 0.3:
             rooms[1] = rooms[0]
-        for version, drums, room in ((played, kit, rooms[0]), (hits, other, rooms[1])):
+        rows = torch.full((2, frames, COLUMNS), -1.0)
+        versions = ((played, kit, rooms[0]), (hits, other, rooms[1]))
+        for row, (version, drums, room) in zip(rows, versions, strict=True):
             sound = kits.room(kits.play(version, drums, duration_s), np.random.default_rng(room))
             hiss = 10 ** (-rng.uniform(55, 90) / 20) * float(np.abs(sound).max())
             sound = sound + hiss * rng.standard_normal(len(sound), np.float32)
-            row = torch.full((frames, COLUMNS), -1.0)
             row[:, _HEARD] = bands(torch.from_numpy(sound))[:frames]
             row[:, _WANTED] = torch.from_numpy(envelopes(version, frames))
             at = frames_of(strokes.onset_s)
@@ -124,7 +132,7 @@ class Rendered(Sequence[Tensor]):
             row[at[inside], _AMOUNT] = torch.from_numpy(strokes.amount).float()[inside]
             row[at[inside], _KIND] = torch.from_numpy(strokes.kind).float()[inside]
             row[:, _SAME] = float(same)
-            yield row
+        return rows
 
     def _segment(self, rng: np.random.Generator, duration_s: float) -> Hits:
         """Take some bars, at another tempo, partly on the grid, with other dynamics."""
@@ -172,6 +180,7 @@ class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
     multiple = 2
     """Every two segments are a pair."""
     max_norm = 1.0
+    rendered: Rendered | Tensor
 
     def build(self) -> FeelVAE:
         """Make the model, and choose what it learns from."""
@@ -203,15 +212,16 @@ class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
         return min(1.0, 20 * done) * cosine(done)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Return the batches of an epoch, none of which was seen before."""
+        """Return the numbers of segments, none of which was seen before."""
         seed = int(torch.randint(2**31, (1,), generator=generator))
-        return Rendered(self.learnt, self.settings, seed)
+        self.rendered = Rendered(self.learnt, self.settings, seed)
+        return self.rendered.batches()
 
     def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the negative ELBO of the envelopes and the ranking loss of the pairs."""
         settings = self.settings
-        noise = step.randn(*batch.shape[:2], settings.latent)
-        rows = step.part(batch)
+        noise = step.randn(len(batch), settings.frames, settings.latent)
+        rows = self.rendered[step.rows(batch)].to(step.device)
         mean, scale, made, log_noise = self.modules["model"](rows[..., _HEARD], noise)
         latent = Gaussian(mean, scale)
         loss, surprise, each = elbo(
@@ -305,7 +315,8 @@ def collapse(
         ``kl_per_dimension`` in nats per frame, ``active_units``, and ``collapsed``: whether
         no dimension is active.
     """
-    batch = Rendered(performances, replace(settings, batches=1), seed=0)[0]
+    rendered = Rendered(performances, replace(settings, batches=1), seed=0)
+    batch = rendered[torch.arange(settings.batch_size)]
     with torch.no_grad():
         latent = model.encode(batch[..., _HEARD].to(model.log_noise.device))
     active = int(active_units(latent.mean.flatten(0, 1)))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import bootstrap, interval, wilson
+from groove_core.learning import about_intervals, bootstrap, interval, wilson
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
 from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
@@ -155,7 +155,7 @@ def evaluate_twin(
         "sampled: one draw; mean: the average of all ways to play, which no drummer plays.",
         "the performance's own mean: one offset and one velocity for all of it, known from the "
         "answer.",
-        "±: the wider side of the 95 % bootstrap interval over performances. On the same draws, "
+        f"{about_intervals('performances')} On the same draws, "
         f"the model's mean is {nearer.value:.1f} ms ({nearer.low:.1f} to {nearer.high:.1f}) nearer "
         "than the grid.",
     ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from groove_core import learning
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import Run, fit, trained
+from groove_core.learning import Run, Step, fit, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
 from groove_vae import compare
@@ -31,8 +32,9 @@ class Same(FeelTraining):
     """Learns one batch by heart."""
 
     def batches(self, generator: torch.Generator) -> list[torch.Tensor]:
-        batch = Rendered(self.learnt, self.settings, seed=0)[0]
-        return [batch] * self.settings.batches
+        numbers = torch.arange(self.settings.batch_size)
+        self.rendered = Rendered(self.learnt, self.settings, seed=0)[numbers]
+        return [numbers] * self.settings.batches
 
 
 def test_a_tiny_model_overfits_one_batch(tmp_path, capsys):
@@ -67,7 +69,10 @@ def test_the_alarm_fires_when_the_posterior_collapses(tmp_path, capsys):
 
 def test_batches_are_pairs_and_come_again():
     settings = Settings(**{**SMALL, "batches": 2})
-    first, second = (list(Rendered(SOME, settings, seed=3)) for _ in range(2))
+    first, second = (
+        [one[numbers] for numbers in one.batches()]
+        for one in (Rendered(SOME, settings, seed=3) for _ in range(2))
+    )
     assert len(first) == 2
     for one, other in zip(first, second, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
@@ -78,6 +83,31 @@ def test_batches_are_pairs_and_come_again():
     torch.testing.assert_close(batch[::2, :, -3:], batch[1::2, :, -3:])
     assert (batch[:, :, -3] > 0).any()
     assert (batch[:, :, -3] == 0).any()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_each_process_renders_its_part_only(count):
+    """And all parts together are the batch that one process renders."""
+    settings = Settings(**{**SMALL, "batches": 2})
+    seen = []
+
+    class Watched(Rendered):
+        def pair(self, number):
+            seen.append(number)
+            return super().pair(number)
+
+    parts = []
+    for rank in range(count):
+        fabric = SimpleNamespace(global_rank=rank, world_size=count, device=torch.device("cpu"))
+        step, mine = Step(fabric, torch.Generator()), Watched(SOME, settings, seed=3)
+        parts.append([mine[step.rows(numbers)] for numbers in mine.batches()])
+        # Of each batch of two pairs, one and once, also where it was rendered ahead.
+        assert sorted(seen) == ([0, 1, 2, 3] if count == 1 else [rank, 2 + rank])
+        seen.clear()
+    whole = Rendered(SOME, settings, seed=3)
+    for number, batch in enumerate(whole.batches()):
+        together = torch.cat([part[number] for part in parts])
+        torch.testing.assert_close(together, whole[batch], rtol=0, atol=0)
 
 
 def test_training_resumes_exactly_and_is_used(folder, tmp_path):

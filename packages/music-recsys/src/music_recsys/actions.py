@@ -15,6 +15,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -43,13 +44,13 @@ Who = Annotated[
 ]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
-    Opt("how excerpts make a song: all alike, one beloved excerpt counts, or as in the paper"),
+    Opt("pooling of excerpts: all count alike, one beloved excerpt is enough, or as in the paper"),
 ]
 
 
 @action
 def rate(
-    sound: Annotated[Path, Opt("sound file of eight seconds or more")],
+    sound: Annotated[Readable[Path], Opt("sound file of eight seconds or more")],
     rating: Annotated[
         float, Opt("rating from 1 (not at all) to 5 (very much); 0 takes it back", min=0, max=5)
     ],
@@ -96,7 +97,11 @@ def _listed(name: str, profile: Profile) -> Report:
 def learn(
     *,
     ratings: Annotated[
-        Path | None, Opt("CSV file with columns path,rating, or a folder with liked/ and disliked/")
+        Readable[Path] | None,
+        Opt(
+            "CSV file with columns path,rating, or a folder with liked/ and disliked/ (default: "
+            "none)"
+        ),
     ] = None,
     profile: Who = "me",
     checkpoint: Checkpoint = None,
@@ -148,7 +153,7 @@ def learn(
 @action
 def score(
     sounds: Annotated[
-        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of eight seconds or more, or a folder of them")
     ],
     *,
     profile: Who = "me",
@@ -188,7 +193,7 @@ def score(
 
 @action
 def recommend(
-    songs: Annotated[Path, Opt("folder of songs, or a catalogue that index made")],
+    songs: Annotated[Readable[Path], Opt("folder of songs, or a catalogue that index made")],
     *,
     profile: Who = "me",
     count: Annotated[int, Opt("songs to recommend", min=1, max=1000)] = 10,
@@ -253,15 +258,17 @@ def recommend(
 
 @action
 def index(
-    songs: Annotated[Path, Opt("folder of songs, with its subfolders")],
+    songs: Annotated[Readable[Path], Opt("folder of songs, with its subfolders")],
     *,
-    into: Annotated[Path, Opt("folder for the catalogue", role="place")] = Path("groove-catalogue"),
+    into: Annotated[Readable[Path], Opt("folder for the catalogue", role="place")] = Path(
+        "groove-catalogue"
+    ),
     restart: Annotated[
         bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
     ] = False,
     jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
     timeout: Annotated[
-        float | None, Opt("most seconds that one song may take (default: no limit)", min=1)
+        float | None, Opt("time limit of each song (default: none)", "seconds", 1)
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -287,7 +294,7 @@ def index(
 @action
 def explain(
     sounds: Annotated[
-        list[Audio], Opt("sound files of eight seconds or more, or a folder of them")
+        Readable[list[Audio]], Opt("sound files of eight seconds or more, or a folder of them")
     ],
     *,
     count: Annotated[int, Opt("filters to show", min=1, max=64)] = 12,
@@ -336,7 +343,7 @@ def probe(
 @action
 def evaluate(
     data: Annotated[
-        list[Path],
+        Readable[list[Path]],
         Opt("folders of songs: with a manifest.csv, or with a folder for each taste"),
     ],
     *,
@@ -345,7 +352,7 @@ def evaluate(
         Opt("subject: finding liked songs, or the liked part of songs", aliases=("task",)),
     ] = "tastes",
     beside: Annotated[
-        list[str] | None, Opt("names or folders of further front ends to measure")
+        list[str] | None, Opt("names or folders of further front ends to measure (default: none)")
     ] = None,
     pooling: HowPooled = "mean",
     seed: Seed = 1,
@@ -386,9 +393,13 @@ def evaluate(
 @action
 def dataset(
     *,
-    into: Annotated[Path, Opt("folder for the clips", role="place")] = Path("groove-material"),
-    drums: Annotated[Path | None, Opt("folder of the Groove MIDI Dataset")] = None,
-    songs: Annotated[Path | None, Opt("zip file of POP909")] = None,
+    into: Annotated[Readable[Path], Opt("folder for the clips", role="place")] = Path(
+        "groove-material"
+    ),
+    drums: Annotated[
+        Readable[Path] | None, Opt("folder of the Groove MIDI Dataset (default: none)")
+    ] = None,
+    songs: Annotated[Readable[Path] | None, Opt("zip file of POP909 (default: none)")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
     seed: Seed = 1,
     jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,
@@ -411,7 +422,7 @@ def dataset(
 
 @action
 def train(
-    data: Annotated[list[Path], Opt("folders of songs; labels are not used")],
+    data: Annotated[Readable[list[Path]], Opt("folders of songs; labels are not used")],
     *,
     reader: Annotated[
         Literal["lstm", "pool"], Opt("summary of an excerpt: by an LSTM, or by mean and maximum")

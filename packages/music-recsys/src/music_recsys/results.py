@@ -71,9 +71,6 @@ class Curve(SoundRecord):
             f"{clock(self.best_s)} to {clock(self.best_s + WINDOW_S)}"
         )
 
-    def __repr__(self) -> str:
-        return f"Curve({self.name!r}, {self.probability:.0%}, best at {clock(self.best_s)})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve with its doubt, and mark the best passage."""
         from groove_core.values import new_axes
@@ -191,9 +188,6 @@ class Recommendations(SoundRecord):
             [f"for {self.listener}, from {learnt} and {self.looked_at} songs:", *lines]
         )
 
-    def __repr__(self) -> str:
-        return f"Recommendations({len(self.songs)} songs for {self.listener!r})"
-
     def _repr_html_(self) -> str:
         from html import escape
 
@@ -268,9 +262,6 @@ class Filters(SoundRecord):
     def to_text(self) -> str:
         lines = [f"filter {u.number:3d}  {clock(u.second)}  {u.song}" for u in self.units]
         return "\n".join([f"{self.model}: what moves its filters most", *lines])
-
-    def __repr__(self) -> str:
-        return f"Filters({len(self.units)} of {self.model!r})"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the shape of each filter: red raises its response, blue lowers it."""

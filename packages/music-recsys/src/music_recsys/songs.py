@@ -12,6 +12,7 @@ from torch import Tensor
 from groove_core.actions import each
 from groove_core.errors import InputError
 from groove_core.learning import Split, content_name, parts_for
+from groove_core.render import MANIFEST
 from groove_core.storage import Cache, member, read_table
 from groove_core.values import Audio
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Song", "SongSet", "as_learnt", "open_songs", "read_columns", "split_of"]
 
-MANIFEST = "manifest.csv"
 TASTES = ("genre", "library", "drummer", "style", "instrument", "composer", "artist")
 """Columns of a manifest that a listener may go by."""
 

@@ -210,9 +210,6 @@ class DrumMap(Value):
             lines += ["", self.measures.to_text()]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"DrumMap({len(self)} patterns in the space of {self.model})"
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both layouts beside each other, with the most frequent genres in colour."""
         from groove_core.values import new_axes

@@ -24,7 +24,7 @@ from drum_space.data import Bits, PatternSet, open_patterns, pack
 from drum_space.model import DrumAutoencoder
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
-from groove_core.learning import Split, made_with
+from groove_core.learning import Split, about_intervals, made_with
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Report
 
@@ -46,8 +46,7 @@ NOTES = (
     "trustworthiness: whether the 12 nearest on the plane are near in the space; continuity: "
     "whether the 12 nearest in the space are near on the plane; 1 is perfect.",
     "R²: share of the variance of the codes that the way to the plane and back keeps.",
-    "±: the wider side of the 95 % bootstrap interval over performances. Nothing is held out: it "
-    "is a map of these patterns.",
+    f"{about_intervals('performances')} Nothing is held out: it is a map of these patterns.",
 )
 
 Floats = npt.NDArray[np.floating]

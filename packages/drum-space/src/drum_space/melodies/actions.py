@@ -14,6 +14,7 @@ from groove_core.actions import (
     License,
     Minutes,
     Opt,
+    Readable,
     Restart,
     Resume,
     Seed,
@@ -28,7 +29,7 @@ from groove_core.values import Report, Score
 
 __all__ = ["compose", "train_melody"]
 
-Beat = Annotated[DrumPattern, Opt("MIDI file of the beat")]
+Beat = Annotated[Readable[DrumPattern], Opt("MIDI file of the beat")]
 Key = Annotated[str, Opt("tonic: C, C#, Db, D ... B")]
 Scale = Annotated[
     Literal[

@@ -25,7 +25,7 @@ from drum_space.melodies.lines import (
 from drum_space.melodies.model import DrumMelody
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import STEPS_PER_BAR
-from groove_core.learning import mean
+from groove_core.learning import about_intervals, mean
 from groove_core.values import Report
 
 __all__ = ["Measured", "copied_share", "evaluate_network", "measure", "report_of"]
@@ -236,7 +236,7 @@ def report_of(parts: Sequence[Measured], *, title: str) -> Report:
             "are struck; other drums: of another piece.",
             "copies: share of stretches, from a beat on, that stand in a training line note for "
             "note; real lines show how much music repeats from piece to piece.",
-            "±: the wider side of the 95 % bootstrap interval over pieces.",
+            about_intervals("pieces"),
         ),
     )
 

@@ -17,6 +17,6 @@ else:
         binding="action bind draw_seed files_of",
         inputs="Inputs Tally each given leave_out names tally",
         params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Restart Resume Seed Strategy describe json_schema markdown_table result_kind",
+        "Readable Restart Resume Seed Strategy describe json_schema markdown_table result_kind",
         runs="RESULT_SCHEMA Run run start",
     )

@@ -1,6 +1,7 @@
 """Arguments of actions: checked, and read from files where values are wanted.
 
 >>> from typing import Annotated
+>>> from groove_core.actions import Opt
 >>> @action
 ... def sample(*, count: Annotated[int, Opt("beats to draw", min=1)] = 8) -> int:
 ...     return count

@@ -11,20 +11,38 @@ and defaults to None.
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from groove_core.values.base import Value
 
 __all__ = [
     "Checkpoint", "DataPath", "Device", "Devices", "DrumTrack", "Into", "License", "Minutes", "Opt",
-    "Param", "Restart", "Resume", "Seed", "Strategy", "describe", "json_schema", "markdown_table",
-    "result_kind",
+    "Param", "Readable", "Restart", "Resume", "Seed", "Strategy", "describe", "json_schema",
+    "markdown_table", "result_kind",
 ]  # fmt: skip
+
+V = TypeVar("V")
+
+Readable: TypeAlias = V | Any
+"""What an action takes for a value: the value, or the path of a file that holds it.
+
+``Readable[DrumPattern]`` is a drum pattern inside the action, which the core has read by then, and
+lets callers give a path, too. ``Readable[list[DrumPattern]]`` also stands for a folder of them, and
+``Readable[Path]`` for a text. Type checkers check what an action does with the value and take
+anything of callers, whose calls are checked when they run.
+
+>>> from groove_core.drums import DrumPattern
+>>> def vary(beat: Annotated[Readable[DrumPattern], Opt("MIDI file of the beat to vary")]): ...
+>>> [beat] = describe(vary)
+>>> beat.kinds
+(<class 'groove_core.drums.pattern.DrumPattern'>,)
+"""
 
 RESERVED = ("out", "format", "json", "quiet", "overwrite", "debug", "help")
 """Options that every action has from the core, so that no parameter can be called so."""
@@ -55,7 +73,8 @@ Device = Annotated[str, Opt("device to compute on: auto, cpu, cuda, cuda:1 or mp
 Checkpoint = Annotated[
     str | None,  # not a path: "./acai" is a folder, "acai" a name
     Opt(
-        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package",
+        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package (default: "
+        "the packaged ones)",
         role="checkpoint",
     ),
 ]
@@ -68,9 +87,11 @@ DrumTrack = Annotated[
     ),
 ]
 """The core reads scores and drum patterns accordingly: the action itself need not look at it."""
-DataPath = Annotated[Path | None, Opt("folder with your own files (default: the packaged data)")]
+DataPath = Annotated[
+    Readable[Path] | None, Opt("folder with your own files (default: the packaged data)")
+]
 Into = Annotated[
-    Path | None,
+    Readable[Path] | None,
     Opt("folder for the checkpoint (default: groove-models/PACKAGE/NAME)", role="place"),
 ]
 Resume = Annotated[bool, Opt("continue an interrupted training")]
@@ -183,12 +204,14 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
     if typing.get_origin(hint) is Annotated:
         hint, *extras = typing.get_args(hint)
         opt = next((e for e in extras if isinstance(e, Opt)), opt)
+        if parameter.default is not None:  # what a shared word says of None
+            opt = replace(opt, help=re.sub(r" \(default: [^()]*\)$", "", opt.help))
     optional = many = False
     others: list[Any] = []
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = typing.get_args(hint)
         optional = type(None) in members
-        hint, *others = [m for m in members if m is not type(None)]
+        hint, *others = [m for m in members if m not in (type(None), Any)]  # see `Readable`
     if typing.get_origin(hint) is list:
         many, (hint,) = True, typing.get_args(hint)
     choices: tuple[Any, ...] = ()

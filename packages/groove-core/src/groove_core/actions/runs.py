@@ -63,10 +63,9 @@ def run(
     ----------
     package, action : str
     out : path, optional
-        Folder for the files; no files are written when left out.
+        Folder for the files (default: no files are written).
     formats : str or iterable of str, optional
-        Endings to write, for example ``"mid,wav"``; what the kind of value is
-        usually written as when left out.
+        Endings to write, for example ``"mid,wav"`` (default: those of the kind of value).
     overwrite : bool
         Replace files of an earlier run.
     **options

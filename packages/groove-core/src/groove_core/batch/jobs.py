@@ -63,7 +63,7 @@ def map_files(
         limit by default: how long a file may take depends on the function, and a limit
         needs worker processes.
     current : callable of (Outcome), optional
-        Tells of the result of an unchanged file whether it still holds, for example because
+        Return whether the result of an unchanged file is still valid, for example because
         the files that it speaks of are there.
     text : str
         What the progress shown on a terminal is called.

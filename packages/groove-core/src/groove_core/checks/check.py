@@ -72,7 +72,7 @@ def check_plugin(
     Raises
     ------
     AssertionError
-        Naming every rule that is broken, and what mends it.
+        Naming every rule that is broken, with a hint.
     UsageError
         If `arguments` or `skip` names an action that is not there.
     """

@@ -1,4 +1,4 @@
-"""The rules that a plugin is checked against, and what mends a breach of each."""
+"""The rules that a plugin is checked against, and how to keep each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RULES = {
     ),
     "loads": (
         "The plugin module can be imported and its hooks return descriptors.",
-        "Run python -c 'import MODULE' with the name of the module and mend what it prints.",
+        "Run python -c 'import MODULE' with the name of the module and correct what it prints.",
     ),
     "hooks": (
         "Every hook that is implemented exists and has the parameters of its specification.",
@@ -96,7 +96,7 @@ RULES = {
     # what happens when it runs
     "runs": (
         "An action works with its defaults on small input, and gives values.",
-        "Run it with --debug; raise a GrooveError for what a user can mend.",
+        "Run it with --debug; raise a GrooveError for what a user can correct.",
     ),
     "errors": (
         "A mistake of the user ends in a GrooveError with a hint, not in a traceback.",
@@ -142,11 +142,11 @@ class Problem:
     """One of `RULES`."""
     message: str
     """What breaks it, and where."""
-    mend: str = ""
-    """What to do; the general advice of the rule when left out."""
+    hint: str = ""
+    """What to do (default: the general advice of the rule)."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mend", self.mend or RULES[self.rule][1])
+        object.__setattr__(self, "hint", self.hint or RULES[self.rule][1])
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.message}\n  {self.mend}"
+        return f"{self.rule}: {self.message}\n  {self.hint}"

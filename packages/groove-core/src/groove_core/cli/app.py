@@ -29,8 +29,8 @@ app = typer.Typer(
 models = typer.Typer(help="List, show and verify trained weights.", no_args_is_help=True)
 plugins = typer.Typer()
 data = typer.Typer(help="Check folders of recordings; look after the cache.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress")]
 _debug = False
 
 
@@ -42,9 +42,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     global _debug
@@ -75,14 +75,17 @@ def plugins_list(
     context: typer.Context,
     json: Json = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with code 3 if a package is broken.")
+        bool, typer.Option("--check", help="Exit with code 3 if a package is broken")
     ] = False,
     isolate: Annotated[
         bool,
-        typer.Option("--isolate", help="Load each in a process of its own, and say which hang."),
+        typer.Option("--isolate", help="Load each in a process of its own, and say which hang"),
     ] = False,
     limit_s: Annotated[
-        float, typer.Option("--limit-s", min=0.1, help="Time that each may take with --isolate.")
+        float,
+        typer.Option(
+            "--limit-s", min=0.1, help="Time limit of each package with --isolate  [seconds]"
+        ),
     ] = 30.0,
 ) -> None:
     """List the installed packages and what they can do; loads each to see if it works."""
@@ -95,14 +98,16 @@ def plugins_list(
 @plugins.command("check")
 def plugins_check(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of an installed package.")],
+    name: Annotated[str, typer.Argument(help="Name of an installed package")],
     run: Annotated[
         bool,
-        typer.Option("--run/--no-run", help="Run its actions, too, on small made-up values."),
+        typer.Option("--run/--no-run", help="Run its actions, too, on small made-up values"),
     ] = True,
     skip: Annotated[
         list[str] | None,
-        typer.Option("--skip", metavar="ACTION", help="Leave an action out that takes long."),
+        typer.Option(
+            "--skip", metavar="ACTION", help="Action to leave out, such as one that takes long"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -120,21 +125,23 @@ def plugins_check(
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="What to call it; tabla makes groove-tabla.")],
+    name: Annotated[str, typer.Argument(help="Name of the plugin; tabla makes groove-tabla")],
     into: Annotated[
-        Path, typer.Option("--into", metavar="FOLDER", help="Where its folder goes.")
+        Path, typer.Option("--into", metavar="FOLDER", help="Folder to make it in")
     ] = Path(),
     license: Annotated[
         str,
         typer.Option(
             "--license",
             metavar="SPDX",
-            help="MIT, BSD-3-Clause, Apache-2.0 or GPL-3.0-or-later.",
+            help="Licence: MIT, BSD-3-Clause, Apache-2.0 or GPL-3.0-or-later",
         ),
     ] = "MIT",
-    author: Annotated[str | None, typer.Option("--author", help="Who holds the rights.")] = None,
-    email: Annotated[str | None, typer.Option("--email", help="Where to reach them.")] = None,
-    summary: Annotated[str | None, typer.Option("--summary", help="What it does.")] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Holder of the rights")] = None,
+    email: Annotated[
+        str | None, typer.Option("--email", help="E-mail address of the holder")
+    ] = None,
+    summary: Annotated[str | None, typer.Option("--summary", help="Summary of one line")] = None,
 ) -> None:
     """Write a package of your own that works, with tests and a release workflow."""
     from groove_core.cli.new import new as write
@@ -160,7 +167,7 @@ def info(json: Json = False) -> None:
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Try everything Groove needs and say how to mend what fails."""
+    """Try everything Groove needs and give a hint for what fails."""
     from groove_core.cli import inspect
 
     inspect.doctor(json)
@@ -176,7 +183,7 @@ def models_list(json: Json = False) -> None:
 
 @models.command("show")
 def models_show(
-    name: Annotated[str, typer.Argument(help="PACKAGE/NAME, or the folder of a checkpoint.")],
+    name: Annotated[str, typer.Argument(help="PACKAGE/NAME, or the folder of a checkpoint")],
     json: Json = False,
 ) -> None:
     """Show the card of a checkpoint and the shapes of its tensors."""
@@ -188,7 +195,7 @@ def models_show(
 @models.command("verify")
 def models_verify(
     name: Annotated[
-        str | None, typer.Argument(help="PACKAGE/NAME or folder; all when left out.")
+        str | None, typer.Argument(help="PACKAGE/NAME or folder (default: all)")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -200,26 +207,28 @@ def models_verify(
 
 @data.command("check")
 def data_check(
-    folder: Annotated[Path, typer.Argument(help="Folder of sound files; subfolders, too.")],
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Files measured at a time.")] = 1,
+    folder: Annotated[Path, typer.Argument(help="Folder of sound files, with its subfolders")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Files measured at a time")] = 1,
     timeout_s: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+            "--timeout", metavar="SECONDS", help="Time limit of each file (default: none)"
         ),
     ] = None,
-    min_s: Annotated[float, typer.Option("--min-s", help="Least length in seconds.")] = 1.0,
+    min_s: Annotated[
+        float, typer.Option("--min-s", help="Least length of a file  [seconds]")
+    ] = 1.0,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="FILE.jsonl",
-            help="Where measurements are kept  [default: a file in the cache folder]",
+            help="File for the measurements (default: one in the cache folder)",
         ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure anew.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure all files again")] = False,
 ) -> None:
     """List the sound files that are of no use, and why; exits with 4 if there are any.
 
@@ -237,10 +246,13 @@ def data_check(
 
 @data.command("cache")
 def data_cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all entries.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all entries")] = False,
     limit_gb: Annotated[
         float | None,
-        typer.Option("--limit-gb", help="Remove the least recently used beyond so many GB, now."),
+        typer.Option(
+            "--limit-gb",
+            help="Size to shrink the cache to; what was used longest ago goes first  [GB]",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -39,16 +39,18 @@ MAP_OPTIONS: dict[str, Any] = {
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="Folder for the results  [default: groove-out/PACKAGE-ACTION-map]",
+            help="Folder for the results (default: groove-out/PACKAGE-ACTION-map)",
         ),
     ],
     "json": Annotated[bool, typer.Option("--json", help="Print the summary as JSON")],
-    "overwrite": Annotated[bool, typer.Option("--overwrite", help="Begin anew")],
+    "overwrite": Annotated[
+        bool, typer.Option("--overwrite", help="Discard earlier results, and start again")
+    ],
     "jobs": Annotated[int, typer.Option("--jobs", "-j", help="Files worked on at a time")],
     "timeout_s": Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="SECONDS", help="Longest time for one file  [default: no limit]"
+            "--timeout", metavar="SECONDS", help="Time limit of each file (default: none)"
         ),
     ],
 }

@@ -45,7 +45,7 @@ def columns(rows: list[list[str]]) -> str:
 
 
 def plugins(json: bool, check: bool, isolate: bool, limit_s: float) -> None:
-    """Load every package on its own and tell what each can do, or how to repair it."""
+    """Load every package on its own and tell what each can do, or what to do."""
     from groove_core.plugins import loader
 
     everything = loader.installed()
@@ -64,7 +64,7 @@ def plugins(json: bool, check: bool, isolate: bool, limit_s: float) -> None:
             cells = [["  " + a["name"], a["kind"], a["summary"]] for a in row["actions"]]
             texts += [columns(cells)] if cells else []
         else:
-            texts += [f"  {row['reason']}", f"  repair: {row['repair']}"]
+            texts += [f"  {row['reason']}", f"  hint: {row['hint']}"]
     reasons = dict.fromkeys(row["reason"] for row in rows if row["status"] == "broken")
     damaged = loader.damaged()
     for message in (*reasons, *damaged):
@@ -89,7 +89,7 @@ def _row(entry: Installed, plugin: Plugin | None, error: PluginError | None) -> 
             if plugin
         ],
         "reason": error.message if error else None,
-        "repair": error.hint if error else None,
+        "hint": error.hint if error else None,
     }
 
 
@@ -152,7 +152,7 @@ def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
         "version": entry.version,
         "ok": not found.problems,
         "problems": [
-            {"rule": p.rule, "message": p.message, "mend": p.mend} for p in found.problems
+            {"rule": p.rule, "message": p.message, "hint": p.hint} for p in found.problems
         ],
         "ran": found.ran,
         "skipped": found.skipped,
@@ -168,7 +168,7 @@ def plugins_check(name: str, run: bool, skip: list[str], json: bool) -> None:
         rules = dict.fromkeys(problem.rule for problem in found.problems)
         raise PluginError(
             f"{entry.name} {entry.version} breaks: {', '.join(rules)}.",
-            hint=found.problems[0].mend,
+            hint=found.problems[0].hint,
         )
 
 
@@ -234,24 +234,24 @@ def _version(name: str) -> str | None:
 
 
 def doctor(json: bool) -> None:
-    """Try everything and tell how to mend what fails; exits with 1 if something does."""
+    """Try everything and give a hint for what fails; exits with 1 if something does."""
     checks: list[dict[str, str]] = []
 
-    def attempt(name: str, mend: str, trial: Callable[[], str]) -> None:
+    def attempt(name: str, hint: str, trial: Callable[[], str]) -> None:
         try:
-            checks.append({"check": name, "status": "ok", "detail": trial(), "mend": ""})
+            checks.append({"check": name, "status": "ok", "detail": trial(), "hint": ""})
         except GrooveError as error:
             checks.append(
-                {"check": name, "status": "failed", "detail": error.message, "mend": error.hint}
+                {"check": name, "status": "failed", "detail": error.message, "hint": error.hint}
             )
         except ModuleNotFoundError as error:
             # An extra that was not asked for is no fault.
             detail = f"{error.name} is not installed"
-            status = "failed" if "force-reinstall" in mend else "absent"
-            checks.append({"check": name, "status": status, "detail": detail, "mend": mend})
+            status = "failed" if "force-reinstall" in hint else "absent"
+            checks.append({"check": name, "status": status, "detail": detail, "hint": hint})
         except Exception as error:
             detail = " ".join(f"{type(error).__name__}: {error}".split())
-            checks.append({"check": name, "status": "failed", "detail": detail, "mend": mend})
+            checks.append({"check": name, "status": "failed", "detail": detail, "hint": hint})
 
     attempt("sound files", "pip install --force-reinstall soundfile", _try_soundfile)
     attempt("midi", "pip install --force-reinstall groove-core", _try_midi)
@@ -261,9 +261,9 @@ def doctor(json: bool) -> None:
     _try_packages(attempt)
     rows = [[c["status"], c["check"], c["detail"]] for c in checks]
     text = columns(rows)
-    mends = [f"to mend {c['check']}: {c['mend']}" for c in checks if c["mend"]]
+    hints = [f"hint for {c['check']}: {c['hint']}" for c in checks if c["hint"]]
     failed = any(c["status"] == "failed" for c in checks)
-    _print({"ok": not failed, "checks": checks}, json, "\n".join([text, *mends]))
+    _print({"ok": not failed, "checks": checks}, json, "\n".join([text, *hints]))
     if failed:
         raise typer.Exit(1)
 
@@ -383,13 +383,13 @@ def models_list(json: bool) -> None:
             about = {k: card[k] for k in ("version", "license", "limits")}
             row |= {"status": "ok", "bytes": size, **about}
         except CheckpointError as error:
-            row |= {"status": "broken", "reason": error.message, "repair": error.hint}
+            row |= {"status": "broken", "reason": error.message, "hint": error.hint}
         rows.append(row)
     text = columns(
         [
             [r["name"], r["version"], f"{r['bytes'] / 1e6:.2f} MB", r["license"], r["origin"]]
             if r["status"] == "ok"
-            else [r["name"], "broken", r["reason"], r["repair"], r["origin"]]
+            else [r["name"], "broken", r["reason"], r["hint"], r["origin"]]
             for r in rows
         ]
     )

@@ -32,7 +32,7 @@ CORE_OPTIONS: dict[str, Any] = {
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="Folder for the files  [default: a new one in groove-out]",
+            help="Folder for the files (default: a new one in groove-out)",
         ),
     ],
     "format": Annotated[
@@ -40,7 +40,7 @@ CORE_OPTIONS: dict[str, Any] = {
         typer.Option(
             "--format",
             metavar="ENDINGS",
-            help="What files to write, for example wav,mid,png,txt,json",
+            help="File endings to write, for example wav,mid,png,txt,json",
         ),
     ],
     "json": Annotated[
@@ -284,20 +284,20 @@ def _run(
 
 
 def rerun(
-    result: Annotated[Path, typer.Argument(help="A result.json that a run has saved.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files.")] = None,
-    format: Annotated[str | None, typer.Option("--format", help="File endings to write.")] = None,
+    result: Annotated[Path, typer.Argument(help="Document result.json that a run has saved")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="File endings to write")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
             "--option",
             metavar="NAME=VALUE",
-            help="Where the action may write besides --out; it is not taken from the document.",
+            help="Folder that the action may write to besides --out; not taken from the document",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files")] = False,
 ) -> None:
     """Make the same result again from its result.json.
 

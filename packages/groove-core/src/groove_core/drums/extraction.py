@@ -74,7 +74,7 @@ def extract_patterns(
     bars : int
         Length of a window.
     stride_bars : float [multiples of a sixteenth of a bar]
-        Distance between the starts of two windows; `bars` when left out.
+        Distance between the starts of two windows (default: `bars`).
 
     Returns
     -------

@@ -239,7 +239,7 @@ def to_grid(
     ticks, drum, velocity : int arrays [shape=(n,)]
     ticks_per_quarter : int
     steps : int, optional
-        Length; up to the end of the bar of the last onset when left out.
+        Length (default: up to the end of the bar of the last onset).
 
     Raises
     ------

@@ -78,7 +78,7 @@ def mel_filters(
     n_fft : int [samples]
     n_mels : int [bands]
     fmin_hz, fmax_hz : float [Hz]
-        `fmax_hz` is half the sample rate when left out.
+        By default, `fmax_hz` is half the sample rate.
     scale : {"slaney", "htk"}
     norm : {"slaney", "none"}
         ``"slaney"`` gives every band the same area, ``"none"`` the same height.

@@ -68,7 +68,8 @@ def checked(samples: torch.Tensor) -> torch.Tensor:
         raise InputError("There is no sound: zero samples.", hint="Give at least one sample.")
     if not all_finite(samples):
         raise InputError(
-            "The samples hold NaN or infinity.", hint="Export the sound again, or mend the array."
+            "The samples hold NaN or infinity.",
+            hint="Export the sound again, or correct the array.",
         )
     return samples
 
@@ -196,7 +197,7 @@ def stft(
     ----------
     samples : Tensor [shape=(..., n)]
     n_fft, hop_samples, win_samples : int [samples]
-        `win_samples` is `n_fft` when left out.
+        By default, `win_samples` is `n_fft`.
     window, center, pad_mode
         See `framed`.
 
@@ -235,7 +236,7 @@ def istft(
     ----------
     spectrogram : Tensor [shape=(..., n_fft // 2 + 1, frames), complex]
     length : int, optional [samples]
-        Of the result; ``(frames - 1) * hop_samples`` when left out.
+        Of the result (default: ``(frames - 1) * hop_samples``).
 
     Returns
     -------

@@ -27,8 +27,8 @@ else:
         run="Run launch",
         schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split content_name divide fingerprint hashed parts_for refuse_learnt",
-        statistics="auc bootstrap distances frechet_distance interval mean means nearest spearman "
-        "wilson",
+        statistics="about_intervals auc bootstrap distances frechet_distance interval mean means "
+        "nearest spearman wilson",
         step="Step current_step epoch_generator learning_from seeded",
         trainer="made_with rounded source train trained",
         training="Settings Training digest shuffled",

@@ -3,7 +3,8 @@
 A group is what must not stand on two sides: a song, a performance, the notes of an instrument
 at one pitch. Where it goes is decided by a hash of its name alone, so it stays there when other
 data is added or left out. The name of a group is one that the data states, or `content_name`
-of its file, so that it is the same song after the file was moved.
+of its file, so that it is the same song after the file was moved. Names are compared in one
+normal form of Unicode, since systems write an "é" differently; upper and lower case differ.
 
 A checkpoint remembers the hashes of the groups that it learnt from. `parts_for` divides any data
 by that memory: what the weights know is never measured on.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +76,11 @@ def hashed(group: str) -> str:
     >>> hashed("song 1")
     '3088b15eb7cc28f4'
     """
-    return _digest(group).hex()[:16]
+    return _digest(_normal(group)).hex()[:16]
+
+
+def _normal(group: str) -> str:
+    return unicodedata.normalize("NFC", group)
 
 
 def _digest(text: str) -> bytes:
@@ -122,6 +128,7 @@ def divide(
     array([0, 0, 1, 0])
     """
     ends = np.cumsum(shares) / np.sum(shares)
+    groups = [_normal(group) for group in groups]
     votes: dict[str, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
     for item, group in enumerate(groups):
         votes[group][0 if labels is None else labels[item]] += 1

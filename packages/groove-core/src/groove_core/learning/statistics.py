@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean", "means", "nearest",
-    "spearman", "wilson",
+    "about_intervals", "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean",
+    "means", "nearest", "spearman", "wilson",
 ]  # fmt: skip
 
 ROUNDS = 1000
@@ -62,6 +62,15 @@ def interval(rounds: Floats) -> Estimate:
     return Estimate(float(rounds[0]), float(low), float(high))
 
 
+def about_intervals(over: str) -> str:
+    """Return the note with which a report explains its intervals.
+
+    >>> about_intervals("songs")
+    '±: the wider side of the 95 % bootstrap interval over songs.'
+    """
+    return f"±: the wider side of the 95 % bootstrap interval over {over}."
+
+
 def means(
     columns: Sequence[npt.ArrayLike],
     groups: npt.ArrayLike | None = None,
@@ -101,7 +110,7 @@ def mean(
     """Return the mean of values [shape=(n,)] with its interval, as `means` does.
 
     >>> print(mean([1.0, 2, 3, 4] * 10))
-    2.500 ±0.375
+    2.500 ±0.350
     """
     return means([values], groups, rounds=rounds)[0]
 

@@ -239,7 +239,7 @@ def load(name: str) -> Plugin:
     ------
     PluginError
         If it is not installed, fails to import, breaks the contract, or is
-        made for another API. The hint says how to repair it.
+        made for another API. The hint says what to do.
     """
     return _load(find(name))
 

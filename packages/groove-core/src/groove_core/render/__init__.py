@@ -16,6 +16,6 @@ else:
         __name__,
         "kits",
         corpora="DRUM_KITS MANIFEST Clip find_soundfonts render_clips",
-        notes="render_notes rights",
+        notes="render_notes soundfont_rights",
         soundfont="find_soundfont render renderer_name save_wav",
     )

@@ -12,7 +12,7 @@ from groove_core.render.soundfont import decode, with_midirenderer
 from groove_core.values.scores.score import Score, Track
 from groove_core.values.sound.audio import Audio
 
-__all__ = ["render_notes", "rights"]
+__all__ = ["render_notes", "soundfont_rights"]
 
 RATE = 48_000
 """Sample rate of midirenderer."""
@@ -88,7 +88,7 @@ def render_notes(
         yield Audio(cut, sound.sample_rate).resampled(sample_rate)
 
 
-def rights(soundfont: Path) -> str:
+def soundfont_rights(soundfont: Path) -> str:
     """Return what a soundfont says of its rights, ICOP and ICMT (SoundFont 2.04, section 5).
 
     Empty where it says nothing.

@@ -20,6 +20,8 @@ from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import PluginError
 from groove_core.hookspecs import GrooveHooks, Run, hookimpl
 from groove_core.plugins import loader
+from groove_core.values.melodies.leadsheet import LeadSheet
+from groove_core.values.melodies.melody import Melody
 from groove_core.values.scores.score import Score
 from groove_core.values.sound.audio import Audio
 
@@ -85,6 +87,18 @@ def tiny_melody() -> Score:
 
 
 @pytest.fixture
+def tiny_line() -> Melody:
+    """Return `tiny_melody` as a line on a grid of sixteenths."""
+    return kit.tiny_line()
+
+
+@pytest.fixture
+def tiny_lead_sheet() -> LeadSheet:
+    """Return two bars of 3/4 with a pickup, two chords and words."""
+    return kit.tiny_lead_sheet()
+
+
+@pytest.fixture
 def audio_file(tiny_audio: Audio, tmp_path: Path) -> Path:
     """Return a WAV file of `tiny_audio`."""
     return tiny_audio.save(tmp_path / "tiny-audio.wav")
@@ -100,6 +114,12 @@ def beat_file(tiny_beat: DrumPattern, tmp_path: Path) -> Path:
 def melody_file(tiny_melody: Score, tmp_path: Path) -> Path:
     """Return a MIDI file of `tiny_melody`."""
     return tiny_melody.save(tmp_path / "tiny-melody.mid")
+
+
+@pytest.fixture
+def lead_sheet_file(tiny_lead_sheet: LeadSheet, tmp_path: Path) -> Path:
+    """Return a MIDI file of `tiny_lead_sheet`."""
+    return tiny_lead_sheet.save(tmp_path / "tiny-lead-sheet.mid")
 
 
 @pytest.fixture

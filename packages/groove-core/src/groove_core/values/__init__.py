@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from groove_core.values.results import *
     from groove_core.values.scores.score import *
     from groove_core.values.sound.audio import *
+    from groove_core.values.sound.embedding import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
@@ -30,7 +31,7 @@ else:
             "melodies.extraction": "choose_track extract_melodies longest_melody skyline",
             "melodies.leadsheet": "LeadSheet",
             "melodies.line": "HOLD OFF Line",
-            "melodies.melody": "MARKER Melody",
+            "melodies.melody": "Melody",
             "melodies.plots": "plot_melody",
             "page": "build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
@@ -38,6 +39,7 @@ else:
             "records": "Record SoundRecord",
             "results": "Cell Codes Estimate Report",
             "scores.score": "MAX_HOURS Score Track",
-            "sound.audio": "Audio AudioInfo audio_url",
+            "sound.audio": "Audio AudioInfo",
+            "sound.embedding": "audio_url",
         },
     )

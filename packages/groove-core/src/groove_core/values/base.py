@@ -220,6 +220,10 @@ class Value(abc.ABC):
             return NotImplemented
         return self.to_json() == other.to_json()
 
+    def __repr__(self) -> str:
+        line = self.to_text().partition("\n")[0]
+        return f"{type(self).__name__}({line.rstrip(':')})"
+
     __hash__ = None  # type: ignore[assignment]
 
 

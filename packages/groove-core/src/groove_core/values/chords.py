@@ -206,15 +206,23 @@ class Chord:
         """Pitch class of the lowest note; -1 for no chord."""
         return pitch_class(self.bass) if self.bass else self.root_pitch_class
 
-    def transpose(self, semitones: int) -> Chord:
-        """Return the chord moved by semitones, spelled with flats where this one is, else sharps.
+    def transpose(self, semitones: int, *, flats: bool | None = None) -> Chord:
+        """Return the chord moved by semitones.
+
+        Parameters
+        ----------
+        semitones : int
+        flats : bool, optional
+            Whether to spell it with flats, as in the key of Eb. None: as this one is spelled.
 
         Examples
         --------
         >>> str(Chord.parse("Bb/D").transpose(2)), str(Chord.parse("C").transpose(1))
         ('C/E', 'C#')
         """
-        names = FLATS if "b" in self.root[1:] + self.bass[1:] or self.root == "F" else SHARPS
+        if flats is None:
+            flats = "b" in self.root[1:] + self.bass[1:] or self.root == "F"
+        names = FLATS if flats else SHARPS
         if not self.root or semitones % 12 == 0:
             return self
         moved = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -90,6 +90,17 @@ class Report(Value):
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
+
+    if TYPE_CHECKING:  # sequences of any kind
+
+        def __init__(
+            self,
+            title: str,
+            columns: Iterable[str],
+            rows: Iterable[Sequence[Any]],
+            notes: Iterable[str] = (),
+            data: dict[str, Any] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(self.columns))
@@ -244,6 +255,12 @@ class Codes(Value):
     points: npt.NDArray[np.float64]
     labels: tuple[str, ...] = ()
     model: str = ""
+
+    if TYPE_CHECKING:  # whatever can be made into an array
+
+        def __init__(
+            self, points: npt.ArrayLike, labels: Iterable[str] = (), model: str = ""
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         points = np.atleast_2d(np.array(self.points, dtype=np.float64))

@@ -28,8 +28,8 @@ from groove_core.errors import InputError
 from groove_core.values.chords import Chord
 from groove_core.values.melodies.line import Line
 from groove_core.values.pitches import key_name
-from groove_core.values.scores.musicxml import CHORDS
 from groove_core.values.scores.score import Score, Track
+from groove_core.values.scores.symbols import MELODY, chord_symbols
 
 __all__ = ["choose_track", "extract_melodies", "longest_melody", "skyline"]
 
@@ -39,7 +39,7 @@ ON_GRID, ENOUGH = 0.03, 0.95
 """A grid fits if so large a share of the onsets is at most so many quarter notes away from it."""
 STRUM = 16
 """Notes of a chord begin within this part of a quarter note."""
-OWN = re.compile(r"groove:melody=(\d+),(\d+),(\d+)")
+OWN = re.compile(MELODY + r"(\d+),(\d+),(\d+)")
 _NAMES = re.compile(
     r"(?<![^\W\d_])(?:melod(?:y|ie|ia|ía)|mélodie|vocals?|voc|vox|voice|sing(?:er|ing)|lead|soprano"
     r"|sopran|gesang|singstimme|stimme|chant|canto|voz|voix|tune|theme|air)(?![^\W\d_])"
@@ -224,11 +224,10 @@ def extract_melodies(
             f"{counts['chord notes']} of {len(chosen.notes)}.",
             hint="Choose another track, or take the top notes.",
         )
-    others = [t for t in score.tracks if t is not chosen and not (own and t.name == "chords")]
+    symbols = chord_symbols(score.markers)
+    others = [t for t in score.tracks if t is not chosen and not (symbols and t.name == "chords")]
     counts["notes of other tracks"] = sum(len(t.notes) for t in others)
     spans = _spans(score)
-    # Markers of others that read like chords are the letters of parts: A, B, C.
-    symbols: list[tuple[int, Chord]] = []
     if own is not None:
         start = next(tick for tick, text in score.markers if OWN.fullmatch(text))
         steps_per_quarter, pickup, length = map(int, own.groups())
@@ -236,8 +235,6 @@ def extract_melodies(
         told = score.time_signatures[score.time_signatures[:, 0] <= start]
         metre = (int(told[-1, 1]), int(told[-1, 2])) if len(told) else (4, 4)
         spans = [_Span(start, start + round(length * step), metre, round(pickup * step))]
-    if own is not None or any(text == CHORDS for _, text in score.markers):
-        symbols = [(tick, chord) for tick, text in score.markers if (chord := _chord(text))]
     resolution = steps_per_quarter or _grid(line, spans, score.ticks_per_quarter)
     half = score.ticks_per_quarter / resolution / 2
     if own is None and spans:  # the last note may be brought to the grid behind the end
@@ -365,10 +362,3 @@ def _melody(
     )
     kept = Counter(made.left_out) + counts
     return replace(made, left_out=dict(kept))
-
-
-def _chord(text: str) -> Chord | None:
-    try:
-        return Chord.parse(text)
-    except InputError:
-        return None

@@ -17,6 +17,7 @@ from groove_core.errors import UsageError
 from groove_core.values.chords import Chord
 from groove_core.values.melodies.line import Cue, Line
 from groove_core.values.melodies.melody import Melody
+from groove_core.values.pitches import key_sharps
 from groove_core.values.scores.score import Score, Track
 
 __all__ = ["LeadSheet"]
@@ -82,7 +83,10 @@ class LeadSheet(Melody):
 
     def transpose(self, semitones: int) -> Self:
         moved = super().transpose(semitones)
-        return replace(moved, chords=tuple((at, c.transpose(semitones)) for at, c in self.chords))
+        sharps = key_sharps(moved.key)[0] if moved.key else 0
+        flats = sharps < 0 if sharps else None
+        chords = tuple((at, chord.transpose(semitones, flats=flats)) for at, chord in self.chords)
+        return replace(moved, chords=chords)
 
     def _window(self, first: int, end: int) -> Self:
         # The notes of the window first: words belong to notes.

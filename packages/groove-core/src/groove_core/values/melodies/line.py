@@ -142,10 +142,21 @@ class Line:
             key = key_name(transpose_sharps(sharps, semitones), minor)
         return replace(self, notes=notes, key=key)
 
-    def slice_bars(self, start: int, bars: int = 1) -> Self:
+    def slice_bars(self, start: int, bars: int = 1, *, pickup: int = 0) -> Self:
         """Cut whole bars out, counted from 0 behind the pickup.
 
         A note that begins before is left out; one that sounds on is cut at the end.
+
+        Parameters
+        ----------
+        start, bars : int
+        pickup : int
+            Steps before the first bar line that belong to the phrase.
+
+        Raises
+        ------
+        UsageError
+            If the melody has no such bars, or not so many steps before them.
         """
         if start < 0 or bars < 1 or start + bars > self.bars:
             raise UsageError(
@@ -153,7 +164,13 @@ class Line:
                 hint="Count bars from 0.",
             )
         first = self.pickup + start * self.steps_per_bar
-        return self._window(first, min(first + bars * self.steps_per_bar, self.length))
+        if not 0 <= pickup <= min(first, self.steps_per_bar - 1):
+            raise UsageError(
+                f"There is no pickup of {pickup} steps before bar {start}.",
+                hint=f"Use 0 to {min(first, self.steps_per_bar - 1)}.",
+            )
+        end = min(first + bars * self.steps_per_bar, self.length)
+        return replace(self._window(first - pickup, end), pickup=pickup)
 
     def _window(self, first: int, end: int) -> Self:
         mine = (self.notes[:, 0] >= first) & (self.notes[:, 0] < end)
@@ -164,6 +181,9 @@ class Line:
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Self:
         """Put melodies one behind the other, in the metre, key and tempo of the first.
+
+        A pickup stands before a bar line, in the silence at the end of the melody before if there
+        is enough of it. A chord ends where a melody begins whose first bar has none.
 
         Raises
         ------
@@ -178,13 +198,26 @@ class Line:
                 "Melodies of several metres or grids cannot be joined.",
                 hint="Bring them to one steps_per_quarter and one metre.",
             )
-        starts = np.cumsum([0, *(m.length for m in melodies)]).tolist()
-        moved = [m.notes + np.array([at, 0, 0, 0]) for m, at in zip(melodies, starts, strict=False)]
-        joined = replace(first, notes=np.concatenate(moved), length=starts[-1])
-        chords, lyrics = (
-            [(at + cue[0], cue[1]) for m, at in zip(melodies, starts, strict=False)
-             for cue in getattr(m, name, ())] for name in ("chords", "lyrics")
-        )  # fmt: skip
+        notes: list[Rows] = []
+        chords: list[tuple[int, Any]] = []
+        lyrics: list[Cue] = []
+        sounds = end = 0
+        for one in melodies:
+            at = end
+            if one.pickup and notes:
+                at = max(sounds, end - one.pickup)
+                at += (first.pickup - one.pickup - at) % first.steps_per_bar
+            notes.append(one.notes + np.array([at, 0, 0, 0]))
+            sounds = max(sounds, int(notes[-1][-1:, :2].sum()))
+            its = [(at + step, chord) for step, chord in getattr(one, "chords", ())]
+            bar = at + one.pickup
+            told = not one.length or any(step <= bar for step, _ in its)
+            if chords and not told and hasattr(first, "chords"):
+                chords.append((bar, "N.C."))
+            chords += its
+            lyrics += [(at + step, text) for step, text in getattr(one, "lyrics", ())]
+            end = max(end, at + one.length)
+        joined = replace(first, notes=np.concatenate(notes), length=end)
         return joined.with_words(chords, lyrics)
 
     def with_words(self, chords: Iterable[Any], lyrics: Iterable[Cue]) -> Self:

@@ -18,14 +18,12 @@ from groove_core.values.melodies.text import format_phrase, parse_phrase
 from groove_core.values.pitches import key_sharps
 from groove_core.values.scores.musicxml import SUFFIXES
 from groove_core.values.scores.score import Score, Track
+from groove_core.values.scores.symbols import MELODY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MARKER", "Melody"]
-
-MARKER = "groove:melody="
-"""MIDI marker at the first step of a melody that Groove wrote: the grid, pickup and length."""
+__all__ = ["Melody"]
 
 
 class Melody(Line, Value):
@@ -127,7 +125,7 @@ class Melody(Line, Value):
         return (self.steps_per_bar - self.pickup) * self._tick if self.pickup else 0
 
     def _frame(self) -> dict[str, Any]:
-        marker = f"{MARKER}{self.steps_per_quarter},{self.pickup},{self.length}"
+        marker = f"{MELODY}{self.steps_per_quarter},{self.pickup},{self.length}"
         sharps = [[0, *key_sharps(self.key)]] if self.key else ()
         return {
             "ticks_per_quarter": self._tick * self.steps_per_quarter,

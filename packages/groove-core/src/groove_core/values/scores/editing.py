@@ -19,17 +19,15 @@ from groove_core.values.midi.files import MAX_TICK
 from groove_core.values.midi.parts import finer
 from groove_core.values.pitches import transpose_sharps
 from groove_core.values.scores.cuts import cut, cut_bends, cut_controls, cut_notes, later, resets
+from groove_core.values.scores.symbols import cut_markers, followed, foreign, transposed
 from groove_core.values.scores.timeline import DEFAULT_TEMPO_US, Timeline
 from groove_core.values.scores.tracks import Events, Track
 
 __all__ = ["Editing"]
 
-OWN = "groove:"
-"""Markers that tell where a pattern or a melody begins and how long it is."""
 SLOWEST_US = 2**24 - 1
 """Microseconds per quarter note that MIDI can hold: 3.58 bpm."""
 _TABLES = ("tempos", "time_signatures", "key_signatures")
-_TEXTS = ("markers", "lyrics")
 
 S = TypeVar("S", bound="Editing")
 
@@ -38,7 +36,7 @@ class Editing(Timeline):
     """What one does to a score."""
 
     def transpose(self, semitones: int) -> Self:
-        """Move every note but drums, and the keys, by semitones.
+        """Move every note but drums, the keys and the chord symbols by semitones.
 
         Raises
         ------
@@ -56,7 +54,13 @@ class Editing(Timeline):
         tracks = [t if n in drums else _moved(t, move) for n, t in enumerate(self.tracks)]
         keys = self.key_signatures.copy()
         keys[:, 1] = transpose_sharps(keys[:, 1], int(semitones))
-        return self._changed(tracks=tuple(tracks), key_signatures=keys)
+
+        def flats(tick: int) -> bool | None:
+            told = keys[keys[:, 0] <= tick, 1][-1:]
+            return bool(told[0] < 0) if told.any() else None
+
+        markers = transposed(self.markers, int(semitones), flats)
+        return self._changed(tracks=tuple(tracks), key_signatures=keys, markers=markers)
 
     def quantize(self, steps_per_quarter: int = 4, *, strength: float = 1.0) -> Self:
         """Move the beginnings and ends of notes to a grid.
@@ -166,8 +170,9 @@ class Editing(Timeline):
         """Cut out what lies between two ticks.
 
         A note that crosses a cut is shortened; a drum that was struck before the cut is left out.
-        What holds at the cut (tempo, metre, key, controllers such as the pedal, pitch bend)
-        is stated at the beginning. Markers of Groove's own, which tell a length, are left out.
+        What holds at the cut (tempo, metre, key, chord symbol, controllers such as the pedal, pitch
+        bend) is stated at the beginning, where a bar begins. Markers of Groove's own, which tell a
+        length, are left out.
 
         Raises
         ------
@@ -181,14 +186,8 @@ class Editing(Timeline):
             )
         drums = self._drums()
         tables: dict[str, Any] = {name: cut(getattr(self, name), start, end) for name in _TABLES}
-        texts = {
-            name: tuple(
-                (tick - start, text)
-                for tick, text in getattr(self, name)
-                if start <= tick < end and not text.startswith(OWN)
-            )
-            for name in _TEXTS
-        }
+        lyrics = tuple((tick - start, text) for tick, text in self.lyrics if start <= tick < end)
+        texts = {"markers": cut_markers(self.markers, start, end), "lyrics": lyrics}
         tracks = [
             replace(
                 track,
@@ -269,7 +268,7 @@ class Editing(Timeline):
         """
         scores = _on_one_grid(scores)
         joined, *others = scores
-        joined = joined._changed(markers=_foreign(joined.markers), **_detached(joined))
+        joined = joined._changed(markers=foreign(joined.markers), **_detached(joined))
         for other in others:
             joined = joined._followed_by(other)
         return joined
@@ -288,7 +287,10 @@ class Editing(Timeline):
         """
         scores = _on_one_grid(scores)
         first, *_ = scores
-        texts = {name: tuple(one for s in scores for one in getattr(s, name)) for name in _TEXTS}
+        texts = {
+            name: tuple(one for s in scores for one in getattr(s, name))
+            for name in ("markers", "lyrics")
+        }
         tracks = tuple(track for score in scores for track in _detached(score)["tracks"])
         end = max(score.end_tick for score in scores)
         return first._changed(tracks=tracks, source=None, end_tick=end, **texts)
@@ -378,7 +380,7 @@ class Editing(Timeline):
             rows = np.array([*seam, *theirs.tolist()], np.int64).reshape(-1, mine.shape[1])
             tables[name] = np.concatenate([mine, later(rows, at)])
         texts = {
-            "markers": (*self.markers, *((at + t, text) for t, text in _foreign(other.markers))),
+            "markers": followed(self.markers, other.markers, at, int(other.bar_ticks(1))),
             "lyrics": (*self.lyrics, *((at + t, text) for t, text in other.lyrics)),
         }
         tracks = list(self.tracks)
@@ -420,11 +422,6 @@ def _moved(track: Track, move: Events) -> Track:
             hint="Transpose by fewer semitones.",
         )
     return replace(track, notes=notes)
-
-
-def _foreign(markers: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
-    """Return markers without Groove's own, which tell the length of what is no more."""
-    return tuple((tick, text) for tick, text in markers if not text.startswith(OWN))
 
 
 def _detached(score: Timeline) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Scores from MusicXML, read by music21; the extra ``groove-core[musicxml]``.
+"""Scores from MusicXML and ABC, read by music21; the extra ``groove-core[musicxml]``.
 
 Pitches are those that sound, ties are joined. Repeats are not played out; grace notes and unpitched
-percussion are left out.
-A bar that is short at the beginning is a pickup.
+percussion are left out, and so are the words of ABC, which music21 does not read. A bar that is
+short at the beginning is a pickup.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from groove_core.errors import InputError, UsageError
 from groove_core.storage.archives import zip_members
 from groove_core.storage.files import check_file
 from groove_core.values.chords import Chord
+from groove_core.values.scores.symbols import CHORDS, MELODY
 from groove_core.values.scores.tracks import Track
 
-__all__ = ["CHORDS", "FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml"]
+__all__ = ["FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml"]
 
-SUFFIXES = ("musicxml", "xml", "mxl")
+SUFFIXES = ("musicxml", "xml", "mxl", "abc")
 MAX_BYTES = 16 * 2**20
 MAX_QUARTERS = 100_000
 """Longer scores are mistakes: fourteen hours at 120 bpm."""
-CHORDS = "groove:chords"
-"""Marker of a score whose further markers are chord symbols where they read like ones."""
 FIELD = "groove:melody"
 """Field in files that Groove wrote: the grid, the pickup and the length in steps."""
 KINDS = {
@@ -52,19 +51,20 @@ def import_music21() -> Any:
         import music21
     except ModuleNotFoundError as error:
         raise UsageError(
-            "MusicXML needs music21, which is not installed.",
+            "MusicXML and ABC need music21, which is not installed.",
             hint='pip install "groove-core[musicxml]"',
         ) from error
     return music21
 
 
 def read_musicxml(path: Path) -> dict[str, Any]:
-    """Read the fields of a score from a MusicXML file, packed (``mxl``) or not.
+    """Read the fields of a score from a MusicXML file, packed (``mxl``) or not, or from ABC.
 
     Raises
     ------
     InputError
-        If the file is broken, too large, or declares entities, which could unpack without end.
+        If the file is broken, too large, declares entities, which could unpack without end, or
+        holds several tunes.
     UsageError
         If music21 is not installed.
     """
@@ -77,20 +77,35 @@ def read_musicxml(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            score = music21.converter.parseData(content, format="musicxml").toSoundingPitch()
-            return _fields(score, music21, path)
+            if path.suffix.lower() == ".abc":
+                score = _tune(content.decode("utf-8", "replace"), music21, path)
+            else:
+                score = music21.converter.parseData(content, format="musicxml")
+            return _fields(score.toSoundingPitch(), music21, path)
     except InputError:
         raise
     except Exception as error:  # music21 raises whatever comes of a broken file
         raise InputError(
-            f"{path} is not a MusicXML score that can be read: {error!r}.",
+            f"{path} is not a score that can be read: {error!r}.",
             hint="Export it again from the program that made it.",
         ) from error
 
 
+def _tune(text: str, music21: Any, path: Path) -> Any:
+    """Read a tune of ABC notation."""
+    book = music21.converter.parseData(text, format="abc")
+    if isinstance(book, music21.stream.Opus):
+        raise InputError(
+            f"{path} holds {len(book.scores)} tunes.", hint="Give each tune a file of its own."
+        )
+    if any(line.startswith("w:") for line in text.splitlines()):
+        tell(f"{path}: the words of ABC are not read")
+    return book
+
+
 def _content(path: Path) -> bytes:
     if path.suffix.lower() != ".mxl":
-        check_file(path, what="a MusicXML file", max_bytes=MAX_BYTES)
+        check_file(path, what="a score as MusicXML or ABC", max_bytes=MAX_BYTES)
         return path.read_bytes()
 
     def wanted(name: str) -> bool:
@@ -163,7 +178,7 @@ def _fields(score: Any, music21: Any, path: Path) -> dict[str, Any]:
         )
     if unread:
         tell(f"{path}: {unread} chord symbols cannot be read")
-    marker = [(tick(0), f"{FIELD}={own}" if own else CHORDS)] if own or chords else []
+    marker = [(tick(0), f"{MELODY}{own}" if own else CHORDS)] if own or chords else []
     marks = flats[0].getElementsByClass(music21.tempo.MetronomeMark)
     tempos = [
         (tick(mark.offset) if mark.offset else 0, round(6e7 / bpm))

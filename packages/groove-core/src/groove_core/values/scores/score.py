@@ -6,7 +6,7 @@ import base64
 import html
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,6 +30,7 @@ from groove_core.values.scores.tracks import (
 from groove_core.values.scores.writing import write
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pretty_midi
     from matplotlib.axes import Axes
 
@@ -90,6 +91,23 @@ class Score(Editing, Value):
     drum_track: str = ""
     source: Source | None = field(default=None, repr=False)
     """The MIDI file that it was read from; set by `from_midi`."""
+
+    if TYPE_CHECKING:  # whatever can be made into arrays
+
+        def __init__(
+            self,
+            tracks: Iterable[Track],
+            ticks_per_quarter: int = 480,
+            tempos: npt.ArrayLike = NONE,
+            time_signatures: npt.ArrayLike = NONE,
+            key_signatures: npt.ArrayLike = NONE,
+            markers: Iterable[tuple[int, str]] = (),
+            lyrics: Iterable[tuple[int, str]] = (),
+            end_tick: int = 0,
+            name: str = "this score",
+            drum_track: str = "",
+            source: Source | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tracks", tuple(self.tracks))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,20 @@ class Track:
     channel: int | None = None
     part: Part | None = field(default=None, repr=False)
     """What it was in the file that it was read from; set by `Score.from_midi`."""
+
+    if TYPE_CHECKING:  # whatever can be made into arrays
+
+        def __init__(
+            self,
+            notes: npt.ArrayLike,
+            name: str = "",
+            program: int = 0,
+            is_drum: bool = False,
+            controls: npt.ArrayLike = NONE,
+            pitch_bends: npt.ArrayLike = NONE,
+            channel: int | None = None,
+            part: Part | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name in ("notes", "controls", "pitch_bends"):

@@ -32,6 +32,8 @@ __all__ = ["write"]
 
 BANKS = (0, 32)
 """Controllers that count from the next program change on."""
+PRESSURE = 0xA0
+"""Status of polyphonic aftertouch, whose first data byte is a pitch."""
 MAX_PORTS = 128
 MAX_TRACKS = 2**16 - 1
 
@@ -77,10 +79,22 @@ class _Edit:
         for part, track in parts:
             if track is not None:
                 which = _which(part.notes, track.notes)
+                self.move_pressure(channel, part.notes, track.notes, which)
                 notes.append(track.notes)
                 on.append(np.append(part.on_rows, -1)[which])
                 off.append(np.append(part.off_rows, -1)[which])
         self.add_notes(channel, *(np.concatenate(rows) for rows in (notes, on, off)))
+
+    def move_pressure(self, channel: int, before: Rows, notes: Rows, which: Rows) -> None:
+        """Let the aftertouch of single keys follow its notes to their new pitches."""
+        pitches = before[:, 2].copy()
+        pitches[which[which >= 0]] = notes[which >= 0, 2]
+        ends = before[:, 0] + before[:, 1]
+        for row in np.flatnonzero(self.rows[:, 1] == PRESSURE | channel):
+            tick, _, pitch, _ = self.rows[row]
+            held = (before[:, 2] == pitch) & (before[:, 0] <= tick) & (tick <= ends)
+            if held.any():
+                self.rows[row, 2] = pitches[held][-1]
 
     def add_notes(self, channel: int, notes: Rows, on: Rows, off: Rows) -> None:
         """Write notes into the rows of their beginnings and ends; -1 is a new row."""

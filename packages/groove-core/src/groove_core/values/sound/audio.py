@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import io
 import math
 import operator
-import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +19,16 @@ from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import atomic_path
 from groove_core.values.base import Value
-from groove_core.values.sound import soundfiles
+from groove_core.values.sound import loudness, soundfiles
 from groove_core.values.sound.decoding import CHUNK_FRAMES
+from groove_core.values.sound.embedding import audio_url
 from groove_core.values.sound.samples import as_float32, fitted, frozen, is_frozen
 from groove_core.values.sound.soundfiles import AudioInfo, Stretch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Audio", "AudioInfo", "audio_url"]
+__all__ = ["Audio", "AudioInfo"]
 
 PLAYER_S = 60.0
 """The most sound that a notebook embeds."""
@@ -38,8 +37,6 @@ EMBEDDED = 2**18
 MOST_CHANNELS, FEWEST_FRAMES = 64, 32
 """More channels than the first, with no more frames than the second, are an array that lies the
 other way."""
-GATE_S = 0.4
-"""Gating block of ITU-R BS.1770."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +76,10 @@ class Audio(Value):
     samples: npt.NDArray[np.float32]
     sample_rate: int
     name: str = ""
+
+    if TYPE_CHECKING:  # whatever can be made into samples
+
+        def __init__(self, samples: npt.ArrayLike, sample_rate: int, name: str = "") -> None: ...
 
     def __post_init__(self) -> None:
         samples = self.samples
@@ -263,25 +264,10 @@ class Audio(Value):
         UsageError
             If pyloudnorm is not installed.
         """
-        try:
-            from pyloudnorm import Meter
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                "Loudness needs pyloudnorm, which is not installed.",
-                hint='pip install "groove-core[loudness]"',
-            ) from error
         audio = self.to_mono() if len(self.samples) > 5 else self
-        if audio.sample_rate < 16_000:  # too low for the meter's filters
+        if audio.sample_rate < loudness.LOWEST_RATE:
             audio = audio.resampled(48_000)
-        samples = audio.samples.T
-        block = math.ceil(GATE_S * audio.sample_rate)
-        if not self.peak:
-            return -math.inf
-        if len(samples) < block:
-            samples = np.resize(samples, (block, samples.shape[1]))  # repeats them
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of logarithms of silence
-            return float(Meter(audio.sample_rate).integrated_loudness(samples))
+        return loudness.integrated_lufs(audio.samples, audio.sample_rate)
 
     def to_mono(self) -> Self:
         """Return the mean of the channels, or the loudest where they cancel, as `read` does."""
@@ -410,10 +396,10 @@ class Audio(Value):
         _check_peak(peak_dbfs)
         if not math.isfinite(lufs):
             raise UsageError(f"lufs cannot be {lufs}.", hint="lufs=-14")
-        loudness = self.loudness_lufs
-        if loudness == -math.inf:
+        heard = self.loudness_lufs
+        if heard == -math.inf:
             return self
-        return self.normalized(min(peak_dbfs, 20 * math.log10(self.peak) + lufs - loudness))
+        return self.normalized(min(peak_dbfs, 20 * math.log10(self.peak) + lufs - heard))
 
     def save(self, path: str | Path, *, bits: int = 16) -> Path:
         """Write the sound to a file; the ending chooses the format.
@@ -494,7 +480,8 @@ class Audio(Value):
         if self.duration_s > PLAYER_S:
             player = player.excerpt(duration_s=PLAYER_S)
             note += f"<br>The first {PLAYER_S:.0f} s of {self.duration_s:.0f} s."
-        return f'<audio controls src="{audio_url(player)}"></audio>{note}'
+        url = audio_url(player.samples, player.sample_rate)
+        return f'<audio controls src="{url}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
         from groove_core.values.plots import INK, envelope, new_axes
@@ -510,20 +497,3 @@ class Audio(Value):
 def _check_peak(peak_dbfs: float) -> None:
     if not -math.inf < peak_dbfs <= 0:
         raise UsageError(f"peak_dbfs cannot be {peak_dbfs}.", hint="peak_dbfs=-1")
-
-
-def audio_url(sound: Audio, *, small: bool = False) -> str:
-    """Return an address that holds a sound: WAV, or MP3 of a tenth of the size."""
-    from groove_core.values.page import data_url
-
-    file = io.BytesIO()
-    if not small:
-        soundfiles.write(file, "wav", sound.samples, sound.sample_rate)
-        return data_url("audio/wav", file.getvalue())
-    import soundfile
-
-    soundfile.write(
-        file, sound.samples.T, sound.sample_rate, format="MP3", subtype="MPEG_LAYER_III",
-        bitrate_mode="CONSTANT", compression_level=0.9,
-    )  # fmt: skip
-    return data_url("audio/mpeg", file.getvalue())
