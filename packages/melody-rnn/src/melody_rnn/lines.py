@@ -161,6 +161,11 @@ class Windows:
         """Return some of the windows."""
         return Windows(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
+    def until(self, steps: int) -> Windows:
+        """Return the first steps of all windows."""
+        columns = ("events", "known", "root", "chord")
+        return replace(self, **{name: getattr(self, name)[:, :steps] for name in columns})
+
 
 def windows(lines: Sequence[Line], steps: int, *, rng: np.random.Generator | None = None) -> Windows:
     """Cut lines into windows.

@@ -27,16 +27,19 @@ def read_rows(
 ) -> Iterator[list[str]]:
     """Yield the rows of a CSV file, one at a time; empty ones are passed over.
 
+    In a file that ends in ``.tsv``, tabs part the columns.
+
     Raises
     ------
     InputError
         If it is no regular file, is no CSV, or has more than `MAX_ROWS` rows.
     """
     path = check_file(path, what=what, max_bytes=max_bytes)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     hint = f"Give {what}, saved as UTF-8."
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         # A file without line ends would be read as a whole.
-        rows = csv.reader(iter(lambda: stream.readline(MAX_LINE), ""))
+        rows = csv.reader(iter(lambda: stream.readline(MAX_LINE), ""), delimiter=delimiter)
         try:
             for number, row in enumerate(rows):
                 if number > MAX_ROWS:

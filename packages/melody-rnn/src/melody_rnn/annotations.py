@@ -1,8 +1,8 @@
-"""Read songs: folders and zip files of MIDI, MusicXML and ABC files, and annotated corpora.
+"""Put played songs on their beats.
 
-POP909 is played, and its ticks are not its beats: its beats, bars, chords and keys are read from
-the text files that come with it (Z. Wang et al., "POP909: A Pop-song Dataset for Music Arrangement
-Generation", ISMIR 2020).
+The ticks of POP909 are not its beats: beats, bars, chords and keys are read from the text files
+that come with it (Z. Wang et al., "POP909: A Pop-song Dataset for Music Arrangement Generation",
+ISMIR 2020).
 """
 
 from __future__ import annotations
@@ -16,35 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.values import (
-    Chord,
-    LeadSheet,
-    Score,
-    Track,
-    extract_melodies,
-    pitch_class,
-    transpose_sharps,
-)
-from melody_rnn.cutting import FINE
+from groove_core.values import Chord, Score, Track, pitch_class, transpose_sharps
+from groove_core.values.scores.symbols import CHORDS
 
-__all__ = ["annotated", "lead_sheets"]
+__all__ = ["annotated"]
 
 TICKS = 480
-CHORDS = "groove:chords"
 Floats = npt.NDArray[np.float64]
-
-
-def lead_sheets(score: Score, *, track: str | int | None = None) -> list[LeadSheet]:
-    """Read the line of a song, cut where the metre or the key signature changes.
-
-    Parameters
-    ----------
-    score : Score
-    track : str, int or None
-        Name or number (from 1) of the track; None takes the line that one would hum.
-    """
-    found = extract_melodies(LeadSheet, score, track=track, steps_per_quarter=FINE)
-    return [sheet for _, sheet in found]
 
 
 def annotated(score: Score, beats: str, chords: str, keys: str, *, name: str) -> Score:

@@ -1,0 +1,209 @@
+"""Read songs from folders and zip files of MIDI, MusicXML and ABC files, as tunes in parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from groove_core.actions import given, leave_out
+from groove_core.console import track
+from groove_core.errors import InputError
+from groove_core.learning import PARTS, Split
+from groove_core.storage import is_hidden, list_files, read_table, zip_members
+from groove_core.values import LeadSheet, Score, extract_melodies
+from melody_rnn.annotations import annotated
+from melody_rnn.cutting import FINE, cut
+from melody_rnn.tunes import Tune, group_tunes
+
+__all__ = ["BY_TUNE", "Song", "read_tunes", "songs"]
+
+BY_TUNE = Split("tune")
+MIDI = (".mid", ".midi")
+SCORES = (*MIDI, ".musicxml", ".mxl", ".xml", ".abc")
+NOTES = {"beats": "beat_midi.txt", "chords": "chord_midi.txt", "keys": "key_audio.txt"}
+"""Files that annotate a played MIDI file of POP909."""
+LINES = {"violin-1"}
+"""Tracks that are the line, beside those that say so by name: a quartet's first violin."""
+
+
+@dataclass(frozen=True)
+class Song:
+    """A file of a song, in a folder or in a zip file.
+
+    Parameters
+    ----------
+    name : str
+        Its path below the corpus, without the ending.
+    corpus : str
+    read : callable
+        Returns the score.
+    """
+
+    name: str
+    corpus: str
+    read: Callable[[], Score]
+
+
+def songs(folders: Iterable[Path]) -> Iterator[Song]:
+    """Find songs; a corpus is a zip file of MIDI files, or one of the folders.
+
+    Text files with beats, chords and keys beside a MIDI file, or in another zip file of the
+    folder, put a played song on its beats, as those of POP909 do.
+    """
+    for folder in folders:
+        files = list_files(folder, (*SCORES, ".zip"))
+        archives = [path for path in files if path.suffix.lower() == ".zip"]
+        texts = {name: read for path in archives for name, read in zip_members(path, _is_note)}
+        root = folder if folder.is_dir() else folder.parent
+        for path in files:
+            if path in archives:
+                for inner, content in zip_members(path, _is_midi):
+                    midi = partial(_midi, content, inner)
+                    yield Song(_stem(inner), path.stem, partial(_played, midi, texts, inner))
+                continue
+            beside = {
+                f"{path.stem}/{name}": partial(_text, path.with_name(name))
+                for name in NOTES.values()
+                if path.with_name(name).is_file()
+            }
+            name = path.relative_to(root).as_posix()
+            title = root.resolve().name
+            yield Song(_stem(name), title, partial(_played, partial(Score.read, path), beside, name))
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _is_midi(name: str) -> bool:
+    return name.lower().endswith(MIDI) and not is_hidden(name)
+
+
+def _is_note(name: str) -> bool:
+    return PurePosixPath(name).name in NOTES.values()
+
+
+def _text(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _midi(content: Callable[[], bytes], name: str) -> Score:
+    return Score.from_midi(content(), name=name)
+
+
+def _played(
+    score: Callable[[], Score], texts: Mapping[str, Callable[[], bytes]], name: str
+) -> Score:
+    """Read a score, and put it on its beats if they are known."""
+    stem = PurePosixPath(name).stem
+    found: dict[str, str] = {}
+    for what, file in NOTES.items():
+        for path, content in texts.items():
+            if PurePosixPath(path).parts[-2:] == (stem, file):
+                found[what] = content().decode("utf-8", errors="replace")
+    if "beats" not in found:
+        return score()
+    return annotated(score(), found["beats"], found.get("chords", ""), found.get("keys", ""),
+                     name=name)  # fmt: skip
+
+
+def melodies_of(score: Score, track: str | int | None) -> tuple[list[LeadSheet], Counter[str]]:
+    """Cut the line of a song into melodies, and count what is left out."""
+    counts: Counter[str] = Counter()
+    if track is None:
+        named = [one.name for one in score.tracks if one.name in LINES]
+        track = named[0] if named else None
+    found = extract_melodies(LeadSheet, score, track=track, steps_per_quarter=FINE)
+    melodies = []
+    for _, sheet in found:
+        some, left = cut(sheet)
+        melodies += some
+        counts.update(left)
+    return melodies, counts
+
+
+def published(folder: Path | None, corpora: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """Read the tables of a published split: ``CORPUS.tsv`` with ``id``, ``split``, ``group``."""
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for corpus in corpora if folder is not None else ():
+        path = folder / f"{corpus}.tsv"  # type: ignore[operator]
+        if path.is_file():
+            rows = read_table(path, ("id", "split", "group"))
+            tables[corpus] = {_stem_of_id(row["id"]): row for row in rows}
+    return tables
+
+
+def _stem_of_id(text: str) -> str:
+    return text.removesuffix(".mid")
+
+
+def read_tunes(
+    folders: Iterable[Path], *, splits: Path | None = None, line: str | int | None = None
+) -> tuple[list[Tune], Counter[str]]:
+    """Read all songs of folders as tunes, each in a part.
+
+    Parts are those of published tables, or by a hash of the tune: copies of a tune, transposed
+    or not, are in one part.
+
+    Parameters
+    ----------
+    folders : paths
+        Folders or zip files.
+    splits : path, optional
+        Folder with a table for each corpus.
+    line : str or int, optional
+        Name or number (from 1) of the track with the line. Default: the one that one would hum.
+
+    Raises
+    ------
+    InputError
+        If there is no usable song.
+    """
+    found, counts = [], Counter[str]()
+    files = list(songs(folders))
+    given(f"{song.corpus}/{song.name}" for song in files)
+    for song in track(files, "reading songs"):
+        name = f"{song.corpus}/{song.name}"
+        try:
+            melodies, left = melodies_of(song.read(), line)
+        except InputError as error:
+            leave_out(name, error)
+            counts["songs that cannot be used"] += 1
+            continue
+        counts.update(left)
+        if melodies:
+            found.append((song, melodies))
+        else:
+            counts["songs without a usable melody"] += 1
+    if not found:
+        raise InputError(
+            "No song has a usable melody" + (f" ({_commonest(counts)})." if counts else "."),
+            hint="Give MIDI files with a line of single notes, or choose it with --track.",
+        )
+    return _divided(found, published(splits, {song.corpus for song, _ in found})), +counts
+
+
+def _commonest(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common(4))
+
+
+def _divided(
+    found: list[tuple[Song, list[LeadSheet]]], tables: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> list[Tune]:
+    names = [f"{song.corpus}/{song.name}" for song, _ in found]
+    groups = group_tunes(names, [melodies for _, melodies in found])
+    by_hash = BY_TUNE.parts(groups)
+    part = {i: name for name in PARTS for i in by_hash[name].tolist()}
+    tunes = []
+    for number, (song, melodies) in enumerate(found):
+        row = tables.get(song.corpus, {}).get(song.name.rpartition("/")[2])
+        group = (row["group"] if row else "") or (names[number] if row else groups[number])
+        tunes.append(Tune(
+            song.name, song.corpus, group, row["split"] if row else part[number], tuple(melodies)
+        ))  # fmt: skip
+    return tunes
