@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,11 +22,12 @@ from groove_core.actions import (
     Strategy,
     action,
     draw_seed,
+    each,
 )
-from groove_core.errors import UsageError
-from groove_core.values import Chord, LeadSheet, Melody, Report
+from groove_core.values import LeadSheet, Report
 
 if TYPE_CHECKING:
+    from melody_rnn.takes import Take
     from melody_rnn.tracing import Trace
     from melody_rnn.tunes import TuneSet
 
@@ -58,6 +60,7 @@ Temperature = Annotated[
 TopP = Annotated[
     float, Opt("share of the likeliest events that are drawn from", min=0.05, max=1)
 ]
+Flat = Annotated[bool, Opt("sound played as typed, without accents and phrasing")]
 
 
 @action
@@ -80,19 +83,263 @@ def sample(
     temperature: Temperature = 1.0,
     top_p: TopP = 0.95,
     tempo_bpm: Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)] = 100.0,
+    flat: Flat = False,
     model: Model = "transformer",
     checkpoint: Checkpoint = None,
     seed: Seed = None,
     device: Device = "auto",
-) -> list[LeadSheet]:
+) -> list[Take]:
     """Write new melodies.
+
+    The Transformer can be told key, metre, chords and density; the original networks know 4/4 in
+    sixteenths, and neither chords nor density.
 
     Returns
     -------
-    list of LeadSheet
+    list of Take
 
     Raises
     ------
     UsageError
         If key, metre or chords cannot be read, or no note of the scale is in the range.
     """
+    from melody_rnn import composing
+
+    network, _ = _load(model, checkpoint, device)
+    blank = composing.blank(
+        network, bars, key=key, metre=metre, grid=int(steps_per_quarter), chords=chords,
+        tempo_bpm=tempo_bpm, middle=(low + high) / 2 if None not in (low, high) else None,
+    )  # fmt: skip
+    wish = composing.Wish(low, high, composing.scale_of(scale, key), density, temperature, top_p)
+    return composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
+
+
+@action
+def extend(
+    primer: Primer,
+    *,
+    bars: Bars = 8,
+    count: Count = 4,
+    scale: Scale = None,
+    low: Low = None,
+    high: High = None,
+    density: Density = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 0.95,
+    flat: Flat = False,
+    model: Model = "transformer",
+    checkpoint: Checkpoint = None,
+    seed: Seed = None,
+    device: Device = "auto",
+) -> list[Take]:
+    """Continue a melody.
+
+    What is written begins behind the last bar of the primer, and its chords, if there are any,
+    hold on.
+
+    Returns
+    -------
+    list of Take
+        The primer with its continuation; the primer is marked as given.
+
+    Raises
+    ------
+    InputError
+        If the primer has no notes, or is in a metre that the network has not learnt.
+    """
+    from melody_rnn import composing
+
+    network, _ = _load(model, checkpoint, device)
+    wish = composing.Wish(
+        low, high, composing.scale_of(scale, primer.key), density, temperature, top_p
+    )
+    return composing.extend(network, primer, bars, wish, count, draw_seed(seed), flat=flat)
+
+
+@action
+def fill(
+    melody: Primer,
+    *,
+    bars: Annotated[str, Opt("bars that are written anew: 5 or 5-8")],
+    count: Count = 4,
+    scale: Scale = None,
+    low: Low = None,
+    high: High = None,
+    density: Density = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 0.95,
+    flat: Flat = False,
+    checkpoint: Checkpoint = None,
+    seed: Seed = None,
+    device: Device = "auto",
+) -> list[Take]:
+    """Write some bars of a melody anew, so that they lead from what is before to what is behind.
+
+    Returns
+    -------
+    list of Take
+        The melody; all but the bars is as it was, and marked as given.
+
+    Raises
+    ------
+    UsageError
+        If the bars are not in the melody.
+    InputError
+        If it is in a metre that the network has not learnt.
+    """
+    from melody_rnn import composing
+
+    network, _ = _load("transformer", checkpoint, device)
+    wish = composing.Wish(
+        low, high, composing.scale_of(scale, melody.key), density, temperature, top_p
+    )
+    return composing.fill(network, melody, bars, wish, count, draw_seed(seed), flat=flat)
+
+
+@action
+def vary(
+    melody: Primer,
+    *,
+    keep: Annotated[
+        Literal["rhythm", "pitch", "contour", "nothing"],
+        Opt("what stays: all onsets, all pitches in their order, or ups and downs with the onsets"),
+    ] = "rhythm",
+    amount: Annotated[float, Opt("share of the melody that is written anew", min=0, max=1)] = 0.5,
+    count: Count = 4,
+    scale: Scale = None,
+    low: Low = None,
+    high: High = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 0.95,
+    flat: Flat = False,
+    checkpoint: Checkpoint = None,
+    seed: Seed = None,
+    device: Device = "auto",
+) -> list[Take]:
+    """Make variations of a melody.
+
+    Beats are chosen at random and written anew; all others stay.
+
+    Returns
+    -------
+    list of Take
+
+    Raises
+    ------
+    InputError
+        If the melody has no notes, or is in a metre that the network has not learnt.
+    """
+    from melody_rnn import composing
+
+    network, _ = _load("transformer", checkpoint, device)
+    wish = composing.Wish(
+        low, high, composing.scale_of(scale, melody.key), None, temperature, top_p
+    )
+    return composing.vary(
+        network, melody, keep, amount, wish, count, draw_seed(seed), flat=flat
+    )
+
+
+@action
+def trace(
+    melodies: Annotated[Readable[list[LeadSheet]], Opt("files or folders of melodies")],
+    *,
+    data: DataPath = None,
+) -> Iterator[Trace]:
+    """Find the tunes that a melody quotes, transposed or not.
+
+    Yields
+    ------
+    Trace
+        Stretches of 16 steps or more that stand in a tune of the training set, or in a song of a
+        folder of yours.
+    """
+    from melody_rnn.reading import open_tunes
+    from melody_rnn.tracing import Tracer
+
+    tunes = open_tunes(data)
+    parts = ("train",) if data is None else ("train", "validation", "test")
+    known = "the training set" if data is None else str(data)
+    tracer = Tracer(tunes, tunes.of_part(*parts), known)
+    yield from each(melodies, lambda melody, _: tracer.trace(melody), "tracing")
+
+
+@action
+def dataset(
+    folders: Annotated[
+        Readable[list[Path]], Opt("folders (or zip files) of MIDI, MusicXML or ABC files")
+    ],
+    *,
+    splits: Annotated[
+        Readable[Path | None],
+        Opt("folder with a table for each corpus: id, split, group (default: by hash)"),
+    ] = None,
+    track: Annotated[
+        str | None, Opt("name or number of the track with the melody (default: found)")
+    ] = None,
+) -> TuneSet:
+    """Build a set of tunes from songs, with an account of what was left out.
+
+    Copies of a tune, transposed or not, are in one part of the split.
+    """
+    from melody_rnn.reading import read_tunes
+    from melody_rnn.tunes import TuneSet
+
+    tunes, left_out = read_tunes(folders, splits=splits, line=_track(track))
+    return TuneSet.of(tunes, dict(left_out.most_common()))
+
+
+@action
+def train(
+    *,
+    model: Model = "transformer",
+    data: DataPath = None,
+    name: Annotated[
+        str | None, Opt("name of the checkpoint (default: my- and the model)")
+    ] = None,
+    into: Into = None,
+    size: Annotated[int, Opt("numbers of a step inside the network", min=32, max=1024)] = 128,
+    layers: Annotated[int, Opt("layers of the Transformer", min=1, max=24)] = 4,
+    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 12,
+    batch_size: Annotated[int, Opt("windows per step", min=1, max=4096)] = 64,
+    learning_rate: Annotated[
+        float, Opt("learning rate of Adam, before its cosine decay", min=1e-6, max=0.1)
+    ] = 2e-3,
+    minutes: Minutes = None,
+    license: License = "unknown",
+    resume: Resume = False,
+    restart: Restart = False,
+    seed: Seed = 1,
+    device: Device = "auto",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+) -> Report:
+    """Train a network on the shipped tunes or on your own folder.
+
+    Ctrl-C keeps what was learnt so far; --resume goes on and ends with the same weights as an
+    unbroken run. The checkpoint can then be named with --checkpoint.
+    """
+    from groove_core import learning
+    from melody_rnn.reading import open_tunes
+    from melody_rnn.training import SHIPPED, Lesson, Settings, training_of
+
+    run = learning.Run.of(
+        PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
+        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
+        license=license, source=learning.source(data, *SHIPPED),
+    )  # fmt: skip
+    settings = Settings(
+        model=model, size=size, layers=layers, epochs=epochs, batch_size=batch_size,
+        learning_rate=learning_rate,
+    )  # fmt: skip
+    return learning.train(training_of(model), settings, Lesson(open_tunes(data), model), run)
+
+
+def _track(told: str | None) -> str | int | None:
+    return int(told) if told is not None and told.isdigit() else told
+
+
+def _load(model: str, checkpoint: str | None, device: str) -> tuple[Any, dict[str, Any]]:
+    from melody_rnn.loading import load
+
+    return load(model, checkpoint, device)

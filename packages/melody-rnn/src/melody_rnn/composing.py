@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from groove_core.console import note
 from groove_core.errors import InputError, UsageError
-from groove_core.values import LeadSheet, Melody
+from groove_core.values import Chord, LeadSheet, Melody, pitch_class
 from melody_rnn.cutting import GRIDS, METRES
-from melody_rnn.lines import (
-    CLASSES,
-    HIGHEST,
-    HOLD,
-    LOWEST,
-    NOTE,
-    OFF,
-    OPEN,
-    Line,
-    encode,
-)
+from melody_rnn.lines import HIGHEST, LOWEST, NOTE, OFF, Line, encode
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.rules import Rules
-from melody_rnn.training import for_originals
-from melody_rnn.transformer import DENSITIES, REGISTERS, UNKNOWN, Conditions, Transformer
+from melody_rnn.takes import Take
+from melody_rnn.transformer import (
+    DENSITIES,
+    ONSET,
+    REGISTERS,
+    UNKNOWN,
+    Conditions,
+    Transformer,
+)
 from melody_rnn.writing import draws, write
 
-__all__ = ["SCALES", "Wish", "blank", "check_readable", "decode", "extended", "written"]
+__all__ = ["SCALES", "Wish", "blank", "extend", "fill", "sample", "scale_of", "vary"]
 
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -44,6 +40,8 @@ SCALES: dict[str, tuple[int, ...]] = {
 """Semitones above the tonic."""
 Ints = npt.NDArray[np.int64]
 Network = Recurrent | Transformer
+METRE = re.compile(r"(\d{1,2})/(\d{1,2})")
+BARS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def check_readable(network: Network, melody: Melody) -> None:
             f"{melody.name} has {melody.steps_per_quarter} steps per quarter note.",
             hint="Quantize it to sixteenths (4) or eighth triplets (3).",
         )
-    if isinstance(network, Recurrent) and not for_originals(encode(melody)):
+    if isinstance(network, Recurrent) and not encode(melody).for_originals:
         raise InputError(
             f"{melody.name} is in {top}/{bottom} at {melody.steps_per_quarter} steps per quarter; "
             "the original networks know 4/4 in sixteenths only.",
@@ -123,7 +121,6 @@ def written(
     """
     n, steps = len(seeds), len(line)
     device = next(network.parameters()).device
-    rules.pitches = playable(line.shift, wish)
     on = conditions(line, n, wish, device) if isinstance(network, Transformer) else None
     given = None
     if encoder:
@@ -175,60 +172,221 @@ def conditions(line: Line, n: int, wish: Wish, device: torch.device) -> Conditio
     )  # fmt: skip
 
 
-def extended(melody: Melody, steps: int) -> tuple[Line, Ints]:
-    """Make room behind a melody.
-
-    Returns
-    -------
-    Line
-        With so many more steps.
-    int array [shape=(steps,)]
-        What is given: the melody, and behind it nothing.
-    """
-    line = encode(melody)
-    more = replace(
-        line,
-        events=np.append(line.events, np.full(steps, HOLD)),
-        root=np.append(line.root, np.full(steps, line.root[-1] if len(line) else 13)),
-        chord=np.append(line.chord, np.full(steps, line.chord[-1] if len(line) else 0)),
-    )
-    given = np.append(line.events, np.full(steps, UNKNOWN))
-    return more, given
+def scale_of(scale: str | None, key: str) -> npt.NDArray[np.bool_] | None:
+    """Return the pitch classes of a scale on the tonic of a key; None where none is wanted."""
+    if scale is None:
+        return None
+    tonic = pitch_class(key.removesuffix("m")) if key else 0
+    found = np.zeros(12, bool)
+    found[[(tonic + step) % 12 for step in SCALES[scale]]] = True
+    return found
 
 
 def blank(
-    bars: int, metre: tuple[int, int], grid: int, key: str, mode_known: bool, middle: float
-) -> Line:
-    """Return a silent line to be written on, whose notes will lie around a pitch."""
-    empty = LeadSheet(np.zeros((0, 4), np.int64), grid, metre, key=key)
-    line = encode(empty)
-    steps = bars * line.bar
-    octave = 12 * round(((LOWEST + HIGHEST) / 2 - middle - line.shift) / 12)
-    return replace(
-        line,
-        events=np.full(steps, HOLD),
-        root=np.full(steps, 13),
-        chord=np.zeros(steps, np.int64),
-        mode=line.mode if mode_known else OPEN,
-        shift=line.shift + octave,
-    )
-
-
-def decode(events: Ints, line: Line, like: Melody, **changes: Any) -> Melody:
-    """Turn events of a line into a melody.
+    network: Network,
+    bars: int,
+    *,
+    key: str = "C",
+    metre: str = "4/4",
+    grid: int = 4,
+    chords: str = "",
+    tempo_bpm: float = 100.0,
+) -> LeadSheet:
+    """Return a silent melody to be written on.
 
     Parameters
     ----------
-    events : int array [shape=(steps,), 0 to 37]
-    line : Line
-        Which says how far it was moved.
-    like : Melody
-        Whose tempo, key and metre it has.
+    chords : str
+        One a bar, or several a bar with bar lines: ``Am F | C G``. They begin again where there
+        are more bars.
     """
+    found = METRE.fullmatch(metre)
+    if found is None:
+        raise UsageError(f"There is no metre {metre!r}.", hint="--metre 6/8")
+    top, bottom = (int(number) for number in found.groups())
+    if grid == 3 and 12 * top % bottom:
+        raise UsageError(f"A bar of {metre} has no whole number of triplet steps.",
+                         hint="--steps-per-quarter 4")  # fmt: skip
+    empty = LeadSheet(np.zeros((0, 4), np.int64), grid, (top, bottom), tempo_bpm=tempo_bpm,
+                      key=key, name=f"a melody in {metre}")  # fmt: skip
+    check_readable(network, empty)
+    length = bars * empty.steps_per_bar
+    return replace(empty, length=length, chords=tuple(_chords(chords, bars, empty.steps_per_bar)))
+
+
+def _chords(text: str, bars: int, bar: int) -> Iterator[tuple[int, Chord]]:
+    """Yield the chords of bars, with the steps at which they begin."""
+    words = [part.split() for part in text.split("|")] if "|" in text else [
+        [word] for word in text.split()
+    ]  # fmt: skip
+    words = [word for word in words if word]
+    for number in range(bars if words else 0):
+        here = words[number % len(words)]
+        for place, word in enumerate(here):
+            try:
+                chord = Chord.parse(word)
+            except InputError as error:
+                at = text.find(word)
+                raise UsageError(
+                    f"The chord {word!r} at letter {at + 1} of {text!r} cannot be read.",
+                    hint=error.hint,
+                ) from error
+            yield number * bar + place * bar // len(here), chord
+
+
+def sample(
+    network: Network, blank: LeadSheet, wish: Wish, count: int, seed: int, *, flat: bool = False
+) -> list[Take]:
+    """Write melodies on a silent one."""
+    line = encode(blank)
+    bounds = [bound for bound in (wish.low, wish.high) if bound is not None]
+    middle = sum(bounds) / len(bounds) if bounds else 68
+    octaves = 12 * round(((LOWEST + HIGHEST) / 2 - middle - line.shift) / 12)
+    line = replace(line, shift=line.shift + octaves)
+    rules = Rules(np.full(len(line), UNKNOWN), playable(line.shift, wish))
+    found = written(network, line, rules, wish, _seeds(seed, count))
+    return [_take(events, line, blank, (), flat) for events in found]
+
+
+def extend(
+    network: Network,
+    primer: LeadSheet,
+    bars: int,
+    wish: Wish,
+    count: int,
+    seed: int,
+    *,
+    flat: bool = False,
+) -> list[Take]:
+    """Continue a melody by whole bars, from the end of its last bar."""
+    check_readable(network, primer)
+    _check_notes(primer)
+    whole = primer.pickup + primer.bars * primer.steps_per_bar
+    length = whole + bars * primer.steps_per_bar
+    longer = replace(primer, length=length)
+    line = encode(longer)
+    end = line.lead + primer.length
+    given = line.events.copy()
+    given[end:] = UNKNOWN
+    found = written(network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count))
+    return [_take(events, line, longer, ((0, primer.length),), flat) for events in found]
+
+
+def fill(
+    network: Network,
+    melody: LeadSheet,
+    bars: str,
+    wish: Wish,
+    count: int,
+    seed: int,
+    *,
+    flat: bool = False,
+) -> list[Take]:
+    """Write bars anew."""
+    check_readable(network, melody)
+    first, last = _bars(bars, melody)
+    line = encode(melody)
+    start = melody.pickup + (first - 1) * melody.steps_per_bar
+    end = min(melody.pickup + last * melody.steps_per_bar, melody.length)
+    given = line.events.copy()
+    given[line.lead + start : line.lead + end] = UNKNOWN
+    found = written(network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count), encoder=True)
+    spans = tuple(s for s in ((0, start), (end, melody.length)) if s[0] < s[1])
+    return [_take(events, line, melody, spans, flat) for events in found]
+
+
+def _bars(text: str, melody: LeadSheet) -> tuple[int, int]:
+    found = BARS.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} names no bars.", hint="--bars 5-8")
+    first = int(found[1])
+    last = int(found[2] or first)
+    if not 1 <= first <= last <= melody.bars:
+        raise UsageError(
+            f"Bars {first} to {last} are not in {melody.name}, which has {melody.bars}.",
+            hint=f"--bars 1-{melody.bars}",
+        )
+    return first, last
+
+
+def vary(
+    network: Network,
+    melody: LeadSheet,
+    keep: str,
+    amount: float,
+    wish: Wish,
+    count: int,
+    seed: int,
+    *,
+    flat: bool = False,
+) -> list[Take]:
+    """Write a share of the beats anew, within what is to be kept."""
+    check_readable(network, melody)
+    _check_notes(melody)
+    line = encode(melody)
+    takes = []
+    for number in _seeds(seed, count):
+        opened = _opened(line, melody, amount, number)
+        given = line.events.copy()
+        notes = line.events >= NOTE
+        if keep in ("rhythm", "contour"):
+            given[opened & notes] = ONSET
+        else:
+            given[opened] = UNKNOWN
+        rules = Rules(given, playable(line.shift, wish))
+        if keep == "contour":
+            rules.follow(line.events)
+        elif keep == "pitch":
+            rules.reorder(line.events)
+        [events] = written(network, line, rules, wish, [number], encoder=True)
+        takes.append(_take(events, line, melody, _spans(~opened[line.lead :]), flat))
+    return takes
+
+
+def _opened(line: Line, melody: LeadSheet, amount: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Choose beats that are written anew."""
+    beat = max(4 * line.grid // melody.metre[1], 1)
+    count = -(-len(line) // beat)
+    rng = np.random.default_rng([seed, 1])
+    chosen = np.zeros(count, bool)
+    chosen[rng.permutation(count)[: round(amount * count)]] = True
+    opened: npt.NDArray[np.bool_] = np.repeat(chosen, beat)[: len(line)]
+    opened[: line.lead] = False
+    return opened
+
+
+def _spans(marked: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    return tuple(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """Return a seed for each melody: the first is the seed itself."""
+    return [(seed + number) % 2**32 for number in range(count)]
+
+
+def _check_notes(melody: LeadSheet) -> None:
+    if not len(melody.notes):
+        raise InputError(f"{melody.name} has no notes.", hint="Give a melody to begin with.")
+
+
+def _take(
+    events: Ints, line: Line, like: LeadSheet, given: tuple[tuple[int, int], ...], flat: bool
+) -> Take:
+    """Turn events of a line into a melody; what was given keeps its own notes."""
     raw = np.where(events >= NOTE, events - NOTE + LOWEST - line.shift,
                    np.where(events == OFF, -1, -2))[line.lead :]  # fmt: skip
-    settings = {
-        "steps_per_quarter": like.steps_per_quarter, "metre": like.metre, "pickup": like.pickup,
-        "tempo_bpm": like.tempo_bpm, "key": like.key, **changes,
-    }  # fmt: skip
-    return type(like).from_events(raw, **settings)
+    made = LeadSheet.from_events(
+        raw, steps_per_quarter=like.steps_per_quarter, metre=like.metre, pickup=like.pickup,
+        tempo_bpm=like.tempo_bpm, key=like.key,
+    )  # fmt: skip
+    rows = {row[0]: row for row in made.notes.tolist()}
+    for start, length, pitch, velocity in like.notes.tolist():
+        if start in rows and any(first <= start < end for first, end in given):
+            # Folded into the range of the network, or louder than the others.
+            rows[start] = [start, min(rows[start][1], length) if length else 1, pitch, velocity]
+    notes = np.array([rows[start] for start in sorted(rows)], np.int64).reshape(-1, 4)
+    return Take(
+        notes, like.steps_per_quarter, like.metre, made.length, like.pickup, like.tempo_bpm,
+        like.key, name=like.name, chords=like.chords, given=given, flat=flat,
+    )  # fmt: skip

@@ -74,6 +74,11 @@ class Line:
     def __len__(self) -> int:
         return len(self.events)
 
+    @property
+    def for_originals(self) -> bool:
+        """Whether the originals can read it: bars of sixteen sixteenths."""
+        return self.bar == 16 and self.grid == 4
+
 
 def shift_of(melody: Melody) -> int:
     """Return the semitones that bring a melody to C major or A minor, and into the 36 notes."""

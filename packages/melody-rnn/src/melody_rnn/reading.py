@@ -18,7 +18,8 @@ from groove_core.storage import is_hidden, list_files, read_table, zip_members
 from groove_core.values import LeadSheet, Score, extract_melodies
 from melody_rnn.annotations import annotated
 from melody_rnn.cutting import FINE, cut
-from melody_rnn.tunes import Tune, group_tunes
+from melody_rnn.grouping import group_tunes
+from melody_rnn.tunes import Tune
 
 __all__ = ["BY_TUNE", "Song", "read_tunes", "songs"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.errors import UsageError
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF
 from melody_rnn.transformer import ONSET, UNKNOWN
 
@@ -26,16 +27,20 @@ class Rules:
         An event that is known, `ONSET` for a note of whatever pitch, `UNKNOWN` for anything.
     pitches : bool array [shape=(38,)]
         Which notes may be drawn: range and scale.
-    order : int array, optional
-        Classes of the notes that are drawn, in this order: their rhythm is drawn.
-    contour : int array [shape=(notes,)], optional
-        For each note of the melody whether it lies above (1), at (0) or below (-1) the one before.
     """
 
     given: Ints
     pitches: Bools = field(default_factory=lambda: np.ones(CLASSES, bool))
     order: Ints | None = None
+    """Classes of all notes of the line, where only the rhythm is drawn."""
     contour: Ints | None = None
+    """For each note of the line whether it lies above (1), at (0) or below (-1) the one before."""
+    ways: Bools | None = None
+    """Notes from which the rest of the contour can be followed [shape=(notes, 36)]."""
+    until: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Notes of the line before the next step that is given, of each step."""
+    room: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Steps up to there."""
 
     def __call__(self, step: int, events: Ints) -> Bools:
         """Return which events may come [shape=(n, 38)], of melodies so far [shape=(n, step)]."""
@@ -51,71 +56,93 @@ class Rules:
         may[:, [HOLD, OFF]] = True
         may[:, NOTE:] = notes
         if self.order is not None:
-            drawn = self._drawn(events)
-            # What is left must find a step each.
-            must = (self.given[step:] == UNKNOWN).sum() <= len(self.order) - drawn
-            may[must, :NOTE] = False
+            left = self._left(step, events)
+            may[left >= self.room[step], :NOTE] = False  # each of them needs a step
         return may
 
     def _notes(self, step: int, events: Ints) -> Bools:
         """Return which notes may begin [shape=(n, 36)]."""
-        allowed = np.tile(self.pitches[NOTE:], (len(events), 1))
-        if self.order is not None:
-            drawn = self._drawn(events)
-            left = drawn < len(self.order)
-            following = self.order[np.minimum(drawn, len(self.order) - 1)] - NOTE
-            allowed = (np.arange(allowed.shape[1]) == following[:, None]) & left[:, None]
         if self.contour is not None:
-            allowed &= self._on_contour(events)
-        return allowed
+            return self._on_contour(events)
+        if self.order is None:
+            return np.tile(self.pitches[NOTE:], (len(events), 1))
+        following = self.order[np.minimum(_count(events), len(self.order) - 1)] - NOTE
+        left = self._left(step, events)
+        return (np.arange(CLASSES - NOTE) == following[:, None]) & (left > 0)[:, None]
 
-    def _drawn(self, events: Ints) -> Ints:
-        """Count the notes that were drawn and not given."""
-        free = self.given[: events.shape[1]] == UNKNOWN
-        drawn: Ints = ((events >= NOTE) & free).sum(axis=1)
-        return drawn
+    def _left(self, step: int, events: Ints) -> Ints:
+        """Return how many notes must still begin before the next note that is given."""
+        left: Ints = self.until[step] - _count(events)
+        return left
+
+    def reorder(self, events: Ints) -> None:
+        """Keep the pitches of a line in their order; their rhythm is drawn.
+
+        Parameters
+        ----------
+        events : int array [shape=(steps,)]
+            The line that `given` is of.
+        """
+        begins = events >= NOTE
+        steps = len(events)
+        self.order = events[begins]
+        fixed = np.where(self.given == UNKNOWN, steps, np.arange(steps))
+        ends = np.minimum.accumulate(fixed[::-1])[::-1]
+        before = np.append(0, np.cumsum(begins))
+        self.until = before[ends]
+        self.room = ends - np.arange(steps)
 
     def _on_contour(self, events: Ints) -> Bools:
-        """Return which notes lie on the right side, and leave room for those that follow."""
-        assert self.contour is not None
-        number = (events >= NOTE).sum(axis=1)
-        usable = np.flatnonzero(self.pitches[NOTE:])
+        """Return which notes lie on the right side of the last one, with room for what follows."""
+        assert self.contour is not None and self.ways is not None
         every = np.arange(CLASSES - NOTE)
         allowed = np.zeros((len(events), len(every)), bool)
-        for row, count in enumerate(number.tolist()):
-            above, below = _runs(self.contour[count + 1 :])
-            room = (every <= usable[::-1][min(above, len(usable) - 1)]) & (
-                every >= usable[min(below, len(usable) - 1)]
-            )
-            starts = np.flatnonzero(events[row] >= NOTE)
-            if len(starts) and count < len(self.contour):
-                last = int(events[row, starts[-1]]) - NOTE
-                side = np.sign(every - last) == self.contour[count]
-            else:
-                side = np.ones(len(every), bool)
-            for choice in (room & side, side):
-                if (choice & self.pitches[NOTE:]).any():
-                    allowed[row] = choice & self.pitches[NOTE:]
-                    break
-            else:
-                allowed[row] = side  # beyond the scale or the range rather than off the contour
+        for row, line in enumerate(events):
+            before = line[line >= NOTE] - NOTE
+            allowed[row] = self.ways[len(before)]
+            if len(before):
+                allowed[row] &= np.sign(every - before[-1]) == self.contour[len(before)]
         return allowed
 
+    def follow(self, events: Ints) -> None:
+        """Keep the ups and downs of a line.
 
-def _runs(contour: Ints) -> tuple[int, int]:
-    """Return how often a line goes up in a row from here, and how often down."""
-    def run(side: int) -> int:
-        count = 0
-        for one in contour.tolist():
-            if one == -side:
-                break
-            count += one == side
-        return count
+        Parameters
+        ----------
+        events : int array [shape=(steps,)]
+            The line that `given` is of.
 
-    return run(1), run(-1)
+        Raises
+        ------
+        UsageError
+            If the range and the scale do not allow it.
+        """
+        notes = np.flatnonzero(events >= NOTE)
+        self.contour = contour_of(events)
+        every = np.arange(CLASSES - NOTE)
+        side = np.sign(every[None, :] - every[:, None])  # [from, to]
+        self.ways = np.zeros((len(notes) + 1, len(every)), bool)
+        for number in range(len(notes) - 1, -1, -1):
+            given = int(self.given[notes[number]])
+            here = every == given - NOTE if given < CLASSES else self.pitches[NOTE:]
+            if number + 1 < len(notes):
+                fits = side == self.contour[number + 1]
+                here = here & (fits & self.ways[number + 1]).any(axis=1)
+            self.ways[number] = here
+        if len(notes) and not self.ways[0].any():
+            raise UsageError(
+                "No other melody goes up and down like this one within the range and the scale.",
+                hint="Give a wider range, or another --amount.",
+            )
+
+
+def _count(events: Ints) -> Ints:
+    found: Ints = (events >= NOTE).sum(axis=1)
+    return found
 
 
 def contour_of(events: Ints) -> Ints:
     """Return for each note whether it lies above, at or below the one before; 0 for the first."""
     notes = events[events >= NOTE]
-    return np.sign(np.diff(notes, prepend=notes[:1]))
+    found: Ints = np.sign(np.diff(notes, prepend=notes[:1]))
+    return found

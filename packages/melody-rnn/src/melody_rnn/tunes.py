@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import functools
-import io
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.storage import read_arrays, write_bytes
-from groove_core.values import Chord, LeadSheet, key_name, key_sharps
+from groove_core.errors import InputError
+from groove_core.learning import PARTS
+from groove_core.storage import read_arrays, write_arrays
+from groove_core.values import Chord, LeadSheet, Value, key_name, key_sharps
+from melody_rnn.stretches import Stream
 
-__all__ = ["PARTS", "SHIPPED", "Book", "Head", "Tune", "group_tunes", "load", "parts_of", "save", "shipped"]
+__all__ = ["SHIPPED", "Head", "Tune", "TuneSet", "shipped"]
 
-PARTS = ("train", "validation", "test")
 SHIPPED = Path(__file__).with_name("data") / "tunes.npz"
+VELOCITY = 80
 NO_KEY = 99
-WINDOW_BARS = 4
-"""Tunes are compared by their windows of so many bars."""
-SAME = 0.5
-"""Two tunes are one if more than this share of the windows of the shorter is in the other."""
+ABOUT = 10
+"""Columns of what is known of a melody: grid, metre, length, pickup, tempo, key, counts."""
 
 Ints = npt.NDArray[np.int64]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -63,135 +65,123 @@ class Tune(Head):
     melodies: tuple[LeadSheet, ...]
 
 
-def windows(melody: LeadSheet, bars: int = WINDOW_BARS) -> Iterator[bytes]:
-    """Return the intervals and onsets of each window of bars, transposed or not the same."""
-    notes, size = melody.notes, bars * melody.steps_per_bar
-    quarter = melody.steps_per_quarter
-    for first in range(melody.pickup, melody.length - size + 1, melody.steps_per_bar):
-        here = notes[(notes[:, 0] >= first) & (notes[:, 0] < first + size)]
-        if len(here) < 2 * bars:
-            continue
-        onsets = (here[:, 0] - first) * 12 // quarter
-        yield np.stack([onsets, here[:, 2] - here[0, 2]]).astype("<i2").tobytes()
-
-
-def group_tunes(names: Sequence[str], songs: Sequence[Sequence[LeadSheet]]) -> list[str]:
-    """Return the group of each song: the first name among those that are the same tune.
-
-    Songs are one tune if more than half of the four-bar windows of the shorter stand in the
-    longer, transposed or not, or if it is too short for a window and all its notes are the same.
-    """
-    sets = [{w for m in melodies for w in windows(m)} or _whole(melodies) for melodies in songs]
-    where: dict[bytes, list[int]] = defaultdict(list)
-    for number, some in enumerate(sets):
-        for window in some:
-            where[window].append(number)
-    shared: Counter[tuple[int, int]] = Counter()
-    for numbers in where.values():
-        shared.update(itertools.combinations(numbers, 2))
-    root = list(range(len(songs)))
-
-    def find(number: int) -> int:
-        while root[number] != number:
-            number = root[number]
-        return number
-
-    for (one, other), count in shared.items():
-        if count > SAME * min(len(sets[one]), len(sets[other])):
-            low, high = sorted((find(one), find(other)))
-            root[high] = low
-    return [names[find(number)] for number in range(len(songs))]
-
-
-def _whole(melodies: Sequence[LeadSheet]) -> set[bytes]:
-    return {
-        np.stack([m.notes[:, 0], m.notes[:, 2] - m.notes[0, 2]]).astype("<i2").tobytes()
-        for m in melodies
-        if len(m.notes)
-    }
-
-
-def parts_of(tunes: Sequence[Tune]) -> dict[str, list[int]]:
-    """Return the numbers of the tunes of each part."""
-    return {part: [i for i, tune in enumerate(tunes) if tune.part == part] for part in PARTS}
-
-
-def save(tunes: Sequence[Tune], path: Path) -> None:
-    """Write tunes to a compact file of arrays."""
-    melodies = [m for tune in tunes for m in tune.melodies]
-    chords = [(i, at, str(chord)) for i, m in enumerate(melodies) for at, chord in m.chords]
-    symbols = sorted({text for _, _, text in chords})
-    number = {text: i for i, text in enumerate(symbols)}
-    notes = [m.notes for m in melodies]
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        tunes=_texts("\t".join([t.name, t.corpus, t.group, t.part]) for t in tunes),
-        melodies_of_tune=np.array([len(t.melodies) for t in tunes], np.int32),
-        # What a melody is: grid, metre, length, pickup, tempo in hundredths, key, notes, chords.
-        about=np.array(
-            [
-                (m.steps_per_quarter, *m.metre, m.length, m.pickup, round(100 * m.tempo_bpm),
-                 *(key_sharps(m.key) if m.key else (NO_KEY, 0)), len(m.notes), len(m.chords))
-                for m in melodies
-            ],
-            np.int32,
-        ).reshape(-1, 10),
-        # Differences pack well.
-        wait=np.concatenate([_steps_before(rows) for rows in notes] or [()]).astype(np.uint16),
-        length=np.concatenate([rows[:, 1] for rows in notes] or [()]).astype(np.uint16),
-        pitch=np.concatenate([rows[:, 2] for rows in notes] or [()]).astype(np.uint8),
-        symbols=_texts(symbols),
-        chord_at=np.array([at for _, at, _ in chords], np.uint16),
-        chord=np.array([number[text] for _, _, text in chords], np.uint16),
-    )  # fmt: skip
-    write_bytes(path, buffer.getvalue())
-
-
-def _texts(lines: Iterable[str]) -> npt.NDArray[np.uint8]:
-    return np.frombuffer("\n".join(lines).encode(), np.uint8)
-
-
-def _steps_before(rows: Ints) -> Ints:
-    return np.diff(rows[:, 0], prepend=0)
-
-
-class Book(Sequence[Tune]):
-    """Tunes in a file of arrays; melodies are made when they are asked for.
+class TuneSet(Value):
+    """Tunes as arrays; melodies are made when they are asked for.
 
     Parameters
     ----------
     arrays : dict of arrays
-        As `save` writes them.
+        As `of` makes them.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together.
     """
 
-    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    kind: ClassVar[str] = "tune-set"
+    suffixes: ClassVar[tuple[str, ...]] = ("npz", "json")
+    default_formats: ClassVar[tuple[str, ...]] = ("npz", "txt")
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.arrays = {name: arrays[name] for name in KINDS}
         self.heads = [Head(*line.split("\t")) for line in _lines(arrays["tunes"])]
         self.chords = [Chord.parse(text) for text in _lines(arrays["symbols"])]
-        self.about: Ints = arrays["about"].astype(np.int64)
-        self.melody_ends = np.cumsum(arrays["melodies_of_tune"])
-        self.tune_of = np.repeat(np.arange(len(self.heads)), arrays["melodies_of_tune"])
+        self.about: Ints = arrays["about"].astype(np.int64).reshape(-1, ABOUT)
+        self.counts = arrays["melodies_of_tune"].astype(np.int64)
+        self.tune_of = np.repeat(np.arange(len(self.heads)), self.counts)
         self.note_ends, self.chord_ends = np.cumsum(self.about[:, 8]), np.cumsum(self.about[:, 9])
-        waits = np.cumsum(arrays["wait"], dtype=np.int64)
-        first = np.append(0, self.note_ends[:-1])
-        before = np.append(0, waits)[first]
-        self.starts: Ints = waits - np.repeat(before, self.about[:, 8])
-        self.lengths, self.pitches = arrays["length"], arrays["pitch"]
+        self.lengths, self.pitches = arrays["length"].astype(np.int64), arrays["pitch"]
         self.chord_at, self.chord = arrays["chord_at"], arrays["chord"]
+        self._check(len(arrays["wait"]))
+        waits = np.cumsum(arrays["wait"], dtype=np.int64)
+        firsts = self.note_ends - self.about[:, 8]
+        before = np.append(0, waits)[firsts]
+        self.starts: Ints = waits - np.repeat(before, self.about[:, 8])
+
+    def _check(self, notes: int) -> None:
+        if (self.about[:, 3:5] < 0).any() or (self.about[:, 8:] < 0).any():
+            raise ValueError("a melody is shorter than nothing")
+        for what, told, found in (
+            ("melodies", int(self.counts.sum()), len(self.about)),
+            ("notes", int(self.about[:, 8].sum()), notes),
+            ("lengths", notes, len(self.lengths)),
+            ("pitches", notes, len(self.pitches)),
+            ("chords", int(self.about[:, 9].sum()), len(self.chord_at)),
+            ("symbols", len(self.chord_at), len(self.chord)),
+        ):
+            if told != found:
+                raise ValueError(f"{told} {what}, not {found}")
+        if len(self.chord) and int(self.chord.max()) >= len(self.chords):
+            raise ValueError("a chord is not in the list")
+
+    @classmethod
+    def of(cls, tunes: Sequence[Tune], left_out: Mapping[str, int] | None = None) -> Self:
+        """Pack tunes.
+
+        Parameters
+        ----------
+        left_out : dict of str to int
+            Notes and songs that could not be used, by reason.
+        """
+        melodies = [m for tune in tunes for m in tune.melodies]
+        chords = [(at, str(chord)) for m in melodies for at, chord in m.chords]
+        symbols = sorted({text for _, text in chords})
+        number = {text: i for i, text in enumerate(symbols)}
+        notes = [m.notes for m in melodies]
+        about = [
+            (m.steps_per_quarter, *m.metre, m.length, m.pickup, round(100 * m.tempo_bpm),
+             *(key_sharps(m.key) if m.key else (NO_KEY, 0)), len(m.notes), len(m.chords))
+            for m in melodies
+        ]  # fmt: skip
+        empty = np.zeros(0, np.int64)
+        columns: dict[str, Any] = {
+            "tunes": _text("\t".join([t.name, t.corpus, t.group, t.part]) for t in tunes),
+            "melodies_of_tune": [len(t.melodies) for t in tunes],
+            "about": np.array(about).reshape(-1, ABOUT),
+            # Differences pack well.
+            "wait": np.concatenate([np.diff(rows[:, 0], prepend=0) for rows in notes] or [empty]),
+            "length": np.concatenate([rows[:, 1] for rows in notes] or [empty]),
+            "pitch": np.concatenate([rows[:, 2] for rows in notes] or [empty]),
+            "symbols": _text(symbols),
+            "chord_at": [at for at, _ in chords],
+            "chord": [number[text] for _, text in chords],
+            "left_out": _text(f"{n}\t{why}" for why, n in (left_out or {}).items()),
+        }
+        return cls({name: np.asarray(columns[name]).astype(kind) for name, kind in KINDS.items()})
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Notes and songs that could not be used, by reason."""
+        rows = [line.split("\t") for line in _lines(self.arrays["left_out"])]
+        return {why: int(count) for count, why in rows}
 
     def __len__(self) -> int:
         return len(self.heads)
 
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        first = int(self.melody_ends[number - 1]) if number % len(self) else 0
-        melodies = (self.melody(i) for i in range(first, int(self.melody_ends[number])))
+    def tune(self, number: int) -> Tune:
+        """Return a tune with its melodies."""
+        melodies = (self.melody(int(i)) for i in np.flatnonzero(self.tune_of == number))
         return Tune(**vars(self.heads[number]), melodies=tuple(melodies))
 
-    def of(self, *parts: str) -> Ints:
-        """Return the numbers of the melodies of some parts."""
-        return np.flatnonzero(np.array([h.part in parts for h in self.heads])[self.tune_of])
+    def of_part(self, *parts: str, corpus: str | None = None) -> Ints:
+        """Return the numbers of the melodies of some parts, of one corpus or of all."""
+        wanted = [h.part in parts and corpus in (None, h.corpus) for h in self.heads]
+        return np.flatnonzero(np.array(wanted, bool)[self.tune_of])
+
+    def stream(self, numbers: Sequence[int]) -> Stream:
+        """Return the events of melodies of one grid, one behind the other."""
+        chosen = np.asarray(numbers, np.int64)
+        lengths, notes = self.about[chosen, 3], self.about[chosen, 8]
+        starts = np.cumsum(np.append(0, lengths))
+        of = _ranges(self.note_ends[chosen] - notes, notes)
+        begins = self.starts[of] + np.repeat(starts[:-1], notes)
+        ends = begins + self.lengths[of]
+        events = np.full(int(starts[-1]), -2)
+        inside = ends < np.repeat(starts[1:], notes)
+        events[ends[inside]] = -1
+        events[begins] = self.pitches[of]
+        return Stream(events, starts[:-1])
 
     def melody(self, number: int) -> LeadSheet:
         """Return a melody."""
@@ -200,7 +190,7 @@ class Book(Sequence[Tune]):
         )
         of = slice(int(self.note_ends[number]) - notes, int(self.note_ends[number]))
         at = slice(int(self.chord_ends[number]) - chords, int(self.chord_ends[number]))
-        columns = [self.starts[of], self.lengths[of], self.pitches[of], np.full(notes, 80)]
+        columns = [self.starts[of], self.lengths[of], self.pitches[of], np.full(notes, VELOCITY)]
         cues = zip(self.chord_at[at].tolist(), self.chord[at].tolist(), strict=True)
         return LeadSheet(
             np.stack(columns, axis=1), grid, (top, bottom), length, pickup, tempo / 100,
@@ -210,16 +200,70 @@ class Book(Sequence[Tune]):
         )  # fmt: skip
 
 
+    def to_json(self) -> dict[str, Any]:
+        packed = {
+            name: base64.b64encode(array.tobytes()).decode() for name, array in self.arrays.items()
+        }
+        return {"kind": self.kind, **packed}
+
+    def to_document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "tunes": len(self), "left_out": self.left_out}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls({
+            name: np.frombuffer(base64.b64decode(document[name]), kind)
+            for name, kind in KINDS.items()
+        })  # fmt: skip
+
+    def _save_npz(self, path: Path) -> None:
+        write_arrays(path, self.arrays)
+
+    @classmethod
+    def _read_file(cls, path: Path) -> Self:
+        arrays = read_arrays(path, what="a set of tunes (.npz)")
+        try:
+            return cls(arrays)
+        except (ValueError, LookupError, TypeError) as error:
+            raise InputError(
+                f"{path} is not a set of tunes: {error}.",
+                hint="groove run melody-rnn dataset FOLDER makes one.",
+            ) from error
+
+    def to_text(self) -> str:
+        lines = [f"{len(self):,} tunes, {len(self.about):,} melodies, {len(self.pitches):,} notes"]
+        for corpus in sorted({head.corpus for head in self.heads}):
+            counts = Counter(head.part for head in self.heads if head.corpus == corpus)
+            lines.append(f"  {corpus:20} " + ", ".join(f"{counts[part]:,} {part}" for part in PARTS))
+        if self.left_out:
+            lines.append("left out:")
+            lines += [f"  {count:8,} {why}" for why, count in self.left_out.items()]
+        return "\n".join(lines)
+
+
+KINDS = {
+    "tunes": "u1", "melodies_of_tune": "<i4", "about": "<i4", "wait": "<u2", "length": "<u2",
+    "pitch": "u1", "symbols": "u1", "chord_at": "<u2", "chord": "<u2", "left_out": "u1",
+}  # fmt: skip
+"""Arrays of a set of tunes, as they are stored; texts are lines of UTF-8."""
+
+
+def _ranges(firsts: Ints, counts: Ints) -> Ints:
+    """Return the numbers from each first one on, so many each, one range behind the other."""
+    before = np.cumsum(counts) - counts
+    found: Ints = np.arange(int(counts.sum())) + np.repeat(firsts - before, counts)
+    return found
+
+
+def _text(lines: Iterable[str]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer("\n".join(lines).encode(), np.uint8)
+
+
 def _lines(text: npt.NDArray[np.uint8]) -> list[str]:
     return text.tobytes().decode().split("\n") if len(text) else []
 
 
-def load(path: Path) -> Book:
-    """Read tunes."""
-    return Book(read_arrays(path, what="a file of tunes"))
-
-
 @functools.cache
-def shipped() -> Book:
+def shipped() -> TuneSet:
     """Read the shipped tunes."""
-    return load(SHIPPED)
+    return TuneSet.read(SHIPPED)
