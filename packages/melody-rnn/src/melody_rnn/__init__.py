@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from melody_rnn.__about__ import __version__ as __version__
 from groove_core.lazy import lazy
+from melody_rnn.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
     from melody_rnn.actions import *

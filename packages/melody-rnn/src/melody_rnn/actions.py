@@ -51,15 +51,12 @@ Scale = Annotated[
     ] | None,
     Opt("scale of the notes (default: none is forced)"),
 ]  # fmt: skip
-Density = Annotated[
-    float | None, Opt("notes per bar, about (default: open)", min=0.5, max=16)
-]
+Density = Annotated[float | None, Opt("notes per bar, about (default: open)", min=0.5, max=16)]
 Temperature = Annotated[
-    float, Opt("sampling temperature: 0 writes the likeliest notes, above 1 is daring", min=0, max=3)
+    float,
+    Opt("sampling temperature: 0 writes the likeliest notes, above 1 is daring", min=0, max=3),
 ]
-TopP = Annotated[
-    float, Opt("share of the likeliest events that are drawn from", min=0.05, max=1)
-]
+TopP = Annotated[float, Opt("share of the likeliest events that are drawn from", min=0.05, max=1)]
 Flat = Annotated[bool, Opt("sound played as typed, without accents and phrasing")]
 
 
@@ -73,9 +70,7 @@ def sample(
     steps_per_quarter: Annotated[
         Literal["4", "3"], Opt("grid: 4 for sixteenths, 3 for eighth triplets")
     ] = "4",
-    chords: Annotated[
-        str, Opt("chords, one each bar or 'Am F | C G' (default: open)")
-    ] = "",
+    chords: Annotated[str, Opt("chords, one each bar or 'Am F | C G' (default: open)")] = "",
     scale: Scale = None,
     low: Low = 55,
     high: High = 81,
@@ -108,7 +103,7 @@ def sample(
     network, _ = _load(model, checkpoint, device)
     blank = composing.blank(
         network, bars, key=key, metre=metre, grid=int(steps_per_quarter), chords=chords,
-        tempo_bpm=tempo_bpm, middle=(low + high) / 2 if None not in (low, high) else None,
+        tempo_bpm=tempo_bpm,
     )  # fmt: skip
     wish = composing.Wish(low, high, composing.scale_of(scale, key), density, temperature, top_p)
     return composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
@@ -235,9 +230,7 @@ def vary(
     wish = composing.Wish(
         low, high, composing.scale_of(scale, melody.key), None, temperature, top_p
     )
-    return composing.vary(
-        network, melody, keep, amount, wish, count, draw_seed(seed), flat=flat
-    )
+    return composing.vary(network, melody, keep, amount, wish, count, draw_seed(seed), flat=flat)
 
 
 @action
@@ -260,7 +253,7 @@ def trace(
     tunes = open_tunes(data)
     parts = ("train",) if data is None else ("train", "validation", "test")
     known = "the training set" if data is None else str(data)
-    tracer = Tracer(tunes, tunes.of_part(*parts), known)
+    tracer = Tracer(tunes, tunes.of_part(*parts).tolist(), known)
     yield from each(melodies, lambda melody, _: tracer.trace(melody), "tracing")
 
 
@@ -294,9 +287,7 @@ def train(
     *,
     model: Model = "transformer",
     data: DataPath = None,
-    name: Annotated[
-        str | None, Opt("name of the checkpoint (default: my- and the model)")
-    ] = None,
+    name: Annotated[str | None, Opt("name of the checkpoint (default: my- and the model)")] = None,
     into: Into = None,
     size: Annotated[int, Opt("numbers of a step inside the network", min=32, max=1024)] = 128,
     layers: Annotated[int, Opt("layers of the Transformer", min=1, max=24)] = 4,

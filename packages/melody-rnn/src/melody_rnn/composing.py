@@ -157,6 +157,7 @@ def playable(shift: int, wish: Wish) -> npt.NDArray[np.bool_]:
 
 def conditions(line: Line, n: int, wish: Wish, device: torch.device) -> Conditions:
     """Return the conditions of a line, for each of n melodies."""
+
     def whole(value: int) -> Tensor:
         return torch.full((n,), value, device=device)
 
@@ -268,7 +269,9 @@ def extend(
     end = line.lead + primer.length
     given = line.events.copy()
     given[end:] = UNKNOWN
-    found = written(network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count))
+    found = written(
+        network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count)
+    )
     return [_take(events, line, longer, ((0, primer.length),), flat) for events in found]
 
 
@@ -290,7 +293,14 @@ def fill(
     end = min(melody.pickup + last * melody.steps_per_bar, melody.length)
     given = line.events.copy()
     given[line.lead + start : line.lead + end] = UNKNOWN
-    found = written(network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count), encoder=True)
+    found = written(
+        network,
+        line,
+        Rules(given, playable(line.shift, wish)),
+        wish,
+        _seeds(seed, count),
+        encoder=True,
+    )
     spans = tuple(s for s in ((0, start), (end, melody.length)) if s[0] < s[1])
     return [_take(events, line, melody, spans, flat) for events in found]
 

@@ -6,6 +6,7 @@ brought to that grid; where a bar fits neither, or rests for a whole bar, the li
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +68,7 @@ def _bars(song: LeadSheet) -> Iterator[tuple[int, int]]:
     """List where the bars of a song begin and end; the pickup is one."""
     lines = list(range(song.pickup, song.length, song.steps_per_bar))
     edges = [*([0] if song.pickup else []), *lines, song.length]
-    return zip(edges, edges[1:], strict=False)
+    return itertools.pairwise(edges)
 
 
 def _beside(onsets: Ints, grid: int) -> Ints:
@@ -111,9 +112,7 @@ def _step(onsets: Ints, grid: int) -> Ints:
     return found
 
 
-def _brought(
-    song: LeadSheet, first: int, end: int, grid: int, counts: Counter[str]
-) -> LeadSheet:
+def _brought(song: LeadSheet, first: int, end: int, grid: int, counts: Counter[str]) -> LeadSheet:
     """Cut out steps `first` to `end` of a song and bring them to a grid."""
     pickup = song.pickup if first == 0 else 0
     shift = first + pickup  # a bar line

@@ -194,5 +194,3 @@ def labels(kind: type[Encoding], events: Ints) -> Ints:
         ago[:, back:] = events[:, :-back]
         found[events == ago] = CLASSES + number
     return found
-
-

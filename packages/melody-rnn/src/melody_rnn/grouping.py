@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from groove_core.learning import Split
 from groove_core.values import LeadSheet
 
-__all__ = ["group_tunes", "windows"]
+__all__ = ["BY_TUNE", "group_tunes", "windows"]
+
+BY_TUNE = Split("tune")
 
 WINDOW_BARS = 4
 """Tunes are compared by their windows of so many bars."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import Chord, LeadSheet, Melody, key_sharps
+from groove_core.values import Chord, Melody, key_sharps
 from melody_rnn.cutting import METRES
 
 __all__ = [
@@ -172,7 +172,9 @@ class Windows:
         return replace(self, **{name: getattr(self, name)[:, :steps] for name in columns})
 
 
-def windows(lines: Sequence[Line], steps: int, *, rng: np.random.Generator | None = None) -> Windows:
+def windows(
+    lines: Sequence[Line], steps: int, *, rng: np.random.Generator | None = None
+) -> Windows:
     """Cut lines into windows.
 
     Parameters

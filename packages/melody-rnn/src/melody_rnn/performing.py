@@ -72,9 +72,7 @@ def performed(melody: Melody) -> Score:
     again = np.append((notes[1:, 2] == notes[:-1, 2]) & ~last[:-1], False)
     lengths = np.where(again, lengths * 11 / 12, lengths)
     moved = _hurried(track.notes[:, 0].astype(np.float64), arch, number, scale)
-    rows = np.stack(
-        [moved, np.maximum(lengths, 1), notes[:, 2], np.clip(velocity, 1, 127)], axis=1
-    )
+    rows = np.stack([moved, np.maximum(lengths, 1), notes[:, 2], np.clip(velocity, 1, 127)], axis=1)
     played = replace(track, notes=np.round(rows).astype(np.int64))
     return replace(score, tracks=(played, *score.tracks[1:]))
 

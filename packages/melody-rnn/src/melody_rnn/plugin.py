@@ -8,7 +8,11 @@ from groove_core.hookspecs import Action, Package, hookimpl
 @hookimpl
 def groove_package() -> Package:
     """Introduce the package."""
-    return Package(name="melody-rnn", api=(1, 0), summary="Melodies that continue, fill gaps and vary, and say where they come from.")
+    return Package(
+        name="melody-rnn",
+        api=(1, 0),
+        summary="Melodies that continue, fill gaps and vary, and say where they come from.",
+    )
 
 
 @hookimpl

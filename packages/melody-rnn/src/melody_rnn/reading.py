@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,17 +12,16 @@ from typing import Any
 from groove_core.actions import given, leave_out
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import PARTS, Split
+from groove_core.learning import PARTS
 from groove_core.storage import is_hidden, list_files, read_table, zip_members
 from groove_core.values import LeadSheet, Score, extract_melodies
 from melody_rnn.annotations import annotated
 from melody_rnn.cutting import FINE, cut
-from melody_rnn.grouping import group_tunes
-from melody_rnn.tunes import Tune
+from melody_rnn.grouping import BY_TUNE, group_tunes
+from melody_rnn.tunes import Tune, TuneSet, shipped
 
-__all__ = ["BY_TUNE", "Song", "read_tunes", "songs"]
+__all__ = ["Song", "open_tunes", "read_tunes", "songs"]
 
-BY_TUNE = Split("tune")
 MIDI = (".mid", ".midi")
 SCORES = (*MIDI, ".musicxml", ".mxl", ".xml", ".abc")
 NOTES = {"beats": "beat_midi.txt", "chords": "chord_midi.txt", "keys": "key_audio.txt"}
@@ -74,7 +72,9 @@ def songs(folders: Iterable[Path]) -> Iterator[Song]:
             }
             name = path.relative_to(root).as_posix()
             title = root.resolve().name
-            yield Song(_stem(name), title, partial(_played, partial(Score.read, path), beside, name))
+            yield Song(
+                _stem(name), title, partial(_played, partial(Score.read, path), beside, name)
+            )
 
 
 def _stem(name: str) -> str:
@@ -208,3 +208,19 @@ def _divided(
             song.name, song.corpus, group, row["split"] if row else part[number], tuple(melodies)
         ))  # fmt: skip
     return tunes
+
+
+def open_tunes(data: Path | None = None) -> TuneSet:
+    """Open a set of tunes: a ``.npz`` file, a folder of songs, or the shipped set.
+
+    Raises
+    ------
+    InputError
+        If there is nothing usable in it.
+    """
+    if data is None:
+        return shipped()
+    if data.suffix == ".npz":
+        return TuneSet.read(data)
+    tunes, left_out = read_tunes([data])
+    return TuneSet.of(tunes, dict(left_out.most_common()))

@@ -68,7 +68,8 @@ class Rules:
             return np.tile(self.pitches[NOTE:], (len(events), 1))
         following = self.order[np.minimum(_count(events), len(self.order) - 1)] - NOTE
         left = self._left(step, events)
-        return (np.arange(CLASSES - NOTE) == following[:, None]) & (left > 0)[:, None]
+        found: Bools = (np.arange(CLASSES - NOTE) == following[:, None]) & (left > 0)[:, None]
+        return found
 
     def _left(self, step: int, events: Ints) -> Ints:
         """Return how many notes must still begin before the next note that is given."""
@@ -94,7 +95,8 @@ class Rules:
 
     def _on_contour(self, events: Ints) -> Bools:
         """Return which notes lie on the right side of the last one, with room for what follows."""
-        assert self.contour is not None and self.ways is not None
+        assert self.contour is not None
+        assert self.ways is not None
         every = np.arange(CLASSES - NOTE)
         allowed = np.zeros((len(events), len(every)), bool)
         for row, line in enumerate(events):

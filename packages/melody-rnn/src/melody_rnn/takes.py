@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -73,5 +72,3 @@ class Take(LeadSheet):
             ax.plot([first, end], [low + 0.3] * 2, color=PALETTE[1], lw=3, solid_capstyle="butt")
         ax.set_ylim(low, high)
         return ax
-
-

@@ -10,7 +10,7 @@ import numpy as np
 
 from groove_core.values import LeadSheet, Melody, Record
 from melody_rnn.cutting import GRIDS
-from melody_rnn.stretches import Match, Stream, Stretches
+from melody_rnn.stretches import Match, Stretches
 from melody_rnn.tunes import TuneSet
 
 if TYPE_CHECKING:
@@ -155,5 +155,3 @@ class Tracer:
                 1 + (match.start - melody.pickup) // melody.steps_per_bar,
                 head.corpus, head.name, 1 + (match.at - pickup) // bar, match.semitones,
             )  # fmt: skip
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,33 +12,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groove_core.learning import EMA, Split, Step, Training, cosine, digest, warm_up
+from groove_core.errors import InputError
+from groove_core.learning import EMA, PARTS, Step, Training, cosine, digest, warm_up
+from groove_core.values import Report
 from melody_rnn.attention import Attention
-from melody_rnn.cutting import METRES
+from melody_rnn.conditions import OPENED, conditions_of, hidden
 from melody_rnn.encodings import BAR, labels, told
-from melody_rnn.lines import NOTE, OPEN, OPEN_ROOT, Line, Windows, windows
+from melody_rnn.evaluation import measured
+from melody_rnn.grouping import BY_TUNE
+from melody_rnn.lines import NOTE, Line, Windows, encode, windows
+from melody_rnn.loading import PACKAGE
 from melody_rnn.recurrent import Basic, Lookback, Recurrent
-from melody_rnn.transformer import (
-    DENSITIES,
-    ONSET,
-    REGISTERS,
-    UNKNOWN,
-    Conditions,
-    Transformer,
-    density_of,
-    register_of,
-)
+from melody_rnn.transformer import ONSET, UNKNOWN, Transformer
+from melody_rnn.tunes import TuneSet
 
 __all__ = [
-    "KINDS", "Lesson", "RecurrentTraining", "Settings", "TransformerTraining", "conditions_of",
-    "for_originals",
+    "KINDS", "SHIPPED", "Lesson", "RecurrentTraining", "Settings", "TransformerTraining",
+    "training_of",
 ]  # fmt: skip
 
-PACKAGE = "melody-rnn"
 STEPS = 256
 """Steps of a window: sixteen bars of 4/4 in sixteenths."""
 Name = Literal["transformer", "attention", "lookback", "basic"]
 KINDS: dict[str, type[Recurrent]] = {"basic": Basic, "lookback": Lookback, "attention": Attention}
+PAPERS = {
+    "basic": "https://magenta.tensorflow.org/2016/06/10/recurrent-neural-network-generation-tutorial",
+    "lookback": "https://magenta.tensorflow.org/2016/07/15/lookback-rnn-attention-rnn",
+    "attention": "https://magenta.tensorflow.org/2016/07/15/lookback-rnn-attention-rnn",
+    "transformer": "arXiv:1706.03762",
+}
+SHIPPED = "melody-tunes", "MIT AND CC0-1.0 AND BSD-3-Clause AND Artistic-1.0"
+"""Name and licence of the shipped tunes."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +62,66 @@ class Settings:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Lines to learn from, and the names of the tunes that they are of."""
+    """Tunes, as the lines that a network can read."""
 
-    lines: tuple[Line, ...]
-    groups: tuple[str, ...] = ()
-    parts: dict[str, Sequence[int]] | None = None
+    tunes: TuneSet
+    model: str = "transformer"
 
+    @functools.cached_property
+    def lines(self) -> list[Line]:
+        """What is learnt from.
 
-def for_originals(line: Line) -> bool:
-    """Return whether the originals can read a line: bars of sixteen sixteenths."""
-    return line.bar == BAR and line.grid == 4
+        Raises
+        ------
+        InputError
+            If there is nothing.
+        """
+        lines, _ = self.part("train")
+        if not lines:
+            raise InputError(
+                f"No melody can be learnt by {self.model}.",
+                hint="Give more songs; the original networks read 4/4 in sixteenths only.",
+            )
+        return lines
+
+    def part(self, *parts: str, corpus: str | None = None) -> tuple[list[Line], list[int]]:
+        """Return the lines of some parts, and the number of the tune of each."""
+        numbers = self.tunes.of_part(*parts, corpus=corpus).tolist()
+        lines = [(encode(self.tunes.melody(i)), int(self.tunes.tune_of[i])) for i in numbers]
+        found = [one for one in lines if self.model not in KINDS or one[0].for_originals]
+        return [line for line, _ in found], [tune for _, tune in found]
 
 
 class _Windowed(Training[Settings, Lesson, Any]):
     """Batches of windows of about equal length."""
 
     package = PACKAGE
+
+    def split(self) -> dict[str, Any]:
+        """Say which tunes were learnt from."""
+        heads = self.data.tunes.heads
+        groups = [head.group for head in heads]
+        parts = {
+            part: np.array([i for i, head in enumerate(heads) if head.part == part], np.int64)
+            for part in PARTS
+        }
+        return BY_TUNE.or_published(groups, parts).card(groups, parts)
+
+    def measure(self, name: str) -> Report:
+        """Measure the bits of events of tunes that were not learnt."""
+        return measured(self.model, self.data, name)
+
+    def card(self) -> dict[str, Any]:
+        """Say what the network is for."""
+        return {
+            "intended_use": "Melodies to go on with: continued, completed, varied.",
+            "limits": (
+                "Learnt from pop songs, art songs, hymns, string quartets and game music of the "
+                "18th to the 21st century, most of them European or Chinese, in major and minor. "
+                "It knows no words, and no instrument."
+            ),
+            "paper": PAPERS[self.settings.model],
+        }
 
     def fingerprint(self) -> str:
         """Return a hash of the events and the chords."""
@@ -164,50 +213,14 @@ class TransformerTraining(_Windowed):
         return shown
 
 
+def training_of(model: str) -> type[_Windowed]:
+    """Return how a network is trained."""
+    return RecurrentTraining if model in KINDS else TransformerTraining
+
+
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Return the mean of the values that a mask marks."""
     return (values * mask).sum() / mask.sum().clamp(min=1)
-
-
-def conditions_of(some: Windows, device: torch.device | str) -> Conditions:
-    """Return all that is known of windows as conditions."""
-    def tensor(array: Any) -> Tensor:
-        return torch.from_numpy(array).to(device)
-
-    events, known, bar = tensor(some.events), tensor(some.known), tensor(some.bar)
-    return Conditions(
-        bar, tensor(some.grid), tensor(some.metre), tensor(some.mode),
-        density_of(events, known, bar), register_of(events), tensor(some.root), tensor(some.chord),
-    )  # fmt: skip
-
-
-OPENED = {"metre": 0.1, "mode": 0.2, "density": 0.6, "register": 0.6, "chords": 0.5}
-"""How often each condition is left open in training."""
-
-
-def hidden(on: Conditions, random: Tensor) -> Conditions:
-    """Leave conditions open.
-
-    Parameters
-    ----------
-    random : Tensor [shape=(n, 5), 0 to 1]
-    """
-    metre, mode, density, register, chords = (
-        random[:, i] < share for i, share in enumerate(OPENED.values())
-    )
-    return on._replace(
-        metre=torch.where(metre, len(METRES), on.metre),
-        mode=torch.where(mode, OPEN, on.mode),
-        density=torch.where(density, DENSITIES, on.density),
-        register=torch.where(register, REGISTERS, on.register),
-        root=torch.where(chords[:, None], OPEN_ROOT, on.root),
-        chord=torch.where(chords[:, None], 0, on.chord),
-    )
-
-
-def opened(on: Conditions) -> Conditions:
-    """Leave all conditions open but the metre and the mode."""
-    return hidden(on, torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]], device=on.bar.device))
 
 
 def partly_given(events: Tensor, known: Tensor, random: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from groove_core.learning import Dropout
 from melody_rnn.cutting import METRES
-from melody_rnn.lines import CLASSES, HOLD, NOTE, OPEN
+from melody_rnn.lines import CLASSES, NOTE, OPEN
 
 __all__ = ["DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Conditions", "Transformer"]
 
@@ -92,7 +92,10 @@ class Rotary(nn.Module):
     def forward(self, quarter: Tensor, bar: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines."""
         turns = torch.cat(
-            [quarter[..., None] / self.periods[: self.each], bar[..., None] / self.periods[self.each :]],
+            [
+                quarter[..., None] / self.periods[: self.each],
+                bar[..., None] / self.periods[self.each :],
+            ],
             dim=-1,
         )
         angle = 2 * torch.pi * turns
@@ -150,7 +153,8 @@ class Block(nn.Module):
             k, v = past.grown(k, v)
         seen = F.scaled_dot_product_attention(q, k, v, is_causal=causal and steps > 1)
         x = x + self.drop(self.out(seen.transpose(1, 2).reshape(n, steps, size)))
-        return x + self.drop(self.narrow(F.gelu(self.wide(self.norm_2(x)))))
+        found: Tensor = x + self.drop(self.narrow(F.gelu(self.wide(self.norm_2(x)))))
+        return found
 
 
 class Transformer(nn.Module):
@@ -243,7 +247,8 @@ class Transformer(nn.Module):
         for table, bars in zip(self.ago, BACK, strict=True):
             x = x + table(event(at - bars * bar[:, None]))
         note = torch.where(began < 0, CLASSES - NOTE, event(began) - NOTE)
-        return x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
+        found: Tensor = x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
+        return found
 
     def forward(self, events: Tensor, on: Conditions, given: Tensor | None = None) -> Tensor:
         """Return the logits of each event of melodies [shape=(n, steps, 38)].
@@ -261,17 +266,3 @@ class Transformer(nn.Module):
             x = block(x, angles, causal=True)
         logits: Tensor = self.out(self.norm(x))
         return logits
-
-
-def density_of(events: Tensor, known: Tensor, bar: Tensor) -> Tensor:
-    """Return the level of notes per bar: 0 for less than two, then one more for each 1.5."""
-    notes = ((events >= NOTE) & known).sum(dim=1)
-    per_bar = notes / (known.sum(dim=1) / bar).clamp(min=1)
-    return ((per_bar - 0.5) / 1.5).long().clamp(0, DENSITIES - 1)
-
-
-def register_of(events: Tensor) -> Tensor:
-    """Return the level of the mean pitch: four semitones each, from 56 on."""
-    notes = events >= NOTE
-    mean = (events - NOTE + 48).mul(notes).sum(dim=1) / notes.sum(dim=1).clamp(min=1)
-    return ((mean - 56) / 4).long().clamp(0, REGISTERS - 1)

@@ -156,6 +156,11 @@ class TuneSet(Value):
         rows = [line.split("\t") for line in _lines(self.arrays["left_out"])]
         return {why: int(count) for count, why in rows}
 
+    @property
+    def corpora(self) -> list[str]:
+        """Names of the corpora, in order."""
+        return sorted({head.corpus for head in self.heads})
+
     def __len__(self) -> int:
         return len(self.heads)
 
@@ -185,9 +190,9 @@ class TuneSet(Value):
 
     def melody(self, number: int) -> LeadSheet:
         """Return a melody."""
-        grid, top, bottom, length, pickup, tempo, sharps, minor, notes, chords = (
-            self.about[number].tolist()
-        )
+        grid, top, bottom, length, pickup, tempo, sharps, minor, notes, chords = self.about[
+            number
+        ].tolist()
         of = slice(int(self.note_ends[number]) - notes, int(self.note_ends[number]))
         at = slice(int(self.chord_ends[number]) - chords, int(self.chord_ends[number]))
         columns = [self.starts[of], self.lengths[of], self.pitches[of], np.full(notes, VELOCITY)]
@@ -198,7 +203,6 @@ class TuneSet(Value):
             self.heads[self.tune_of[number]].name,
             chords=tuple((step, self.chords[which]) for step, which in cues),
         )  # fmt: skip
-
 
     def to_json(self) -> dict[str, Any]:
         packed = {
@@ -232,9 +236,11 @@ class TuneSet(Value):
 
     def to_text(self) -> str:
         lines = [f"{len(self):,} tunes, {len(self.about):,} melodies, {len(self.pitches):,} notes"]
-        for corpus in sorted({head.corpus for head in self.heads}):
+        for corpus in self.corpora:
             counts = Counter(head.part for head in self.heads if head.corpus == corpus)
-            lines.append(f"  {corpus:20} " + ", ".join(f"{counts[part]:,} {part}" for part in PARTS))
+            lines.append(
+                f"  {corpus:20} " + ", ".join(f"{counts[part]:,} {part}" for part in PARTS)
+            )
         if self.left_out:
             lines.append("left out:")
             lines += [f"  {count:8,} {why}" for why, count in self.left_out.items()]

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from melody_rnn.encodings import LOOKBACK, Encoding
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF
@@ -63,7 +62,9 @@ def model_repeats(model: Recurrent) -> bool:
 class _Cached:
     """The chances of the next event by the Transformer, which keeps keys and values."""
 
-    def __init__(self, model: Transformer, on: Conditions, given: Tensor | None, steps: int) -> None:
+    def __init__(
+        self, model: Transformer, on: Conditions, given: Tensor | None, steps: int
+    ) -> None:
         self.model, self.on = model, on
         self.around, self.angles = model.around(on, given, steps)
         self.past = [Past(steps) for _ in model.blocks]
@@ -74,7 +75,8 @@ class _Cached:
         angles = tuple(part[:, :, step : step + 1] for part in self.angles)
         for block, past in zip(self.model.blocks, self.past, strict=True):
             x = block(x, angles, causal=True, past=past)
-        return self.model.out(self.model.norm(x))[:, 0]
+        found: Tensor = self.model.out(self.model.norm(x))[:, 0]
+        return found
 
     def take(self, events: Ints) -> None:
         """Nothing: `logits` looks at all events."""
@@ -124,9 +126,7 @@ def write(
     """
     n = len(random)
     voice = (
-        _Recurrent(model, n)
-        if isinstance(model, Recurrent)
-        else _Cached(model, on, given, steps)  # type: ignore[arg-type]
+        _Recurrent(model, n) if isinstance(model, Recurrent) else _Cached(model, on, given, steps)  # type: ignore[arg-type]
     )
     device = next(model.parameters()).device
     events = torch.zeros(n, steps, dtype=torch.int64, device=device)
@@ -161,5 +161,5 @@ def choose(logits: Floats, random: Floats, temperature: float, top_p: float) -> 
     ends = np.cumsum(chances, axis=1)
     chosen = (ends < random[:, None] * ends[:, -1:]).sum(axis=1)
     # A random number of exactly 0 or rounding must not choose what has no chance.
-    return np.where(np.take_along_axis(chances, chosen[:, None], 1)[:, 0] > 0, chosen,
-                    chances.argmax(axis=1))  # fmt: skip
+    drawable = np.take_along_axis(chances, chosen[:, None], axis=1)[:, 0] > 0
+    return np.asarray(np.where(drawable, chosen, chances.argmax(axis=1)))
