@@ -1,10 +1,4 @@
-"""Melodies that continue, fill gaps and vary, and say where they come from.
-
->>> from melody_rnn import sample
->>> [beat] = sample(count=1, seed=1)
->>> beat.bars
-2
-"""
+"""Melodies that continue, fill gaps and vary, and say where they come from."""
 
 from __future__ import annotations
 
@@ -16,4 +10,6 @@ from melody_rnn.__about__ import __version__ as __version__
 if TYPE_CHECKING:
     from melody_rnn.actions import *
 else:
-    __getattr__, __dir__, __all__ = lazy(__name__, actions="sample")
+    __getattr__, __dir__, __all__ = lazy(
+        __name__, actions="dataset extend fill sample trace train vary"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
 
 
 @hookimpl
@@ -10,12 +10,62 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="melody-rnn",
-        api=(1, 0),
+        api=(1, 1),
         summary="Melodies that continue, fill gaps and vary, and say where they come from.",
     )
 
 
 @hookimpl
 def groove_generators() -> list[Action]:
-    """Make beats."""
-    return [Action("sample", "melody_rnn.actions:sample", "Draw new beats.")]
+    """Write melodies."""
+    return [
+        Action("sample", "melody_rnn.actions:sample", "Write new melodies."),
+        Action("extend", "melody_rnn.actions:extend", "Continue a melody."),
+        Action("fill", "melody_rnn.actions:fill", "Write some bars of a melody anew."),
+        Action("vary", "melody_rnn.actions:vary", "Make variations of a melody."),
+    ]
+
+
+@hookimpl
+def groove_analyzers() -> list[Action]:
+    """Look at melodies and songs."""
+    return [
+        Action("trace", "melody_rnn.actions:trace", "Find the tunes that a melody quotes."),
+        Action("dataset", "melody_rnn.actions:dataset", "Build a set of tunes from songs."),
+    ]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train networks."""
+    return [Action("train", "melody_rnn.actions:train", "Train a network on tunes.")]
+
+
+@hookimpl
+def groove_kinds() -> list[Kind]:
+    """Bring melodies that know what was given and what was copied."""
+    return [
+        Kind(
+            name="take",
+            value="melody_rnn.takes:Take",
+            summary="A melody that a network wrote.",
+            becomes={
+                "lead-sheet": "melody_rnn.takes:plain",
+                "melody": "melody_rnn.takes:plain",
+                "score": "melody_rnn.takes:played",
+            },
+            example="melody_rnn.takes:tiny_take",
+        )
+    ]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Bring the shipped tunes."""
+    return [
+        Dataset(
+            name="melody-tunes",
+            license="MIT AND CC0-1.0 AND BSD-3-Clause AND Artistic-1.0",
+            open="melody_rnn.reading:open_tunes",
+        )
+    ]

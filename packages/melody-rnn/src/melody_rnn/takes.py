@@ -11,7 +11,7 @@ from groove_core.values import LeadSheet, Score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Take"]
+__all__ = ["Take", "plain", "played", "tiny_take"]
 
 Span = tuple[int, int]
 
@@ -55,11 +55,6 @@ class Take(LeadSheet):
         marks = {"given": [*map(list, self.given)], "copied": [*map(list, self.copied)]}
         return {**super().to_json(), **marks, "flat": self.flat}
 
-    def to_lead_sheet(self) -> LeadSheet:
-        """Return the melody without its marks."""
-        names = [field.name for field in fields(LeadSheet)]
-        return LeadSheet(**{name: getattr(self, name) for name in names})
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw a piano roll: what was given is shaded, and what was copied is underlined."""
         from groove_core.values import INK, PALETTE
@@ -72,3 +67,20 @@ class Take(LeadSheet):
             ax.plot([first, end], [low + 0.3] * 2, color=PALETTE[1], lw=3, solid_capstyle="butt")
         ax.set_ylim(low, high)
         return ax
+
+
+def plain(take: Take) -> LeadSheet:
+    """Return a melody without its marks."""
+    return LeadSheet(**{field.name: getattr(take, field.name) for field in fields(LeadSheet)})
+
+
+def played(take: Take) -> Score:
+    """Return a melody as a score, as it was typed."""
+    return take.to_score()
+
+
+def tiny_take() -> Take:
+    """Return two bars of which one was given, for the checks of plugins."""
+    sheet = LeadSheet.from_text("L:1/8 K:C C4 - E4 - G4 - E4 - | A4 - F4 - G4 - - -")
+    values = {field.name: getattr(sheet, field.name) for field in fields(LeadSheet)}
+    return Take(**values, given=((0, 8),))
