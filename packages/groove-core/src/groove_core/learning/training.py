@@ -165,9 +165,12 @@ class Training(Generic[S, D, M]):
         """
 
     def measure(self, name: str) -> Report:
-        """Measure the model on held-out data: by default, show the last losses."""
+        """Measure the model on held-out data: by default, show the last losses.
+
+        A report that is not of the test split says so in its data, for the card.
+        """
         last = {key: value for key, value in self.history[-1].items() if key != "epoch"}
-        return Report(name, ("", *last), ((name, *last.values()),))
+        return Report(name, ("", *last), ((name, *last.values()),), data={"split": "train"})
 
     def card(self) -> dict[str, Any]:
         """Return what the card says of this model: data, intended use, limits and paper."""
