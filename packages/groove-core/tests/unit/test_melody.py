@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,24 @@ def test_a_score_in_several_metres_is_several_melodies():
 def test_markers_that_are_letters_of_parts_are_no_chords():
     sheet = LeadSheet.from_score(song(HIGH, markers=((0, "A"), (480, "B"))))
     assert sheet.chords == ()
+
+
+def test_what_another_program_adds_to_a_saved_melody_is_read():
+    tune = Melody.from_text("M:3/4 L:1/4 D4 | G4 A4 B4 |")
+    score = tune.to_score()
+    (track,) = score.tracks
+    more = np.array([[480 * at, 480, 72, 90] for at in (6, 7)])  # the second bar behind the pickup
+    longer = replace(score, tracks=(replace(track, notes=np.concatenate([track.notes, more])),))
+    read = Melody.from_score(Score.from_midi(longer.to_midi()))
+    assert read.notes[:, [0, 2]].tolist() == [[0, 62], [1, 67], [2, 69], [3, 71], [4, 72], [5, 72]]
+    assert (read.pickup, read.length, read.left_out) == (1, 7, {})
+
+
+def test_a_saved_melody_is_read_on_the_grid_that_is_asked_for():
+    tune = Melody.from_text("M:3/4 L:1/4 D4 | G4 A4 B4 |")
+    fine = Melody.from_score(tune.to_score(), steps_per_quarter=4)
+    assert (fine.steps_per_quarter, fine.pickup, fine.length) == (4, 4, 16)
+    np.testing.assert_array_equal(fine.notes[:, :2], 4 * tune.notes[:, :2])
 
 
 def test_words_are_kept_by_a_lead_sheet_and_counted_by_a_melody(tmp_path, capsys):
