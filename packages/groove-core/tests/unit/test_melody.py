@@ -205,6 +205,13 @@ def test_text_that_cannot_be_read_says_where(text, says):
         LeadSheet.from_text(text)
 
 
+def test_chords_of_a_pickup_hold_in_the_silence_before():
+    first = LeadSheet.from_text('M:2/4 L:1/8 "C" C4 - . "G" . |')
+    second = LeadSheet.from_text('M:2/4 L:1/8 "Am" A4 C5 | A4 - - - |')
+    joined = LeadSheet.join([first, second])  # the pickup begins before the chord of the silence
+    assert [(at, str(chord)) for at, chord in joined.chords] == [(0, "C"), (2, "Am")]
+
+
 def test_text_takes_what_abc_and_tidal_write():
     melody = Melody.from_text("C4 z ~ . D4 -")
     assert melody.notes[:, :3].tolist() == [[0, 1, 60], [4, 2, 62]]
