@@ -150,7 +150,11 @@ def test_words_are_kept_by_a_lead_sheet_and_counted_by_a_melody(tmp_path, capsys
         LeadSheet.read(plain.save(tmp_path / "plain.json")).notes.tolist() == plain.notes.tolist()
     )
     assert LeadSheet.read(sheet.save(tmp_path / "song.txt")) == sheet
-    assert sheet.save(tmp_path / "song.png").stat().st_size > 1000
+
+
+def test_a_lead_sheet_can_be_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    assert kit.tiny_lead_sheet().save(tmp_path / "song.png").stat().st_size > 1000
 
 
 def test_a_score_is_a_melody_and_text_files_of_folders_are_not(tmp_path):

@@ -267,8 +267,9 @@ def index(
         bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
     ] = False,
     jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
-    timeout: Annotated[
-        float | None, Opt("time limit of each song (default: none)", "seconds", 1)
+    timeout_s: Annotated[
+        float | None,
+        Opt("time limit of each song (default: none)", unit="s", min=1, aliases=("timeout",)),
     ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -286,7 +287,7 @@ def index(
     from music_recsys.catalogue import build
 
     return build(
-        songs, into, checkpoint=checkpoint, device=device, jobs=jobs, timeout_s=timeout,
+        songs, into, checkpoint=checkpoint, device=device, jobs=jobs, timeout_s=timeout_s,
         restart=restart,
     )  # fmt: skip
 

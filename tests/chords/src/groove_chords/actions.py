@@ -33,10 +33,11 @@ def sample(
     bars: Annotated[int, Opt("length", unit="bars", min=1, max=64)] = 8,
     checkpoint: Checkpoint = "my-chords",
     seed: Seed = None,
+    device: Device = "auto",
 ) -> Chart:
     """Write a chart, chord by chord."""
     from groove_chords.model import Chords
     from groove_core.storage import checkpoints
 
-    model, _ = checkpoints.load("groove-chords", checkpoint, Chords)
+    model, _ = checkpoints.load("groove-chords", checkpoint, Chords, device=device)
     return model.write(bars, draw_seed(seed))

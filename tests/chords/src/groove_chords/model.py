@@ -19,7 +19,7 @@ class Chords(torch.nn.Embedding):
         generator = torch.Generator().manual_seed(seed)
         chords = [int(torch.randint(len(NAMES), (1,), generator=generator))]
         while len(chords) < bars:
-            chances = self(torch.tensor(chords[-1])).softmax(0).cpu()
+            chances = self(torch.tensor(chords[-1], device=self.weight.device)).softmax(0).cpu()
             chords.append(int(torch.multinomial(chances, 1, generator=generator)))
         return Chart(tuple(NAMES[chord] for chord in chords))
 
