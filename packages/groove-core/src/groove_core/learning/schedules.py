@@ -45,7 +45,7 @@ def warm_up(schedule: Schedule, share: float, *, start: float = 0.0) -> Schedule
     >>> rising = warm_up(constant, 0.25)
     >>> [rising(done) for done in (0, 0.125, 0.25, 1)]
     [0.0, 0.5, 1.0, 1.0]
-    >>> warm_up(constant, 0.5, start=0.2)(0.25)
-    0.6
+    >>> warm_up(constant, 0.5, start=0.5)(0.25)
+    0.75
     """
     return lambda done: min(1.0, start + (1 - start) * done / share) * schedule(done)
