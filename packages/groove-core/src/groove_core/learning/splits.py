@@ -41,6 +41,7 @@ __all__ = [
     "divide",
     "fingerprint",
     "hashed",
+    "or_own",
     "parts_for",
     "parts_to_learn",
     "refuse_learnt",
@@ -349,6 +350,43 @@ def parts_to_learn(
         some = known.get(PARTS[number], set())
         side[[hashed(group) in some for group in groups]] = number
     return {part: np.flatnonzero(side == number) for number, part in enumerate(PARTS)}
+
+
+def or_own(
+    parts: Mapping[str, Int], own: Mapping[str, npt.ArrayLike], *, name: str
+) -> dict[str, Int]:
+    """Divide data of which nothing was learnt as it would be for a training of its own.
+
+    For reports that compare with training data, which is then not what the checkpoint has seen:
+    a warning says so. What chose the checkpoint is still not measured on.
+
+    Parameters
+    ----------
+    parts : dict of str to int array
+        Of `parts_for`.
+    own : dict of str to int array
+        Of the data itself.
+    name : str
+        What the warning calls the checkpoint.
+
+    Examples
+    --------
+    >>> parts = {"train": np.array([], int), "validation": np.array([3]), "test": np.arange(3)}
+    >>> found = or_own(parts, {"train": [0, 1], "validation": [], "test": [2, 3]}, name="net")
+    >>> {part: some.tolist() for part, some in found.items()}
+    {'train': [0, 1], 'validation': [3], 'test': [2]}
+    """
+    if len(parts["train"]):
+        return dict(parts)
+    note(
+        f"warning: {name} learnt from none of this data: what is called training data below "
+        "is that of the data itself"
+    )
+    chose = parts["validation"]
+    found: dict[str, Int] = {
+        part: np.setdiff1d(np.asarray(own[part], np.int64), chose) for part in PARTS
+    }
+    return found | {"validation": np.union1d(found["validation"], chose)}
 
 
 def refuse_learnt(
