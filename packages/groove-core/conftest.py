@@ -2,5 +2,10 @@
 
 from importlib.util import find_spec
 
-NEED_TORCH = ["src/groove_core/dsp", "src/groove_core/learning"]
+NEED_TORCH = [
+    "src/groove_core/dsp",
+    "src/groove_core/learning",
+    "src/groove_core/testing/devices.py",
+    "src/groove_core/testing/training.py",
+]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH

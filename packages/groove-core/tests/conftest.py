@@ -30,7 +30,8 @@ GOOD = (
 
     @hookimpl
     def groove_analyzers():
-        return [Action("bars", "{module}_actions:bars", "Count bars.")]
+        former = {"wait": {"slow": True}}
+        return [Action("bars", "{module}_actions:bars", "Count bars.", aliases=former)]
 
     @hookimpl
     def groove_renderers():

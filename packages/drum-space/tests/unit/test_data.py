@@ -106,7 +106,7 @@ def test_the_shipped_set_is_divided_as_the_shipped_weights_learnt_it():
     assert {part: card[part] for part in PARTS} == {part: cards[0]["data"][part] for part in PARTS}
 
 
-def test_data_is_divided_by_what_checkpoints_learnt(beats, tmp_path):
+def test_data_is_divided_by_what_checkpoints_learnt(beats, tmp_path, capsys):
     patterns = dataset([beats])
     own = split_of(patterns)
     card = {"name": "mine", "data": patterns.split_card()}
@@ -117,7 +117,14 @@ def test_data_is_divided_by_what_checkpoints_learnt(beats, tmp_path):
     assert set(split_of(patterns.as_learnt([card, other])).values()) == {0, 1}
     # What neither knows keeps its split.
     strangers = replace(patterns, groups=tuple(f"new {group}" for group in patterns.groups))
-    assert strangers.as_learnt([card, other]) is strangers
+    assert "warning" not in capsys.readouterr().err
+    assert strangers.as_learnt([card, other]) == strangers
+    assert "warning: mine and other learnt from none of this data" in capsys.readouterr().err
+    # What chose a checkpoint is not measured on, though it learnt from nothing of the set.
+    chosen = replace(patterns, split=np.array([2, 1, 1])[patterns.split])
+    tuned = {"name": "tuned", "data": chosen.split_card()}
+    tuned["data"]["learnt"]["groups"]["train"] = []
+    assert set(split_of(patterns.as_learnt([tuned])).values()) == {0, 1}
     # A set that adds to what was learnt: all that is new is a test, and of that nothing is learnt.
     some = dataset([beats / "rock"])
     known = {"name": "rock", "data": some.split_card()}

@@ -100,7 +100,7 @@ def measure_instruments(
 
 
 def _places(notes: Notes) -> Tensor:
-    """Give pitches over the range of the notes, but for its ends, where some have no partials."""
+    """Return pitches over the range of the notes, without its ends: some have no partials."""
     low, high = int(notes.pitches.min()), int(notes.pitches.max())
     span = high - low
     places = np.linspace(low + span / 5, high - span / 8, PITCHES).round()
@@ -175,7 +175,7 @@ def _encoded(
             others.append(int(choice[torch.randint(len(choice), (), generator=generator)]))
 
     def decoded(sources: Tensor, wanted: Tensor) -> Tensor:
-        """Give how far what is made of some notes is from those that are wanted."""
+        """Return the distances between notes that were made of others and those wanted."""
         found = []
         for of, to in zip(batches(sources), batches(wanted), strict=True):
             pictures = model.layout.to_pictures(notes.sounds(of, device))

@@ -13,9 +13,9 @@ from torch import nn
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.evaluation import Generator, measure
 from gansynth_lite.model import GANSynth
-from gansynth_lite.notes import BY_HASH, Int, Notes, groups, split, split_as_learnt
+from gansynth_lite.notes import BY_HASH, Int, Notes, groups, split
 from groove_core.errors import InputError
-from groove_core.learning import Settings, Training, digest
+from groove_core.learning import Settings, Training, digest, parts_to_learn
 from groove_core.values import Report
 
 __all__ = ["GeneratorTraining", "Lesson", "NoteTraining"]
@@ -53,14 +53,16 @@ class Lesson:
         judge: NoteClassifier | None = None,
         start: tuple[GANSynth, Mapping[str, Any]] | None = None,
     ) -> Lesson:
-        """Divide notes, as they were before where the training begins with a trained model.
+        """Divide notes; those that a model to begin with knows stay on their sides.
 
         Raises
         ------
         InputError
             If there are too few notes.
         """
-        parts = split(notes) if start is None else split_as_learnt(notes, start[1])
+        parts = split(notes)
+        if start is not None:
+            parts = parts_to_learn(start[1], groups(notes), parts)
         if len(parts["train"]) < FEWEST:
             raise InputError(
                 f"{notes.name} has {len(notes)} notes, {len(parts['train'])} of them to learn "

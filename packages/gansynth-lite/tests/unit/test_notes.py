@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.families import FAMILIES, family_of_program
+from gansynth_lite.lessons import Lesson
 from gansynth_lite.model import GANSynth
 from gansynth_lite.notes import BY_HASH, FULL_SCALE, Notes, fitted, groups, split, split_as_learnt
 from gansynth_lite.pitch import hz, note_name
@@ -294,6 +295,20 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
     strangers = replace(notes, name="another", source="soundfont")
     for part, again in split_as_learnt(strangers, card).items():
         np.testing.assert_array_equal(again, split(strangers)[part])
+
+
+def test_notes_that_come_after_a_training_are_learnt_by_the_next():
+    rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
+    notes = some_notes(*zip(*rows, strict=True), NAMES)
+    first = notes.only(notes.instruments < 4)
+    card = {"name": "mine", "data": BY_HASH.card(groups(first), split(first))}
+    lesson = Lesson.of(notes, start=(None, card))
+    new = notes.instruments >= 4
+    assert new[lesson.parts["train"]].sum() > new.sum() / 2
+    assert 0 < new[lesson.parts["test"]].sum() < new.sum() / 4
+    for part, before in split(first).items():
+        kept = np.flatnonzero(~new)[before]
+        np.testing.assert_array_equal(np.intersect1d(lesson.parts[part], kept), kept)
 
 
 def test_the_shipped_weights_know_what_they_learnt_from():

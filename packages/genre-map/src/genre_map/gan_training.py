@@ -26,7 +26,7 @@ from genre_map.mapping import find_anchors
 from genre_map.model import GenreClassifier
 from genre_map.pictures import cut_all, read_pictures, to_windows
 from genre_map.songs import SongSet
-from genre_map.splits import Divided, fold_as_learnt, fold_of
+from genre_map.splits import Divided, fold_of
 from groove_core.errors import InputError
 from groove_core.learning import EMA, Step, Training, digest, epoch_generator, frozen, linear
 from groove_core.storage import Cache
@@ -89,7 +89,7 @@ class Guided(Divided):
         Raises
         ------
         InputError
-            If the songs have other genres than the classifier.
+            If the songs have other genres than the classifier, or too few of one to measure on.
         """
         if songs.genres != classifier.genres:
             raise InputError(
@@ -98,8 +98,7 @@ class Guided(Divided):
                 hint="Train a classifier on the same songs first, and give it with --classifier.",
             )
         songs, pictures = read_pictures(songs, classifier.layout, Cache())
-        fold = fold_as_learnt(songs, about)
-        return cls(songs, pictures, fold if fold.train else fold_of(songs), classifier, about)
+        return cls(songs, pictures, fold_of(songs, about), classifier, about)
 
 
 class GANTraining(Training[GANSettings, Guided, GenreGAN]):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from genre_map.songs import PUBLISHED, SongSet
 from groove_core.errors import InputError
-from groove_core.learning import PARTS, Split, divide, parts_for
+from groove_core.learning import PARTS, Split, divide, parts_for, parts_to_learn
 
 if TYPE_CHECKING:
     from genre_map.pictures import Pictures
@@ -49,15 +49,24 @@ class Fold:
         return cls(*(tuple(parts[part].tolist()) for part in PARTS))
 
 
-def fold_of(songs: SongSet) -> Fold:
+def fold_of(songs: SongSet, start: Mapping[str, Any] | None = None) -> Fold:
     """Divide songs to train on, by a hash of their names.
+
+    Parameters
+    ----------
+    songs : SongSet
+    start : dict, optional
+        Card of a classifier that guides the training: songs that it knows stay on their sides.
 
     Raises
     ------
     InputError
         If a genre has too few songs.
     """
-    return _checked(songs, Fold.of(BY_SONG.parts(songs.groups, songs.labels)))
+    parts = BY_SONG.parts(songs.groups, songs.labels)
+    if start is not None:
+        parts = parts_to_learn(start, songs.groups, parts)
+    return _checked(songs, Fold.of(parts))
 
 
 def fold_as_learnt(songs: SongSet, card: Mapping[str, Any]) -> Fold:

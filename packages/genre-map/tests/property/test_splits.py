@@ -90,6 +90,12 @@ def test_what_a_card_remembers_divides_again_and_is_refused():
     assert fold_as_learnt(songs, card) == fold
     with pytest.raises(InputError, match=f"mine was trained on this data: {fold.train[0]}.wav"):
         fold_as_learnt(songs.only(fold.train), card)
+    more = SongSet("folder", (*songs.songs, *(
+        Song(Path(f"{n}.wav"), ("jazz", "rock")[n % 2], name=f"song {n}") for n in range(60, 120)
+    )))  # fmt: skip
+    after = fold_of(more, card)
+    assert set(fold.train) < set(after.train)  # what came later is learnt, too
+    assert set(fold.test) < set(after.test)
 
 
 def test_the_shipped_weights_know_their_songs():

@@ -283,6 +283,16 @@ def test_map_names_the_file_that_takes_too_long(groove, site, tmp_path):
     assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["results.jsonl"]
 
 
+def test_map_knows_what_a_former_name_stands_for(groove, site, tmp_path):
+    DrumPattern.from_masks([5, 0, 4, 0] * 8).save(tmp_path / "a.mid")
+    options = ("--timeout", "0.5", "--out", "out")
+    result = groove("map", "good", "wait", "a.mid", *options, path=site("groove-good"))
+    assert "good wait is now bars --slow" in result.stderr
+    settings, first = map(json.loads, (tmp_path / "out/results.jsonl").read_text().splitlines())
+    assert first["error"]["kind"] == "Timeout"
+    assert settings["settings"]["options"] == {"slow": True}
+
+
 def test_check_names_the_file_that_takes_too_long(groove, tmp_path):
     rng = np.random.default_rng(0)
     for name in ("one.wav", "two.wav"):

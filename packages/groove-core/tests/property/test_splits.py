@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove_core.errors import InputError
-from groove_core.learning import PARTS, Split, divide, hashed, parts_for, refuse_learnt
+from groove_core.learning import (
+    PARTS,
+    Split,
+    divide,
+    hashed,
+    parts_for,
+    parts_to_learn,
+    refuse_learnt,
+)
 
 BASE = [f"song {number}" for number in range(300)]
 """So many that no part is empty by chance."""
@@ -82,6 +90,26 @@ def test_what_was_learnt_is_never_a_test(groups, others, shares):
         assert known[0] in caught.value.message
     else:
         refuse_learnt(card, asked)
+
+
+@few
+@given(NAMES, NAMES, SHARES)
+def test_what_is_new_is_divided_beside_what_was_learnt(groups, others, shares):
+    before, now = Split("song", shares=shares), Split("song", seed=1)
+    card = card_of(before, groups, before.parts(groups))
+    learnt = {hashed(groups[i]): part for part in ("validation", "train")
+              for i in before.parts(groups)[part].tolist()}  # fmt: skip
+    asked = [*others, *BASE, *groups]
+    found, fresh = parts_to_learn(card, asked, now.parts(asked)), side_of(now, asked)
+    assert sorted(np.concatenate([*found.values()]).tolist()) == [*range(len(asked))]
+    for part, which in found.items():
+        assert {part} >= {learnt.get(hashed(asked[i]), fresh[asked[i]]) for i in which.tolist()}
+    # Songs that no card knows are learnt, too, and not only measured on.
+    assert len(found["train"]) > len(BASE) / 2
+    unknown = parts_to_learn({"name": "old", "data": {}}, asked, now.parts(asked))
+    assert {part: which.tolist() for part, which in unknown.items()} == {
+        part: which.tolist() for part, which in now.parts(asked).items()
+    }
 
 
 @few

@@ -12,6 +12,7 @@ from groove_core.errors import UsageError
 from groove_core.values.melodies.leadsheet import LeadSheet
 from groove_core.values.melodies.melody import Melody
 from groove_core.values.scores.score import Score, Track
+from groove_core.values.scores.symbols import chord_symbols
 
 
 def song(**more):
@@ -143,6 +144,16 @@ def test_each_of_the_joined_keeps_its_tempo_metre_and_key():
     assert joined.time_signatures.tolist() == [[0, 3, 4], [1440, 4, 4]]
     assert joined.key_signatures.tolist() == [[0, 2, 0], [1440, 0, 0]]
     assert joined.markers == ()  # Groove's own told the length of the first
+
+
+def test_letters_of_parts_are_no_chords_of_what_they_are_merged_with():
+    letters = Score((Track([[0, 9, 60, 90]]),), 480, markers=[(0, "A"), (5, "verse")])
+    sheet = LeadSheet.from_text('M:2/4 L:1/4 "C" C4 "G" D4').to_score()
+    for both in ([letters, sheet], [sheet, letters]):
+        merged = Score.merge(both)
+        assert chord_symbols(merged.markers) == []
+        assert {text for _, text in merged.markers} == {"A", "verse", "C", "G"}
+    assert len(chord_symbols(Score.merge([sheet, sheet]).markers)) == 4
 
 
 def test_merged_scores_sound_together():

@@ -132,5 +132,6 @@ def test_schedules():
     assert constant(0.7) == 1
     rising = warm_up(cosine, 0.1, start=0.05)
     assert rising(0) == 0.05
-    assert rising(0.05) == pytest.approx(0.55 * cosine(0.05))
+    assert rising(0.05) == pytest.approx(0.525 * cosine(0.05))
+    assert rising(0.099) < cosine(0.099)  # up to the end of its share
     assert rising(0.5) == cosine(0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,24 @@ def test_markers_that_are_letters_of_parts_are_no_chords():
     assert sheet.chords == ()
 
 
+def test_what_another_program_adds_to_a_saved_melody_is_read():
+    tune = Melody.from_text("M:3/4 L:1/4 D4 | G4 A4 B4 |")
+    score = tune.to_score()
+    (track,) = score.tracks
+    more = np.array([[480 * at, 480, 72, 90] for at in (6, 7)])  # the second bar behind the pickup
+    longer = replace(score, tracks=(replace(track, notes=np.concatenate([track.notes, more])),))
+    read = Melody.from_score(Score.from_midi(longer.to_midi()))
+    assert read.notes[:, [0, 2]].tolist() == [[0, 62], [1, 67], [2, 69], [3, 71], [4, 72], [5, 72]]
+    assert (read.pickup, read.length, read.left_out) == (1, 7, {})
+
+
+def test_a_saved_melody_is_read_on_the_grid_that_is_asked_for():
+    tune = Melody.from_text("M:3/4 L:1/4 D4 | G4 A4 B4 |")
+    fine = Melody.from_score(tune.to_score(), steps_per_quarter=4)
+    assert (fine.steps_per_quarter, fine.pickup, fine.length) == (4, 4, 16)
+    np.testing.assert_array_equal(fine.notes[:, :2], 4 * tune.notes[:, :2])
+
+
 def test_words_are_kept_by_a_lead_sheet_and_counted_by_a_melody(tmp_path, capsys):
     sheet = kit.tiny_lead_sheet()
     path = sheet.save(tmp_path / "song.mid")
@@ -130,7 +150,11 @@ def test_words_are_kept_by_a_lead_sheet_and_counted_by_a_melody(tmp_path, capsys
         LeadSheet.read(plain.save(tmp_path / "plain.json")).notes.tolist() == plain.notes.tolist()
     )
     assert LeadSheet.read(sheet.save(tmp_path / "song.txt")) == sheet
-    assert sheet.save(tmp_path / "song.png").stat().st_size > 1000
+
+
+def test_a_lead_sheet_can_be_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    assert kit.tiny_lead_sheet().save(tmp_path / "song.png").stat().st_size > 1000
 
 
 def test_a_score_is_a_melody_and_text_files_of_folders_are_not(tmp_path):
@@ -183,6 +207,13 @@ def test_moving_moves_chords_words_and_key():
 def test_text_that_cannot_be_read_says_where(text, says):
     with pytest.raises(InputError, match=says):
         LeadSheet.from_text(text)
+
+
+def test_chords_of_a_pickup_hold_in_the_silence_before():
+    first = LeadSheet.from_text('M:2/4 L:1/8 "C" C4 - . "G" . |')
+    second = LeadSheet.from_text('M:2/4 L:1/8 "Am" A4 C5 | A4 - - - |')
+    joined = LeadSheet.join([first, second])  # the pickup begins before the chord of the silence
+    assert [(at, str(chord)) for at, chord in joined.chords] == [(0, "C"), (2, "Am")]
 
 
 def test_text_takes_what_abc_and_tidal_write():

@@ -52,6 +52,22 @@ def test_a_lead_sheet_of_another_program_keeps_pickup_chords_words_and_ties(tune
     assert score.bar_ticks([0, 1, 2]).tolist() == [0, 480, 1920]
 
 
+def test_a_metre_that_begins_behind_the_pickup_holds(tmp_path):
+    pytest.importorskip("music21")
+    time = "<attributes>{}<time><beats>{}</beats><beat-type>4</beat-type></time></attributes>"
+    bar = NOTE.format("C", 2, "") * 3
+    (path := tmp_path / "tune.xml").write_text(document(
+        f'<measure number="0" implicit="yes">{time.format("<divisions>2</divisions>", 4)}'
+        f'{NOTE.format("G", 2, "")}</measure>'
+        f'<measure number="1">{time.format("", 3)}{bar}</measure>'
+        f'<measure number="2">{bar}</measure>'
+    ))  # fmt: skip
+    score = Score.read(path)
+    assert score.time_signatures.tolist() == [[0, 1, 4], [480, 3, 4]]
+    melody = Melody.from_score(score)
+    assert (melody.metre, melody.pickup, melody.bars) == ((3, 4), melody.steps_per_quarter, 2)
+
+
 def test_packed_files_are_unpacked(tune, tmp_path):
     with zipfile.ZipFile(path := tmp_path / "tune.mxl", "w") as archive:
         archive.writestr("META-INF/container.xml", "<container/>")

@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,8 @@ from groove_core.learning.splits import (
     refuse_learnt,
 )
 from groove_core.storage import checkpoints
+
+torch = pytest.importorskip("torch")
 
 SONGS = [f"song {n}" for n in range(2000)]
 CARD = {

@@ -117,7 +117,7 @@ RUNNING: dict[str, Breach] = {
     ),
     "kind that breaks": (
         "kind", "raises ZeroDivisionError", "values.py",
-        [("        ax = ax or", "        1 / 0\n        ax = ax or")],
+        [('"""Return the rhythm as it is written."""', "1 / 0")],
     ),
     "forgetful value": (
         "round-trip", "to_json and from_json", ACTIONS,

@@ -213,13 +213,17 @@ def without(key, value):
         lambda about, tensors: (
             {**about, "settings": about["settings"].replace("learning_rate", "rate")}, tensors,
         ),
+        lambda about, tensors: ({**about, "optimizers": '["critic", "model"]'}, tensors),
         lambda about, tensors: (about, without("module/model/bias", tensors)),
         lambda about, tensors: (about, {**tensors, "module/model/bias": torch.zeros(3)}),
         lambda about, tensors: (
             about, {key.replace("r/model", "r/net"): one for key, one in tensors.items()},
         ),
     ],
-    ids=["no clock", "other settings", "fewer weights", "other shapes", "other optimizers"],
+    ids=[
+        "no clock", "other settings", "more optimizers", "fewer weights", "other shapes",
+        "other optimizers",
+    ],
 )  # fmt: skip
 def test_a_state_of_an_older_version_is_said_to_be_one(tmp_path, older):
     run = Run(folder=tmp_path)
@@ -233,6 +237,14 @@ def test_a_state_of_an_older_version_is_said_to_be_one(tmp_path, older):
         fit(line(epochs=2), replace(run, resume=True))
     assert error.value.hint == "Begin again with --restart."
     fit(line(epochs=2), replace(run, restart=True))
+
+
+def test_an_optimizer_that_keeps_nothing_can_be_resumed(tmp_path):
+    class Plain(Line):
+        def configure_optimizers(self):
+            return {"model": torch.optim.SGD(self.model.parameters(), 0.05)}
+
+    check_resume(Plain, Settings(epochs=4), POINTS, tmp_path)
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
@@ -330,6 +342,7 @@ def test_what_cannot_be_measured_is_kept(tmp_path, capsys):
     report = train(Unmeasured, Settings(epochs=1), POINTS, Run(folder=tmp_path / "mine"))
     assert report.columns == ("", "loss")
     assert (tmp_path / "mine/model.safetensors").is_file()
+    assert checkpoints.read_card(tmp_path / "mine")["metrics"]["split"] == "train"
     assert "nothing is measured" in capsys.readouterr().err
 
 

@@ -203,6 +203,7 @@ class ContrastTraining(Training[Settings, Heard, PassageNet]):
             ("", "contrast", "told right"),
             (("last epoch of training", last["contrast"], last["right"]),),
             notes=("How well tastes are found with it: groove run music-recsys evaluate.",),
+            data={"split": "train"},
         )
 
     def split(self) -> dict[str, Any]:

@@ -44,15 +44,15 @@ class Crops:
         return len(self.line)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Crops:
-        """Give them with every field changed."""
+        """Return the crops with every field changed."""
         return Crops(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
     def pick(self, index: Tensor) -> Crops:
-        """Give some of them."""
+        """Return some of the crops."""
         return self.each(lambda field: field[index])
 
     def on(self, heard: Tensor, *, beats_of: Crops | None = None) -> Conditions:
-        """Give what the lines are played on: their own beats, or those of other crops."""
+        """Return what the lines are played on: their own beats, or those of other crops."""
         beat = beats_of or self
         return Conditions(
             beat.drums.float(),

@@ -29,7 +29,7 @@ from groove_core.drums import (
     to_grid,
 )
 from groove_core.errors import InputError
-from groove_core.learning import Split, content_name, divide, parts_for
+from groove_core.learning import Split, content_name, divide, or_own, parts_for
 from groove_core.storage import read_arrays, write_arrays
 from groove_core.values import Score, Track
 
@@ -281,22 +281,21 @@ class Songbook:
     def as_learnt(self, card: Mapping[str, Any]) -> Songbook:
         """Put what a network has not learnt from into the first fold, the rest into the second.
 
-        Pieces of which it knows none stay where they are: any of them may be measured on.
+        If it learnt from none, the first fold stays as it is, see `groove_core.learning.or_own`.
 
         Raises
         ------
         InputError
             If it learnt from all of them.
         """
+        own = _parts([piece.fold for piece in self.pieces], 0)
         parts = parts_for(
             card,
             [piece.group for piece in self.pieces],
             names=[piece.name for piece in self.pieces],
-            otherwise=_parts([piece.fold for piece in self.pieces], 0),
+            otherwise=own,
         )
-        if not len(parts["train"]):
-            return self
-        new = set(parts["test"].tolist())
+        new = set(or_own(parts, own, name=card["name"])["test"].tolist())
         return replace(
             self,
             pieces=tuple(replace(p, fold=int(i not in new)) for i, p in enumerate(self.pieces)),

@@ -120,14 +120,10 @@ class MapGroup(PackageGroup):
 
 class _MapActions(ActionGroup):
     def build(self, name: str) -> Any:
-        from groove_core.actions.params import describe
         from groove_core.errors import UsageError
-        from groove_core.plugins import loader
 
-        action = self.plugin.action(name)
-        function = loader.resolve(action.run, owner=self.plugin.source)
+        action, function, params = self.described(name)
         package, name = self.plugin.package.name, action.name
-        params = describe(function)
         if not params or not (params[0].required and params[0].is_value):
             raise UsageError(
                 f"{package} {name} does not begin with a file, so it cannot be mapped over files.",

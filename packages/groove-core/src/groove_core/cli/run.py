@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from groove_core.actions.params import Param
+    from groove_core.hookspecs import Action
     from groove_core.plugins.loader import Plugin
 
 # Everything else is imported where it is used: ``groove --help`` needs none of it.
@@ -126,17 +127,20 @@ class ActionGroup(_LazyGroup):
     def names(self) -> dict[str, str]:  # noqa: D102
         return {action.name: action.summary for action in self.plugin.actions.values()}
 
-    def build(self, name: str) -> Any:  # noqa: D102
+    def described(self, name: str) -> tuple[Action, Callable[..., Any], list[Param]]:
+        """Return an action, its function, and its parameters: a former name has its defaults."""
         from groove_core.actions.params import describe
         from groove_core.plugins import loader
 
         action = self.plugin.action(name)
         function = loader.resolve(action.run, owner=self.plugin.source)
-        # A former name may stand for options, and is no longer the one to speak of.
         preset = action.aliases.get(name, {})
-        name = action.name
         params = [replace(p, default=preset.get(p.name, p.default)) for p in describe(function)]
-        package = self.plugin.package.name
+        return action, function, params
+
+    def build(self, name: str) -> Any:  # noqa: D102
+        action, function, params = self.described(name)
+        package, name = self.plugin.package.name, action.name
 
         def command(**given: Any) -> None:
             core = {key: given.pop(key) for key in CORE_OPTIONS}

@@ -30,8 +30,11 @@ def linear(done: float, *, start: float = 0.0, floor: float = 0.02) -> float:
     --------
     >>> [linear(done, start=0.5, floor=0) for done in (0, 0.5, 0.75, 1)]
     [1.0, 1.0, 0.5, 0.0]
+    >>> linear(0.5, start=1.0)
+    1.0
     """
-    return min(1.0, (1 - min(1.0, done)) / (1 - start) + floor)
+    left = 1 - min(1.0, done)
+    return min(1.0, left / (1 - start) + floor) if done > start else 1.0
 
 
 def warm_up(schedule: Schedule, share: float, *, start: float = 0.0) -> Schedule:
@@ -42,5 +45,7 @@ def warm_up(schedule: Schedule, share: float, *, start: float = 0.0) -> Schedule
     >>> rising = warm_up(constant, 0.25)
     >>> [rising(done) for done in (0, 0.125, 0.25, 1)]
     [0.0, 0.5, 1.0, 1.0]
+    >>> warm_up(constant, 0.5, start=0.5)(0.25)
+    0.75
     """
-    return lambda done: min(1.0, start + done / share) * schedule(done)
+    return lambda done: min(1.0, start + (1 - start) * done / share) * schedule(done)

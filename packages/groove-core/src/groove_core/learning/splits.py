@@ -7,7 +7,8 @@ of its file, so that it is the same song after the file was moved. Names are com
 normal form of Unicode, since systems write an "é" differently; upper and lower case differ.
 
 A checkpoint remembers the hashes of the groups that it learnt from. `parts_for` divides any data
-by that memory: what the weights know is never measured on.
+by that memory: what the weights know is never measured on. `parts_to_learn` divides data to go on
+training with.
 
 >>> split = Split("song")
 >>> {part: len(some) for part, some in split.parts([f"song {n}" for n in range(1000)]).items()}
@@ -40,7 +41,9 @@ __all__ = [
     "divide",
     "fingerprint",
     "hashed",
+    "or_own",
     "parts_for",
+    "parts_to_learn",
     "refuse_learnt",
 ]
 
@@ -307,6 +310,83 @@ def parts_for(
         refuse_learnt(card, groups, names=names)
     sides = (learnt, chose, ~learnt & ~chose)
     return {part: np.flatnonzero(side) for part, side in zip(PARTS, sides, strict=True)}
+
+
+def parts_to_learn(
+    card: Mapping[str, Any], groups: Sequence[str], parts: Mapping[str, npt.ArrayLike]
+) -> dict[str, Int]:
+    """Divide data for a training that begins with a checkpoint.
+
+    What the checkpoint learnt from, or was chosen by, stays on its side. What it does not know is
+    divided as for any other training: some of it is learnt.
+
+    Parameters
+    ----------
+    card : dict
+        As `groove_core.storage.checkpoints.load` returns it.
+    groups : sequence of str
+        Name of the group of each item.
+    parts : dict of str to int array
+        Of `Split.parts`.
+
+    Returns
+    -------
+    dict of str to int array
+        Items of ``train``, ``validation`` and ``test``, ascending.
+
+    Examples
+    --------
+    >>> song = Split("song")
+    >>> card = {"data": song.card(["a"], {"train": [0]})}
+    >>> found = parts_to_learn(card, ["a", "b"], {"train": [1], "validation": [], "test": [0]})
+    >>> found["train"].tolist(), found["test"].tolist()
+    ([0, 1], [])
+    """
+    known = _groups(card) or {}
+    side = np.zeros(len(groups), np.int64)
+    for number, part in enumerate(PARTS):
+        side[np.asarray(parts[part], np.int64)] = number
+    for number in (1, 0):  # what was learnt from last: it counts more
+        some = known.get(PARTS[number], set())
+        side[[hashed(group) in some for group in groups]] = number
+    return {part: np.flatnonzero(side == number) for number, part in enumerate(PARTS)}
+
+
+def or_own(
+    parts: Mapping[str, Int], own: Mapping[str, npt.ArrayLike], *, name: str
+) -> dict[str, Int]:
+    """Divide data of which nothing was learnt as it would be for a training of its own.
+
+    For reports that compare with training data, which is then not what the checkpoint has seen:
+    a warning says so. What chose the checkpoint is still not measured on.
+
+    Parameters
+    ----------
+    parts : dict of str to int array
+        Of `parts_for`.
+    own : dict of str to int array
+        Of the data itself.
+    name : str
+        What the warning calls the checkpoint.
+
+    Examples
+    --------
+    >>> parts = {"train": np.array([], int), "validation": np.array([3]), "test": np.arange(3)}
+    >>> found = or_own(parts, {"train": [0, 1], "validation": [], "test": [2, 3]}, name="net")
+    >>> {part: some.tolist() for part, some in found.items()}
+    {'train': [0, 1], 'validation': [3], 'test': [2]}
+    """
+    if len(parts["train"]):
+        return dict(parts)
+    note(
+        f"warning: {name} learnt from none of this data: what is called training data below "
+        "is that of the data itself"
+    )
+    chose = parts["validation"]
+    found: dict[str, Int] = {
+        part: np.setdiff1d(np.asarray(own[part], np.int64), chose) for part in PARTS
+    }
+    return found | {"validation": np.union1d(found["validation"], chose)}
 
 
 def refuse_learnt(

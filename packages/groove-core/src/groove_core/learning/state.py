@@ -47,6 +47,7 @@ def store(training: Training[Any, Any, Any], folder: Path, settings: str) -> Non
             "settings": settings,
             "history": _lines(training.history),
             "clock": json.dumps(asdict(training.clock)),
+            "optimizers": json.dumps(sorted(training.optimizers)),  # one may have no tensors
         }
         checkpoints.save_tensors(_flatten(training), temporary, about)
     write_log(folder, training.history)
@@ -81,12 +82,19 @@ def restore(training: Training[Any, Any, Any], folder: Path, settings: str) -> N
             before, now = json.loads(metadata["settings"]), json.loads(settings)
             history = [json.loads(line) for line in metadata["history"].splitlines()]
             clock = Clock(**json.loads(metadata.get("clock", "{}")))
+            optimizers = json.loads(metadata.get("optimizers", "null"))
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged: {error}.", hint="Begin again with --restart."
         ) from error
-    # The first layout had no clock; names of settings and networks change with a package.
-    if "clock" not in metadata or before.keys() != now.keys() or not _fits(training, tensors):
+    # The first layouts had no clock and no list of optimizers; names of settings and networks
+    # change with a package.
+    if (
+        "clock" not in metadata
+        or optimizers not in (None, sorted(training.optimizers))
+        or before.keys() != now.keys()
+        or not _fits(training, tensors)
+    ):
         raise InputError(
             f"{path} cannot be resumed: an older version wrote it.",
             hint="Begin again with --restart.",
@@ -121,4 +129,4 @@ def _fits(training: Training[Any, Any, Any], tensors: dict[str, torch.Tensor]) -
     }
     found = {key: value.shape for key, value in tensors.items() if key.startswith("module/")}
     owners = {key.split("/")[1] for key in tensors.keys() - found.keys()}
-    return found == weights and owners == training.optimizers.keys()
+    return found == weights and owners <= training.optimizers.keys()

@@ -133,7 +133,11 @@ def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
             "seed": training.seed,
             "made_with": {**made_with(kind.package), "device": run.device},
             "license": run.license,
-            "metrics": {"split": "test", "seed": 1, "report": report.to_json()},
+            "metrics": {
+                "split": report.data.get("split", "test"),
+                "seed": 1,
+                "report": report.to_json(),
+            },
         }
         checkpoints.save(run.folder, training.model, about, half=True)
     is_named = run.folder == Path("groove-models", kind.package, run.name)

@@ -98,7 +98,7 @@ class Training(Generic[S, D, M]):
 
         The global generators are seeded, so that the seed decides the first weights.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every training has its own
 
     def networks(self) -> dict[str, nn.Module]:
         """Name all networks of the training; `loss` calls them as ``self.modules[name]``.
@@ -134,7 +134,7 @@ class Training(Generic[S, D, M]):
 
     def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what is minimised, and losses to show."""
-        raise NotImplementedError
+        raise NotImplementedError  # asked for by `learn`, which some trainings replace
 
     def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
         """Learn from a batch and return the losses to show."""
@@ -165,13 +165,16 @@ class Training(Generic[S, D, M]):
         """
 
     def measure(self, name: str) -> Report:
-        """Measure the model on held-out data: by default, show the last losses."""
+        """Measure the model on held-out data: by default, show the last losses.
+
+        A report that is not of the test split says so in its data, for the card.
+        """
         last = {key: value for key, value in self.history[-1].items() if key != "epoch"}
-        return Report(name, ("", *last), ((name, *last.values()),))
+        return Report(name, ("", *last), ((name, *last.values()),), data={"split": "train"})
 
     def card(self) -> dict[str, Any]:
         """Return what the card says of this model: data, intended use, limits and paper."""
-        raise NotImplementedError
+        raise NotImplementedError  # asked for where the model is stored, by `train` only
 
     def split(self) -> dict[str, Any]:
         """Return what the card remembers of the data's split, see `Split.card`.

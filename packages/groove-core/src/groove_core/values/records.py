@@ -40,8 +40,6 @@ class Record(Value):
     ...         return len(self.onset_s)
     ...     def to_text(self):
     ...         return f"{self.count()} onsets"
-    ...     def plot(self, ax=None):
-    ...         raise NotImplementedError
     >>> Onsets("a.wav", [0.12345, 0.5]).to_json()
     {'kind': 'onsets', 'name': 'a.wav', 'count': 2, 'onset_s': [0.123, 0.5]}
     >>> Onsets.from_json(_)

@@ -230,10 +230,16 @@ def extract_melodies(
     spans = _spans(score)
     if own is not None:
         start = next(tick for tick, text in score.markers if OWN.fullmatch(text))
-        steps_per_quarter, pickup, length = map(int, own.groups())
-        step = score.ticks_per_quarter / steps_per_quarter
+        steps, pickup, length = map(int, own.groups())
+        steps_per_quarter = steps_per_quarter or steps
+        step = score.ticks_per_quarter / steps
         told = score.time_signatures[score.time_signatures[:, 0] <= start]
         metre = (int(told[-1, 1]), int(told[-1, 2])) if len(told) else (4, 4)
+        # Another program may have added notes behind the end: then it is that of their last bar.
+        size = max(1, 4 * steps * metre[0] // metre[1])
+        last = math.floor((int(line[-1:, :2].sum()) - start) / step + 0.5) if len(line) else 0
+        if last > length:
+            length = pickup + -(-(last - pickup) // size) * size
         spans = [_Span(start, start + round(length * step), metre, round(pickup * step))]
     resolution = steps_per_quarter or _grid(line, spans, score.ticks_per_quarter)
     half = score.ticks_per_quarter / resolution / 2

@@ -183,7 +183,8 @@ class Line:
         """Put melodies one behind the other, in the metre, key and tempo of the first.
 
         A pickup stands before a bar line, in the silence at the end of the melody before if there
-        is enough of it. A chord ends where a melody begins whose first bar has none.
+        is enough of it. A chord ends where a melody begins whose first bar has none; of chords in
+        the silence where a pickup has its own, those of the pickup count.
 
         Raises
         ------
@@ -214,7 +215,8 @@ class Line:
             told = not one.length or any(step <= bar for step, _ in its)
             if chords and not told and hasattr(first, "chords"):
                 chords.append((bar, "N.C."))
-            chords += its
+            # A pickup may stand in the silence of the melody before, whose chords end there.
+            chords = [cue for cue in chords if not its or cue[0] < its[0][0]] + its
             lyrics += [(at + step, text) for step, text in getattr(one, "lyrics", ())]
             end = max(end, at + one.length)
         joined = replace(first, notes=np.concatenate(notes), length=end)

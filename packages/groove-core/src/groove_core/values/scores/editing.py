@@ -19,7 +19,13 @@ from groove_core.values.midi.files import MAX_TICK
 from groove_core.values.midi.parts import finer
 from groove_core.values.pitches import transpose_sharps
 from groove_core.values.scores.cuts import cut, cut_bends, cut_controls, cut_notes, later, resets
-from groove_core.values.scores.symbols import cut_markers, followed, foreign, transposed
+from groove_core.values.scores.symbols import (
+    cut_markers,
+    followed,
+    foreign,
+    together,
+    transposed,
+)
 from groove_core.values.scores.timeline import DEFAULT_TEMPO_US, Timeline
 from groove_core.values.scores.tracks import Events, Track
 
@@ -287,9 +293,9 @@ class Editing(Timeline):
         """
         scores = _on_one_grid(scores)
         first, *_ = scores
-        texts = {
-            name: tuple(one for s in scores for one in getattr(s, name))
-            for name in ("markers", "lyrics")
+        texts: dict[str, Any] = {
+            "markers": together(*(score.markers for score in scores)),
+            "lyrics": tuple(one for score in scores for one in score.lyrics),
         }
         tracks = tuple(track for score in scores for track in _detached(score)["tracks"])
         end = max(score.end_tick for score in scores)

@@ -145,8 +145,10 @@ def _fields(score: Any, music21: Any, path: Path) -> dict[str, Any]:
         # A bar of its own metre: so its bar line stays where it is.
         unit = next((u for u in (4, 8, 16, 32, 64) if not (first * u / 4) % 1), None)
         if unit:
-            rest = [one for one in metres if one[0] > first]
-            metres = [(Fraction(0), int(first * unit / 4), unit), (first, top, bottom), *rest]
+            rest = [one for one in metres if one[0] >= first]
+            if not rest or rest[0][0] > first:
+                rest.insert(0, (first, top, bottom))
+            metres = [(Fraction(0), int(first * unit / 4), unit), *rest]
 
     def tick(time: Any) -> int:
         return round((Fraction(time) + shift) * quarter) if time or shift else 0

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from groove_core.errors import InputError
 from groove_core.values.chords import Chord
 
-__all__ = ["CHORDS", "MELODY", "chord_symbols", "cut_markers", "followed", "foreign", "transposed"]
+__all__ = [
+    "CHORDS", "MELODY", "chord_symbols", "cut_markers", "followed", "foreign", "together",
+    "transposed",
+]  # fmt: skip
 
 MELODY = "groove:melody="
 """Begins the marker at the first step of a melody: the grid, the pickup and the length."""
@@ -67,15 +70,32 @@ def followed(markers: Markers, others: Markers, at: int, bar: int) -> Markers:
     The last chord does not sound on into a score whose first bar, of `bar` ticks, has none. Where
     only one has chords, and the other has letters that read like some, nothing is a chord.
     """
-    both = [(one, chord_symbols(one)) for one in (markers, others)]
-    (_, before), (_, behind) = both
-    letters = any(not chords and any(_chord(text) for _, text in one) for one, chords in both)
-    chords = bool(before or behind) and not letters
+    before, behind = chord_symbols(markers), chord_symbols(others)
+    chords = bool(before or behind) and not _has_letters(markers, others)
     held = before[-1][1] if before else Chord("")
     ends = chords and held.root and not any(tick <= bar for tick, _ in behind)
     silence = ((at, str(Chord(""))),) if ends else ()
     later = tuple((at + tick, text) for tick, text in foreign(others, chords=False))
     return foreign((*markers, *silence, *later), chords=chords)
+
+
+def together(*all_markers: Markers) -> Markers:
+    """Put the markers of scores that sound at the same time into one list.
+
+    Where only some have chords, and others have letters that read like some, nothing is a chord.
+    """
+    both = tuple(one for markers in all_markers for one in markers)
+    if chord_symbols(both) and _has_letters(*all_markers):
+        return foreign(both, chords=False)
+    return both
+
+
+def _has_letters(*all_markers: Markers) -> bool:
+    """Return whether markers that are no chords read like some."""
+    return any(
+        not chord_symbols(markers) and any(_chord(text) for _, text in markers)
+        for markers in all_markers
+    )
 
 
 def _chord(text: str) -> Chord | None:
