@@ -289,13 +289,21 @@ def train(
     data: DataPath = None,
     name: Annotated[str | None, Opt("name of the checkpoint (default: my- and the model)")] = None,
     into: Into = None,
-    size: Annotated[int, Opt("numbers of a step inside the network", min=32, max=1024)] = 128,
-    layers: Annotated[int, Opt("layers of the Transformer", min=1, max=24)] = 4,
-    epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 12,
-    batch_size: Annotated[int, Opt("windows per step", min=1, max=4096)] = 64,
+    size: Annotated[int | None, Opt("numbers of a step inside (default: 128)", min=32, max=1024)]
+    = None,
+    layers: Annotated[int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)]
+    = None,
+    epochs: Annotated[
+        int | None, Opt("passes over the data (default: 12, of the originals 24)", min=1, max=10_000)
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        Opt("long windows per step, or more short ones (default: 16, of the originals 32)",
+            min=1, max=4096),
+    ] = None,
     learning_rate: Annotated[
-        float, Opt("learning rate of Adam, before its cosine decay", min=1e-6, max=0.1)
-    ] = 2e-3,
+        float | None, Opt("learning rate of Adam, before its decay (default: 0.002)", min=1e-6, max=0.1)
+    ] = None,
     minutes: Minutes = None,
     license: License = "unknown",
     resume: Resume = False,
@@ -319,8 +327,8 @@ def train(
         devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
         license=license, source=learning.source(data, *SHIPPED),
     )  # fmt: skip
-    settings = Settings(
-        model=model, size=size, layers=layers, epochs=epochs, batch_size=batch_size,
+    settings = Settings.of(
+        model, size=size, layers=layers, epochs=epochs, batch_size=batch_size,
         learning_rate=learning_rate,
     )  # fmt: skip
     return learning.train(training_of(model), settings, Lesson(open_tunes(data), model), run)

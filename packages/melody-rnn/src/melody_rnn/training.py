@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,10 +31,13 @@ __all__ = [
     "training_of",
 ]  # fmt: skip
 
-STEPS = 256
-"""Steps of a window: sixteen bars of 4/4 in sixteenths."""
 Name = Literal["transformer", "attention", "lookback", "basic"]
 KINDS: dict[str, type[Recurrent]] = {"basic": Basic, "lookback": Lookback, "attention": Attention}
+ORIGINAL: dict[str, Any] = {
+    "layers": 2, "dropout": 0.5, "epochs": 24, "batch_size": 32, "weight_decay": 0.0,
+    "precision": "32",
+}  # fmt: skip
+"""Settings of the three originals, where they are not those of the Transformer."""
 PAPERS = {
     "basic": "https://magenta.tensorflow.org/2016/06/10/recurrent-neural-network-generation-tutorial",
     "lookback": "https://magenta.tensorflow.org/2016/07/15/lookback-rnn-attention-rnn",
@@ -54,10 +57,16 @@ class Settings:
     layers: int = 4
     dropout: float = 0.1
     epochs: int = 12
-    batch_size: int = 64
+    batch_size: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     precision: Literal["32", "bf16"] = "bf16"
+
+    @classmethod
+    def of(cls, model: Name, **told: float | None) -> Settings:
+        """Return the settings of a network, and what is told instead."""
+        own: dict[str, Any] = ORIGINAL if model in KINDS else {}
+        return cls(model, **{**own, **{name: x for name, x in told.items() if x is not None}})
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,8 @@ class _Windowed(Training[Settings, Lesson, Any]):
     """Batches of windows of about equal length."""
 
     package = PACKAGE
+    steps: ClassVar[int] = 256
+    """Of a window: sixteen bars of 4/4 in sixteenths."""
 
     def split(self) -> dict[str, Any]:
         """Say which tunes were learnt from."""
@@ -128,15 +139,22 @@ class _Windowed(Training[Settings, Lesson, Any]):
         return digest(*(part for line in self.data.lines for part in (line.events, line.root)))
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Cut the lines anew, and put windows of about one length together."""
+        """Cut the lines anew, and put windows of about one length together.
+
+        A batch has about as many steps as `batch_size` whole windows: the more windows, the
+        shorter they are.
+        """
         seed = int(torch.randint(2**31, (), generator=generator))
         rng = np.random.default_rng(seed)
-        self.windows = windows(self.data.lines, STEPS, rng=rng)
-        self.lengths = STEPS - self.windows.known[:, ::-1].argmax(axis=1)
-        order = np.argsort(self.lengths + rng.uniform(0, BAR, len(self.windows)), kind="stable")
-        size = min(self.settings.batch_size, len(order))
-        whole = [order[at : at + size] for at in range(0, len(order) - size + 1, size)]
-        return [torch.from_numpy(whole[i]) for i in rng.permutation(len(whole))]
+        self.windows = windows(self.data.lines, self.steps, rng=rng)
+        self.lengths = self.steps - self.windows.known[:, ::-1].argmax(axis=1)
+        order = np.argsort(-self.lengths - rng.uniform(0, BAR, len(self.windows)), kind="stable")
+        batches = []
+        while len(order):
+            size = self.settings.batch_size * self.steps // int(self.lengths[order[0]])
+            batches.append(torch.from_numpy(order[:size]))
+            order = order[size:]
+        return [batches[i] for i in rng.permutation(len(batches))]
 
     def picked(self, batch: Tensor, step: Step) -> Windows:
         """Return this process's windows of a batch, as long as the longest of the whole batch."""
@@ -173,6 +191,7 @@ class TransformerTraining(_Windowed):
     """The Transformer: under conditions, each of which is left open often, and around notes."""
 
     max_norm = 1.0
+    steps = 512
 
     def build(self) -> Transformer:
         """Make the network, and the average of its weights, which is what is kept."""
@@ -198,7 +217,8 @@ class TransformerTraining(_Windowed):
         events = torch.from_numpy(some.events).to(step.device)
         known = torch.from_numpy(some.known).to(step.device)
         on = hidden(conditions_of(some, step.device), step.rand(size, len(OPENED)))
-        given = partly_given(events, known, step.rand(size, 4))
+        beats = step.rand(size, events.shape[1])
+        given = partly_given(events, known, step.rand(size, 4), beats, on.grid)
         with step.autocast(self.settings.precision):
             logits = self.modules["model"](events, on, given)
         nats = F.cross_entropy(logits.float().transpose(1, 2), events, reduction="none")
@@ -223,24 +243,33 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
-def partly_given(events: Tensor, known: Tensor, random: Tensor) -> Tensor:
-    """Choose what is given: nothing, all but a gap, or a rhythm without pitches, too.
+def partly_given(
+    events: Tensor, known: Tensor, random: Tensor, beats: Tensor, grid: Tensor
+) -> Tensor:
+    """Choose what is given: nothing, all but a gap, or scattered beats; a rhythm, too.
 
     Parameters
     ----------
     events, known : Tensor [shape=(n, steps)]
     random : Tensor [shape=(n, 4), 0 to 1]
-        Whether anything is given, both ends of the gap, and whether its rhythm is given.
+        What is given, how much is hidden, where the gap begins, and whether its rhythm is given.
+    beats : Tensor [shape=(n, steps), 0 to 1]
+        Which beats are hidden.
+    grid : int tensor [shape=(n,)]
+        Steps of a beat.
 
     Returns
     -------
     int tensor [shape=(n, steps)]
     """
-    length = known.sum(dim=1)
+    what, share, start, rhythm = random[:, :, None].unbind(dim=1)
+    length = known.sum(dim=1, keepdim=True)
     at = torch.arange(events.shape[1], device=events.device)
-    ends = (random[:, 1:3].sort(dim=1).values * (length[:, None] + 1)).long()
-    gap = (at >= ends[:, :1]) & (at < ends[:, 1:])
-    rhythm = (random[:, 3] < 0.3)[:, None]
-    in_gap = torch.where(rhythm, torch.where(events >= NOTE, ONSET, events), UNKNOWN)
-    given = torch.where(gap, in_gap, events)
-    return torch.where((random[:, :1] < 0.5) | ~known, UNKNOWN, given)
+    size = share.square() * length
+    first = start * (length - size)
+    gap = (at >= first) & (at < first + size + 1)
+    scattered = beats.gather(1, at // grid[:, None] * grid[:, None]) < share
+    closed = torch.where(what < 0.85, gap, scattered)
+    inside = torch.where(rhythm < 0.3, torch.where(events >= NOTE, ONSET, events), UNKNOWN)
+    given = torch.where(closed, inside, events)
+    return torch.where((what < 0.5) | ~known, UNKNOWN, given)

@@ -4,8 +4,12 @@ Vaswani et al., "Attention Is All You Need" (1706.03762), a decoder, with rotary
 al., 2104.09864) on two clocks: half of the angles turn with the quarter notes, half with the bars.
 So a head sees how far back a step lies, and how many bars back, wherever in the melody they are.
 
-    x_t = E[y_(t-1)] + sum_k L_k[y_(t - k bars)] + conditions_t + encoder(given)_t
+    x_t = E[y_(t-1)] + sum_k L_k[y_(t - k bars)] + R[a, y_(t-d)] + conditions_t + encoder(given)_t
     p(y_t | y_1 ... y_(t-1), conditions, given) = softmax(W decoder(x_1 ... x_t) + b)
+
+The echo d is the number of whole bars at which the melody has agreed with itself for longest up to
+here, and a is how long: what came then is what a repetition would bring now. So the label "as one
+or two bars ago" of the lookback network becomes an input, for any number of bars.
 
 The encoder reads the notes that are given, before and behind a step, in both directions; where
 nothing is given it does not take part.
@@ -23,7 +27,10 @@ from groove_core.learning import Dropout
 from melody_rnn.cutting import METRES
 from melody_rnn.lines import CLASSES, NOTE, OPEN
 
-__all__ = ["DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Conditions", "Transformer"]
+__all__ = [
+    "DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Conditions", "Echoes", "Past",
+    "Transformer", "agreements",
+]  # fmt: skip
 
 PHASES = 72
 """Twelfths of a quarter note in the longest bar, 6/4."""
@@ -35,6 +42,10 @@ UNKNOWN, ONSET = CLASSES, CLASSES + 1
 """What may be given instead of an event: nothing, or a note of whatever pitch."""
 GIVEN = CLASSES + 2
 AGES = 64
+ECHOES = 32
+"""Bars up to which an echo is looked for."""
+AGREEMENTS = 8
+"""Levels of how long the melody has agreed: no step, less than a quarter note, then doubling."""
 
 
 class Conditions(NamedTuple):
@@ -74,6 +85,51 @@ def clocks(on: Conditions, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     bar = at // on.bar[:, None]
     phase = at % on.bar[:, None] * 12 // on.grid[:, None]
     return quarter, bar.float(), phase
+
+
+def agreements(events: Tensor, bar: Tensor) -> Tensor:
+    """Return for how many steps melodies have agreed with themselves 1, 2, 3 ... bars before.
+
+    Parameters
+    ----------
+    events : int tensor [shape=(n, steps)]
+    bar : int tensor [shape=(n,)]
+
+    Returns
+    -------
+    int tensor [shape=(n, steps, echoes)]
+        Up to the step before each; of several bars with the same agreement, the nearest is first.
+    """
+    steps = events.shape[1]
+    at = torch.arange(steps, device=events.device)
+    runs = []
+    for bars in range(1, echoes(bar, steps) + 1):
+        before = at - bars * bar[:, None]
+        same = (events == events.gather(1, before.clamp(min=0))) & (before >= 0)
+        run = at - torch.where(same, -1, at).cummax(dim=1).values
+        runs.append(F.pad(run, (1, 0))[:, :steps])
+    return torch.stack(runs, dim=2)
+
+
+def echoes(bar: Tensor, steps: int) -> int:
+    """Return how many bars an echo can lie back."""
+    return min(max((steps - 1) // int(bar.min()), 1), ECHOES)
+
+
+class Echoes:
+    """What `agreements` returns, a step at a time."""
+
+    def __init__(self, bar: Tensor, steps: int) -> None:
+        self.back = bar[:, None] * torch.arange(1, echoes(bar, steps) + 1, device=bar.device)
+        self.runs = torch.zeros_like(self.back)
+
+    def step(self, events: Tensor, step: int) -> Tensor:
+        """Return the agreements of a step [shape=(n, 1, echoes)], asked for each step in order."""
+        if step:
+            before = step - 1 - self.back
+            same = events.gather(1, before.clamp(min=0)) == events[:, step - 1 : step]
+            self.runs = torch.where(same & (before >= 0), self.runs + 1, 0)
+        return self.runs[:, None]
 
 
 class Rotary(nn.Module):
@@ -184,6 +240,7 @@ class Transformer(nn.Module):
         }  # fmt: skip
         self.event = nn.Embedding(CLASSES + 1, size)
         self.ago = nn.ModuleList(nn.Embedding(CLASSES + 1, size) for _ in BACK)
+        self.echo = nn.Embedding(AGREEMENTS * (CLASSES + 1), size)
         self.last_note = nn.Embedding(CLASSES - NOTE + 1, size)
         self.age = nn.Embedding(AGES, size)
         self.phase = nn.Embedding(PHASES, size)
@@ -197,7 +254,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(size, heads, dropout) for _ in range(layers))
         self.given = nn.Embedding(GIVEN, size)
         self.given_phase = nn.Embedding(PHASES, size)
-        self.encoder = nn.ModuleList(Block(size, heads, dropout) for _ in range(encoder_layers))
+        self.encoder = nn.ModuleList(Block(size, heads, 0.0) for _ in range(encoder_layers))
         self.bridge = nn.Linear(size, size)
         self.drop = Dropout(dropout)
         self.norm = nn.LayerNorm(size)
@@ -216,20 +273,26 @@ class Transformer(nn.Module):
         bits = (on.chord[..., None] >> torch.arange(12, device=on.chord.device) & 1).float()
         x = whole[:, None] + self.phase(phase) + self.root(on.root) + self.chord(bits)
         if given is not None:
-            y = self.given(given) + self.given_phase(phase) + whole[:, None]
+            rows = (given != UNKNOWN).any(dim=1).nonzero()[:, 0]
+            some = tuple(part[rows] for part in angles)
+            y = (self.given(given) + self.given_phase(phase) + whole[:, None])[rows]
             for block in self.encoder:
-                y = block(y, angles, causal=False)
-            some = (given != UNKNOWN).any(dim=1)[:, None, None]
-            x = x + some * self.bridge(y)
+                y = block(y, some, causal=False)
+            x = x.index_add(0, rows, self.bridge(y).to(x.dtype))
         return x, angles
 
-    def past(self, events: Tensor, bar: Tensor, step: int | None = None) -> Tensor:
+    def past(
+        self, events: Tensor, bar: Tensor, grid: Tensor, runs: Tensor, step: int | None = None
+    ) -> Tensor:
         """Embed what lies before each step of melodies [shape=(n, steps, size)], or before one.
 
         Parameters
         ----------
         events : int tensor [shape=(n, steps)]
             The event of a step itself is not looked at.
+        bar, grid : int tensors [shape=(n,)]
+        runs : int tensor [shape=(n, steps or 1, echoes)]
+            See `agreements`.
         step : int, optional
             The only step to return.
         """
@@ -246,6 +309,11 @@ class Transformer(nn.Module):
         x = self.event(event((at - 1).expand(len(events), -1)))
         for table, bars in zip(self.ago, BACK, strict=True):
             x = x + table(event(at - bars * bar[:, None]))
+        longest, which = runs.max(dim=2)
+        level = (longest / grid[:, None]).log2().floor().clamp(-1, AGREEMENTS - 3) + 2
+        level = torch.where(longest > 0, level, 0).long()
+        heard = event(torch.where(longest > 0, at - (which + 1) * bar[:, None], -1))
+        x = x + self.echo(level * (CLASSES + 1) + heard)
         note = torch.where(began < 0, CLASSES - NOTE, event(began) - NOTE)
         found: Tensor = x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
         return found
@@ -261,7 +329,8 @@ class Transformer(nn.Module):
             Events that are known from the beginning, `ONSET` or `UNKNOWN`.
         """
         x, angles = self.around(on, given, events.shape[1])
-        x = self.drop(x + self.past(events, on.bar))
+        runs = agreements(events, on.bar)
+        x = self.drop(x + self.past(events, on.bar, on.grid, runs))
         for block in self.blocks:
             x = block(x, angles, causal=True)
         logits: Tensor = self.out(self.norm(x))

@@ -13,7 +13,7 @@ from torch import Tensor
 from melody_rnn.encodings import LOOKBACK, Encoding
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF
 from melody_rnn.recurrent import Recurrent, event_chances
-from melody_rnn.transformer import Conditions, Past, Transformer
+from melody_rnn.transformer import Conditions, Echoes, Past, Transformer
 
 __all__ = ["Allowed", "draws", "write"]
 
@@ -68,9 +68,11 @@ class _Cached:
         self.model, self.on = model, on
         self.around, self.angles = model.around(on, given, steps)
         self.past = [Past(steps) for _ in model.blocks]
+        self.echoes = Echoes(on.bar, steps)
 
     def logits(self, events: Tensor, step: int) -> Tensor:
-        known = self.model.past(events[:, : step + 1], self.on.bar, step)
+        runs = self.echoes.step(events, step)
+        known = self.model.past(events[:, : step + 1], self.on.bar, self.on.grid, runs, step)
         x = self.around[:, step : step + 1] + known
         angles = tuple(part[:, :, step : step + 1] for part in self.angles)
         for block, past in zip(self.model.blocks, self.past, strict=True):
