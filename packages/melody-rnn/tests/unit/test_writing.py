@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from groove_core.values import LeadSheet
+from melody_rnn import composing
 from melody_rnn.attention import Attention
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF, OPEN, OPEN_ROOT
 from melody_rnn.recurrent import Basic, Lookback, Recurrent
@@ -135,6 +137,16 @@ def test_what_is_given_changes_what_the_transformer_writes():
     on = asked("transformer", 1, 32)
     one, two = (write(model, 32, draws([1], 32), given=some, **on) for some in (given, other))
     assert not np.array_equal(one[:, :20], two[:, :20])
+
+
+def test_all_of_a_melody_can_be_written_anew():
+    """Nothing is given then, and the encoder has nothing to read."""
+    model, melody = network("transformer"), LeadSheet.from_text("C4 - E4 - G4 - - . " * 4)
+    for takes in (
+        composing.fill(model, melody, "1-2", composing.Wish(), 2, 1),
+        composing.vary(model, melody, "nothing", 1.0, composing.Wish(), 2, 1),
+    ):
+        assert [take.length for take in takes] == [32, 32]
 
 
 # --- choosing --------------------------------------------------------------------------------
