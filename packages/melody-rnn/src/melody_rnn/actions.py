@@ -289,20 +289,31 @@ def train(
     data: DataPath = None,
     name: Annotated[str | None, Opt("name of the checkpoint (default: my- and the model)")] = None,
     into: Into = None,
-    size: Annotated[int | None, Opt("numbers of a step inside (default: 128)", min=32, max=1024)]
-    = None,
-    layers: Annotated[int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)]
-    = None,
+    size: Annotated[
+        int | None, Opt("numbers of a step inside (default: 128)", min=32, max=1024)
+    ] = None,
+    layers: Annotated[
+        int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)
+    ] = None,
     epochs: Annotated[
-        int | None, Opt("passes over the data (default: 12, of the originals 24)", min=1, max=10_000)
+        int | None,
+        Opt("passes over the data (default: 12, of the originals 14)", min=1, max=10_000),
     ] = None,
     batch_size: Annotated[
         int | None,
-        Opt("long windows per step, or more short ones (default: 16, of the originals 32)",
-            min=1, max=4096),
+        Opt(
+            "long windows per step, or more short ones (default: 16, of the originals 32)",
+            min=1,
+            max=4096,
+        ),
     ] = None,
     learning_rate: Annotated[
-        float | None, Opt("learning rate of Adam, before its decay (default: 0.002)", min=1e-6, max=0.1)
+        float | None,
+        Opt(
+            "learning rate of Adam, before its decay (default: 0.002, of the originals 0.003)",
+            min=1e-6,
+            max=0.1,
+        ),
     ] = None,
     minutes: Minutes = None,
     license: License = "unknown",
