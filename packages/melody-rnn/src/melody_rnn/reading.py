@@ -236,8 +236,13 @@ def _divided(
     return tunes
 
 
-def open_tunes(data: Path | None = None) -> TuneSet:
+def open_tunes(data: Path | None = None, *, line: str | int | None = None) -> TuneSet:
     """Open a set of tunes: a ``.npz`` file, a folder of songs, or the shipped set.
+
+    Parameters
+    ----------
+    line : str or int, optional
+        See `read_tunes`.
 
     Raises
     ------
@@ -248,5 +253,5 @@ def open_tunes(data: Path | None = None) -> TuneSet:
         return shipped()
     if data.suffix == ".npz":
         return TuneSet.read(data)
-    tunes, left_out = read_tunes([data])
+    tunes, left_out = read_tunes([data], line=line)
     return TuneSet.of(tunes, dict(left_out.most_common()))
