@@ -81,6 +81,17 @@ def _modules(*keys: str) -> Callable[[Path], set[str]]:
     return read
 
 
+def _contract(name: str, key: str) -> Callable[[Path], set[str]]:
+    """Read whose modules a contract of import-linter lists; no contract needs to list the core."""
+
+    def read(root: Path) -> set[str]:
+        contracts = _settings(root)["importlinter"]["contracts"]
+        [modules] = [contract[key] for contract in contracts if contract["name"] == name]
+        return {CORE, *(module.split(".")[0].replace("_", "-") for module in modules)}
+
+    return read
+
+
 def _wheels(root: Path) -> set[str]:
     return set(_settings(root)["groove"]["wheels"])
 
@@ -95,10 +106,22 @@ def _workflows(root: Path) -> set[str]:
     return {path.stem.removeprefix("release-") for path in found}
 
 
+# Name of the contract, its list, and what it lists of each package.
+CONTRACTS = (
+    ("Packages never import each other", "modules", ""),
+    ("Plugin modules import the contract only", "source_modules", ".plugin"),
+    ("Plugin modules import the contract only", "forbidden_modules", ".actions"),
+    ("No circles", "ancestors", ""),
+)
 LISTS: dict[str, Callable[[Path], set[str]]] = {
     "tool.hatch.envs.default.workspace.members of pyproject.toml": _members,
     "tool.coverage.run.source_pkgs of pyproject.toml": _modules("coverage", "run", "source_pkgs"),
     "tool.mypy.packages of pyproject.toml": _modules("mypy", "packages"),
+    "tool.importlinter.root_packages of pyproject.toml": _modules("importlinter", "root_packages"),
+    **{
+        f"{key} of the contract {name!r} of pyproject.toml": _contract(name, key)
+        for name, key, _ in CONTRACTS
+    },
     "tool.groove.wheels of pyproject.toml": _wheels,
     "the table of README.md": _readme,
     "the release workflows": _workflows,
@@ -123,14 +146,11 @@ def add_to_lists(root: Path, package: Package) -> None:
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8")
     if package.name not in _members(root):
-        text = _insert(
-            text, "workspace.members = [", f'    {{ path = "packages/{package.name}" }},'
-        )
-    for key in ("source_pkgs = [", "packages = ["):
-        start = text.index("\n" + key) + 1
-        end = text.index("]", start)
-        if f'"{package.module}"' not in text[start:end]:
-            text = _insert(text, key, f'    "{package.module}",')
+        text = _insert(text, "workspace.members = [", f'{{ path = "packages/{package.name}" }}')
+    for key in ("source_pkgs", "packages", "root_packages"):
+        text = _insert(text, f"{key} = [", f'"{package.module}"')
+    for name, key, suffix in CONTRACTS:
+        text = _insert(text, f"{key} = [", f'"{package.module}{suffix}"', f'name = "{name}"\n')
     if package.name not in _wheels(root):
         table = (
             f"[tool.groove.wheels.{package.name}]\n"
@@ -156,11 +176,18 @@ def add_to_lists(root: Path, package: Package) -> None:
     workflows.write(root)
 
 
-def _insert(text: str, opening: str, line: str) -> str:
-    """Put a line at the end of a list that begins with ``opening`` at the start of a line."""
-    start = text.index("\n" + opening) + 1
-    close = text.index("\n]", start) + 1
-    return f"{text[:close]}{line}\n{text[close:]}"
+def _insert(text: str, opening: str, item: str, behind: str = "") -> str:
+    """Put an item at the end of a list that misses it.
+
+    The list begins with ``opening`` at the start of a line, behind a line of its table.
+    """
+    start = text.index("\n" + opening, text.index(behind)) + 1 + len(opening)
+    # A list of lists closes at the start of a line, one of texts at the first bracket.
+    close = text.index("\n]", start) + 1 if text[start] == "\n" else text.index("]", start)
+    if item in text[start:close]:
+        return text
+    added = f"    {item},\n" if text[close - 1] == "\n" else f", {item}"
+    return text[:close] + added + text[close:]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -75,6 +75,33 @@ source_pkgs = [
     "groove_core", "mini", "other",
 ]
 
+[tool.importlinter]
+root_packages = [
+    "groove_core", "mini", "other",
+]
+exclude_type_checking_imports = false
+
+[[tool.importlinter.contracts]]
+name = "Packages never import each other"
+type = "independence"
+modules = ["mini", "other"]
+
+[[tool.importlinter.contracts]]
+name = "Plugin modules import the contract only"
+type = "forbidden"
+source_modules = ["groove_core.plugins.core", "mini.plugin", "other.plugin"]
+forbidden_modules = [
+    "groove_core.actions", "mini.actions", "other.actions",
+    "mini.rooms",
+]
+
+[[tool.importlinter.contracts]]
+name = "No circles"
+type = "acyclic_siblings"
+ancestors = [
+    "groove_core", "mini", "other",
+]
+
 [tool.mypy]
 packages = [
     "groove_core", "mini", "other",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,13 @@ def test_a_new_package_is_in_every_list_and_asked_for_twice_changes_nothing(repo
     assert settings["coverage"]["run"]["source_pkgs"][-1] == "melody_rnn"
     assert settings["mypy"]["packages"][-1] == "melody_rnn"
     assert settings["groove"]["wheels"]["melody-rnn"]["limit_mb"] == 1
+    linter = settings["importlinter"]
+    assert linter["root_packages"] == ["groove_core", "mini", "other", "melody_rnn"]
+    independent, plugins, circles = linter["contracts"]
+    assert independent["modules"] == ["mini", "other", "melody_rnn"]
+    assert plugins["source_modules"][-1] == "melody_rnn.plugin"
+    assert plugins["forbidden_modules"][-1] == "melody_rnn.actions"
+    assert circles["ancestors"][-1] == "melody_rnn"
     readme = (repository / "README.md").read_text()
     assert "| [melody-rnn](packages/melody-rnn) | Melodies | `groove-core` |\n\nAfter" in readme
     folder = repository / "packages/melody-rnn"
@@ -60,6 +68,31 @@ def test_lists_that_miss_a_package_or_name_one_too_many(repository, capsys):
     assert "error: the release workflows: another is missing." in errors
     assert "hint: python tools/new_package.py another" in errors
     assert "error: the table of README.md: there is no package other." in errors
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('"mini", "other",\n]\nexclude', "tool.importlinter.root_packages"),
+        ('modules = ["mini", "other"]', "modules of the contract 'Packages never import"),
+        ('"mini.plugin", "other.plugin"', "source_modules of the contract 'Plugin modules"),
+        ('"mini.actions", "other.actions"', "forbidden_modules of the contract 'Plugin modules"),
+        ('ancestors = [\n    "groove_core", "mini", "other"', "ancestors of the contract 'No"),
+    ],
+)
+def test_a_contract_that_misses_a_package_is_seen_and_mended(repository, capsys, line, place):
+    workflows.write(repository)
+    path = repository / "pyproject.toml"
+    whole = path.read_text()
+    assert whole.count(line) == 1
+    path.write_text(whole.replace(line, re.sub(r',? "other[.a-z]*"', "", line)))
+    assert start(repository, "--check") == 1
+    [error, hint] = capsys.readouterr().err.splitlines()
+    assert place in error
+    assert error.endswith("of pyproject.toml: other is missing.")
+    assert hint == "hint: python tools/new_package.py other"
+    assert start(repository, "other") == 0
+    assert start(repository, "--check") == 0
 
 
 @pytest.mark.parametrize("name", ["Melody", "melody_rnn", "groove-melody", "-x", ""])

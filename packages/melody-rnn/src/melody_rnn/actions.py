@@ -332,8 +332,9 @@ def train(
     unbroken run. The checkpoint can then be named with --checkpoint.
     """
     from groove_core import learning
+    from melody_rnn.lessons import Lesson
     from melody_rnn.reading import open_tunes
-    from melody_rnn.training import SHIPPED, Lesson, Settings, training_of
+    from melody_rnn.training import SHIPPED, Settings, training_of
 
     run = learning.Run.of(
         PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
@@ -388,9 +389,9 @@ def adapt(
     """
     from groove_core import learning
     from melody_rnn.adapting import AdaptSettings, AdaptTraining, Own
+    from melody_rnn.lessons import Lesson
     from melody_rnn.loading import load_transformer
     from melody_rnn.reading import open_tunes
-    from melody_rnn.training import Lesson
 
     model, card = load_transformer(checkpoint, "cpu")
     run = learning.Run.of(
@@ -432,9 +433,9 @@ def evaluate(
         If `fill` or `chords` is asked of a network that is not a Transformer.
     """  # fmt: skip
     from melody_rnn import evaluation, samples
+    from melody_rnn.lessons import Lesson
     from melody_rnn.loading import NETWORKS, load, load_transformer
     from melody_rnn.reading import open_tunes
-    from melody_rnn.training import Lesson
 
     lesson, seed = Lesson(open_tunes(data), "basic"), draw_seed(seed)
     if what in ("fill", "chords"):

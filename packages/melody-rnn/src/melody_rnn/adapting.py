@@ -23,10 +23,11 @@ from groove_core.errors import InputError
 from groove_core.learning import EMA, about_intervals, digest, divide
 from groove_core.values import Cell, Report
 from melody_rnn.evaluation import bits_of, per
+from melody_rnn.lessons import Lesson
 from melody_rnn.lines import Line, windows
 from melody_rnn.samples import copied, drawn, lines_of, stream_of
 from melody_rnn.stretches import Stretches
-from melody_rnn.training import Lesson, TransformerTraining
+from melody_rnn.training import TransformerTraining
 from melody_rnn.transformer import Transformer
 from melody_rnn.tunes import TuneSet
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +16,11 @@ from groove_core.learning import about_intervals, bootstrap, interval
 from groove_core.values import Cell, Estimate, Report
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.encodings import told
+from melody_rnn.lessons import Lesson
 from melody_rnn.lines import CLASSES, HOLD, Line, Windows, windows
 from melody_rnn.ngrams import NGrams
 from melody_rnn.recurrent import Recurrent, bars_ago, event_chances
 from melody_rnn.transformer import UNKNOWN, Transformer
-
-if TYPE_CHECKING:
-    from melody_rnn.training import Lesson
 
 __all__ = ["bits_of", "compared", "filled", "measured", "nats_of", "per"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -12,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from groove_core.errors import InputError
 from groove_core.learning import EMA, PARTS, Step, Training, cosine, digest, warm_up
 from groove_core.values import Report
 from melody_rnn.attention import Attention
@@ -20,14 +18,14 @@ from melody_rnn.conditions import OPENED, conditions_of, hidden
 from melody_rnn.encodings import BAR, labels, told
 from melody_rnn.evaluation import measured
 from melody_rnn.grouping import BY_TUNE
-from melody_rnn.lines import NOTE, Line, Windows, encode, windows
+from melody_rnn.lessons import Lesson
+from melody_rnn.lines import NOTE, Line, Windows, windows
 from melody_rnn.loading import PACKAGE
 from melody_rnn.recurrent import Basic, Lookback, Recurrent
 from melody_rnn.transformer import ONSET, UNKNOWN, Transformer
-from melody_rnn.tunes import TuneSet
 
 __all__ = [
-    "KINDS", "SHIPPED", "Lesson", "RecurrentTraining", "Settings", "TransformerTraining",
+    "KINDS", "SHIPPED", "RecurrentTraining", "Settings", "TransformerTraining",
     "training_of",
 ]  # fmt: skip
 
@@ -67,38 +65,6 @@ class Settings:
         """Return the settings of a network, and what is told instead."""
         own: dict[str, Any] = ORIGINAL if model in KINDS else {}
         return cls(model, **{**own, **{name: x for name, x in told.items() if x is not None}})
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Tunes, as the lines that a network can read."""
-
-    tunes: TuneSet
-    model: str = "transformer"
-
-    @functools.cached_property
-    def lines(self) -> list[Line]:
-        """What is learnt from.
-
-        Raises
-        ------
-        InputError
-            If there is nothing.
-        """
-        lines, _ = self.part("train")
-        if not lines:
-            raise InputError(
-                f"No melody can be learnt by {self.model}.",
-                hint="Give more songs; the original networks read 4/4 in sixteenths only.",
-            )
-        return lines
-
-    def part(self, *parts: str, corpus: str | None = None) -> tuple[list[Line], list[int]]:
-        """Return the lines of some parts, and the number of the tune of each."""
-        numbers = self.tunes.of_part(*parts, corpus=corpus).tolist()
-        lines = [(encode(self.tunes.melody(i)), int(self.tunes.tune_of[i])) for i in numbers]
-        found = [one for one in lines if self.model not in KINDS or one[0].for_originals]
-        return [line for line, _ in found], [tune for _, tune in found]
 
 
 class _Windowed(Training[Settings, Lesson, Any]):
