@@ -24,7 +24,7 @@ from groove_core.actions import (
     draw_seed,
     each,
 )
-from groove_core.values import LeadSheet, Report
+from groove_core.values import LeadSheet, Report, Score
 
 if TYPE_CHECKING:
     from melody_rnn.takes import Take
@@ -39,7 +39,15 @@ Model = Annotated[
     Literal["transformer", "attention", "lookback", "basic"],
     Opt("network (ignored with --checkpoint)"),
 ]
-Primer = Annotated[Readable[LeadSheet], Opt("file of a melody, or a phrase such as 'C4 E4 G4 -'")]
+Primer = Annotated[
+    Readable[Score | LeadSheet],
+    Opt("file of a melody or of a song, or a phrase such as 'C4 E4 G4 -'"),
+]
+Track = Annotated[
+    str | None,
+    Opt("name or number of the track with the line (default: the one that you would hum)"),
+]
+Alone = Annotated[bool, Opt("melody alone, without the song that it stands in")]
 Count = Annotated[int, Opt("melodies to write", min=1, max=1000)]
 Bars = Annotated[int, Opt("length of what is written", unit="bars", min=1, max=64)]
 Low = Annotated[int | None, Opt("lowest note that is written", unit="MIDI", min=0, max=127)]
@@ -115,6 +123,8 @@ def extend(
     *,
     bars: Bars = 8,
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -130,7 +140,7 @@ def extend(
     """Continue a melody.
 
     What is written begins behind the last bar of the primer, and its chords, if there are any,
-    hold on.
+    hold on. In a song, one track goes on and all others stay as they are.
 
     Returns
     -------
@@ -143,12 +153,16 @@ def extend(
         If the primer has no notes, or is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
+    passage = Passage.of(primer, track, alone=alone)[-1]
     network, _ = _load(model, checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, primer.key), density, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), density, temperature, top_p
     )
-    return composing.extend(network, primer, bars, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.extend(network, passage.melody, bars, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
@@ -157,6 +171,8 @@ def fill(
     *,
     bars: Annotated[str, Opt("bars that are written anew: 5 or 5-8")],
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -169,6 +185,8 @@ def fill(
     device: Device = "auto",
 ) -> list[Take]:
     """Write some bars of a melody anew, so that they lead from what is before to what is behind.
+
+    In a song, the bars of one track are written anew and all else stays as it is.
 
     Returns
     -------
@@ -183,12 +201,16 @@ def fill(
         If it is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage, with_bars
 
+    passage, gap = with_bars(Passage.of(melody, track, alone=alone), composing.bars_of(bars))
     network, _ = _load("transformer", checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, melody.key), density, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), density, temperature, top_p
     )
-    return composing.fill(network, melody, bars, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.fill(network, passage.melody, gap, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
@@ -201,6 +223,8 @@ def vary(
     ] = "rhythm",
     amount: Annotated[float, Opt("share of the melody that is written anew", min=0, max=1)] = 0.5,
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -213,7 +237,8 @@ def vary(
 ) -> list[Take]:
     """Make variations of a melody.
 
-    Beats are chosen at random and written anew; all others stay.
+    Beats are chosen at random and written anew; all others stay. In a song, those are beats of one
+    track, and all else stays as it is.
 
     Returns
     -------
@@ -225,12 +250,17 @@ def vary(
         If the melody has no notes, or is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
+    found = Passage.of(melody, track, alone=alone)
+    passage = max(found, key=lambda one: len(one.melody.notes))
     network, _ = _load("transformer", checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, melody.key), None, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), None, temperature, top_p
     )
-    return composing.vary(network, melody, keep, amount, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.vary(network, passage.melody, keep, amount, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
@@ -289,20 +319,27 @@ def train(
     data: DataPath = None,
     name: Annotated[str | None, Opt("name of the checkpoint (default: my- and the model)")] = None,
     into: Into = None,
-    size: Annotated[int | None, Opt("numbers of a step inside (default: 128)", min=32, max=1024)]
-    = None,
-    layers: Annotated[int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)]
-    = None,
+    size: Annotated[
+        int | None, Opt("numbers of a step inside (default: 128)", min=32, max=1024)
+    ] = None,
+    layers: Annotated[
+        int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)
+    ] = None,
     epochs: Annotated[
-        int | None, Opt("passes over the data (default: 12, of the originals 24)", min=1, max=10_000)
+        int | None,
+        Opt("passes over the data (default: 12, of the originals 24)", min=1, max=10_000),
     ] = None,
     batch_size: Annotated[
         int | None,
-        Opt("long windows per step, or more short ones (default: 16, of the originals 32)",
-            min=1, max=4096),
+        Opt(
+            "long windows per step, or more short ones (default: 16, of the originals 32)",
+            min=1,
+            max=4096,
+        ),
     ] = None,
     learning_rate: Annotated[
-        float | None, Opt("learning rate of Adam, before its decay (default: 0.002)", min=1e-6, max=0.1)
+        float | None,
+        Opt("learning rate of Adam, before its decay (default: 0.002)", min=1e-6, max=0.1),
     ] = None,
     minutes: Minutes = None,
     license: License = "unknown",

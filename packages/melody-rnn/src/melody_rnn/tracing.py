@@ -10,48 +10,14 @@ import numpy as np
 
 from groove_core.values import LeadSheet, Melody, Record
 from melody_rnn.cutting import GRIDS
+from melody_rnn.quotations import Quotation
 from melody_rnn.stretches import Match, Stretches
 from melody_rnn.tunes import TuneSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Quotation", "Trace", "Tracer"]
-
-
-@dataclass(frozen=True)
-class Quotation:
-    """A stretch that stands in a known tune.
-
-    Parameters
-    ----------
-    start, steps : int
-        Where it begins in the melody, and how long it is, in steps.
-    bar : int
-        Bar in which it begins, from 1; 0 in a pickup.
-    corpus, song : str
-        Where it was found.
-    song_bar : int
-        Bar of that song's line in which it begins, from 1.
-    semitones : int
-        How much higher it is here than there.
-    """
-
-    start: int
-    steps: int
-    bar: int
-    corpus: str
-    song: str
-    song_bar: int
-    semitones: int
-
-    def to_text(self) -> str:
-        """Show where it begins, how long it is, and where it was found."""
-        moved = f", {self.semitones:+d} semitones" if self.semitones else ""
-        return (
-            f"bar {self.bar}: {self.steps} steps as in {self.corpus}/{self.song}, "
-            f"bar {self.song_bar}{moved}"
-        )
+__all__ = ["Trace", "Tracer"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,5 +119,6 @@ class Tracer:
             yield Quotation(
                 match.start, match.steps,
                 1 + (match.start - melody.pickup) // melody.steps_per_bar,
+                1 + (match.start + match.steps - 1 - melody.pickup) // melody.steps_per_bar,
                 head.corpus, head.name, 1 + (match.at - pickup) // bar, match.semitones,
             )  # fmt: skip

@@ -1,0 +1,46 @@
+"""A stretch of a melody that stands in a known tune."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Quotation"]
+
+
+@dataclass(frozen=True)
+class Quotation:
+    """A stretch that stands in a known tune.
+
+    Parameters
+    ----------
+    start, steps : int
+        Where it begins in the melody, and how long it is, in steps.
+    bar, last_bar : int
+        Bars in which it begins and ends, from 1; 0 in a pickup.
+    corpus, song : str
+        Where it was found.
+    song_bar : int
+        Bar of that song's line in which it begins, from 1.
+    semitones : int
+        How much higher it is here than there.
+    """
+
+    start: int
+    steps: int
+    bar: int
+    last_bar: int
+    corpus: str
+    song: str
+    song_bar: int
+    semitones: int
+
+    def to_text(self) -> str:
+        """Show where it is, how long it is, and where it was found."""
+        bars = f"bar {self.bar}"
+        if self.last_bar > self.bar:
+            bars = f"bars {self.bar}-{self.last_bar}"
+        moved = f", {self.semitones:+d} semitones" if self.semitones else ""
+        return (
+            f"{bars} ({self.steps} steps) as in {self.corpus}/{self.song}, "
+            f"bar {self.song_bar}{moved}"
+        )
