@@ -123,7 +123,7 @@ def written(
     device = next(network.parameters()).device
     on = conditions(line, n, wish, device) if isinstance(network, Transformer) else None
     given = None
-    if encoder:
+    if encoder and (rules.given != UNKNOWN).any():
         given = torch.from_numpy(np.tile(rules.given, (n, 1))).to(device)
     return write(
         network, steps, draws(seeds, steps), on=on, given=given, allowed=rules,

@@ -66,7 +66,7 @@ class Rules:
             return self._on_contour(events)
         if self.order is None:
             return np.tile(self.pitches[NOTE:], (len(events), 1))
-        following = self.order[np.minimum(_count(events), len(self.order) - 1)] - NOTE
+        following = self.order[_count(events)] - NOTE
         left = self._left(step, events)
         found: Bools = (np.arange(CLASSES - NOTE) == following[:, None]) & (left > 0)[:, None]
         return found
@@ -86,7 +86,7 @@ class Rules:
         """
         begins = events >= NOTE
         steps = len(events)
-        self.order = events[begins]
+        self.order = np.append(events[begins], NOTE)  # behind the last one, none is left
         fixed = np.where(self.given == UNKNOWN, steps, np.arange(steps))
         ends = np.minimum.accumulate(fixed[::-1])[::-1]
         before = np.append(0, np.cumsum(begins))

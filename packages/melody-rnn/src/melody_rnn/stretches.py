@@ -53,8 +53,8 @@ class Stream:
     @functools.cached_property
     def ends(self) -> Ints:
         """Step behind the melody of each step."""
-        ends = np.append(self.starts[1:], len(self.events))
-        return np.repeat(ends, ends - self.starts)
+        lengths = np.diff(np.append(self.starts, len(self.events)))
+        return np.repeat(self.starts + lengths, lengths)
 
     @functools.cached_property
     def codes(self) -> Hashes:
@@ -80,7 +80,7 @@ class Stream:
         powers = _powers(size)
         with np.errstate(over="ignore"):
             found = np.zeros(steps, np.uint64)
-            for i in range(size):
+            for i in range(min(size, steps)):
                 found[: steps - i] += self.codes[i:] * powers[i]
             # The first note of the stretch loses its interval.
             first = np.minimum.accumulate(np.where(begins, at, steps)[::-1])[::-1]

@@ -20,6 +20,8 @@ __all__ = ["Allowed", "draws", "write"]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+LEAST = -1e6
+"""Logit of an event that a network finds impossible."""
 
 
 class Allowed(Protocol):
@@ -138,7 +140,9 @@ def write(
         logits = voice.logits(events, step).double().cpu().numpy()
         may = np.ones((n, CLASSES), bool) if allowed is None else allowed(step, whole[:, :step])
         may[:, OFF] &= sounds | ~may[:, [HOLD, *range(NOTE, CLASSES)]].any(axis=1)
-        chosen = choose(np.where(may, logits, -np.inf), random[:, step], temperature, top_p)
+        # What is allowed can happen even where the network is sure that it does not.
+        logits = np.where(may, np.maximum(logits, LEAST), -np.inf)
+        chosen = choose(logits, random[:, step], temperature, top_p)
         whole[:, step] = chosen
         sounds = np.where(chosen >= NOTE, True, np.where(chosen == OFF, False, sounds))
         events[:, step] = torch.from_numpy(chosen)

@@ -1,0 +1,187 @@
+"""Drawing events: seeds, batches, what is allowed, and what is never drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from groove_core.values import LeadSheet
+from melody_rnn import composing
+from melody_rnn.attention import Attention
+from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF, OPEN, OPEN_ROOT
+from melody_rnn.recurrent import Basic, Lookback, Recurrent
+from melody_rnn.transformer import DENSITIES, REGISTERS, UNKNOWN, Conditions, Transformer
+from melody_rnn.writing import choose, draws, write
+
+KINDS = {"basic": Basic, "lookback": Lookback, "attention": Attention, "transformer": Transformer}
+
+
+def network(kind: str) -> Recurrent | Transformer:
+    """Make a small network with opinions: an untrained one finds all events about equal."""
+    torch.manual_seed(2)
+    settings = {"hidden": 16} if kind != "transformer" else {"size": 32, "heads": 1, "layers": 1}
+    made = KINDS[kind](**settings)
+    torch.nn.init.normal_(made.out.weight, std=0.2 if kind == "transformer" else 2.0)
+    return made.eval()
+
+
+def asked(kind: str, n: int, steps: int) -> dict[str, Conditions]:
+    if kind != "transformer":
+        return {}
+    columns = [torch.full((n,), value) for value in (16, 4, 0, OPEN, DENSITIES, REGISTERS)]
+    steps_of = [torch.full((n, steps), value) for value in (OPEN_ROOT, 0)]
+    return {"on": Conditions(*columns, *steps_of)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_of_64_is_64_single_melodies(kind):
+    steps, model = 24, network(kind)
+    random = draws(range(64), steps)
+    whole = write(model, steps, random, **asked(kind, 64, steps))
+    assert len(np.unique(whole, axis=0)) == 64
+    assert whole.tobytes() == write(model, steps, random, **asked(kind, 64, steps)).tobytes()
+    for row in range(64):
+        one = write(model, steps, draws([row], steps), **asked(kind, 1, steps))
+        assert np.array_equal(one[0], whole[row]), row
+
+
+def test_random_numbers_of_a_melody_depend_on_its_own_seed():
+    assert np.array_equal(draws([5, 9], 8)[1], draws([9], 8)[0])
+    assert np.array_equal(draws([9], 8)[:, :4], draws([9], 4))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_temperature_0_the_likeliest_event_comes(kind):
+    steps, model = 24, network(kind)
+    for top_p in (1.0, 0.5):
+        found = write(model, steps, draws([1, 2], steps), temperature=0, top_p=top_p,
+                      **asked(kind, 2, steps))  # fmt: skip
+        assert np.array_equal(found[0], found[1])
+    if kind == "transformer":
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(found[:1]), asked(kind, 1, steps)["on"])[0].numpy()
+        sounds = False
+        for step, event in enumerate(found[0]):
+            if not sounds:
+                logits[step, OFF] = -np.inf
+            assert event == logits[step].argmax()
+            sounds = event >= NOTE or (sounds and event == HOLD)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_note_ends_while_none_sounds(kind):
+    model = network(kind)
+    with torch.no_grad():
+        model.out.bias[OFF] += 4
+    found = write(model, 48, draws(range(8), 48), **asked(kind, 8, 48))
+    assert (found == OFF).sum() > 20
+    for line in found:
+        sounds = False
+        for event in line:
+            assert event != OFF or sounds
+            sounds = event >= NOTE or (sounds and event == HOLD)
+
+
+@pytest.mark.parametrize("kind", ["lookback", "attention"])
+def test_nothing_is_repeated_in_the_first_two_bars(kind):
+    """A network that knows nothing but "as two bars ago" says it as soon as there are two bars."""
+    model = network(kind)
+    torch.nn.init.zeros_(model.out.weight)
+    torch.nn.init.zeros_(model.out.bias)
+    with torch.no_grad():
+        model.out.bias[CLASSES + 1] = 50
+    found = write(model, 96, draws(range(4), 96))
+    assert (found[:, :32] >= NOTE).mean() > 0.7  # all others are equally likely
+    assert np.array_equal(found[:, 32:64], found[:, :32])
+    assert np.array_equal(found[:, 64:], found[:, :32])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_what_is_allowed_alone_comes_whatever_the_network_says(kind, temperature):
+    """Also where the network is so sure of something else that it leaves no chance at all."""
+    model = network(kind)
+    with torch.no_grad():
+        model.out.bias[HOLD] = 2000
+    wanted = np.array([NOTE, HOLD, OFF, NOTE + 5, NOTE + 7, HOLD])
+    seen = []
+
+    def allowed(step: int, events: np.ndarray) -> np.ndarray:
+        seen.append((step, events.copy()))
+        may = np.zeros((2, CLASSES), bool)
+        may[:, wanted[step]] = True
+        return may
+
+    found = write(model, 6, draws([1, 2], 6), allowed=allowed, temperature=temperature,
+                  top_p=0.9, **asked(kind, 2, 6))  # fmt: skip
+    assert found.tolist() == [wanted.tolist()] * 2
+    assert [step for step, _ in seen] == list(range(6))
+    assert all(np.array_equal(events, found[:, :step]) for step, events in seen)
+
+
+def test_of_several_that_are_allowed_none_else_comes():
+    model = network("basic")
+    scale = np.isin(np.arange(CLASSES), [HOLD, NOTE, NOTE + 4, NOTE + 7])
+    found = write(model, 64, draws(range(4), 64), allowed=lambda _, events: np.tile(scale, (4, 1)))
+    assert set(np.unique(found)) == {HOLD, NOTE, NOTE + 4, NOTE + 7}
+
+
+def test_what_is_given_changes_what_the_transformer_writes():
+    model = network("transformer")
+    torch.nn.init.normal_(model.bridge.weight)
+    given = torch.full((1, 32), UNKNOWN)
+    given[0, 20] = NOTE
+    other = given.clone()
+    other[0, 20] = NOTE + 12
+    on = asked("transformer", 1, 32)
+    one, two = (write(model, 32, draws([1], 32), given=some, **on) for some in (given, other))
+    assert not np.array_equal(one[:, :20], two[:, :20])
+
+
+def test_all_of_a_melody_can_be_written_anew():
+    """Nothing is given then, and the encoder has nothing to read."""
+    model, melody = network("transformer"), LeadSheet.from_text("C4 - E4 - G4 - - . " * 4)
+    for takes in (
+        composing.fill(model, melody, "1-2", composing.Wish(), 2, 1),
+        composing.vary(model, melody, "nothing", 1.0, composing.Wish(), 2, 1),
+    ):
+        assert [take.length for take in takes] == [32, 32]
+
+
+# --- choosing --------------------------------------------------------------------------------
+
+CHANCES = np.array([0.5, 0.3, 0.15, 0.05])
+
+
+def shares(temperature: float, top_p: float, chances: np.ndarray = CHANCES) -> np.ndarray:
+    n = 20_000
+    random = (np.arange(n) + 0.5) / n
+    found = choose(np.tile(np.log(chances), (n, 1)), random, temperature, top_p)
+    return np.bincount(found, minlength=len(chances)) / n
+
+
+def test_chances_are_kept():
+    np.testing.assert_allclose(shares(1.0, 1.0), CHANCES, atol=1e-4)
+
+
+def test_temperature_makes_chances_more_or_less_alike():
+    for temperature in (0.5, 2.0):
+        wanted = CHANCES ** (1 / temperature)
+        np.testing.assert_allclose(shares(temperature, 1.0), wanted / wanted.sum(), atol=1e-4)
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.5, 1), (0.51, 2), (0.79, 2), (0.94, 3), (0.97, 4)])
+def test_top_p_keeps_the_fewest_events_that_reach_it(top_p, kept):
+    wanted = np.where(np.arange(4) < kept, CHANCES, 0)
+    np.testing.assert_allclose(shares(1.0, top_p), wanted / wanted.sum(), atol=1e-4)
+    mixed = [2, 0, 3, 1]  # of whatever order
+    np.testing.assert_allclose(
+        shares(1.0, top_p, CHANCES[mixed]), (wanted / wanted.sum())[mixed], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("random", [0.0, 1 - 2**-53])
+def test_the_ends_of_the_random_numbers_choose_nothing_impossible(random):
+    logits = np.array([[-np.inf, 0.0, 0.0, -np.inf]])
+    assert choose(logits, np.array([random]), 1.0, 1.0)[0] in (1, 2)
