@@ -93,7 +93,7 @@ class Place:
         ends = _steps(kept[:, :2].sum(axis=1) - self.start, tick).tolist()
         for row, (first, end) in enumerate(zip(firsts, ends, strict=True)):
             stop = first + length.get(first, end - first)
-            if stop < melody.length and not given[stop] and (stop < end or stop in begins):
+            if 0 <= stop < melody.length and not given[stop] and (stop < end or stop in begins):
                 limit = self.start + round(stop * tick) - int(kept[row, 0])
                 kept[row, 1] = max(min(int(kept[row, 1]), limit), 1)
         return kept
