@@ -327,7 +327,7 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        Opt("passes over the data (default: 12, of the originals 24)", min=1, max=10_000),
+        Opt("passes over the data (default: 12, of the originals 14)", min=1, max=10_000),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -339,7 +339,11 @@ def train(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        Opt("learning rate of Adam, before its decay (default: 0.002)", min=1e-6, max=0.1),
+        Opt(
+            "learning rate of Adam, before its decay (default: 0.002, of the originals 0.003)",
+            min=1e-6,
+            max=0.1,
+        ),
     ] = None,
     minutes: Minutes = None,
     license: License = "unknown",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,28 +11,33 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import about_intervals, bootstrap, interval
-from groove_core.values import Estimate, Report
+from groove_core.values import Cell, Estimate, Report
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.encodings import told
-from melody_rnn.lines import HOLD, Line, Windows, windows
+from melody_rnn.lines import CLASSES, HOLD, Line, Windows, windows
+from melody_rnn.ngrams import NGrams
 from melody_rnn.recurrent import Recurrent, bars_ago, event_chances
-from melody_rnn.transformer import Transformer
+from melody_rnn.transformer import UNKNOWN, Transformer
 
 if TYPE_CHECKING:
     from melody_rnn.training import Lesson
 
-__all__ = ["bits_of", "measured", "per"]
+__all__ = ["bits_of", "compared", "filled", "measured", "nats_of", "per"]
 
+Network = Recurrent | Transformer
 STEPS = 512
 """Steps of the longest piece that is measured at once: 32 bars of 4/4."""
 BATCH = 32
+ORDERS = range(1, 9)
+"""Lengths of contexts of n-grams, of which the best one on the validation split is shown."""
+COLUMNS = ("network", "corpus", "bits per step", "bits per event", "tunes")
 Floats = npt.NDArray[np.float64]
 
 
-@torch.no_grad()
-def bits_of(network: Recurrent | Transformer, lines: Sequence[Line]) -> tuple[Floats, Floats]:
+def bits_of(network: Network, lines: Sequence[Line]) -> tuple[Floats, Floats]:
     """Return the bits of the events of each line, and how many steps and events it has.
 
     A label of repetition counts as the event that it repeats. The Transformer is told metre and
@@ -45,28 +50,37 @@ def bits_of(network: Recurrent | Transformer, lines: Sequence[Line]) -> tuple[Fl
         Steps, and steps at which something happens.
     """
     some = windows(lines, STEPS)
-    device = next(network.parameters()).device
     bits, counts = np.zeros(len(lines)), np.zeros((len(lines), 2))
-    network.eval()
     order = np.argsort(some.known.sum(axis=1), kind="stable")
     for which in np.array_split(order, -(-len(order) // BATCH)):
         here = some.pick(which)
         here = here.until(int(here.known.shape[1] - here.known[:, ::-1].argmax(axis=1).min()))
-        nats = _nats(network, here, device).double().cpu().numpy() * here.known
+        nats = nats_of(network, here) * here.known
         np.add.at(bits, here.line, nats.sum(axis=1) / math.log(2))
         happens = (here.events != HOLD) & here.known
         np.add.at(counts, here.line, np.stack([here.known.sum(1), happens.sum(1)], axis=1))
     return bits, counts
 
 
-def _nats(network: Recurrent | Transformer, some: Windows, device: torch.device) -> Tensor:
+@torch.no_grad()
+def nats_of(network: Network, some: Windows, given: Tensor | None = None) -> Floats:
+    """Return the nats of each event of windows [shape=(n, steps)], in evaluation mode.
+
+    Parameters
+    ----------
+    given : int tensor [shape=(n, steps)], optional
+        What the encoder of the Transformer reads.
+    """
+    network.eval()
+    device = next(network.parameters()).device
     events = torch.from_numpy(some.events).to(device)
     if isinstance(network, Recurrent):
         x = torch.from_numpy(told(network.encoding, some.events)).to(device)
         chances = event_chances(network(x)[0].softmax(dim=-1), bars_ago(events)).log()
     else:
-        chances = network(events, opened(conditions_of(some, device))).log_softmax(dim=-1)
-    return -chances.gather(-1, events[..., None])[..., 0]
+        chances = network(events, opened(conditions_of(some, device)), given).log_softmax(dim=-1)
+    nats: Floats = -chances.gather(-1, events[..., None])[..., 0].double().cpu().numpy()
+    return nats
 
 
 def per(bits: Floats, counts: Floats, owners: npt.ArrayLike) -> Estimate:
@@ -76,7 +90,7 @@ def per(bits: Floats, counts: Floats, owners: npt.ArrayLike) -> Estimate:
     return interval((draws @ np.bincount(owner, bits)) / (draws @ np.bincount(owner, counts)))
 
 
-def measured(network: Recurrent | Transformer, lesson: Lesson, name: str) -> Report:
+def measured(network: Network, lesson: Lesson, name: str) -> Report:
     """Measure a network on the test split of each corpus.
 
     Raises
@@ -84,18 +98,120 @@ def measured(network: Recurrent | Transformer, lesson: Lesson, name: str) -> Rep
     InputError
         If no tune of the test split can be read.
     """
-    rows = []
-    for corpus in lesson.tunes.corpora:
+    return compared({name: network}, lesson, controls=False)
+
+
+def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool = True) -> Report:
+    """Measure networks on the test split of each corpus, beside what counting knows.
+
+    Parameters
+    ----------
+    networks : dict of str to network
+    lesson : Lesson
+        Its lines are those that all of the networks can read.
+    controls : bool
+        Whether equal chances, the frequencies of events, and n-grams are measured, too: their
+        longest context is the one that is best on the validation split of the corpus.
+
+    Raises
+    ------
+    InputError
+        If no tune of the test split can be read.
+    """
+    counted = _counted(lesson.lines) if controls else {}
+    rows: list[tuple[Cell, ...]] = []
+    for corpus in track(lesson.tunes.corpora, "measuring corpora"):
         lines, owners = lesson.part("test", corpus=corpus)
-        if lines:
-            bits, counts = bits_of(network, lines)
+        if not lines:
+            continue
+        found = {name: bits_of(network, lines) for name, network in networks.items()}
+        counts = next(iter(found.values()))[1]
+        each = {name: bits for name, (bits, _) in found.items()}
+        for name, bits in {**_controls(counted, lesson, corpus, lines), **each}.items():
             steps, events = (per(bits, column, owners) for column in counts.T)
             rows.append((name, corpus, steps, events, len(set(owners))))
     if not rows:
         raise InputError("No tune of the test split can be read.", hint="Give more songs.")
     return Report(
-        "Bits of what comes next in tunes that were not learnt",
-        ("network", "corpus", "bits per step", "bits per event", "tunes"),
-        tuple(rows),
+        "Bits of what comes next in tunes that were not learnt", COLUMNS, rows,
         notes=(about_intervals("tunes"),),
-    )
+    )  # fmt: skip
+
+
+def _counted(lines: Sequence[Line]) -> dict[int, NGrams]:
+    return {order: NGrams(lines, order) for order in track(ORDERS, "counting n-grams")}
+
+
+def _controls(
+    counted: Mapping[int, NGrams], lesson: Lesson, corpus: str, lines: Sequence[Line]
+) -> dict[str, Floats]:
+    """Return the bits of each line by what needs no network."""
+    if not counted:
+        return {}
+    chosen, _ = lesson.part("validation", corpus=corpus)
+    best = min(counted, key=lambda order: _bits(counted[order], chosen or lines).sum())
+    plain = NGrams(lesson.lines, 0, place=False)
+    return {
+        "equal chances": np.array([math.log2(CLASSES) * (len(x) - x.lead) for x in lines]),
+        "frequencies": _bits(plain, lines),
+        f"n-grams ({best} events)": _bits(counted[best], lines),
+    }
+
+
+def _bits(counted: NGrams, lines: Sequence[Line]) -> Floats:
+    return np.array([-np.log2(counted.chances(line)[line.lead :]).sum() for line in lines])
+
+
+def filled(
+    transformer: Transformer, other: Network | None, lesson: Lesson, bars: int = 2
+) -> Report:
+    """Measure how much it helps to know both sides of some bars in the middle of test tunes.
+
+    Parameters
+    ----------
+    transformer : Transformer
+    other : network, optional
+        One that knows the left side only, beside it.
+    bars : int
+        Bars that are hidden, of at least four times as many.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for corpus in lesson.tunes.corpora:
+        lines, owners = lesson.part("test", corpus=corpus)
+        some = windows(lines, STEPS)
+        whole = some.known.sum(axis=1) // some.bar
+        some = some.pick(np.flatnonzero((whole >= 4 * bars) & some.known[:, 0]))
+        if not len(some):
+            continue
+        nats, hidden = _hidden(transformer, other, some, bars)
+        owner = np.asarray(owners)[some.line]
+        events = (hidden & (some.events != HOLD)).sum(axis=1).astype(np.float64)
+        bits = [(one * hidden).sum(axis=1) / math.log(2) for one in nats]
+        gain = per(bits[0] - bits[1], bits[0], owner)
+        shown = [per(one, events, owner) for one in bits]
+        rows.append((corpus, *shown, *[None] * (3 - len(shown)), gain, len(set(owner.tolist()))))
+    if not rows:
+        raise InputError(f"No test tune has {4 * bars} bars.", hint="Give longer songs.")
+    columns = ("corpus", "left side only", "both sides", "another network", "gain", "tunes")
+    return Report(
+        f"Bits per event of {bars} hidden bars", columns, rows,
+        notes=("gain: share of the bits that the right side saves.", about_intervals("tunes")),
+    )  # fmt: skip
+
+
+def _hidden(
+    transformer: Transformer, other: Network | None, some: Windows, bars: int
+) -> tuple[list[Floats], npt.NDArray[np.bool_]]:
+    """Return the nats of each event by each way, and which steps are hidden."""
+    whole = some.known.sum(axis=1) // some.bar
+    first = ((whole - bars) // 2 * some.bar)[:, None]
+    at = np.arange(some.events.shape[1])
+    hidden = (at >= first) & (at < first + bars * some.bar[:, None])
+    given = np.where(hidden | ~some.known, UNKNOWN, some.events)
+    found: list[list[Floats]] = []
+    for which in np.array_split(np.arange(len(some)), -(-len(some) // BATCH)):
+        here = some.pick(which)
+        around = torch.from_numpy(given[which]).to(next(transformer.parameters()).device)
+        ways = [nats_of(transformer, here), nats_of(transformer, here, around)]
+        found.append([*ways, *([nats_of(other, here)] if other is not None else [])])
+    return [np.concatenate(way) for way in zip(*found, strict=True)], hidden

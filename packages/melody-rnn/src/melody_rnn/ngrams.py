@@ -64,13 +64,21 @@ class NGrams:
     def _contexts(self, events: Ints, bar: int, grid: int) -> list[npt.NDArray[np.uint64]]:
         """Return a hash of the last k events before each step, for each k."""
         steps = len(events)
-        place = np.arange(steps) % bar * 12 // grid + 100 * bar if self.place else np.zeros(steps)
+        before = [np.full(steps, CLASSES) for _ in range(self.order)]  # the beginning
+        for k, row in enumerate(before, 1):
+            row[k:] = events[: max(steps - k, 0)]
+        return self._hashed(np.arange(steps), before, bar, grid)
+
+    def _hashed(
+        self, at: Ints, before: Sequence[Ints], bar: int, grid: int
+    ) -> list[npt.NDArray[np.uint64]]:
+        """Return a hash of steps with the last k events before them, for each k."""
+        place = at % bar * 12 // grid + 100 * bar if self.place else np.zeros_like(at)
         found = [place.astype(np.uint64)]
         with np.errstate(over="ignore"):
-            for k in range(1, self.order + 1):
-                before = np.full(steps, CLASSES, np.uint64)  # the beginning
-                before[k:] = events[: steps - k]
-                found.append(_mixed(found[-1] * PRIME + before + np.uint64(k << 8)))
+            for k, row in enumerate(before, 1):
+                event = row.astype(np.uint64) + np.uint64(k << 8)
+                found.append(_mixed(found[-1] * PRIME + event))
         return found
 
     def chances(self, line: Line) -> Floats:
@@ -87,19 +95,21 @@ class NGrams:
             p = np.where(known, (count + kinds * p) / np.maximum(total + kinds, 1), p)
         return p
 
-    def sample(self, steps: int, bar: int, grid: int, *, rng: np.random.Generator) -> Ints:
-        """Draw the events of a melody."""
-        events = np.zeros(steps, np.int64)
-        every = np.arange(CLASSES)
+    def sample(
+        self, count: int, steps: int, bar: int, grid: int, *, rng: np.random.Generator
+    ) -> Ints:
+        """Draw the events of melodies [shape=(count, steps)]."""
+        events = np.full((count, self.order + steps), CLASSES)
+        every = np.tile(np.arange(CLASSES), count)
         for t in range(steps):
-            first = max(t - self.order, 0) // bar * bar  # a whole number of bars before
-            some = events[first : t + 1]
-            rows = [row[-1:].repeat(CLASSES) for row in self._contexts(some, bar, grid)]
-            if first == 0:
-                pass
-            p = self._chances(rows, every)
-            events[t] = rng.choice(CLASSES, p=p / p.sum())
-        return events
+            here = self.order + t
+            before = [np.repeat(events[:, here - k], CLASSES) for k in range(1, self.order + 1)]
+            at = np.full(count * CLASSES, t)
+            p = self._chances(self._hashed(at, before, bar, grid), every)
+            ends = np.cumsum(p.reshape(count, CLASSES), axis=1)
+            drawn = rng.random(count)[:, None] * ends[:, -1:]
+            events[:, here] = (ends <= drawn).sum(axis=1)
+        return events[:, self.order :]
 
 
 def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -34,8 +34,8 @@ __all__ = [
 Name = Literal["transformer", "attention", "lookback", "basic"]
 KINDS: dict[str, type[Recurrent]] = {"basic": Basic, "lookback": Lookback, "attention": Attention}
 ORIGINAL: dict[str, Any] = {
-    "layers": 2, "dropout": 0.5, "epochs": 24, "batch_size": 32, "weight_decay": 0.0,
-    "precision": "32",
+    "layers": 2, "dropout": 0.5, "epochs": 14, "batch_size": 32, "learning_rate": 3e-3,
+    "weight_decay": 0.0, "precision": "32",
 }  # fmt: skip
 """Settings of the three originals, where they are not those of the Transformer."""
 PAPERS = {
@@ -138,6 +138,11 @@ class _Windowed(Training[Settings, Lesson, Any]):
         """Return a hash of the events and the chords."""
         return digest(*(part for line in self.data.lines for part in (line.events, line.root)))
 
+    @property
+    def learnt_lines(self) -> list[Line]:
+        """The lines of an epoch."""
+        return self.data.lines
+
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Cut the lines anew, and put windows of about one length together.
 
@@ -146,7 +151,7 @@ class _Windowed(Training[Settings, Lesson, Any]):
         """
         seed = int(torch.randint(2**31, (), generator=generator))
         rng = np.random.default_rng(seed)
-        self.windows = windows(self.data.lines, self.steps, rng=rng)
+        self.windows = windows(self.learnt_lines, self.steps, rng=rng)
         self.lengths = self.steps - self.windows.known[:, ::-1].argmax(axis=1)
         order = np.argsort(-self.lengths - rng.uniform(0, BAR, len(self.windows)), kind="stable")
         batches = []

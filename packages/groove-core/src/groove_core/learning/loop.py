@@ -132,6 +132,9 @@ def _epochs(training: Training[Any, Any, Any], run: Run) -> Iterator[int]:
         if run.is_over(training.clock):
             note(f"the time is up after epoch {epoch} of {epochs}")
             return
+        if training.is_finished():
+            note(f"nothing more is learnt after epoch {epoch} of {epochs}")
+            return
         yield epoch
 
 

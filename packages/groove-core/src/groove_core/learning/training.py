@@ -154,6 +154,10 @@ class Training(Generic[S, D, M]):
                 nn.utils.clip_grad_norm_(learnt, self.max_norm)
             optimizer.step()
 
+    def is_finished(self) -> bool:
+        """Return whether there is no more to learn: asked once before each epoch."""
+        return False
+
     def result(self) -> M:
         """Return the trained model: by default what learnt, or an average of its weights."""
         return self.model

@@ -1,0 +1,224 @@
+"""Bring a trained Transformer nearer to a few tunes, without forgetting or memorising.
+
+Each epoch mixes all own tunes with as many steps again, some times over, of what the network
+learnt from (rehearsal: A. Robins, "Catastrophic Forgetting, Rehearsal and Pseudorehearsal", 1995).
+A fifth of the own tunes is held out; what is kept is the average of the weights that knows those
+best, and the training stops when they are no longer known better.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from groove_core.console import note
+from groove_core.errors import InputError
+from groove_core.learning import EMA, about_intervals, digest, divide
+from groove_core.values import Cell, Report
+from melody_rnn.evaluation import bits_of, per
+from melody_rnn.lines import Line, windows
+from melody_rnn.samples import copied, drawn, lines_of, stream_of
+from melody_rnn.stretches import Stretches
+from melody_rnn.training import Lesson, TransformerTraining
+from melody_rnn.transformer import Transformer
+from melody_rnn.tunes import TuneSet
+
+__all__ = ["AdaptSettings", "AdaptTraining", "Own"]
+
+HELD_OUT = 0.2
+FEWEST_TUNES, FEWEST_WINDOWS = 3, 8
+GENERAL = 300
+"""Tunes of the validation split on which is measured what was forgotten."""
+SAMPLES, STEPS, COPIED = 64, 256, 16
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """What decides how a network is adapted, beside the tunes and the seed."""
+
+    epochs: int = 24
+    batch_size: int = 8
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    rehearsal: float = 3.0
+    patience: int = 4
+    precision: Literal["32", "bf16"] = "bf16"
+
+
+@dataclass(frozen=True)
+class Own:
+    """Own tunes, the network to begin with, and what it learnt from.
+
+    Parameters
+    ----------
+    tunes : TuneSet
+    model : Transformer
+    card : dict
+        Of the network.
+    general : Lesson
+    """
+
+    tunes: TuneSet
+    model: Transformer
+    card: dict[str, Any]
+    general: Lesson
+
+    @functools.cached_property
+    def parts(self) -> tuple[list[Line], list[Line], list[int]]:
+        """Lines to learn from, those that are held out, and the tune of each of these.
+
+        Raises
+        ------
+        InputError
+            If there are too few tunes.
+        """
+        groups = [head.group for head in self.tunes.heads]
+        if len(set(groups)) < FEWEST_TUNES:
+            raise InputError(
+                f"Only {len(set(groups))} different tunes are usable; {FEWEST_TUNES} are needed, "
+                "one of them to see when to stop.",
+                hint="Give more songs; ten are a good beginning.",
+            )
+        held_out = divide(groups, (1 - HELD_OUT, HELD_OUT), salt="adapt") == 1
+        lesson = Lesson(self.tunes)
+        lines, owners = lesson.part("train", "validation", "test")
+        mine = [line for line, tune in zip(lines, owners, strict=True) if not held_out[tune]]
+        other = [(x, tune) for x, tune in zip(lines, owners, strict=True) if held_out[tune]]
+        count = len(windows(mine, AdaptTraining.steps))
+        if count < FEWEST_WINDOWS:
+            raise InputError(
+                f"The tunes have {count} windows to learn from; {FEWEST_WINDOWS} are needed.",
+                hint="Give more or longer songs.",
+            )
+        return mine, [line for line, _ in other], [tune for _, tune in other]
+
+    @property
+    def lines(self) -> list[Line]:
+        """What is learnt from."""
+        return self.parts[0]
+
+    def bits(self, model: nn.Module) -> float:
+        """Return the bits per event of the tunes that are held out."""
+        assert isinstance(model, Transformer)
+        bits, counts = bits_of(model, self.parts[1])
+        return float(bits.sum() / counts[:, 1].sum())
+
+
+class Best(nn.Module):
+    """The weights that know the held-out tunes best so far."""
+
+    bits: Tensor
+    waited: Tensor
+
+    def __init__(self, model: Transformer, bits: float) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(model).requires_grad_(False)
+        self.register_buffer("bits", torch.tensor([bits, bits]))  # before, and best
+        self.register_buffer("waited", torch.tensor(0))
+
+    def take(self, model: nn.Module, bits: float) -> None:
+        """Keep weights if they are better."""
+        self.waited += 1
+        if bits < float(self.bits[1]):
+            self.model.load_state_dict(model.state_dict())
+            self.bits[1] = bits
+            self.waited.zero_()
+
+
+class AdaptTraining(TransformerTraining):
+    """As the Transformer learns, from a trained one on."""
+
+    settings: AdaptSettings  # type: ignore[assignment]
+    data: Own  # type: ignore[assignment]
+
+    def build(self) -> Transformer:
+        """Take the network that there is."""
+        model = copy.deepcopy(self.data.model).cpu()
+        self.average = EMA(model, 0.98, warm_up=True)
+        self.best = Best(model, self.data.bits(model))
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name the network, its average, and the best average."""
+        return {"model": self.model, "average": self.average, "best": self.best}
+
+    def fingerprint(self) -> str:
+        """Return a hash of the own tunes and of the first weights."""
+        first = next(self.data.model.parameters()).detach().cpu()
+        return digest(super().fingerprint().encode(), first)
+
+    def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Mix own tunes with some of those that were learnt before."""
+        own, general = self.data.lines, self.data.general.lines
+        wanted = self.settings.rehearsal * sum(map(len, own))
+        order = torch.randperm(len(general), generator=generator).tolist()
+        lengths = np.cumsum([len(general[i]) for i in order])
+        some = order[: int(np.searchsorted(lengths, wanted)) + 1]
+        self.mixed = [*own, *(general[i] for i in some)]
+        return super().batches(generator)
+
+    @property
+    def learnt_lines(self) -> list[Line]:
+        """The lines of an epoch."""
+        return self.mixed
+
+    def is_finished(self) -> bool:
+        """Look whether the last epoch helped, and stop when several did not."""
+        if self.history:
+            self.best.take(self.average.module, self.data.bits(self.average.module))
+        return int(self.best.waited) >= self.settings.patience
+
+    def result(self) -> Transformer:
+        """Return the weights that know the held-out tunes best."""
+        if int(self.best.waited) < self.settings.patience:
+            self.best.take(self.average.module, self.data.bits(self.average.module))
+        before, after = self.best.bits.tolist()
+        if after >= before:
+            note("no epoch knew the held-out tunes better: the network is as it was")
+        return self.best.model
+
+    def split(self) -> dict[str, Any]:
+        """Say which tunes both trainings learnt from."""
+        return {}
+
+    def card(self) -> dict[str, Any]:
+        """Say what the network is for."""
+        return {**super().card(), "data": {"adapted_from": self.data.card["name"]}}
+
+    def measure(self, name: str) -> Report:
+        """Compare the network before and after on tunes that no step learnt from."""
+        general, owners = self.data.general.part("validation")
+        general, owners = general[:GENERAL], owners[:GENERAL]
+        _, own, own_owners = self.data.parts
+        learnt = {COPIED: Stretches(stream_of(self.data.lines), COPIED)}
+        like = windows([line for line in self.data.lines if line.for_originals], STEPS)
+        rows: list[tuple[Cell, ...]] = []
+        for label, network in (("before", self.data.model), (name, self.model)):
+            known = []
+            for lines, tunes in ((own, own_owners), (general, owners)):
+                bits, counts = bits_of(network, lines)
+                known.append(per(bits, counts[:, 1], tunes))
+            share: Cell = None
+            if len(like):
+                picked = like.pick(np.arange(SAMPLES) % len(like))
+                [share] = copied(learnt, lines_of(drawn(network, picked, 1)))
+            rows.append((label, *known, share))
+        [share] = copied(learnt, own, own_owners)
+        rows.append(("held-out tunes", None, None, share))
+        return Report(
+            "Before and after", ("network", "own tunes, bits per event", "tunes of before",
+                                 f"copied, {COPIED} steps"), rows,
+            notes=(
+                "own tunes: those held out, which say when to stop.",
+                f"copied: share of stretches of {COPIED} steps that stand in the own tunes.",
+                about_intervals("tunes, of copies over melodies"),
+            ),
+            data={"split": "validation"},
+        )  # fmt: skip
