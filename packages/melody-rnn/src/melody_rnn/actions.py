@@ -107,6 +107,7 @@ def sample(
         If key, metre or chords cannot be read, or no note of the scale is in the range.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
     network, _ = _load(model, checkpoint, device)
     blank = composing.blank(
@@ -114,7 +115,8 @@ def sample(
         tempo_bpm=tempo_bpm,
     )  # fmt: skip
     wish = composing.Wish(low, high, composing.scale_of(scale, key), density, temperature, top_p)
-    return composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
+    takes = composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
+    return Passage(blank).finished(takes)
 
 
 @action
@@ -169,7 +171,10 @@ def extend(
 def fill(
     melody: Primer,
     *,
-    bars: Annotated[str, Opt("bars that are written anew: 5 or 5-8")],
+    bars: Annotated[
+        str | None,
+        Opt("bars that are written anew: 5 or 5-8 (default: the first ones without a note)"),
+    ] = None,
     count: Count = 4,
     track: Track = None,
     alone: Alone = False,
@@ -201,9 +206,11 @@ def fill(
         If it is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
-    from melody_rnn.passages import Passage, with_bars
+    from melody_rnn.passages import Passage, first_gap, with_bars
 
-    passage, gap = with_bars(Passage.of(melody, track, alone=alone), composing.bars_of(bars))
+    found = Passage.of(melody, track, alone=alone)
+    wanted = first_gap(found) if bars is None else composing.bars_of(bars)
+    passage, gap = with_bars(found, wanted)
     network, _ = _load("transformer", checkpoint, device)
     wish = composing.Wish(
         low, high, composing.scale_of(scale, passage.melody.key), density, temperature, top_p
@@ -265,26 +272,35 @@ def vary(
 
 @action
 def trace(
-    melodies: Annotated[Readable[list[LeadSheet]], Opt("files or folders of melodies")],
+    melodies: Annotated[
+        Readable[list[Score | LeadSheet]],
+        Opt("files or folders of melodies and songs, or phrases such as 'C4 E4 G4 -'"),
+    ],
     *,
+    track: Track = None,
     data: DataPath = None,
 ) -> Iterator[Trace]:
     """Find the tunes that a melody quotes, transposed or not.
 
+    Stretches of 16 steps or more are quotations. For each phrase, the tune with the longest
+    stretch in common is named, from 8 steps on.
+
     Yields
     ------
     Trace
-        Stretches of 16 steps or more that stand in a tune of the training set, or in a song of a
-        folder of yours.
+        What stands in the tunes that the networks learnt from, or in the songs of a folder of
+        yours.
     """
-    from melody_rnn.reading import open_tunes
-    from melody_rnn.tracing import Tracer
+    from melody_rnn.passages import Passage
+    from melody_rnn.tracing import learnt, of_folder
 
-    tunes = open_tunes(data)
-    parts = ("train",) if data is None else ("train", "validation", "test")
-    known = "the training set" if data is None else str(data)
-    tracer = Tracer(tunes, tunes.of_part(*parts).tolist(), known)
-    yield from each(melodies, lambda melody, _: tracer.trace(melody), "tracing")
+    tracer = learnt() if data is None else of_folder(data)
+
+    def trace(melody: Score | LeadSheet, _: str) -> Trace:
+        found = Passage.of(melody, track)
+        return tracer.trace(max((one.melody for one in found), key=lambda one: len(one.notes)))
+
+    yield from each(melodies, trace, "tracing")
 
 
 @action

@@ -17,6 +17,7 @@ from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.lines import HIGHEST, LOWEST, NOTE, OFF, Line, encode
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.rules import Rules
+from melody_rnn.songs import marked, spans_of
 from melody_rnn.takes import Take
 from melody_rnn.transformer import (
     DENSITIES,
@@ -344,7 +345,7 @@ def vary(
         elif keep == "pitch":
             rules.reorder(line.events)
         [events] = written(network, line, rules, wish, [number], encoder=True)
-        takes.append(_take(events, line, melody, _spans(~opened[line.lead :]), flat))
+        takes.append(_take(events, line, melody, spans_of(~opened[line.lead :]), flat))
     return takes
 
 
@@ -358,11 +359,6 @@ def _opened(line: Line, melody: LeadSheet, amount: float, seed: int) -> npt.NDAr
     opened: npt.NDArray[np.bool_] = np.repeat(chosen, beat)[: len(line)]
     opened[: line.lead] = False
     return opened
-
-
-def _spans(marked: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return tuple(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _seeds(seed: int, count: int) -> list[int]:
@@ -393,10 +389,7 @@ def _take(
     # What is new is as loud as the note that was there, or as most are.
     notes[:, 3] = np.median(like.notes[:, 3]) if len(like.notes) else DEFAULT_VELOCITY
     notes[same, 3] = old[:, 3]
-    stays = np.zeros(made.length, bool)
-    for first, end in given:
-        stays[first:end] = True
-    kept = same & stays[notes[:, 0]]
+    kept = same & marked(given, made.length)[notes[:, 0]]
     old = like.notes[before[kept]]
     notes[kept, 1] = np.minimum(notes[kept, 1], old[:, 1])
     notes[kept, 2] = old[:, 2]  # it may have been folded into the range of the network

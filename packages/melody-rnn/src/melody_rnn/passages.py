@@ -12,8 +12,9 @@ from groove_core.values import LeadSheet, Score, choose_track, extract_melodies,
 from melody_rnn.cutting import GRIDS
 from melody_rnn.songs import Place
 from melody_rnn.takes import Take
+from melody_rnn.tracing import learnt
 
-__all__ = ["Passage", "with_bars"]
+__all__ = ["Passage", "first_gap", "with_bars"]
 
 OFF_GRID, CROWDED = "onsets off the grid", "notes closer than a step"
 """What `extract_melodies` counts of notes that are brought to a grid."""
@@ -102,8 +103,11 @@ class Passage:
         ]  # fmt: skip
 
     def finished(self, takes: list[Take]) -> list[Take]:
-        """Return melodies in their place."""
-        return [replace(take, place=self.place) for take in takes]
+        """Return melodies in their place, with what they copied."""
+        return [
+            replace(take, place=self.place, copied=learnt().copied(take, take.given))
+            for take in takes
+        ]
 
 
 def with_bars(passages: list[Passage], bars: tuple[int, int]) -> tuple[Passage, tuple[int, int]]:
@@ -127,6 +131,30 @@ def with_bars(passages: list[Passage], bars: tuple[int, int]) -> tuple[Passage, 
         f"Bars {first}-{last} are not in {passages[0].melody.name}, whose line has the bars "
         f"{', '.join(listed)}{metres}.",
         hint=f"--bars {listed[0]}",
+    )
+
+
+def first_gap(passages: list[Passage]) -> tuple[int, int]:
+    """Return the first and the last of the first bars of a song that are silent between notes.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    """
+    for one in passages:
+        melody, size = one.melody, one.melody.steps_per_bar
+        sounds = np.zeros(melody.bars * size + melody.pickup, bool)
+        for start, length, *_ in melody.notes.tolist():
+            sounds[start : start + length] = True
+        bars = sounds[melody.pickup :].reshape(-1, size).any(axis=1)
+        playing = np.flatnonzero(bars)
+        if len(gaps := np.flatnonzero(np.diff(playing) > 1)):
+            first = one.bars_before + int(playing[gaps[0]]) + 2
+            return first, one.bars_before + int(playing[gaps[0] + 1])
+    raise UsageError(
+        f"{passages[0].melody.name} has no silent bar between its notes.",
+        hint="Say what is to be written anew, such as --bars 5-8.",
     )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Quotation"]
+__all__ = ["Quotation", "bars_text"]
+
+
+def bars_text(first: int, last: int) -> str:
+    """Return what bars are called: ``bar 3`` or ``bars 3-4``."""
+    return f"bar {first}" if first == last else f"bars {first}-{last}"
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,9 @@ class Quotation:
 
     def to_text(self) -> str:
         """Show where it is, how long it is, and where it was found."""
-        bars = f"bar {self.bar}"
-        if self.last_bar > self.bar:
-            bars = f"bars {self.bar}-{self.last_bar}"
+        return f"{bars_text(self.bar, self.last_bar)} ({self.steps} steps) {self.where()}"
+
+    def where(self) -> str:
+        """Say where it was found."""
         moved = f", {self.semitones:+d} semitones" if self.semitones else ""
-        return (
-            f"{bars} ({self.steps} steps) as in {self.corpus}/{self.song}, "
-            f"bar {self.song_bar}{moved}"
-        )
+        return f"as in {self.corpus}/{self.song}, bar {self.song_bar}{moved}"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from groove_core.values import LeadSheet, Score, skyline
 from melody_rnn.performing import accented
 
-__all__ = ["Place", "Spans"]
+__all__ = ["Place", "Spans", "marked", "spans_of", "written_spans"]
 
 Spans = tuple[tuple[int, int], ...]
 """First step, and the step behind the last, of parts of a melody."""
@@ -54,9 +54,7 @@ class Place:
         """
         tick = self.song.ticks_per_quarter / melody.steps_per_quarter
         ours, steps, others = self._line(tick)
-        given = np.zeros(melody.length, bool)
-        for first, end in spans:
-            given[first:end] = True
+        given = marked(spans, melody.length)
         written = ~given[melody.notes[:, 0]]
         new = _in_ticks(melody.notes, self.start, tick)
         if not flat:
@@ -118,3 +116,22 @@ def _in_ticks(notes: Ints, start: int, tick: float) -> Ints:
     rows[:, 0] = start + np.floor(notes[:, 0] * tick + 0.5)
     rows[:, 1] = start + np.floor(notes[:, :2].sum(axis=1) * tick + 0.5) - rows[:, 0]
     return rows
+
+
+def marked(spans: Spans, length: int) -> Bools:
+    """Return which steps of a melody lie in some spans [shape=(length,)]."""
+    found = np.zeros(length, bool)
+    for first, end in spans:
+        found[first:end] = True
+    return found
+
+
+def written_spans(given: Spans, length: int) -> Spans:
+    """Return the spans of a melody that were not given."""
+    return spans_of(~marked(given, length))
+
+
+def spans_of(steps: Bools) -> Spans:
+    """Return where marked steps begin and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], steps, [0]])))
+    return tuple(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -12,7 +12,7 @@ import pytest
 from groove_core.errors import InputError, UsageError
 from groove_core.values import LeadSheet, Melody, Score, Track, from_json
 from melody_rnn import extend, fill, vary
-from melody_rnn.passages import Passage, with_bars
+from melody_rnn.passages import Passage, first_gap, with_bars
 from melody_rnn.songs import Place
 from melody_rnn.takes import Take
 
@@ -272,6 +272,16 @@ def test_bars_are_counted_through_all_metres():
         with_bars(passages, (4, 5))
     with pytest.raises(UsageError, match="Bars 9-9 are not in"):
         with_bars(passages, (9, 9))
+
+
+def test_the_first_silent_bars_are_the_gap():
+    notes = [[480 * n, 480, 60, 80] for n in (*range(3), 9, *range(20, 28), 40)]
+    passages = Passage.of(Score((Track(notes),), time_signatures=METRES))
+    assert first_gap(passages) == (2, 2)
+    without = LeadSheet.from_text("L:1/4 . C4 . . | . . . . | . . . . | C4 - - - |")
+    assert first_gap(Passage.of(without)) == (2, 3)
+    with pytest.raises(UsageError, match="no silent bar between its notes"):
+        first_gap(Passage.of(LeadSheet.from_text("L:1/4 C4 . . . | C4 . . . | . . . . |")))
 
 
 def test_each_metre_is_written_on_in_its_place(tiny):
