@@ -11,5 +11,5 @@ if TYPE_CHECKING:
     from melody_rnn.actions import *
 else:
     __getattr__, __dir__, __all__ = lazy(
-        __name__, actions="dataset extend fill sample trace train vary"
+        __name__, actions="adapt dataset evaluate extend fill sample trace train vary"
     )

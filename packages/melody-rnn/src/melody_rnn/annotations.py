@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ __all__ = ["annotated"]
 
 TICKS = 480
 Floats = npt.NDArray[np.float64]
+Row = tuple[float, float, str]
+KEY = re.compile(r"([A-G][#b]?):(maj|min)")
 
 
 def annotated(score: Score, beats: str, chords: str, keys: str, *, name: str) -> Score:
@@ -41,9 +45,14 @@ def annotated(score: Score, beats: str, chords: str, keys: str, *, name: str) ->
     -------
     Score
         A quarter note is a beat, and a bar goes from one downbeat to the next.
+
+    Raises
+    ------
+    InputError
+        If a line cannot be read, or the beats are not in order.
     """
-    rows_of_beats = [line.split() for line in beats.splitlines() if line.strip()]
-    at = np.array([float(row[0]) for row in rows_of_beats])
+    rows_of_beats = _rows(beats, f"beats of {name}")
+    at = np.array([second for second, _, _ in rows_of_beats])
     if len(at) < 2 or (np.diff(at) <= 0).any():
         raise InputError(f"The beats of {name} are not in order.", hint="Give its beat_midi.txt.")
 
@@ -56,7 +65,7 @@ def annotated(score: Score, beats: str, chords: str, keys: str, *, name: str) ->
         ends = ticks(score.seconds(one.notes[:, 0] + one.notes[:, 1]))
         rows = np.stack([begins, np.maximum(ends - begins, 1), *one.notes[:, 2:].T], axis=1)
         tracks.append(Track(rows[begins >= 0], name=one.name, program=one.program))
-    down = [number for number, row in enumerate(rows_of_beats) if row[2].startswith("1")]
+    down = [n for n, (_, _, begins) in enumerate(rows_of_beats) if begins.startswith("1")]
     edges = sorted({0, *down, len(at) - 1})
     metres = [(first * TICKS, end - first, 4) for first, end in itertools.pairwise(edges)]
     return Score(
@@ -64,19 +73,37 @@ def annotated(score: Score, beats: str, chords: str, keys: str, *, name: str) ->
         ticks_per_quarter=TICKS,
         tempos=np.array([[0, round(1e6 * float(np.median(np.diff(at))))]]),
         time_signatures=np.array(metres),
-        key_signatures=_key(keys),
-        markers=((0, CHORDS), *_chords(chords, ticks)),
+        key_signatures=_key(_rows(keys, f"keys of {name}")),
+        markers=((0, CHORDS), *_chords(_rows(chords, f"chords of {name}"), ticks)),
         name=name,
     )
 
 
-def _key(text: str) -> npt.NDArray[np.int64]:
+def _rows(text: str, what: str) -> list[Row]:
+    """Read lines of two numbers and a word."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            one, two, word = line.split()
+            rows.append((float(one), float(two), word))
+            if not math.isfinite(sum(rows[-1][:2])):
+                raise ValueError("not a time")
+        except ValueError as error:
+            raise InputError(
+                f"Line {number} of the {what} cannot be read: {line.strip()!r}.",
+                hint="Give two times in seconds and a word in each line, as POP909 does.",
+            ) from error
+    return rows
+
+
+def _key(rows: Sequence[Row]) -> npt.NDArray[np.int64]:
     """Return the key that holds for the longest time, as a key signature."""
     held: Counter[tuple[int, bool]] = Counter()
-    for line in text.splitlines():
-        start, end, name = line.split()
-        root, _, mode = name.partition(":")
-        held[pitch_class(root), mode == "min"] += round(1000 * (float(end) - float(start)))
+    for start, end, name in rows:
+        if known := KEY.fullmatch(name):
+            held[pitch_class(known[1]), known[2] == "min"] += round(1000 * (end - start))
     if not held:
         return np.zeros((0, 3), np.int64)
     (tonic, minor), _ = held.most_common(1)[0]
@@ -85,11 +112,10 @@ def _key(text: str) -> npt.NDArray[np.int64]:
 
 
 def _chords(
-    text: str, ticks: Callable[[Floats], npt.NDArray[np.int64]]
+    rows: Sequence[Row], ticks: Callable[[Floats], npt.NDArray[np.int64]]
 ) -> Iterator[tuple[int, str]]:
-    for line in text.splitlines():
-        start, _, name = line.split()
-        tick = int(ticks(np.array([float(start)]))[0])
+    for start, _, name in rows:
+        tick = int(ticks(np.array([start]))[0])
         with contextlib.suppress(InputError):
             yield max(tick, 0), str(Chord.parse(name))
 

@@ -17,8 +17,10 @@ BY_TUNE = Split("tune")
 
 WINDOW_BARS = 4
 """Tunes are compared by their windows of so many bars."""
+RUN_NOTES = 16
+"""In other note values, or with other bar lines, they are compared by runs of so many notes."""
 SAME = 0.5
-"""Two tunes are one if more than this share of the windows of the shorter is in the other."""
+"""Two tunes are one if more than this share of either of the shorter is in the other."""
 
 
 def windows(melody: LeadSheet, bars: int = WINDOW_BARS) -> Iterator[bytes]:
@@ -33,20 +35,25 @@ def windows(melody: LeadSheet, bars: int = WINDOW_BARS) -> Iterator[bytes]:
         yield np.stack([onsets, here[:, 2] - here[0, 2]]).astype("<i2").tobytes()
 
 
+def runs(melody: LeadSheet, notes: int = RUN_NOTES) -> Iterator[bytes]:
+    """Return the intervals and rhythm of each run of notes, in all keys and note values the same.
+
+    A melody with fewer notes is one run.
+    """
+    waits, intervals = np.diff(melody.notes[:, 0]), np.diff(melody.notes[:, 2])
+    size = min(notes - 1, len(waits))
+    for first in range(len(waits) - size + 1 if size else 0):
+        some = waits[first : first + size]
+        rhythm = some // np.gcd.reduce(some)
+        yield np.stack([rhythm, intervals[first : first + size]]).astype("<i2").tobytes()
+
+
 def group_tunes(names: Sequence[str], songs: Sequence[Sequence[LeadSheet]]) -> list[str]:
     """Return the group of each song: the first name among those that are the same tune.
 
-    Songs are one tune if more than half of the four-bar windows of the shorter stand in the
-    longer, transposed or not, or if it is too short for a window and all its notes are the same.
+    Songs are one tune if more than half of the four-bar windows, or of the runs of 16 notes, of
+    the shorter stand in the longer.
     """
-    sets = [{w for m in melodies for w in windows(m)} or _whole(melodies) for melodies in songs]
-    where: dict[bytes, list[int]] = defaultdict(list)
-    for number, some in enumerate(sets):
-        for window in some:
-            where[window].append(number)
-    shared: Counter[tuple[int, int]] = Counter()
-    for numbers in where.values():
-        shared.update(itertools.combinations(numbers, 2))
     root = list(range(len(songs)))
 
     def find(number: int) -> int:
@@ -54,16 +61,22 @@ def group_tunes(names: Sequence[str], songs: Sequence[Sequence[LeadSheet]]) -> l
             number = root[number]
         return number
 
-    for (one, other), count in shared.items():
-        if count > SAME * min(len(sets[one]), len(sets[other])):
-            low, high = sorted((find(one), find(other)))
-            root[high] = low
+    for parts in (windows, runs):
+        sets = [{part for melody in melodies for part in parts(melody)} for melodies in songs]
+        for (one, other), count in _shared(sets).items():
+            if count > SAME * min(len(sets[one]), len(sets[other])):
+                low, high = sorted((find(one), find(other)))
+                root[high] = low
     return [names[find(number)] for number in range(len(songs))]
 
 
-def _whole(melodies: Sequence[LeadSheet]) -> set[bytes]:
-    return {
-        np.stack([m.notes[:, 0], m.notes[:, 2] - m.notes[0, 2]]).astype("<i2").tobytes()
-        for m in melodies
-        if len(m.notes)
-    }
+def _shared(sets: Sequence[set[bytes]]) -> Counter[tuple[int, int]]:
+    """Count the members that each two sets share, where they share any."""
+    where: dict[bytes, list[int]] = defaultdict(list)
+    for number, some in enumerate(sets):
+        for one in some:
+            where[one].append(number)
+    shared: Counter[tuple[int, int]] = Counter()
+    for numbers in where.values():
+        shared.update(itertools.combinations(numbers, 2))
+    return shared

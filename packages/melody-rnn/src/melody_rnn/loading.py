@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from groove_core.errors import UsageError
 from groove_core.storage import checkpoints
 from melody_rnn.attention import Attention
 from melody_rnn.recurrent import Basic, Lookback, Recurrent
 from melody_rnn.transformer import Transformer
 
-__all__ = ["NETWORKS", "PACKAGE", "load"]
+__all__ = ["NETWORKS", "PACKAGE", "load", "load_transformer"]
 
 PACKAGE = "melody-rnn"
 NETWORKS: dict[str, type[Recurrent | Transformer]] = {
@@ -33,3 +34,20 @@ def load(
     kind = next((k for k in NETWORKS.values() if address == f"{k.__module__}:{k.__qualname__}"),
                 NETWORKS[model])  # fmt: skip
     return checkpoints.load(PACKAGE, checkpoint, kind, device=device)
+
+
+def load_transformer(checkpoint: str | None, device: str) -> tuple[Transformer, dict[str, Any]]:
+    """Load a Transformer, packaged or trained, and its card.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint is of an original network.
+    """
+    model, card = load("transformer", checkpoint, device)
+    if not isinstance(model, Transformer):
+        raise UsageError(
+            f"{card['name']} is not a Transformer, which alone reads both sides of a gap.",
+            hint="Leave --checkpoint out, or give another one.",
+        )
+    return model, card

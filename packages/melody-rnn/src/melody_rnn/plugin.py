@@ -32,13 +32,17 @@ def groove_analyzers() -> list[Action]:
     return [
         Action("trace", "melody_rnn.actions:trace", "Find the tunes that a melody quotes."),
         Action("dataset", "melody_rnn.actions:dataset", "Build a set of tunes from songs."),
+        Action("evaluate", "melody_rnn.actions:evaluate", "Measure networks on other tunes."),
     ]
 
 
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train networks."""
-    return [Action("train", "melody_rnn.actions:train", "Train a network on tunes.")]
+    return [
+        Action("train", "melody_rnn.actions:train", "Train a network on tunes."),
+        Action("adapt", "melody_rnn.actions:adapt", "Bring the network nearer to a few songs."),
+    ]
 
 
 @hookimpl

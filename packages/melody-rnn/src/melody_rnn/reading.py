@@ -11,7 +11,7 @@ from typing import Any
 
 from groove_core.actions import given, leave_out
 from groove_core.console import track
-from groove_core.errors import InputError
+from groove_core.errors import InputError, UsageError
 from groove_core.learning import PARTS
 from groove_core.storage import is_hidden, list_files, read_table, zip_members
 from groove_core.values import LeadSheet, Score, extract_melodies
@@ -56,29 +56,42 @@ def songs(folders: Iterable[Path]) -> Iterator[Song]:
     """
     for folder in folders:
         files = list_files(folder, (*SCORES, ".zip"))
-        archives = [path for path in files if path.suffix.lower() == ".zip"]
-        texts = {name: read for path in archives for name, read in zip_members(path, _is_note)}
+        archives = {path: _members(path) for path in files if path.suffix.lower() == ".zip"}
+        texts = {_place(name): read for some in archives.values() for name, read in some}
         root = folder if folder.is_dir() else folder.parent
         for path in files:
-            if path in archives:
-                for inner, content in zip_members(path, _is_midi):
+            for inner, content in archives.get(path, ()):
+                if _is_midi(inner):
                     midi = partial(_midi, content, inner)
                     yield Song(_stem(inner), path.stem, partial(_played, midi, texts, inner))
-                continue
-            beside = {
-                f"{path.stem}/{name}": partial(_text, path.with_name(name))
-                for name in NOTES.values()
-                if path.with_name(name).is_file()
-            }
-            name = path.relative_to(root).as_posix()
-            title = root.resolve().name
-            yield Song(
-                _stem(name), title, partial(_played, partial(Score.read, path), beside, name)
-            )
+            if path not in archives:
+                name = path.relative_to(root).as_posix()
+                beside = {
+                    (path.stem, text): path.with_name(text).read_bytes
+                    for text in NOTES.values()
+                    if path.with_name(text).is_file()
+                }
+                score = partial(Score.read, path)
+                yield Song(_stem(name), root.resolve().name, partial(_played, score, beside, name))
+
+
+def _members(path: Path) -> list[tuple[str, Callable[[], bytes]]]:
+    """List the songs and annotations of a zip file; one that is damaged costs only itself."""
+    try:
+        return list(zip_members(path, lambda name: _is_midi(name) or _is_note(name)))
+    except InputError as error:
+        leave_out(path, error)
+        return []
 
 
 def _stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(""))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return the folder and the file by which an annotation is found."""
+    path = PurePosixPath(name)
+    return path.parent.name, path.name
 
 
 def _is_midi(name: str) -> bool:
@@ -89,24 +102,20 @@ def _is_note(name: str) -> bool:
     return PurePosixPath(name).name in NOTES.values()
 
 
-def _text(path: Path) -> bytes:
-    return path.read_bytes()
-
-
 def _midi(content: Callable[[], bytes], name: str) -> Score:
     return Score.from_midi(content(), name=name)
 
 
 def _played(
-    score: Callable[[], Score], texts: Mapping[str, Callable[[], bytes]], name: str
+    score: Callable[[], Score], texts: Mapping[tuple[str, str], Callable[[], bytes]], name: str
 ) -> Score:
     """Read a score, and put it on its beats if they are known."""
     stem = PurePosixPath(name).stem
-    found: dict[str, str] = {}
-    for what, file in NOTES.items():
-        for path, content in texts.items():
-            if PurePosixPath(path).parts[-2:] == (stem, file):
-                found[what] = content().decode("utf-8", errors="replace")
+    found = {
+        what: texts[stem, file]().decode("utf-8", errors="replace")
+        for what, file in NOTES.items()
+        if (stem, file) in texts
+    }
     if "beats" not in found:
         return score()
     return annotated(score(), found["beats"], found.get("chords", ""), found.get("keys", ""),
@@ -129,18 +138,35 @@ def melodies_of(score: Score, track: str | int | None) -> tuple[list[LeadSheet],
 
 
 def published(folder: Path | None, corpora: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
-    """Read the tables of a published split: ``CORPUS.tsv`` with ``id``, ``split``, ``group``."""
+    """Read the tables of a published split: ``CORPUS.tsv`` with ``id``, ``split``, ``group``.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or a part is none of three.
+    """
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for corpus in corpora if folder is not None else ():
         path = folder / f"{corpus}.tsv"  # type: ignore[operator]
         if path.is_file():
-            rows = read_table(path, ("id", "split", "group"))
+            rows = list(read_table(path, ("id", "split", "group")))
+            for row in rows:
+                if row["split"] not in PARTS:
+                    raise InputError(
+                        f"{path} puts {row['id']} into {row['split']!r}.",
+                        hint="Use train, validation or test.",
+                    )
             tables[corpus] = {_stem_of_id(row["id"]): row for row in rows}
     return tables
 
 
 def _stem_of_id(text: str) -> str:
-    return text.removesuffix(".mid")
+    return _stem(text) if text.lower().endswith(SCORES) else text
+
+
+def _row(table: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str] | None:
+    """Return what a table says of a song: by its path in the corpus, or by its name alone."""
+    return table.get(name, table.get(name.rpartition("/")[2]))
 
 
 def read_tunes(
@@ -163,7 +189,7 @@ def read_tunes(
     Raises
     ------
     InputError
-        If there is no usable song.
+        If there is no usable song, or a table cannot be read.
     """
     found, counts = [], Counter[str]()
     files = list(songs(folders))
@@ -172,7 +198,7 @@ def read_tunes(
         name = f"{song.corpus}/{song.name}"
         try:
             melodies, left = melodies_of(song.read(), line)
-        except InputError as error:
+        except (InputError, UsageError) as error:  # one lacks the track that was named, perhaps
             leave_out(name, error)
             counts["songs that cannot be used"] += 1
             continue
@@ -202,7 +228,7 @@ def _divided(
     part = {i: name for name in PARTS for i in by_hash[name].tolist()}
     tunes = []
     for number, (song, melodies) in enumerate(found):
-        row = tables.get(song.corpus, {}).get(song.name.rpartition("/")[2])
+        row = _row(tables.get(song.corpus, {}), song.name)
         group = (row["group"] if row else "") or (names[number] if row else groups[number])
         tunes.append(Tune(
             song.name, song.corpus, group, row["split"] if row else part[number], tuple(melodies)
@@ -210,8 +236,13 @@ def _divided(
     return tunes
 
 
-def open_tunes(data: Path | None = None) -> TuneSet:
+def open_tunes(data: Path | None = None, *, line: str | int | None = None) -> TuneSet:
     """Open a set of tunes: a ``.npz`` file, a folder of songs, or the shipped set.
+
+    Parameters
+    ----------
+    line : str or int, optional
+        See `read_tunes`.
 
     Raises
     ------
@@ -222,5 +253,5 @@ def open_tunes(data: Path | None = None) -> TuneSet:
         return shipped()
     if data.suffix == ".npz":
         return TuneSet.read(data)
-    tunes, left_out = read_tunes([data])
+    tunes, left_out = read_tunes([data], line=line)
     return TuneSet.of(tunes, dict(left_out.most_common()))

@@ -17,6 +17,8 @@ from groove_core.errors import InputError
 from groove_core.learning import PARTS
 from groove_core.storage import read_arrays, write_arrays
 from groove_core.values import Chord, LeadSheet, Value, key_name, key_sharps
+from groove_core.values.melodies.line import TEMPOS_BPM
+from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.stretches import Stream
 
 __all__ = ["SHIPPED", "Head", "Tune", "TuneSet", "shipped"]
@@ -85,24 +87,28 @@ class TuneSet(Value):
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.arrays = {name: arrays[name] for name in KINDS}
+        self.arrays["about"] = arrays["about"].reshape(-1, ABOUT)
         self.heads = [Head(*line.split("\t")) for line in _lines(arrays["tunes"])]
         self.chords = [Chord.parse(text) for text in _lines(arrays["symbols"])]
-        self.about: Ints = arrays["about"].astype(np.int64).reshape(-1, ABOUT)
+        self.about: Ints = self.arrays["about"].astype(np.int64)
         self.counts = arrays["melodies_of_tune"].astype(np.int64)
-        self.tune_of = np.repeat(np.arange(len(self.heads)), self.counts)
         self.note_ends, self.chord_ends = np.cumsum(self.about[:, 8]), np.cumsum(self.about[:, 9])
         self.lengths, self.pitches = arrays["length"].astype(np.int64), arrays["pitch"]
         self.chord_at, self.chord = arrays["chord_at"], arrays["chord"]
-        self._check(len(arrays["wait"]))
+        self._check_counts(len(arrays["wait"]))
+        self.tune_of = np.repeat(np.arange(len(self.heads)), self.counts)
         waits = np.cumsum(arrays["wait"], dtype=np.int64)
         firsts = self.note_ends - self.about[:, 8]
         before = np.append(0, waits)[firsts]
         self.starts: Ints = waits - np.repeat(before, self.about[:, 8])
+        self._check_values()
 
-    def _check(self, notes: int) -> None:
-        if (self.about[:, 3:5] < 0).any() or (self.about[:, 8:] < 0).any():
-            raise ValueError("a melody is shorter than nothing")
+    def _check_counts(self, notes: int) -> None:
+        """Refuse arrays that are not as long as each other says."""
+        if (self.counts < 0).any() or (self.about[:, 8:] < 0).any():
+            raise ValueError("a count is below zero")
         for what, told, found in (
+            ("tunes", len(self.heads), len(self.counts)),
             ("melodies", int(self.counts.sum()), len(self.about)),
             ("notes", int(self.about[:, 8].sum()), notes),
             ("lengths", notes, len(self.lengths)),
@@ -112,8 +118,31 @@ class TuneSet(Value):
         ):
             if told != found:
                 raise ValueError(f"{told} {what}, not {found}")
-        if len(self.chord) and int(self.chord.max()) >= len(self.chords):
-            raise ValueError("a chord is not in the list")
+
+    def _check_values(self) -> None:
+        """Refuse what no melody can be made of, before one is asked for in a training."""
+        grid, top, bottom, length, pickup, tempo, sharps, minor, notes, chords = self.about.T
+        whole = (bottom > 0) & (4 * grid * top % np.maximum(bottom, 1) == 0)
+        bar = 4 * grid * top // np.maximum(bottom, 1)
+        low, high = TEMPOS_BPM
+        ends = self.starts + self.lengths
+        of = np.repeat(np.arange(len(self.about)), notes)
+        # A note ends where the next one begins, the last one where its melody ends.
+        limit = np.where(np.diff(of, append=-1) == 0, np.append(self.starts[1:], 0), length[of])
+        for what, fine in (
+            ("a part", np.isin([head.part for head in self.heads], PARTS)),
+            ("a grid", np.isin(grid, GRIDS)),
+            ("a metre", whole & np.isin(100 * top + bottom, [100 * a + b for a, b in METRES])),
+            ("a pickup", (pickup >= 0) & (pickup < bar)),
+            ("a tempo", (tempo >= 100 * low) & (tempo <= 100 * high)),
+            ("a key", (sharps == NO_KEY) | (np.abs(sharps) <= 7) & np.isin(minor, (0, 1))),
+            ("a pitch", (self.pitches >= 0) & (self.pitches <= 127)),
+            ("the end of a note", (self.lengths > 0) & (ends <= limit)),
+            ("the beginning of a chord", self.chord_at < np.repeat(length, chords)),
+            ("a chord", self.chord < len(self.chords)),
+        ):
+            if not np.all(fine):
+                raise ValueError(f"{what} is out of range")
 
     @classmethod
     def of(cls, tunes: Sequence[Tune], left_out: Mapping[str, int] | None = None) -> Self:
@@ -228,9 +257,9 @@ class TuneSet(Value):
         arrays = read_arrays(path, what="a set of tunes (.npz)")
         try:
             return cls(arrays)
-        except (ValueError, LookupError, TypeError) as error:
+        except (InputError, ValueError, LookupError, TypeError) as error:
             raise InputError(
-                f"{path} is not a set of tunes: {error}.",
+                f"{path} is not a set of tunes: {str(error).rstrip('.')}.",
                 hint="groove run melody-rnn dataset FOLDER makes one.",
             ) from error
 

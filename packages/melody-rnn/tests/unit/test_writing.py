@@ -36,12 +36,12 @@ def asked(kind: str, n: int, steps: int) -> dict[str, Conditions]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_of_64_is_64_single_melodies(kind):
-    steps, model = 24, network(kind)
+    steps, model = 48, network(kind)
     random = draws(range(64), steps)
     whole = write(model, steps, random, **asked(kind, 64, steps))
     assert len(np.unique(whole, axis=0)) == 64
     assert whole.tobytes() == write(model, steps, random, **asked(kind, 64, steps)).tobytes()
-    for row in range(64):
+    for row in range(0, 64, 5):
         one = write(model, steps, draws([row], steps), **asked(kind, 1, steps))
         assert np.array_equal(one[0], whole[row]), row
 
