@@ -193,7 +193,7 @@ def test_moving_moves_chords_words_and_key():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("C4 E4 x", "word 3 of line 1, 'x'"),
+        ("C4 E4 x", r"word 3 of line 1 \(character 7\), 'x'"),
         ("- C4", "holds nothing"),
         ("C4 . -", "holds a rest"),
         ("C4 _", "'_', is no note"),
@@ -271,3 +271,12 @@ def test_chords_that_cannot_be_read_say_where(symbol, at):
 def test_every_quality_is_read_as_itself():
     for quality, tones in QUALITIES.items():
         assert Chord.parse(f"C{quality}").intervals == tones
+
+
+def test_a_line_of_text_may_be_a_comment():
+    plain = "L:1/8 C4 E4 | "
+    assert Melody.from_text(f"% a tune\n{plain}\n  % bars 1-2 as in C4\nG4 -") == Melody.from_text(
+        f"{plain}\nG4 -"
+    )
+    with pytest.raises(InputError, match=r"word 2 of line 3 \(character 4\), 'x'"):
+        Melody.from_text("C4 D4\n% E4\nE4 x")

@@ -28,6 +28,7 @@ from groove_core.actions.params import (
 )
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
+from groove_core.values import LeadSheet, Melody
 from groove_core.values.scores.score import Score, Track
 from groove_core.values.sound.audio import Audio
 
@@ -307,3 +308,48 @@ def test_whatever_is_read_may_be_given_as_a_path(tmp_path):
     path = DrumPattern.from_masks([1, 0, 4, 0] * 8).save(tmp_path / "beat.mid")
     assert bars(path) == bars(str(path), into=str(tmp_path)) == [2]
     assert bars(path, tmp_path) == bars(path, [path]) == [2, 2]
+
+
+@action
+def hum(
+    melodies: Annotated[Readable[list[LeadSheet]], Opt("melodies")],
+    *,
+    over: Annotated[Readable[Score | Melody | None], Opt("song or line")] = None,
+):
+    return list(melodies), over
+
+
+def test_a_phrase_may_stand_where_a_file_could(tmp_path, monkeypatch):
+    phrase = 'M:2/4 L:1/8 K:F "F/A" C4 E4 G4 - |'
+    (found,), over = hum(phrase, over="A4 -")
+    assert found == LeadSheet.from_text(phrase)
+    assert over == Melody.from_text("A4 -")
+    (found,), _ = hum("C4 - E4 . " * 500)  # longer than the name of a file can be
+    assert found.length == 2000
+    monkeypatch.chdir(tmp_path)
+    Melody.from_text("D4 -").save("C4 E4.mid")
+    (found,), _ = hum("C4 E4.mid")
+    assert found.notes[0, 2] == 62
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("C4 E4 G9x -", r"the phrase: word 3 of line 1 \(character 7\), 'G9x', is no note"),
+        ('C4 "Cmaq" D4', r"word 2 of line 1 \(character 4\), .*: .*'maq'"),
+        ("songs/C4 E4.mid", "C4 E4.mid does not exist"),
+        ("my song", "my song does not exist"),
+    ],
+)
+def test_what_is_neither_a_phrase_nor_a_file(text, says):
+    with pytest.raises(InputError, match=says):
+        hum(text)
+    with pytest.raises(InputError):
+        hum(over=text, melodies="C4")
+
+
+def test_a_value_of_one_of_the_kinds_is_not_turned_into_another():
+    line = Melody.from_text("C4 E4 G4 -")
+    assert hum("C4", over=line)[1] is line
+    score = line.to_score()
+    assert hum("C4", over=score)[1] is score

@@ -24,7 +24,7 @@ from groove_core.actions import (
     draw_seed,
     each,
 )
-from groove_core.values import LeadSheet, Report
+from groove_core.values import LeadSheet, Report, Score
 
 if TYPE_CHECKING:
     from melody_rnn.takes import Take
@@ -41,7 +41,15 @@ Model = Annotated[
     Literal["transformer", "attention", "lookback", "basic"],
     Opt("network (ignored with --checkpoint)"),
 ]
-Primer = Annotated[Readable[LeadSheet], Opt("file of a melody, or a phrase such as 'C4 E4 G4 -'")]
+Primer = Annotated[
+    Readable[Score | LeadSheet],
+    Opt("file of a melody or of a song, or a phrase such as 'C4 E4 G4 -'"),
+]
+Track = Annotated[
+    str | None,
+    Opt("name or number of the track with the line (default: the one that you would hum)"),
+]
+Alone = Annotated[bool, Opt("melody alone, without the song that it stands in")]
 Count = Annotated[int, Opt("melodies to write", min=1, max=1000)]
 Bars = Annotated[int, Opt("length of what is written", unit="bars", min=1, max=64)]
 Low = Annotated[int | None, Opt("lowest note that is written", unit="MIDI", min=0, max=127)]
@@ -101,6 +109,7 @@ def sample(
         If key, metre or chords cannot be read, or no note of the scale is in the range.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
     network, _ = _load(model, checkpoint, device)
     blank = composing.blank(
@@ -108,7 +117,8 @@ def sample(
         tempo_bpm=tempo_bpm,
     )  # fmt: skip
     wish = composing.Wish(low, high, composing.scale_of(scale, key), density, temperature, top_p)
-    return composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
+    takes = composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
+    return Passage(blank).finished(takes)
 
 
 @action
@@ -117,6 +127,8 @@ def extend(
     *,
     bars: Bars = 8,
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -132,7 +144,7 @@ def extend(
     """Continue a melody.
 
     What is written begins behind the last bar of the primer, and its chords, if there are any,
-    hold on.
+    hold on. In a song, one track goes on and all others stay as they are.
 
     Returns
     -------
@@ -145,20 +157,29 @@ def extend(
         If the primer has no notes, or is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
+    passage = Passage.of(primer, track, alone=alone)[-1]
     network, _ = _load(model, checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, primer.key), density, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), density, temperature, top_p
     )
-    return composing.extend(network, primer, bars, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.extend(network, passage.melody, bars, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
 def fill(
     melody: Primer,
     *,
-    bars: Annotated[str, Opt("bars that are written anew: 5 or 5-8")],
+    bars: Annotated[
+        str | None,
+        Opt("bars that are written anew: 5 or 5-8 (default: the first ones without a note)"),
+    ] = None,
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -171,6 +192,8 @@ def fill(
     device: Device = "auto",
 ) -> list[Take]:
     """Write some bars of a melody anew, so that they lead from what is before to what is behind.
+
+    In a song, the bars of one track are written anew and all else stays as it is.
 
     Returns
     -------
@@ -185,12 +208,18 @@ def fill(
         If it is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage, first_gap, with_bars
 
+    found = Passage.of(melody, track, alone=alone)
+    wanted = first_gap(found) if bars is None else composing.bars_of(bars)
+    passage, gap = with_bars(found, wanted)
     network, _ = _load("transformer", checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, melody.key), density, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), density, temperature, top_p
     )
-    return composing.fill(network, melody, bars, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.fill(network, passage.melody, gap, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
@@ -203,6 +232,8 @@ def vary(
     ] = "rhythm",
     amount: Annotated[float, Opt("share of the melody that is written anew", min=0, max=1)] = 0.5,
     count: Count = 4,
+    track: Track = None,
+    alone: Alone = False,
     scale: Scale = None,
     low: Low = None,
     high: High = None,
@@ -215,7 +246,8 @@ def vary(
 ) -> list[Take]:
     """Make variations of a melody.
 
-    Beats are chosen at random and written anew; all others stay.
+    Beats are chosen at random and written anew; all others stay. In a song, those are beats of one
+    track, and all else stays as it is.
 
     Returns
     -------
@@ -227,36 +259,50 @@ def vary(
         If the melody has no notes, or is in a metre that the network has not learnt.
     """
     from melody_rnn import composing
+    from melody_rnn.passages import Passage
 
+    found = Passage.of(melody, track, alone=alone)
+    passage = max(found, key=lambda one: len(one.melody.notes))
     network, _ = _load("transformer", checkpoint, device)
     wish = composing.Wish(
-        low, high, composing.scale_of(scale, melody.key), None, temperature, top_p
+        low, high, composing.scale_of(scale, passage.melody.key), None, temperature, top_p
     )
-    return composing.vary(network, melody, keep, amount, wish, count, draw_seed(seed), flat=flat)
+    seed = draw_seed(seed)
+    takes = composing.vary(network, passage.melody, keep, amount, wish, count, seed, flat=flat)
+    return passage.finished(takes)
 
 
 @action
 def trace(
-    melodies: Annotated[Readable[list[LeadSheet]], Opt("files or folders of melodies")],
+    melodies: Annotated[
+        Readable[list[Score | LeadSheet]],
+        Opt("files or folders of melodies and songs, or phrases such as 'C4 E4 G4 -'"),
+    ],
     *,
+    track: Track = None,
     data: DataPath = None,
 ) -> Iterator[Trace]:
     """Find the tunes that a melody quotes, transposed or not.
 
+    Stretches of 16 steps or more are quotations. For each phrase, the tune with the longest
+    stretch in common is named, from 8 steps on.
+
     Yields
     ------
     Trace
-        Stretches of 16 steps or more that stand in a tune of the training set, or in a song of a
-        folder of yours.
+        What stands in the tunes that the networks learnt from, or in the songs of a folder of
+        yours.
     """
-    from melody_rnn.reading import open_tunes
-    from melody_rnn.tracing import Tracer
+    from melody_rnn.passages import Passage
+    from melody_rnn.tracing import learnt, of_folder
 
-    tunes = open_tunes(data)
-    parts = ("train",) if data is None else ("train", "validation", "test")
-    known = "the training set" if data is None else str(data)
-    tracer = Tracer(tunes, tunes.of_part(*parts).tolist(), known)
-    yield from each(melodies, lambda melody, _: tracer.trace(melody), "tracing")
+    tracer = learnt() if data is None else of_folder(data)
+
+    def trace(melody: Score | LeadSheet, _: str) -> Trace:
+        found = Passage.of(melody, track)
+        return tracer.trace(max((one.melody for one in found), key=lambda one: len(one.notes)))
+
+    yield from each(melodies, trace, "tracing")
 
 
 @action

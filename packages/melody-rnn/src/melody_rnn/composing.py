@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from groove_core.errors import InputError, UsageError
-from groove_core.values import Chord, LeadSheet, Melody, pitch_class
+from groove_core.values import DEFAULT_VELOCITY, Chord, LeadSheet, Melody, pitch_class
 from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.lines import HIGHEST, LOWEST, NOTE, OFF, Line, encode
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.rules import Rules
+from melody_rnn.songs import marked, spans_of
 from melody_rnn.takes import Take
 from melody_rnn.transformer import (
     DENSITIES,
@@ -28,7 +29,7 @@ from melody_rnn.transformer import (
 )
 from melody_rnn.writing import draws, write
 
-__all__ = ["SCALES", "Wish", "blank", "extend", "fill", "sample", "scale_of", "vary"]
+__all__ = ["SCALES", "Wish", "bars_of", "blank", "extend", "fill", "sample", "scale_of", "vary"]
 
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -278,16 +279,16 @@ def extend(
 def fill(
     network: Network,
     melody: LeadSheet,
-    bars: str,
+    bars: tuple[int, int],
     wish: Wish,
     count: int,
     seed: int,
     *,
     flat: bool = False,
 ) -> list[Take]:
-    """Write bars anew."""
+    """Write bars anew, from the first to the last one, counted from 1."""
     check_readable(network, melody)
-    first, last = _bars(bars, melody)
+    first, last = bars
     line = encode(melody)
     start = melody.pickup + (first - 1) * melody.steps_per_bar
     end = min(melody.pickup + last * melody.steps_per_bar, melody.length)
@@ -305,17 +306,12 @@ def fill(
     return [_take(events, line, melody, spans, flat) for events in found]
 
 
-def _bars(text: str, melody: LeadSheet) -> tuple[int, int]:
+def bars_of(text: str) -> tuple[int, int]:
+    """Return the first and the last bar that a text such as ``5-8`` or ``5`` names."""
     found = BARS.fullmatch(text.strip())
-    if found is None:
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= first <= last:
         raise UsageError(f"{text!r} names no bars.", hint="--bars 5-8")
-    first = int(found[1])
-    last = int(found[2] or first)
-    if not 1 <= first <= last <= melody.bars:
-        raise UsageError(
-            f"Bars {first} to {last} are not in {melody.name}, which has {melody.bars}.",
-            hint=f"--bars 1-{melody.bars}",
-        )
     return first, last
 
 
@@ -349,7 +345,7 @@ def vary(
         elif keep == "pitch":
             rules.reorder(line.events)
         [events] = written(network, line, rules, wish, [number], encoder=True)
-        takes.append(_take(events, line, melody, _spans(~opened[line.lead :]), flat))
+        takes.append(_take(events, line, melody, spans_of(~opened[line.lead :]), flat))
     return takes
 
 
@@ -363,11 +359,6 @@ def _opened(line: Line, melody: LeadSheet, amount: float, seed: int) -> npt.NDAr
     opened: npt.NDArray[np.bool_] = np.repeat(chosen, beat)[: len(line)]
     opened[: line.lead] = False
     return opened
-
-
-def _spans(marked: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return tuple(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _seeds(seed: int, count: int) -> list[int]:
@@ -390,12 +381,18 @@ def _take(
         raw, steps_per_quarter=like.steps_per_quarter, metre=like.metre, pickup=like.pickup,
         tempo_bpm=like.tempo_bpm, key=like.key,
     )  # fmt: skip
-    rows = {row[0]: row for row in made.notes.tolist()}
-    for start, length, pitch, velocity in like.notes.tolist():
-        if start in rows and any(first <= start < end for first, end in given):
-            # Folded into the range of the network, or louder than the others.
-            rows[start] = [start, min(rows[start][1], length) if length else 1, pitch, velocity]
-    notes = np.array([rows[start] for start in sorted(rows)], np.int64).reshape(-1, 4)
+    notes = made.notes.copy()
+    before, same = np.searchsorted(like.notes[:, 0], notes[:, 0]), np.zeros(len(notes), bool)
+    inside = before < len(like.notes)
+    same[inside] = like.notes[before[inside], 0] == notes[inside, 0]
+    old = like.notes[before[same]]
+    # What is new is as loud as the note that was there, or as most are.
+    notes[:, 3] = np.median(like.notes[:, 3]) if len(like.notes) else DEFAULT_VELOCITY
+    notes[same, 3] = old[:, 3]
+    kept = same & marked(given, made.length)[notes[:, 0]]
+    old = like.notes[before[kept]]
+    notes[kept, 1] = np.minimum(notes[kept, 1], old[:, 1])
+    notes[kept, 2] = old[:, 2]  # it may have been folded into the range of the network
     return Take(
         notes, like.steps_per_quarter, like.metre, made.length, like.pickup, like.tempo_bpm,
         like.key, name=like.name, chords=like.chords, given=given, flat=flat,

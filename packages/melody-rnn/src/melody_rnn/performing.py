@@ -23,12 +23,10 @@ import numpy.typing as npt
 
 from groove_core.values import Melody, Score
 
-__all__ = ["performed", "phrases"]
+__all__ = ["accented", "performed", "phrases"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-TICKS = 480
-"""Ticks of a quarter note of what is played."""
 ARCH_LOUDER, ARCH_FASTER = 8.0, 0.04
 
 
@@ -58,23 +56,40 @@ def performed(melody: Melody) -> Score:
         Of what `Melody.to_score` returns, with other velocities, lengths and onsets. Chords are
         as they were.
     """
-    score, notes = melody.to_score(), melody.notes
-    if len(notes) < 2:
+    score = melody.to_score()
+    if len(melody.notes) < 2:
         return score
-    track = score.tracks[0]
-    scale = score.ticks_per_quarter / melody.steps_per_quarter
-    number = phrases(melody)
-    arch = _arch(number)
-    velocity = notes[:, 3] + _loudness(melody, arch)
-    lengths = track.notes[:, 1].astype(np.float64)
+    track, number = score.tracks[0], phrases(melody)
+    notes = accented(melody, track.notes)
+    onsets = _hurried(notes[:, 0].astype(np.float64), _arch(number), number)
+    played = replace(track, notes=np.column_stack([np.round(onsets), notes[:, 1:]]))
+    return replace(score, tracks=(played, *score.tracks[1:]))
+
+
+def accented(melody: Melody, rows: Ints) -> Ints:
+    """Return the notes of a melody with accents and articulation, each at its time.
+
+    Parameters
+    ----------
+    melody : Melody
+    rows : int array [shape=(n, 4)]
+        Its notes in ticks: start, duration, pitch and velocity.
+
+    Returns
+    -------
+    int array [shape=(n, 4)]
+    """
+    notes, number = melody.notes, phrases(melody)
+    if len(notes) < 2:
+        return rows
+    velocity = notes[:, 3] + _loudness(melody, _arch(number))
+    lengths = rows[:, 1].astype(np.float64)
     last = np.append(number[1:] != number[:-1], True)
     lengths = np.where(last, lengths * 7 / 8, lengths)
     again = np.append((notes[1:, 2] == notes[:-1, 2]) & ~last[:-1], False)
     lengths = np.where(again, lengths * 11 / 12, lengths)
-    moved = _hurried(track.notes[:, 0].astype(np.float64), arch, number, scale)
-    rows = np.stack([moved, np.maximum(lengths, 1), notes[:, 2], np.clip(velocity, 1, 127)], axis=1)
-    played = replace(track, notes=np.round(rows).astype(np.int64))
-    return replace(score, tracks=(played, *score.tracks[1:]))
+    columns = [rows[:, 0], np.maximum(lengths, 1), rows[:, 2], np.clip(velocity, 1, 127)]
+    return np.round(np.stack(columns, axis=1)).astype(np.int64)
 
 
 def _arch(number: Ints) -> Floats:
@@ -97,7 +112,7 @@ def _loudness(melody: Melody, arch: Floats) -> Floats:
     return found
 
 
-def _hurried(onsets: Floats, arch: Floats, number: Ints, scale: float) -> Floats:
+def _hurried(onsets: Floats, arch: Floats, number: Ints) -> Floats:
     """Play the middle of each phrase a little earlier; phrases begin in time."""
     moved = onsets.copy()
     for phrase in np.unique(number).tolist():

@@ -54,9 +54,9 @@ def groove_kinds() -> list[Kind]:
             value="melody_rnn.takes:Take",
             summary="A melody that a network wrote.",
             becomes={
-                "lead-sheet": "melody_rnn.takes:plain",
-                "melody": "melody_rnn.takes:plain",
-                "score": "melody_rnn.takes:played",
+                "lead-sheet": "melody_rnn.takes:Take.alone",
+                "melody": "melody_rnn.takes:Take.alone",
+                "score": "melody_rnn.takes:Take.to_score",
             },
             example="melody_rnn.takes:tiny_take",
         )

@@ -11,14 +11,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Match", "Stream", "Stretches", "copied_share"]
+__all__ = ["NOTES", "Stream", "Stretches", "copied_share"]
 
-SEED = 16
-"""Steps that a quotation has at least."""
 NOTES = 4
 """A stretch counts if it has a note for each so many steps: less is a rest or a held note."""
 BASE = np.uint64(0x9E3779B97F4A7C15)
@@ -40,7 +39,7 @@ class Stream:
         First step of each melody.
     """
 
-    events: Ints
+    events: npt.NDArray[np.signedinteger[Any]]
     starts: Ints
 
     @classmethod
@@ -100,27 +99,6 @@ def _powers(size: int) -> Hashes:
         return np.multiply.accumulate(np.full(size + 1, BASE, np.uint64))[:size]
 
 
-@dataclass(frozen=True)
-class Match:
-    """A stretch of one melody that stands in another.
-
-    Parameters
-    ----------
-    start, steps : int
-        Where it begins, and how long it is.
-    melody, at : int
-        Number of the other melody, and where it begins there.
-    semitones : int
-        How much higher it is here than there.
-    """
-
-    start: int
-    steps: int
-    melody: int
-    at: int
-    semitones: int
-
-
 class Stretches:
     """All stretches of many melodies, to look others up in.
 
@@ -131,7 +109,7 @@ class Stretches:
         Steps of a stretch.
     """
 
-    def __init__(self, stream: Stream, size: int = SEED) -> None:
+    def __init__(self, stream: Stream, size: int) -> None:
         self.stream, self.size = stream, size
         hashes, counts = stream.hashed(size)
         at = np.flatnonzero(counts)
@@ -146,55 +124,6 @@ class Stretches:
         with np.errstate(invalid="ignore"):
             found = np.add.reduceat(known, stream.starts) / np.add.reduceat(counts, stream.starts)
         return np.asarray(found, np.float64)
-
-    def longest(self, events: Ints, *, most: int = 64) -> list[Match]:
-        """Return the stretches of a melody that stand in these, each as long as it can be.
-
-        Of stretches that lie within each other, the longest is kept.
-
-        Parameters
-        ----------
-        events : int array [shape=(steps,)]
-        most : int
-            Places that are looked at for each stretch.
-        """
-        stream = Stream.of([events])
-        hashes, counts = stream.hashed(self.size)
-        low = np.searchsorted(self.hashes, hashes, side="left")
-        high = np.searchsorted(self.hashes, hashes, side="right")
-        diagonals: dict[int, int] = {}
-        found: list[Match] = []
-        for start in np.flatnonzero(counts & (high > low)).tolist():
-            for at in self.at[low[start] : min(high[start], low[start] + most)].tolist():
-                if diagonals.get(at - start, -1) >= start + self.size:
-                    continue
-                match = self._extended(events, start, at)
-                diagonals[at - start] = match.start + match.steps
-                found.append(match)
-        found.sort(key=lambda match: (-match.steps, match.start))
-        kept: list[Match] = []
-        for match in found:
-            end = match.start + match.steps
-            if not any(k.start <= match.start and end <= k.start + k.steps for k in kept):
-                kept.append(match)
-        return sorted(kept, key=lambda match: match.start)
-
-    def _extended(self, events: Ints, start: int, at: int) -> Match:
-        """Follow a stretch to both sides as far as both melodies agree."""
-        melody = int(np.searchsorted(self.stream.starts, at, side="right")) - 1
-        first, end = int(self.stream.starts[melody]), int(self.stream.ends[at])
-        back = min(start, at - first)
-        here = events[start - back : start + end - at]
-        there = self.stream.events[at - back : at - back + len(here)]
-        inside = slice(back, back + self.size)
-        begins = here[inside] >= 0
-        higher = int((here[inside] - there[inside])[begins][0])
-        same = here == np.where(there >= 0, there + higher, there)
-        wrong = np.concatenate([[-1], np.flatnonzero(~same), [len(here)]])
-        note = back + int(np.argmax(begins))
-        right = int(wrong[np.searchsorted(wrong, note, side="right")])
-        left = int(wrong[np.searchsorted(wrong, note, side="left") - 1]) + 1
-        return Match(start - back + left, right - left, melody, at - back + left - first, higher)
 
 
 def copied_share(learnt: Stream, other: Stream, size: int) -> npt.NDArray[np.float64]:

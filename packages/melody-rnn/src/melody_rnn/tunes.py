@@ -211,7 +211,7 @@ class TuneSet(Value):
         of = _ranges(self.note_ends[chosen] - notes, notes)
         begins = self.starts[of] + np.repeat(starts[:-1], notes)
         ends = begins + self.lengths[of]
-        events = np.full(int(starts[-1]), -2)
+        events = np.full(int(starts[-1]), -2, np.int16)  # of millions of steps
         inside = ends < np.repeat(starts[1:], notes)
         events[ends[inside]] = -1
         events[begins] = self.pitches[of]

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from groove_core.values import Chord, LeadSheet
-from melody_rnn.stretches import Match, Stream, Stretches, copied_share
+from melody_rnn.finding import Finder, Match
+from melody_rnn.stretches import Stream, copied_share
 from melody_rnn.tracing import Trace, Tracer
 from melody_rnn.tunes import Tune, TuneSet
 
 NOTHING, END = -2, -1
+CHANCES = [0.4, 0.3, 0.1, 0.1, 0.1]
 
 
 def melody(rng: np.random.Generator, steps: int) -> np.ndarray:
@@ -80,8 +82,8 @@ def test_melodies_without_a_stretch_have_no_share():
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 15])
 def test_a_melody_shorter_than_a_stretch_quotes_nothing(book, steps):
-    assert Stretches(Stream.of(book)).longest(book[0][:steps]) == []
-    assert Stretches(Stream.of([book[0][:steps]])).longest(book[0]) == []
+    assert Finder(Stream.of(book)).longest(book[0][:steps]) == []
+    assert Finder(Stream.of([book[0][:steps]])).longest(book[0]) == []
 
 
 def test_the_same_notes_in_another_rhythm_are_no_copy():
@@ -93,7 +95,7 @@ def test_the_same_notes_in_another_rhythm_are_no_copy():
 def test_planted_quotations_are_found(book):
     """Sixteen steps of some melody, moved by some semitones, in the middle of another line."""
     rng = np.random.default_rng(9)
-    stretches = Stretches(Stream.of(book))
+    finder = Finder(Stream.of(book))
     found = 0
     for _ in range(100):
         number = at = -1
@@ -111,34 +113,73 @@ def test_planted_quotations_are_found(book):
             and one.at - one.start == at - start
             and one.start <= start
             and one.start + one.steps >= start + 16
-            for one in stretches.longest(line)
+            for one in finder.longest(line)
         )
     assert found >= 99
 
 
 def test_lines_of_others_quote_nothing(book):
     rng = np.random.default_rng(10)
-    stretches = Stretches(Stream.of(book))
-    assert [stretches.longest(melody(rng, 80)) for _ in range(20)] == [[]] * 20
+    finder = Finder(Stream.of(book))
+    assert [finder.longest(melody(rng, 80)) for _ in range(20)] == [[]] * 20
 
 
 def test_a_quotation_is_as_long_as_it_can_be(book):
     """Both ends, where both melodies still agree; and a melody quotes itself as a whole."""
-    stretches = Stretches(Stream.of(book))
+    finder = Finder(Stream.of(book))
     line = np.full(60, 90)
     line[10:40] = np.where(book[3][5:35] >= 0, book[3][5:35] + 2, book[3][5:35])
     line[9], line[40] = END, END
     assert book[3][4] != END
     assert book[3][35] != END
-    assert stretches.longest(line) == [Match(10, 30, 3, 5, 2)]
-    assert stretches.longest(book[7]) == [Match(0, len(book[7]), 7, 0, 0)]
+    assert finder.longest(line) == [Match(10, 30, 3, 5, 2)]
+    assert finder.longest(book[7]) == [Match(0, len(book[7]), 7, 0, 0)]
+
+
+@pytest.mark.parametrize("size", [8, 16, 20])
+def test_all_stretches_are_those_of_a_search(size):
+    """Few pitches and rhythms, long rests, ends beside notes: step by step, at every place."""
+    rng = np.random.default_rng(size)
+
+    def simple(steps: int) -> np.ndarray:
+        bars = [[60, -2, 62, -2, 64, -1, 62, 60], [67, -2, 65, -2, 67, -2, 65, 64], [-2] * 8,
+                [-1, -2, 60, -1, 60, -2, -1, -2], [62, -2, 60, -2, 60, -2, 60, -2]]  # fmt: skip
+        found = np.concatenate([bars[i] for i in rng.choice(5, steps // 8, p=CHANCES)])
+        return np.where(found >= 0, found + rng.integers(-5, 6), found)[rng.integers(0, 4) :]
+
+    learnt, mine = [simple(8 * int(rng.integers(4, 9))) for _ in range(20)], simple(64)
+    stream = Stream.of(learnt)
+    pairs = Finder(stream).pairs(mine, size)
+    found = set(zip(pairs.start.tolist(), pairs.end.tolist(), pairs.at.tolist(), strict=True))
+    wanted = set()
+    for number, other in enumerate(learnt):
+        for apart in range(-len(other), len(mine)):
+            for first in range(max(apart, 0), min(len(mine), len(other) + apart)):
+                end = first
+                higher = None
+                while end < min(len(mine), len(other) + apart):
+                    one, two = int(mine[end]), int(other[end - apart])
+                    if (one < 0 or two < 0) and one != two:
+                        break
+                    if one >= 0 and higher not in (None, one - two):
+                        break
+                    higher = one - two if one >= 0 else higher
+                    end += 1
+                counts = [key(mine[at : at + size]) for at in range(first, end - size + 1)]
+                at = int(stream.starts[number]) + first - apart
+                if any(counts):
+                    wanted.add((first, end, at))
+    # Of those that end at one step of both, the longest.
+    longest = {one for one in wanted if (one[0] - 1, one[1], one[2] - 1) not in wanted}
+    assert found == longest
+    assert found
 
 
 def test_of_stretches_within_each_other_the_longest_counts():
     rng = np.random.default_rng(11)
     long = melody(rng, 48)
     short = np.concatenate([melody(rng, 16), long[8:30], melody(rng, 16)])
-    found = Stretches(Stream.of([short, long])).longest(long)
+    found = Finder(Stream.of([short, long])).longest(long)
     assert found == [Match(0, 48, 1, 0, 0)]
 
 
@@ -181,6 +222,39 @@ def test_a_trace_names_song_and_bars():
     assert (found.start, found.steps, found.bar) == (16, 24, 2)
     assert (found.corpus, found.song, found.song_bar, found.semitones) == ("book", "one", 2, 4)
     assert trace.share == 24 / 64
+
+
+def test_the_nearest_tune_of_each_phrase_is_named():
+    """Eight steps of the song in the first phrase, nothing in the second, all of it then."""
+    part = song().notes[1:4] - np.array([song().pickup, 0, 0, 0])
+    begin = np.concatenate([part, [[part[-1, 0] + part[-1, 1], 8, 90, 90]]])
+    other = np.array([[32 + 5 * i, 5, 50 + 7 * (i % 2) + i, 90] for i in range(6)])
+    bars = song().slice_bars(1, 2).notes + np.array([70, 0, -3, 0])
+    query = LeadSheet(np.concatenate([begin, other, bars]), length=112, name="mine")
+    trace = tracer_of(tune_of("other", scale(40)), tune_of("one", song())).trace(query)
+    first, second, third = trace.phrases
+    assert (first.start, first.bar) == (0, 1)
+    assert (first.nearest.song, first.nearest.song_bar, first.nearest.semitones) == ("one", 1, 0)
+    assert first.nearest.steps == 8
+    assert (second.start, second.nearest) == (32, None)
+    assert (third.nearest.steps, third.nearest.semitones) == (24, -3)
+    text = trace.to_text().splitlines()
+    assert text[-3].startswith("  bars 1-2: 8 of 32 steps as in book/one, bar 1")
+    assert text[-2] == "  bars 3-5: no 8 steps in common with any tune"
+    assert Trace.from_json(trace.to_json()).phrases == trace.phrases
+
+
+def test_only_what_was_written_counts_as_copied():
+    notes = song().notes
+    query = LeadSheet(notes, 4, (3, 4), song().length, song().pickup, name="mine")
+    tracer = tracer_of(tune_of("one", song()))
+    [whole] = tracer.copied(query)
+    assert (whole.start, whole.steps) == (0, query.length)
+    given = ((0, 14),)
+    [part] = tracer.copied(query, given)
+    assert (part.start, part.steps, part.bar) == (14, query.length - 14, 2)
+    assert tracer.copied(query, ((15, query.length),)) == ()
+    assert tracer.copied(query, ((0, 20), (30, query.length))) == ()
 
 
 def test_a_pickup_is_bar_0():

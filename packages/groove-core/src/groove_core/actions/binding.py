@@ -19,6 +19,7 @@ import functools
 import inspect
 import math
 import numbers
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,12 @@ def files_of(param: Param, value: Any) -> list[Path]:
         named = [one for item in items for one in _expand(param, item)]
     else:
         named = []
-    return [Path(one) for one in named if isinstance(one, (str, Path)) and Path(one).is_file()]
+    # Unlike `Path.is_file`, it takes any text: a phrase may be longer than a name can be.
+    return [
+        Path(one)
+        for one in named
+        if isinstance(one, (str, Path)) and os.path.isfile(one)  # noqa: PTH113
+    ]
 
 
 def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def _convert(param: Param, value: Any) -> Any:
 
 def _expand(param: Param, item: Any) -> list[Any]:
     """Return the files of a folder where a file of values is wanted."""
-    if param.is_value and isinstance(item, (str, Path)) and Path(item).is_dir():
+    if param.is_value and isinstance(item, (str, Path)) and os.path.isdir(item):  # noqa: PTH112
         return list(param.type.files(Path(item)))
     return [item]
 
@@ -124,12 +130,17 @@ def _convert_one(param: Param, value: Any) -> Any:
     if param.is_value:
         if param.drum_track:
             value = _with_drums(param, value)
-        for kind in param.kinds:
+        # One of the kinds as it is, before one that becomes another of them.
+        for kind in sorted(param.kinds, key=lambda kind: not isinstance(value, kind)):
             accepted = kind.accept(value)
             if accepted is not None:
                 return accepted
             if isinstance(value, dict) and value.get("kind") == kind.kind:
                 return kind.from_document(value, param.name)  # as a result document holds it
+        if isinstance(value, str) and not os.path.exists(value):  # noqa: PTH110
+            spelt = (kind.typed(value) for kind in param.kinds)
+            if (found := next((one for one in spelt if one is not None), None)) is not None:
+                return found
         if isinstance(value, (str, Path)):
             return _kind_of_file(param, Path(value)).read(Path(value))
         raise _wrong(param, value)

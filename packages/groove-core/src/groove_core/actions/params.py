@@ -208,12 +208,12 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
             opt = replace(opt, help=re.sub(r" \(default: [^()]*\)$", "", opt.help))
     optional = many = False
     others: list[Any] = []
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        members = typing.get_args(hint)
-        optional = type(None) in members
-        hint, *others = [m for m in members if m not in (type(None), Any)]  # see `Readable`
+    members = _members(hint)
+    optional = type(None) in members
+    hint, *others = [m for m in members if m not in (type(None), Any)]  # see `Readable`
     if typing.get_origin(hint) is list:
         many, (hint,) = True, typing.get_args(hint)
+        hint, *others = _members(hint)
     choices: tuple[Any, ...] = ()
     if typing.get_origin(hint) is Literal:
         choices = typing.get_args(hint)
@@ -241,6 +241,12 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
         tuple(others),
         optional_argument,
     )
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the type alone."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
 
 
 def result_kind(function: Callable[..., Any]) -> type[Value] | None:

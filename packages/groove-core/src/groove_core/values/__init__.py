@@ -28,9 +28,9 @@ else:
         **{
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
-            "melodies.extraction": "choose_track extract_melodies longest_melody skyline",
+            "melodies.extraction": "choose_track extract_melodies is_melody longest_melody skyline",
             "melodies.leadsheet": "LeadSheet",
-            "melodies.line": "HOLD OFF Line",
+            "melodies.line": "DEFAULT_VELOCITY HOLD OFF Line",
             "melodies.melody": "Melody",
             "melodies.plots": "plot_melody",
             "page": "build_page data_url escaped",

@@ -132,6 +132,17 @@ class Value(abc.ABC):
         return None if convert is None else convert(value)
 
     @classmethod
+    def typed(cls, text: str) -> Self | None:
+        """Return the value that a text spells out where a path could stand, such as a phrase.
+
+        Returns
+        -------
+        Value or None
+            None if the text is meant as a path.
+        """
+        return None
+
+    @classmethod
     def takes(cls, kind: str) -> bool:
         """Return whether values of a kind are of this one or become it."""
         return kind == cls.kind or kinds.converter(kind, cls.kind) is not None

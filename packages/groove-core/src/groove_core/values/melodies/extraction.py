@@ -31,7 +31,7 @@ from groove_core.values.pitches import key_name
 from groove_core.values.scores.score import Score, Track
 from groove_core.values.scores.symbols import MELODY, chord_symbols
 
-__all__ = ["choose_track", "extract_melodies", "longest_melody", "skyline"]
+__all__ = ["choose_track", "extract_melodies", "is_melody", "longest_melody", "skyline"]
 
 GRIDS = (4, 3, 6, 8, 12, 24)
 """Steps per quarter that are tried, in this order."""
@@ -52,6 +52,11 @@ _NOT = re.compile(r"(?<![^\W\d_])(?:back(?:ing|ground)?|choir|harmon(?:y|ies)|sy
 M = TypeVar("M", bound=Line)
 Rows = npt.NDArray[np.int64]
 Voice = Literal["top", "bottom", "refuse"]
+
+
+def is_melody(score: Score) -> bool:
+    """Return whether a score was written from a melody, and not by another program."""
+    return any(OWN.fullmatch(text) for _, text in score.markers)
 
 
 def choose_track(score: Score, track: str | int | None = None) -> Track:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from groove_core.errors import UsageError
 from groove_core.values.pitches import key_name, key_sharps, transpose_sharps
 
-__all__ = ["HOLD", "OFF", "Line"]
+__all__ = ["DEFAULT_VELOCITY", "HOLD", "OFF", "Line"]
 
 HOLD, OFF = -2, -1
 """Events of a step that begins no note: nothing changes, or the note ends."""

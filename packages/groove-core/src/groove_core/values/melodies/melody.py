@@ -14,7 +14,7 @@ from groove_core.storage.folders import list_files
 from groove_core.values.base import Value
 from groove_core.values.melodies.line import Line
 from groove_core.values.melodies.musicxml import write_musicxml
-from groove_core.values.melodies.text import format_phrase, parse_phrase
+from groove_core.values.melodies.text import format_phrase, is_phrase, parse_phrase
 from groove_core.values.pitches import key_sharps
 from groove_core.values.scores.musicxml import SUFFIXES
 from groove_core.values.scores.score import Score, Track
@@ -182,6 +182,11 @@ class Melody(Line, Value):
         """
         made: Self = parse_phrase(cls, text, name=name, **settings)
         return made
+
+    @classmethod
+    def typed(cls, text: str) -> Self | None:
+        file = text.lower().endswith(tuple(f".{suffix}" for suffix in cls.suffixes))
+        return cls.from_text(text) if is_phrase(text) and not file else None
 
     def to_text(self) -> str:
         return format_phrase(self)

@@ -4,7 +4,8 @@
 and note-off alphabet of note-seq in letters. Around it stands what ABC notation has: header fields
 (``M:6/8 L:1/8 Q:96 K:Dm``), bar lines, chords in quotes before their step, and syllables in lines
 that begin with ``w:``, one for each note, ``*`` for none. ABC's ``z`` and TidalCycles' ``~`` are
-rests, too. ``_`` is refused: to some it is a rest, to others a hold.
+rests, too. ``_`` is refused: to some it is a rest, to others a hold. A line that begins with ``%``
+is a comment.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from groove_core.values.chords import Chord
 from groove_core.values.melodies.line import DEFAULT_VELOCITY, Line
 from groove_core.values.pitches import key_sharps, note_name, parse_note_name
 
-__all__ = ["format_phrase", "parse_phrase"]
+__all__ = ["format_phrase", "is_phrase", "parse_phrase"]
 
 HOLDS, RESTS = ("-",), (".", "z", "~")
 BARS = re.compile(r"\|[|\]:]?|:\|")
@@ -73,6 +74,11 @@ def _syllable(text: str) -> str:
     return text if _PLAIN.fullmatch(text) and text != "*" else json.dumps(text, ensure_ascii=False)
 
 
+def is_phrase(text: str) -> bool:
+    """Return whether a text has a word that is a note, as a phrase has and a path hardly ever."""
+    return any(_pitch_and_velocity(word) is not None for word in text.split())
+
+
 def parse_phrase(kind: type[M], text: str, *, name: str = "the phrase", **settings: Any) -> M:
     """Read a melody from text; see the module.
 
@@ -83,19 +89,22 @@ def parse_phrase(kind: type[M], text: str, *, name: str = "the phrase", **settin
     """
     fields: dict[str, Any] = {"steps_per_quarter": 4, "metre": (4, 4), **settings}
     steps: list[str] = []
-    places: list[str] = []
+    places: list[str] = []  # of the steps
     bars: list[tuple[int, str]] = []
     chords: list[tuple[int, Chord]] = []
     sung: list[tuple[int, str]] = []
     waiting = 0  # the first step whose syllable has not come
     for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("%"):
+            continue
         if line.lstrip().startswith("w:"):
             onsets = [at for at in range(waiting, len(steps)) if _begins(steps[at])]
             sung += _sung(line.lstrip()[2:], onsets, f"{name}, line {number}")
             waiting = len(steps)
             continue
-        for match in _WORD.finditer(line):
-            word, place = match[0], f"word {len(places) + 1} of line {number}, {match[0]!r}"
+        for count, match in enumerate(_WORD.finditer(line), 1):
+            word = match[0]
+            place = f"word {count} of line {number} (character {match.start() + 1}), {word!r}"
             if field := _FIELD.fullmatch(word):
                 fields.update(_field(field[1], field[2], f"{name}: {place}"))
             elif BARS.fullmatch(word):
@@ -135,15 +144,21 @@ def _wrong(place: str, what: str, hint: str) -> InputError:
 
 
 def _note(word: str, place: str) -> tuple[int, int]:
-    match = _NOTE_AND_VELOCITY.fullmatch(word)
-    pitch = parse_note_name(match[1] if match else word)
-    velocity = int(match[2]) if match else DEFAULT_VELOCITY
-    if pitch is None or not 1 <= velocity <= 127:
+    found = _pitch_and_velocity(word)
+    if found is None:
         raise _wrong(
             place, "is no note, hold or rest",
             "Write a step a word: C4 begins a note, - holds it, . is a rest.",
         )  # fmt: skip
-    return pitch, velocity
+    return found
+
+
+def _pitch_and_velocity(word: str) -> tuple[int, int] | None:
+    """Read a word such as ``F#4`` or ``C4:90``; None if it is no note."""
+    match = _NOTE_AND_VELOCITY.fullmatch(word)
+    pitch = parse_note_name(match[1] if match else word)
+    velocity = int(match[2]) if match else DEFAULT_VELOCITY
+    return (pitch, velocity) if pitch is not None and 1 <= velocity <= 127 else None
 
 
 def _chord(text: str, place: str) -> Chord:

@@ -121,6 +121,10 @@ class _Edit:
         self.keep[at[old]] = True
         self.add(rows[~old], phase[~old])
 
+    def reaches(self, tick: int) -> bool:
+        """Return whether the track lasts until a tick."""
+        return bool(self.rows[self.keep, 0].max(initial=self.end_tick) >= tick)
+
     def chunk(self) -> Chunk:
         rows, phase = self.rows[self.keep], self.phase[self.keep]
         rows = rows[np.lexsort((phase, rows[:, 0]))]
@@ -202,7 +206,8 @@ def write(score: Timeline) -> MidiFile:
         for edit in edits:
             edit.keep &= edit.rows[:, 0] <= score.end_tick  # texts and others that no score lists
             edit.end_tick = min(edit.end_tick, score.end_tick)
-        edits[0].end_tick = score.end_tick
+        if not any(edit.reaches(score.end_tick) for edit in edits):
+            edits[0].end_tick = score.end_tick
     kind = source.file.format if len(edits) == len(source.file.chunks) else 1
     return MidiFile(tuple(edit.chunk() for edit in edits), score.ticks_per_quarter, kind)
 
