@@ -127,6 +127,17 @@ def test_of_several_that_are_allowed_none_else_comes():
     assert set(np.unique(found)) == {HOLD, NOTE, NOTE + 4, NOTE + 7}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_events_stay_and_the_others_are_drawn_as_if_they_had_been(kind):
+    steps, model = 64, network(kind)
+    random = draws(range(3), steps)
+    whole = write(model, steps, random, **asked(kind, 3, steps))
+    known = whole.copy()
+    known[:, 5:9] = known[:, 36:60] = known[:, 62:] = -1
+    assert np.array_equal(write(model, steps, random, known=known, **asked(kind, 3, steps)), whole)
+    assert np.array_equal(write(model, steps, random, known=whole, **asked(kind, 3, steps)), whole)
+
+
 def test_what_is_given_changes_what_the_transformer_writes():
     model = network("transformer")
     torch.nn.init.normal_(model.bridge.weight)
@@ -143,7 +154,7 @@ def test_all_of_a_melody_can_be_written_anew():
     """Nothing is given then, and the encoder has nothing to read."""
     model, melody = network("transformer"), LeadSheet.from_text("C4 - E4 - G4 - - . " * 4)
     for takes in (
-        composing.fill(model, melody, "1-2", composing.Wish(), 2, 1),
+        composing.fill(model, melody, (1, 2), composing.Wish(), 2, 1),
         composing.vary(model, melody, "nothing", 1.0, composing.Wish(), 2, 1),
     ):
         assert [take.length for take in takes] == [32, 32]
