@@ -143,7 +143,7 @@ def test_all_of_a_melody_can_be_written_anew():
     """Nothing is given then, and the encoder has nothing to read."""
     model, melody = network("transformer"), LeadSheet.from_text("C4 - E4 - G4 - - . " * 4)
     for takes in (
-        composing.fill(model, melody, "1-2", composing.Wish(), 2, 1),
+        composing.fill(model, melody, (1, 2), composing.Wish(), 2, 1),
         composing.vary(model, melody, "nothing", 1.0, composing.Wish(), 2, 1),
     ):
         assert [take.length for take in takes] == [32, 32]
