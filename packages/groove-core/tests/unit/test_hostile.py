@@ -159,6 +159,20 @@ def test_what_a_row_lacks_is_empty(tmp_path):
     ]
 
 
+def test_tabs_part_the_columns_of_a_tsv_file(tmp_path):
+    """Commas are part of a cell there, and tabs are in a CSV file."""
+    text = "id\tsplit\nOne, two and three\ttest\n"
+    for name in ("a.tsv", "A.TSV"):
+        (tmp_path / name).write_text(text)
+        assert list(tables.read_table(tmp_path / name, ["id", "split"])) == [
+            {"id": "One, two and three", "split": "test"}
+        ]
+    (tmp_path / "a.csv").write_text(text)
+    assert list(tables.read_rows(tmp_path / "a.csv")) == [
+        ["id\tsplit"], ["One", " two and three\ttest"]
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["../a.mid", "/dev/zero", "a/../../b.mid", "", "a\0.mid"])
 def test_tables_name_files_in_their_own_folder(tmp_path, name):
     _refused(tables.member, tmp_path, name, says="no file in")

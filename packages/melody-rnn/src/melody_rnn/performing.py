@@ -6,7 +6,7 @@ the accents of the metre. They are rules and were not learnt; equal melodies are
 
 ========================  =============================================================
 high loud                 3 of 127 louder for each five semitones above the mean
-phrase arch               up to 8 louder, and 4 % faster, in the middle of a phrase
+phrase arch               up to 8 louder, and 4 % faster, in the middle than at the ends
 duration contrast         a note shorter than the mean is up to 5 softer
 metre                     6 louder on the first beat, 2 on other beats
 punctuation               the last note of a phrase is cut by an eighth of its length
@@ -62,8 +62,9 @@ def performed(melody: Melody) -> Score:
     track, number = score.tracks[0], phrases(melody)
     notes = accented(melody, track.notes)
     onsets = _hurried(notes[:, 0].astype(np.float64), _arch(number), number)
-    played = replace(track, notes=np.column_stack([np.round(onsets), notes[:, 1:]]))
-    return replace(score, tracks=(played, *score.tracks[1:]))
+    notes[:, 0] = np.round(onsets)
+    notes[:-1, 1] = np.minimum(notes[:-1, 1], np.diff(notes[:, 0]))
+    return replace(score, tracks=(replace(track, notes=notes), *score.tracks[1:]))
 
 
 def accented(melody: Melody, rows: Ints) -> Ints:
@@ -113,11 +114,12 @@ def _loudness(melody: Melody, arch: Floats) -> Floats:
 
 
 def _hurried(onsets: Floats, arch: Floats, number: Ints) -> Floats:
-    """Play the middle of each phrase a little earlier; phrases begin in time."""
+    """Play the middle of each phrase faster and its ends slower; it begins and ends in time."""
     moved = onsets.copy()
     for phrase in np.unique(number).tolist():
         here = np.flatnonzero(number == phrase)
         if len(here) > 2:
-            waits = np.diff(onsets[here]) * (1 - ARCH_FASTER * arch[here][:-1])
+            waits, shape = np.diff(onsets[here]), arch[here][:-1]
+            waits *= 1 - ARCH_FASTER * (shape - np.average(shape, weights=waits))
             moved[here[1:]] = onsets[here[0]] + np.cumsum(waits)
     return moved

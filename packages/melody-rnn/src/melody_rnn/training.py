@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from groove_core.errors import UsageError
 from groove_core.learning import EMA, PARTS, Step, Training, cosine, digest, warm_up
 from groove_core.values import Report
 from melody_rnn.attention import Attention
@@ -36,6 +37,8 @@ ORIGINAL: dict[str, Any] = {
     "weight_decay": 0.0, "precision": "32",
 }  # fmt: skip
 """Settings of the three originals, where they are not those of the Transformer."""
+HEAD = 32
+"""Numbers of each head of the Transformer."""
 PAPERS = {
     "basic": "https://magenta.tensorflow.org/2016/06/10/recurrent-neural-network-generation-tutorial",
     "lookback": "https://magenta.tensorflow.org/2016/07/15/lookback-rnn-attention-rnn",
@@ -59,6 +62,13 @@ class Settings:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     precision: Literal["32", "bf16"] = "bf16"
+
+    def __post_init__(self) -> None:
+        if self.model == "transformer" and self.size % HEAD:
+            raise UsageError(
+                f"The size of the Transformer must be a multiple of {HEAD}, not {self.size}.",
+                hint=f"--size {HEAD * round(self.size / HEAD)}",
+            )
 
     @classmethod
     def of(cls, model: Name, **told: float | None) -> Settings:
@@ -168,7 +178,7 @@ class TransformerTraining(_Windowed):
         """Make the network, and the average of its weights, which is what is kept."""
         settings = self.settings
         model = Transformer(
-            size=settings.size, heads=settings.size // 32, layers=settings.layers,
+            size=settings.size, heads=settings.size // HEAD, layers=settings.layers,
             encoder_layers=max(1, settings.layers // 2), dropout=settings.dropout,
         )  # fmt: skip
         self.average = EMA(model, 0.999, warm_up=True)

@@ -1,9 +1,0 @@
-"""What melody-rnn makes."""
-
-from __future__ import annotations
-
-from melody_rnn import sample
-
-
-def test_a_seed_gives_the_same_beats():
-    assert list(sample(count=3, seed=5)) == list(sample(count=3, seed=5))
