@@ -391,7 +391,9 @@ def train(
         model, size=size, layers=layers, epochs=epochs, batch_size=batch_size,
         learning_rate=learning_rate,
     )  # fmt: skip
-    return learning.train(training_of(model), settings, Lesson(open_tunes(data), model), run)
+    training, lesson = training_of(model), Lesson(open_tunes(data), model)
+    lesson.check_size(training.steps, settings.batch_size)
+    return learning.train(training, settings, lesson, run)
 
 
 @action

@@ -285,22 +285,27 @@ def blank(
 
 def _chords(text: str, bars: int, bar: int) -> Iterator[tuple[int, Chord]]:
     """Yield the chords of bars, with the steps at which they begin."""
-    words = [part.split() for part in text.split("|")] if "|" in text else [
-        [word] for word in text.split()
-    ]  # fmt: skip
-    words = [word for word in words if word]
-    for number in range(bars if words else 0):
-        here = words[number % len(words)]
-        for place, word in enumerate(here):
-            try:
-                chord = Chord.parse(word)
-            except InputError as error:
-                at = text.find(word)
-                raise UsageError(
-                    f"The chord {word!r} at letter {at + 1} of {text!r} cannot be read.",
-                    hint=error.hint,
-                ) from error
+    wanted: list[list[Chord]] = [[]]
+    for match in re.finditer(r"[^\s|]+|\|", text):
+        if match[0] != "|":
+            wanted[-1].append(_chord(match[0], match.start(), text))
+        if match[0] == "|" or "|" not in text:
+            wanted.append([])
+    wanted = [one for one in wanted if one]
+    for number in range(bars if wanted else 0):
+        here = wanted[number % len(wanted)]
+        for place, chord in enumerate(here):
             yield number * bar + place * bar // len(here), chord
+
+
+def _chord(word: str, at: int, text: str) -> Chord:
+    try:
+        return Chord.parse(word)
+    except InputError as error:
+        raise UsageError(
+            f"The chord {word!r} at character {at + 1} of {text!r} cannot be read.",
+            hint=error.hint,
+        ) from error
 
 
 def sample(

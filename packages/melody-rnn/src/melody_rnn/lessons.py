@@ -38,6 +38,29 @@ class Lesson:
             )
         return lines
 
+    def check_size(self, steps: int, needed: int) -> None:
+        """Refuse what is too little to learn from.
+
+        Parameters
+        ----------
+        steps : int
+            Of a window.
+        needed : int
+            Windows, at least.
+
+        Raises
+        ------
+        InputError
+            If there are fewer.
+        """
+        count = sum(-(-len(line) // (steps // line.bar * line.bar)) for line in self.lines)
+        if count < needed:
+            raise InputError(
+                f"The songs have {count} of the {needed} windows of {steps} steps that are needed "
+                "to learn from them.",
+                hint=f"Give more songs, or pass --batch-size {count}.",
+            )
+
     def part(self, *parts: str, corpus: str | None = None) -> tuple[list[Line], list[int]]:
         """Return the lines of some parts, and the number of the tune of each."""
         numbers = self.tunes.of_part(*parts, corpus=corpus).tolist()
