@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.values import DEFAULT_VELOCITY, Chord, LeadSheet, Melody, pitch_class
 from melody_rnn.cutting import GRIDS, METRES
-from melody_rnn.lines import HIGHEST, LOWEST, NOTE, OFF, Line, encode
+from melody_rnn.lines import CLASSES, HIGHEST, LOWEST, NOTE, OFF, Line, encode, shift_of
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.rules import Rules
 from melody_rnn.songs import marked, spans_of
@@ -39,7 +41,10 @@ SCALES: dict[str, tuple[int, ...]] = {
     "blues": (0, 3, 5, 6, 7, 10), "chromatic": tuple(range(12)),
 }  # fmt: skip
 """Semitones above the tonic."""
+CONTEXT = 512
+"""Steps that the networks saw at once when they learnt."""
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Network = Recurrent | Transformer
 METRE = re.compile(r"(\d{1,2})/(\d{1,2})")
 BARS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
@@ -122,17 +127,53 @@ def written(
     """
     n, steps = len(seeds), len(line)
     device = next(network.parameters()).device
-    on = conditions(line, n, wish, device) if isinstance(network, Transformer) else None
-    given = None
-    if encoder and (rules.given != UNKNOWN).any():
-        given = torch.from_numpy(np.tile(rules.given, (n, 1))).to(device)
-    return write(
-        network, steps, draws(seeds, steps), on=on, given=given, allowed=rules,
-        temperature=wish.temperature, top_p=wish.top_p,
-    )  # fmt: skip
+    random = draws(seeds, steps)
+    whole = np.tile(np.where(rules.given < CLASSES, rules.given, -1), (n, 1))
+    for first, end in windows(rules.given >= CLASSES, line.bar):
+        here, on, given = slice(first, end), None, None
+        if isinstance(network, Transformer):
+            part = replace(line, events=line.events[here], root=line.root[here],
+                           chord=line.chord[here])  # fmt: skip
+            on = conditions(part, n, wish, device)
+        if encoder:
+            seen = np.where(whole[:, here] < 0, rules.given[here], whole[:, here])
+            given = torch.from_numpy(seen).to(device) if (seen != UNKNOWN).any() else None
+        whole[:, here] = write(
+            network, end - first, random[:, here], on=on, given=given, known=whole[:, here],
+            allowed=functools.partial(_allowed, rules, whole, first),
+            temperature=wish.temperature, top_p=wish.top_p,
+        )  # fmt: skip
+    return whole
 
 
-def playable(shift: int, wish: Wish) -> npt.NDArray[np.bool_]:
+def windows(missing: npt.NDArray[np.bool_], bar: int) -> Iterator[tuple[int, int]]:
+    """Yield parts of a line that a network can see at once, so that all that is missing is in one.
+
+    They begin at bars. Of a longer line, a network sees as much before what it begins to write
+    as behind, and what was written is known to the next part.
+
+    Parameters
+    ----------
+    missing : bool array [shape=(steps,)]
+        What is to be written.
+    bar : int
+        Steps of a bar.
+    """
+    steps, size = len(missing), CONTEXT // bar * bar
+    last = max(-(-(steps - size) // bar) * bar, 0)
+    end = 0
+    while (left := np.flatnonzero(missing[end:])).size:
+        first = min(max((end + int(left[0]) - size // 2) // bar * bar, 0), last)
+        end = min(first + size, steps)
+        yield first, end
+
+
+def _allowed(rules: Rules, whole: Ints, first: int, step: int, events: Ints) -> Bools:
+    """Ask the rules of a whole line about a step of a part of it."""
+    return rules(first + step, np.concatenate([whole[:, :first], events], axis=1))
+
+
+def playable(shift: int, wish: Wish) -> Bools:
     """Return which classes of events may be drawn.
 
     Raises
@@ -140,20 +181,46 @@ def playable(shift: int, wish: Wish) -> npt.NDArray[np.bool_]:
     UsageError
         If no note is left.
     """
+    low = 0 if wish.low is None else wish.low
+    high = 127 if wish.high is None else wish.high
+    if low > high:
+        raise UsageError(f"The lowest note, {low}, is above the highest one, {high}.",
+                         hint=f"--low {high} --high {low}")  # fmt: skip
     pitches = np.arange(LOWEST, HIGHEST + 1) - shift
-    notes = np.ones(len(pitches), bool)
-    if wish.low is not None:
-        notes &= pitches >= wish.low
-    if wish.high is not None:
-        notes &= pitches <= wish.high
+    notes = (pitches >= low) & (pitches <= high)
     if wish.scale is not None:
         notes &= wish.scale[pitches % 12]
     if not notes.any():
         raise UsageError(
-            f"No note of the scale lies between {wish.low} and {wish.high}.",
-            hint="Give a wider range.",
+            f"No note of the scale lies between {low} and {high}.", hint="Give a wider range."
         )
     return np.concatenate([[True, True], notes])
+
+
+def fitted(melody: LeadSheet, wish: Wish) -> Line:
+    """Bring a melody to the 36 notes of the networks, so that they can write what is wished.
+
+    It is moved by octaves so that as many notes of the wished range as can be are among them.
+    Notes of the melody that are not are read in another octave, which is said; in what is
+    written they are as they were.
+    """
+    shift = shift_of(melody)
+    if wish.low is not None or wish.high is not None:
+        low = 0 if wish.low is None else wish.low
+        high = 127 if wish.high is None else wish.high
+        shifts = shift + 12 * np.arange(-10, 11)
+        inside = np.minimum(high, HIGHEST - shifts) - np.maximum(low, LOWEST - shifts)
+        moved = melody.notes[:, 2] + shifts[:, None]
+        outside = ((moved < LOWEST) | (moved > HIGHEST)).sum(axis=1)
+        middle = (LOWEST + HIGHEST) / 2 - (low + high) / 2
+        far = np.abs(shifts - (shift if len(melody.notes) else middle))
+        shift = int(shifts[np.lexsort((far, outside, -inside))[0]])
+    line = encode(melody, shift=shift)
+    if line.folded:
+        note(f"{melody.name}: {line.folded} of {len(melody.notes)} notes lie outside of MIDI "
+             f"{LOWEST - shift} to {HIGHEST - shift}; the network reads them in another octave, "
+             "and they stay as they are")  # fmt: skip
+    return line
 
 
 def conditions(line: Line, n: int, wish: Wish, device: torch.device) -> Conditions:
@@ -240,11 +307,7 @@ def sample(
     network: Network, blank: LeadSheet, wish: Wish, count: int, seed: int, *, flat: bool = False
 ) -> list[Take]:
     """Write melodies on a silent one."""
-    line = encode(blank)
-    bounds = [bound for bound in (wish.low, wish.high) if bound is not None]
-    middle = sum(bounds) / len(bounds) if bounds else 68
-    octaves = 12 * round(((LOWEST + HIGHEST) / 2 - middle - line.shift) / 12)
-    line = replace(line, shift=line.shift + octaves)
+    line = fitted(blank, wish)
     rules = Rules(np.full(len(line), UNKNOWN), playable(line.shift, wish))
     found = written(network, line, rules, wish, _seeds(seed, count))
     return [_take(events, line, blank, (), flat) for events in found]
@@ -266,7 +329,8 @@ def extend(
     whole = primer.pickup + primer.bars * primer.steps_per_bar
     length = whole + bars * primer.steps_per_bar
     longer = replace(primer, length=length)
-    line = encode(longer)
+    line = fitted(longer, wish)
+    _say_long(line)
     end = line.lead + primer.length
     given = line.events.copy()
     given[end:] = UNKNOWN
@@ -274,6 +338,14 @@ def extend(
         network, line, Rules(given, playable(line.shift, wish)), wish, _seeds(seed, count)
     )
     return [_take(events, line, longer, ((0, primer.length),), flat) for events in found]
+
+
+def _say_long(line: Line) -> None:
+    """Say how much of a long primer a network sees."""
+    bars = CONTEXT // line.bar
+    if len(line) > bars * line.bar:
+        note(f"the network sees {bars} bars at once, and here the last {bars // 2} or more before "
+             "what it writes")  # fmt: skip
 
 
 def fill(
@@ -289,7 +361,7 @@ def fill(
     """Write bars anew, from the first to the last one, counted from 1."""
     check_readable(network, melody)
     first, last = bars
-    line = encode(melody)
+    line = fitted(melody, wish)
     start = melody.pickup + (first - 1) * melody.steps_per_bar
     end = min(melody.pickup + last * melody.steps_per_bar, melody.length)
     given = line.events.copy()
@@ -329,10 +401,15 @@ def vary(
     """Write a share of the beats anew, within what is to be kept."""
     check_readable(network, melody)
     _check_notes(melody)
-    line = encode(melody)
+    line = fitted(melody, wish)
+    pitches = melody.notes[:, 2]
     takes = []
     for number in _seeds(seed, count):
         opened = _opened(line, melody, amount, number)
+        if keep == "contour":  # notes that networks cannot write have no other place in it
+            moved = pitches + line.shift
+            for start, length, *_ in melody.notes[(moved < LOWEST) | (moved > HIGHEST)].tolist():
+                opened[line.lead + start : line.lead + start + length] = False
         given = line.events.copy()
         notes = line.events >= NOTE
         if keep in ("rhythm", "contour"):
@@ -341,11 +418,14 @@ def vary(
             given[opened] = UNKNOWN
         rules = Rules(given, playable(line.shift, wish))
         if keep == "contour":
-            rules.follow(line.events)
+            rules.follow(line.events, pitches + line.shift - LOWEST)
         elif keep == "pitch":
             rules.reorder(line.events)
         [events] = written(network, line, rules, wish, [number], encoder=True)
-        takes.append(_take(events, line, melody, spans_of(~opened[line.lead :]), flat))
+        take = _take(events, line, melody, spans_of(~opened[line.lead :]), flat)
+        if keep == "pitch":  # also of notes that the network read in another octave
+            take = replace(take, notes=np.insert(np.delete(take.notes, 2, 1), 2, pitches, axis=1))
+        takes.append(take)
     return takes
 
 

@@ -35,8 +35,11 @@ class Rules:
     """Classes of all notes of the line, where only the rhythm is drawn."""
     contour: Ints | None = None
     """For each note of the line whether it lies above (1), at (0) or below (-1) the one before."""
-    ways: Bools | None = None
-    """Notes from which the rest of the contour can be followed [shape=(notes, 36)]."""
+    ways: list[Bools] = field(default_factory=list)
+    """Notes from which the rest of the contour can be followed, of each note of the line: which
+    of 36 [shape=(36,)], or whether that which is given is one [shape=(1,)]."""
+    fixed: list[int | None] = field(default_factory=list)
+    """The notes that are given, of each note of the line; 0 is the lowest that networks know."""
     until: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """Notes of the line before the next step that is given, of each step."""
     room: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -96,23 +99,26 @@ class Rules:
     def _on_contour(self, events: Ints) -> Bools:
         """Return which notes lie on the right side of the last one, with room for what follows."""
         assert self.contour is not None
-        assert self.ways is not None
         every = np.arange(CLASSES - NOTE)
         allowed = np.zeros((len(events), len(every)), bool)
         for row, line in enumerate(events):
             before = line[line >= NOTE] - NOTE
             allowed[row] = self.ways[len(before)]
             if len(before):
-                allowed[row] &= np.sign(every - before[-1]) == self.contour[len(before)]
+                given = self.fixed[len(before) - 1]
+                last = before[-1] if given is None else given
+                allowed[row] &= np.sign(every - last) == self.contour[len(before)]
         return allowed
 
-    def follow(self, events: Ints) -> None:
+    def follow(self, events: Ints, pitches: Ints | None = None) -> None:
         """Keep the ups and downs of a line.
 
         Parameters
         ----------
         events : int array [shape=(steps,)]
             The line that `given` is of.
+        pitches : int array [shape=(notes,)], optional
+            Its notes before they were brought into the 36 that networks know; 0 is the lowest.
 
         Raises
         ------
@@ -120,17 +126,23 @@ class Rules:
             If the range and the scale do not allow it.
         """
         notes = np.flatnonzero(events >= NOTE)
-        self.contour = contour_of(events)
+        real = events[notes] - NOTE if pitches is None else pitches
+        self.contour = contour_of(real)
+        self.fixed = [
+            int(pitch) if self.given[at] < CLASSES else None
+            for at, pitch in zip(notes.tolist(), real.tolist(), strict=True)
+        ]
         every = np.arange(CLASSES - NOTE)
-        side = np.sign(every[None, :] - every[:, None])  # [from, to]
-        self.ways = np.zeros((len(notes) + 1, len(every)), bool)
+        behind, self.ways = None, []
         for number in range(len(notes) - 1, -1, -1):
-            given = int(self.given[notes[number]])
-            here = every == given - NOTE if given < CLASSES else self.pitches[NOTE:]
-            if number + 1 < len(notes):
-                fits = side == self.contour[number + 1]
-                here = here & (fits & self.ways[number + 1]).any(axis=1)
-            self.ways[number] = here
+            pitch = self.fixed[number]
+            here = every if pitch is None else np.array([pitch])
+            ways = self.pitches[NOTE:] if pitch is None else np.ones(1, bool)
+            if behind is not None:
+                fits = np.sign(behind[None, :] - here[:, None]) == self.contour[number + 1]
+                ways = ways & (fits & self.ways[0]).any(axis=1)
+            self.ways.insert(0, ways)
+            behind = here
         if len(notes) and not self.ways[0].any():
             raise UsageError(
                 "No other melody goes up and down like this one within the range and the scale.",
@@ -143,8 +155,7 @@ def _count(events: Ints) -> Ints:
     return found
 
 
-def contour_of(events: Ints) -> Ints:
+def contour_of(pitches: Ints) -> Ints:
     """Return for each note whether it lies above, at or below the one before; 0 for the first."""
-    notes = events[events >= NOTE]
-    found: Ints = np.sign(np.diff(notes, prepend=notes[:1]))
+    found: Ints = np.sign(np.diff(pitches, prepend=pitches[:1]))
     return found

@@ -28,8 +28,8 @@ from melody_rnn.cutting import METRES
 from melody_rnn.lines import CLASSES, NOTE, OPEN
 
 __all__ = [
-    "DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Conditions", "Echoes", "Past",
-    "Transformer", "agreements",
+    "DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Block", "Conditions", "Transformer",
+    "agreements", "echo_level", "echoes",
 ]  # fmt: skip
 
 PHASES = 72
@@ -103,7 +103,7 @@ def agreements(events: Tensor, bar: Tensor) -> Tensor:
     steps = events.shape[1]
     at = torch.arange(steps, device=events.device)
     runs = []
-    for bars in range(1, echoes(bar, steps) + 1):
+    for bars in range(1, echoes(int(bar.min()), steps) + 1):
         before = at - bars * bar[:, None]
         same = (events == events.gather(1, before.clamp(min=0))) & (before >= 0)
         run = at - torch.where(same, -1, at).cummax(dim=1).values
@@ -111,25 +111,15 @@ def agreements(events: Tensor, bar: Tensor) -> Tensor:
     return torch.stack(runs, dim=2)
 
 
-def echoes(bar: Tensor, steps: int) -> int:
+def echoes(bar: int, steps: int) -> int:
     """Return how many bars an echo can lie back."""
-    return min(max((steps - 1) // int(bar.min()), 1), ECHOES)
+    return min(max((steps - 1) // bar, 1), ECHOES)
 
 
-class Echoes:
-    """What `agreements` returns, a step at a time."""
-
-    def __init__(self, bar: Tensor, steps: int) -> None:
-        self.back = bar[:, None] * torch.arange(1, echoes(bar, steps) + 1, device=bar.device)
-        self.runs = torch.zeros_like(self.back)
-
-    def step(self, events: Tensor, step: int) -> Tensor:
-        """Return the agreements of a step [shape=(n, 1, echoes)], asked for each step in order."""
-        if step:
-            before = step - 1 - self.back
-            same = events.gather(1, before.clamp(min=0)) == events[:, step - 1 : step]
-            self.runs = torch.where(same & (before >= 0), self.runs + 1, 0)
-        return self.runs[:, None]
+def echo_level(longest: Tensor, grid: Tensor) -> Tensor:
+    """Return the level of how long a melody has agreed, in steps: 0 for none, 1 below a quarter."""
+    level = (longest / grid).log2().floor().clamp(-1, AGREEMENTS - 3) + 2
+    return torch.where(longest > 0, level, 0).long()
 
 
 class Rotary(nn.Module):
@@ -165,23 +155,6 @@ def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([one * cos - two * sin, one * sin + two * cos], dim=-1).to(x.dtype)
 
 
-class Past:
-    """Keys and values of the steps so far, in room for all steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps, self.count = steps, 0
-        self.room: list[Tensor] = []
-
-    def grown(self, *new: Tensor) -> tuple[Tensor, ...]:
-        """Add keys and values of a step [shape=(n, heads, 1, size)], and return all."""
-        if not self.room:
-            self.room = [x.new_empty(*x.shape[:2], self.steps, x.shape[3]) for x in new]
-        for room, x in zip(self.room, new, strict=True):
-            room[:, :, self.count : self.count + 1] = x
-        self.count += 1
-        return tuple(room[:, :, : self.count] for room in self.room)
-
-
 class Block(nn.Module):
     """Attention and a feed-forward network, each behind a norm and added to what there was."""
 
@@ -195,19 +168,15 @@ class Block(nn.Module):
         self.narrow = nn.Linear(4 * size, size)
         self.drop = Dropout(dropout)
 
-    def forward(
-        self, x: Tensor, angles: tuple[Tensor, Tensor], *, causal: bool, past: Past | None = None
-    ) -> Tensor:
-        """Return x after the block; `past` holds the keys and values so far, and is added to."""
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], *, causal: bool) -> Tensor:
+        """Return x after the block."""
         n, steps, size = x.shape
         q, k, v = (
             part.reshape(n, steps, self.heads, -1).transpose(1, 2)
             for part in self.qkv(self.norm_1(x)).chunk(3, dim=-1)
         )
         q, k = rotate(q, angles), rotate(k, angles)
-        if past is not None:
-            k, v = past.grown(k, v)
-        seen = F.scaled_dot_product_attention(q, k, v, is_causal=causal and steps > 1)
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         x = x + self.drop(self.out(seen.transpose(1, 2).reshape(n, steps, size)))
         found: Tensor = x + self.drop(self.narrow(F.gelu(self.wide(self.norm_2(x)))))
         return found
@@ -281,27 +250,21 @@ class Transformer(nn.Module):
             x = x.index_add(0, rows, self.bridge(y).to(x.dtype))
         return x, angles
 
-    def past(
-        self, events: Tensor, bar: Tensor, grid: Tensor, runs: Tensor, step: int | None = None
-    ) -> Tensor:
-        """Embed what lies before each step of melodies [shape=(n, steps, size)], or before one.
+    def past(self, events: Tensor, bar: Tensor, grid: Tensor, runs: Tensor) -> Tensor:
+        """Embed what lies before each step of melodies [shape=(n, steps, size)].
 
         Parameters
         ----------
         events : int tensor [shape=(n, steps)]
             The event of a step itself is not looked at.
         bar, grid : int tensors [shape=(n,)]
-        runs : int tensor [shape=(n, steps or 1, echoes)]
+        runs : int tensor [shape=(n, steps, echoes)]
             See `agreements`.
-        step : int, optional
-            The only step to return.
         """
         steps = events.shape[1]
         at = torch.arange(steps, device=events.device)
         began = torch.where(events >= NOTE, at, -1).cummax(dim=1).values
         began = F.pad(began, (1, 0), value=-1)[:, :steps]
-        if step is not None:
-            at, began = at[step : step + 1], began[:, step : step + 1]
 
         def event(where: Tensor) -> Tensor:
             return torch.where(where < 0, CLASSES, events.gather(1, where.clamp(min=0)))
@@ -310,8 +273,7 @@ class Transformer(nn.Module):
         for table, bars in zip(self.ago, BACK, strict=True):
             x = x + table(event(at - bars * bar[:, None]))
         longest, which = runs.max(dim=2)
-        level = (longest / grid[:, None]).log2().floor().clamp(-1, AGREEMENTS - 3) + 2
-        level = torch.where(longest > 0, level, 0).long()
+        level = echo_level(longest, grid[:, None])
         heard = event(torch.where(longest > 0, at - (which + 1) * bar[:, None], -1))
         x = x + self.echo(level * (CLASSES + 1) + heard)
         note = torch.where(began < 0, CLASSES - NOTE, event(began) - NOTE)

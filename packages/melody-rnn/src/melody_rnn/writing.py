@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from melody_rnn.decoding import Decoder
 from melody_rnn.encodings import LOOKBACK, Encoding
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF
 from melody_rnn.recurrent import Recurrent, event_chances
-from melody_rnn.transformer import Conditions, Echoes, Past, Transformer
+from melody_rnn.transformer import Conditions, Transformer
 
 __all__ = ["Allowed", "draws", "write"]
 
@@ -41,49 +42,36 @@ class _Recurrent:
         self.device = next(model.parameters()).device
         self.x = torch.zeros(count, 1, model.encoding.size, device=self.device)
 
-    def logits(self, events: Tensor, step: int) -> Tensor:
+    def logits(self, step: int) -> Floats:
+        """Return the logarithms of the chances of the events of a step [shape=(n, 38)]."""
         labels, self.state = self.model(self.x, self.state)
         labels = labels[:, 0]
         if model_repeats(self.model) and step < LOOKBACK[-1]:
             # Trained to call the first silence a repetition, it would otherwise stay silent.
             labels[:, CLASSES:] = -torch.inf
-        ago = [events[:, step - back] if step >= back else events[:, 0] * 0 for back in LOOKBACK]
-        return event_chances(labels.softmax(dim=-1), ago).log()
+        ago = [self.encoding.ago(back - 1) for back in LOOKBACK]
+        before = [np.full(self.count, HOLD) if events is None else events for events in ago]
+        events = [torch.from_numpy(one).to(self.device) for one in before]
+        chances = event_chances(labels.softmax(dim=-1), events)
+        return np.asarray(chances.log().double().cpu().numpy())
 
-    def take(self, events: Ints) -> None:
-        """Tell the network what came."""
+    def take(self, step: int, events: Ints) -> None:
+        """Tell the network what came at a step [shape=(n,)]."""
         told = self.encoding.step(events)
         self.x = torch.from_numpy(told).to(self.device)[:, None]
+
+    def skip(self, first: int, events: Ints) -> None:
+        """Tell the network of events that were known, at once [shape=(n, steps)]."""
+        told = [self.x]
+        for step, column in enumerate(events.T, first):
+            self.take(step, column)
+            told.append(self.x)
+        _, self.state = self.model(torch.cat(told[:-1], dim=1), self.state)
 
 
 def model_repeats(model: Recurrent) -> bool:
     """Return whether a network has labels for repetitions."""
     return model.encoding.labels > CLASSES
-
-
-class _Cached:
-    """The chances of the next event by the Transformer, which keeps keys and values."""
-
-    def __init__(
-        self, model: Transformer, on: Conditions, given: Tensor | None, steps: int
-    ) -> None:
-        self.model, self.on = model, on
-        self.around, self.angles = model.around(on, given, steps)
-        self.past = [Past(steps) for _ in model.blocks]
-        self.echoes = Echoes(on.bar, steps)
-
-    def logits(self, events: Tensor, step: int) -> Tensor:
-        runs = self.echoes.step(events, step)
-        known = self.model.past(events[:, : step + 1], self.on.bar, self.on.grid, runs, step)
-        x = self.around[:, step : step + 1] + known
-        angles = tuple(part[:, :, step : step + 1] for part in self.angles)
-        for block, past in zip(self.model.blocks, self.past, strict=True):
-            x = block(x, angles, causal=True, past=past)
-        found: Tensor = self.model.out(self.model.norm(x))[:, 0]
-        return found
-
-    def take(self, events: Ints) -> None:
-        """Nothing: `logits` looks at all events."""
 
 
 def draws(seeds: Sequence[int], steps: int) -> Floats:
@@ -99,10 +87,10 @@ def write(
     *,
     on: Conditions | None = None,
     given: Tensor | None = None,
+    known: Ints | None = None,
     allowed: Allowed | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
-    watch: Callable[[int], None] | None = None,
 ) -> Ints:
     """Draw the events of melodies.
 
@@ -117,6 +105,8 @@ def write(
         Of the Transformer, on its device.
     given : int tensor [shape=(n, steps)], optional
         What the Transformer's encoder reads.
+    known : int array [shape=(n, steps)], optional
+        Events that are not drawn; -1, in all melodies at the same steps, where they are.
     allowed : callable, optional
         See `Allowed`. One event that is allowed alone is taken, whatever the network says.
     temperature : float
@@ -130,26 +120,37 @@ def write(
     """
     n = len(random)
     voice = (
-        _Recurrent(model, n) if isinstance(model, Recurrent) else _Cached(model, on, given, steps)  # type: ignore[arg-type]
+        _Recurrent(model, n) if isinstance(model, Recurrent) else Decoder(model, on, given, steps)  # type: ignore[arg-type]
     )
-    device = next(model.parameters()).device
-    events = torch.zeros(n, steps, dtype=torch.int64, device=device)
-    whole = np.zeros((n, steps), np.int64)
+    whole = np.full((n, steps), -1) if known is None else known.copy()
+    free = np.flatnonzero((whole < 0).any(axis=0)).tolist()
     sounds = np.zeros(n, bool)
-    for step in range(steps):
-        logits = voice.logits(events, step).double().cpu().numpy()
+    at = 0
+    for step in free:
+        if step > at:
+            voice.skip(at, whole[:, at:step])
+            sounds = _sounding(whole[:, at:step], sounds)
+        at = step + 1
+        logits = voice.logits(step)
         may = np.ones((n, CLASSES), bool) if allowed is None else allowed(step, whole[:, :step])
-        may[:, OFF] &= sounds | ~may[:, [HOLD, *range(NOTE, CLASSES)]].any(axis=1)
+        may[:, OFF] &= sounds | ~may[:, _NOT_OFF].any(axis=1)
         # What is allowed can happen even where the network is sure that it does not.
         logits = np.where(may, np.maximum(logits, LEAST), -np.inf)
         chosen = choose(logits, random[:, step], temperature, top_p)
         whole[:, step] = chosen
-        sounds = np.where(chosen >= NOTE, True, np.where(chosen == OFF, False, sounds))
-        events[:, step] = torch.from_numpy(chosen)
-        voice.take(chosen)
-        if watch is not None:
-            watch(step)
+        sounds = _sounding(chosen[:, None], sounds)
+        voice.take(step, chosen)
     return whole
+
+
+_NOT_OFF = np.arange(CLASSES) != OFF
+
+
+def _sounding(events: Ints, before: Bools) -> Bools:
+    """Return whether a note sounds behind some steps of melodies."""
+    for column in events.T:
+        before = np.where(column == HOLD, before, column >= NOTE)
+    return before
 
 
 def choose(logits: Floats, random: Floats, temperature: float, top_p: float) -> Ints:

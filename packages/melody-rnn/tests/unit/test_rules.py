@@ -107,7 +107,8 @@ def test_a_kept_contour_goes_up_and_down_where_the_line_does(line, playable, see
     assert pitches[found[:, opened]].all()
     for one in found:
         assert onsets(one) == onsets(events)
-        assert contour_of(one).tolist() == contour_of(events).tolist()
+        up_and_down = [contour_of(some[some >= NOTE]).tolist() for some in (one, events)]
+        assert up_and_down[0] == up_and_down[1]
 
 
 def playable_contour(events: Ints, opened: np.ndarray, pitches: np.ndarray) -> bool:
@@ -137,5 +138,5 @@ def test_a_contour_leaves_room_for_what_follows():
 
 
 def test_contours():
-    assert contour_of(np.array([HOLD, 5, OFF, 9, 9, HOLD, 3])).tolist() == [0, 1, 0, -1]
-    assert contour_of(np.array([HOLD, OFF])).tolist() == []
+    assert contour_of(np.array([5, 9, 9, 3])).tolist() == [0, 1, 0, -1]
+    assert contour_of(np.zeros(0, np.int64)).tolist() == []

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from melody_rnn.cutting import METRES
+from melody_rnn.decoding import Decoder
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF, OPEN, OPEN_ROOT
 from melody_rnn.transformer import (
     DENSITIES,
@@ -15,14 +16,12 @@ from melody_rnn.transformer import (
     REGISTERS,
     UNKNOWN,
     Conditions,
-    Echoes,
     Rotary,
     Transformer,
     agreements,
     clocks,
     rotate,
 )
-from melody_rnn.writing import _Cached
 
 BARS = {"4/4": (16, 4), "3/4": (12, 4), "6/8": (12, 4), "2/4": (8, 4), "triplets": (12, 3)}
 """Steps per bar and per quarter note."""
@@ -84,16 +83,6 @@ def test_agreements_are_what_one_counts():
                 for bars in range(found.shape[2])
             ]
             assert found[row, step].tolist() == wanted, (names[row], step)
-
-
-@pytest.mark.parametrize("steps", [1, 8, 9, 75])
-def test_echoes_step_by_step_are_the_agreements(steps):
-    names = list(BARS)
-    events = drawn(len(names), steps, seed=1, kinds=5)
-    bar = told(steps, *names).bar
-    echoes = Echoes(bar, steps)
-    found = torch.cat([echoes.step(events, step) for step in range(steps)], dim=1)
-    assert torch.equal(found, agreements(events, bar))
 
 
 def test_echoes_are_looked_for_in_32_bars():
@@ -174,12 +163,26 @@ def test_writing_step_by_step_is_the_whole_network(network, some_given):
         given[0] = UNKNOWN
     with torch.inference_mode():
         whole = network(events, on, given)
-        cached = _Cached(network, on, given, steps)
-        shown = torch.zeros_like(events)
+        decoder = Decoder(network, on, given, steps)
         for step in range(steps):
-            found = cached.logits(shown, step)
-            torch.testing.assert_close(found, whole[:, step], atol=1e-4, rtol=0)
-            shown[:, step] = events[:, step]
+            np.testing.assert_allclose(decoder.logits(step), whole[:, step], atol=1e-4)
+            decoder.take(step, events[:, step].numpy())
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 1), (0, 40), (3, 4), (5, 60)])
+def test_known_events_go_through_the_network_at_once(network, first, end):
+    steps, names = 70, list(BARS)
+    on, events = told(steps, *names), drawn(len(names), steps, seed=4, kinds=6)
+    with torch.inference_mode():
+        whole = network(events, on)
+        decoder = Decoder(network, on, None, steps)
+        for step in range(first):
+            decoder.logits(step)
+            decoder.take(step, events[:, step].numpy())
+        decoder.skip(first, events[:, first:end].numpy())
+        for step in range(end, steps):
+            np.testing.assert_allclose(decoder.logits(step), whole[:, step], atol=1e-4)
+            decoder.take(step, events[:, step].numpy())
 
 
 # --- clocks ----------------------------------------------------------------------------------

@@ -127,6 +127,17 @@ def test_of_several_that_are_allowed_none_else_comes():
     assert set(np.unique(found)) == {HOLD, NOTE, NOTE + 4, NOTE + 7}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_events_stay_and_the_others_are_drawn_as_if_they_had_been(kind):
+    steps, model = 64, network(kind)
+    random = draws(range(3), steps)
+    whole = write(model, steps, random, **asked(kind, 3, steps))
+    known = whole.copy()
+    known[:, 5:9] = known[:, 36:60] = known[:, 62:] = -1
+    assert np.array_equal(write(model, steps, random, known=known, **asked(kind, 3, steps)), whole)
+    assert np.array_equal(write(model, steps, random, known=whole, **asked(kind, 3, steps)), whole)
+
+
 def test_what_is_given_changes_what_the_transformer_writes():
     model = network("transformer")
     torch.nn.init.normal_(model.bridge.weight)
