@@ -73,3 +73,24 @@ def test_chances_of_all_events_sum_to_one():
 def test_what_was_learnt_often_is_likely():
     steps = np.tile([NOTE, HOLD, OFF, NOTE + 7], 32)
     assert NGrams([line_of(steps)], 4).chances(line_of(steps))[8:].min() > 0.8
+
+
+def test_samples_come_as_often_as_their_chances():
+    """Whole melodies of four steps, in the second of which the context is cut by the beginning."""
+    grams = NGrams(some_lines(30), 2)
+    rng = np.random.default_rng(3)
+    drawn = grams.sample(8_000, 4, 16, 4, rng=rng)
+    assert drawn.shape == (8_000, 4)
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    for events, count in zip(found, counts, strict=True):
+        if count > 100:
+            wanted = grams.chances(line_of(events)).prod()
+            assert count / 8_000 == pytest.approx(wanted, rel=4 / np.sqrt(count))
+    assert counts.max() > 200
+
+
+def test_samples_of_a_seed_are_equal():
+    grams = NGrams(some_lines(), 5)
+    one, two = (grams.sample(3, 20, 12, 3, rng=np.random.default_rng(1)) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert 0 <= one.min() <= one.max() < CLASSES
