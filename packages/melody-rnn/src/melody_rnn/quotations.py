@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Quotation", "bars_text"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Quotation", "bars_text", "draw_quotations"]
+
+LETTER_INCHES = 0.07
+"""Width of a letter of a label."""
 
 
 def bars_text(first: int, last: int) -> str:
@@ -47,3 +55,25 @@ class Quotation:
         """Say where it was found."""
         moved = f", {self.semitones:+d} semitones" if self.semitones else ""
         return f"as in {self.corpus}/{self.song}, bar {self.song_bar}{moved}"
+
+
+def draw_quotations(ax: Axes, quotations: Sequence[Quotation]) -> None:
+    """Draw quotations as lines with the names of their songs below a piano roll.
+
+    Those that overlap, or whose names would, stand below each other.
+    """
+    from groove_core.values import PALETTE
+
+    low, high = ax.get_ylim()
+    first, end = ax.get_xlim()
+    letter = LETTER_INCHES * (end - first) * ax.figure.dpi / ax.bbox.width
+    rows: list[float] = []
+    for number, one in enumerate(quotations):
+        label = f" {one.song}"
+        row = next((n for n, taken in enumerate(rows) if taken <= one.start), len(rows))
+        rows[row : row + 1] = [one.start + max(one.steps, letter * len(label))]
+        y, color = low - 1.5 * (row + 1), PALETTE[1 + number % (len(PALETTE) - 1)]
+        ends = [one.start, one.start + one.steps]
+        ax.plot(ends, [y, y], color=color, lw=3, solid_capstyle="butt")
+        ax.text(one.start, y + 0.15, label, fontsize=7, va="bottom", color=color)
+    ax.set_ylim(low - 1.5 * len(rows) - 0.5 * bool(rows), high)

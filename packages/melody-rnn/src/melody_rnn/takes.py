@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.values import LeadSheet, Score
 from melody_rnn.performing import performed
-from melody_rnn.quotations import Quotation
+from melody_rnn.quotations import Quotation, draw_quotations
 from melody_rnn.songs import Place, Spans
 
 if TYPE_CHECKING:
@@ -111,18 +111,13 @@ class Take(LeadSheet):
         return super().from_json({**document, **made})
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw a piano roll: what was given is shaded, and what was copied is underlined."""
-        from groove_core.values import INK, PALETTE
+        """Draw a piano roll: what was given is shaded, and below it stands what was copied."""
+        from groove_core.values import INK
 
         ax = super().plot(ax)
-        low, high = ax.get_ylim()
+        draw_quotations(ax, self.copied)
         for first, end in self.given:
             ax.axvspan(first, end, color=INK, alpha=0.1, lw=0, zorder=0)
-        for one in self.copied:
-            ends = [one.start, one.start + one.steps]
-            ax.plot(ends, [low + 0.3] * 2, color=PALETTE[1], lw=3, solid_capstyle="butt")
-            ax.text(one.start, low + 0.4, f" {one.song}", fontsize=6, va="bottom", color=PALETTE[1])
-        ax.set_ylim(low, high)
         return ax
 
 

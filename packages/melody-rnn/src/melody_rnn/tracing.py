@@ -16,7 +16,7 @@ from groove_core.values import LeadSheet, Melody, Record
 from melody_rnn.cutting import GRIDS
 from melody_rnn.finding import SEED, Finder, Match, Pairs
 from melody_rnn.performing import phrases
-from melody_rnn.quotations import Quotation, bars_text
+from melody_rnn.quotations import Quotation, bars_text, draw_quotations
 from melody_rnn.reading import open_tunes
 from melody_rnn.songs import Spans, written_spans
 from melody_rnn.tunes import TuneSet, shipped
@@ -117,16 +117,9 @@ class Trace(Record):
         return cls(LeadSheet.from_json(document["melody"]), found, document["known"], phrases)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the melody as a piano roll, and mark its quotations."""
-        from groove_core.values import PALETTE
-
+        """Draw the melody as a piano roll, and its quotations below."""
         ax = self.melody.plot(ax)
-        low, high = ax.get_ylim()
-        for number, one in enumerate(self.quotations):
-            color = PALETTE[1 + number % (len(PALETTE) - 1)]
-            ax.axvspan(one.start, one.start + one.steps, color=color, alpha=0.2, lw=0)
-            ax.text(one.start, low, f" {one.song}", fontsize=7, va="bottom", color=color)
-        ax.set_ylim(low, high)
+        draw_quotations(ax, self.quotations)
         return ax
 
 
