@@ -52,8 +52,14 @@ Track = Annotated[
 Alone = Annotated[bool, Opt("melody alone, without the song that it stands in")]
 Count = Annotated[int, Opt("melodies to write", min=1, max=1000)]
 Bars = Annotated[int, Opt("length of what is written", unit="bars", min=1, max=64)]
-Low = Annotated[int | None, Opt("lowest note that is written", unit="MIDI", min=0, max=127)]
-High = Annotated[int | None, Opt("highest note that is written", unit="MIDI", min=0, max=127)]
+Low = Annotated[
+    int | None,
+    Opt("lowest note that is written (default: near the primer)", unit="MIDI", min=0, max=127),
+]
+High = Annotated[
+    int | None,
+    Opt("highest note that is written (default: near the primer)", unit="MIDI", min=0, max=127),
+]
 Scale = Annotated[
     Literal[
         "major", "minor", "harmonic-minor", "dorian", "phrygian", "mixolydian", "pentatonic",
@@ -97,7 +103,8 @@ def sample(
     """Write new melodies.
 
     The Transformer can be told key, metre, chords and density; the original networks know 4/4 in
-    sixteenths, and neither chords nor density.
+    sixteenths, and neither chords nor density. A network writes three octaves, anywhere between
+    --low and --high. Stretches of 16 steps that stand in a tune of the training set are marked.
 
     Returns
     -------
@@ -144,7 +151,9 @@ def extend(
     """Continue a melody.
 
     What is written begins behind the last bar of the primer, and its chords, if there are any,
-    hold on. In a song, one track goes on and all others stay as they are.
+    hold on. In a song, one track goes on and all others stay as they are. A network writes three
+    octaves, around the primer or between --low and --high; notes of the primer that lie elsewhere
+    stay where they are. It sees 512 steps at once: 32 bars of 4/4 in sixteenths.
 
     Returns
     -------
