@@ -367,7 +367,7 @@ def train(
     learning_rate: Annotated[
         float | None,
         Opt(
-            "learning rate of Adam, before its decay (default: 0.002, of the originals 0.003)",
+            "learning rate of Adam, before its decay (default: 0.002, of the originals 0.007)",
             min=1e-6,
             max=0.1,
         ),

@@ -41,6 +41,7 @@ class Recurrent(nn.Module):
         self.second = nn.LSTM(hidden, hidden, batch_first=True)
         self.drop = Dropout(dropout)
         self.out = nn.Linear(hidden, self.encoding.labels)
+        initialise(self)
 
     def first_layer(self, hidden: int) -> nn.Module:
         """Make the first layer."""
@@ -57,6 +58,23 @@ class Recurrent(nn.Module):
         h, one = self.first(x, one)
         h, two = self.second(self.drop(h), two)
         return self.out(self.drop(h)), (one, two)
+
+
+def initialise(network: nn.Module) -> None:
+    """Begin as the originals did: without biases, but cells that forget nothing.
+
+    With torch's own first weights the networks stay at the frequencies of events for an epoch.
+    """
+    for module in network.modules():
+        if not isinstance(module, (nn.LSTM, nn.LSTMCell, nn.Linear)):
+            continue
+        for name, values in module.named_parameters():
+            if values.dim() > 1:
+                nn.init.xavier_uniform_(values)
+                continue
+            nn.init.zeros_(values)
+            if name.startswith("bias_ih"):  # in, forget, cell and out gate
+                nn.init.ones_(values.detach().chunk(4)[1])
 
 
 class Basic(Recurrent):

@@ -174,7 +174,7 @@ class Block(nn.Module):
         """Return x after the block."""
         n, steps, size = x.shape
         q, k, v = (
-            part.reshape(n, steps, self.heads, -1).transpose(1, 2)
+            part.reshape(n, steps, self.heads, size // self.heads).transpose(1, 2)
             for part in self.qkv(self.norm_1(x)).chunk(3, dim=-1)
         )
         q, k = rotate(q, angles), rotate(k, angles)
