@@ -184,7 +184,7 @@ def fill(
     *,
     bars: Annotated[
         str | None,
-        Opt("bars that are written anew: 5 or 5-8 (default: the first ones without a note)"),
+        Opt("bars that are written anew: 5 or 5-8 (default: the first silent ones, or the middle)"),
     ] = None,
     count: Count = 4,
     track: Track = None,

@@ -137,10 +137,7 @@ def with_bars(passages: list[Passage], bars: tuple[int, int]) -> tuple[Passage, 
 def first_gap(passages: list[Passage]) -> tuple[int, int]:
     """Return the first and the last of the first bars of a song that are silent between notes.
 
-    Raises
-    ------
-    UsageError
-        If there are none.
+    Where there are none, it is the bar in the middle, which is said.
     """
     for one in passages:
         melody, size = one.melody, one.melody.steps_per_bar
@@ -152,10 +149,11 @@ def first_gap(passages: list[Passage]) -> tuple[int, int]:
         if len(gaps := np.flatnonzero(np.diff(playing) > 1)):
             first = one.bars_before + int(playing[gaps[0]]) + 2
             return first, one.bars_before + int(playing[gaps[0] + 1])
-    raise UsageError(
-        f"{passages[0].melody.name} has no silent bar between its notes.",
-        hint="Say what is to be written anew, such as --bars 5-8.",
-    )
+    one = max(passages, key=lambda one: one.melody.bars)
+    middle = one.bars_before + (one.melody.bars + 1) // 2
+    note(f"{one.melody.name} has no silent bar between its notes; bar {middle} is written anew, or "
+         "others with --bars")  # fmt: skip
+    return middle, middle
 
 
 def _extracted(song: Score, track: str | None) -> list[tuple[int, LeadSheet]]:

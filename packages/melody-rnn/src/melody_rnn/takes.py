@@ -38,6 +38,7 @@ class Take(LeadSheet):
     """
 
     kind: ClassVar[str] = "take"
+    suffixes: ClassVar[tuple[str, ...]] = ("json",)  # other files do not tell what was given
 
     given: Spans = ()
     copied: tuple[Quotation, ...] = ()

@@ -274,14 +274,15 @@ def test_bars_are_counted_through_all_metres():
         with_bars(passages, (9, 9))
 
 
-def test_the_first_silent_bars_are_the_gap():
+def test_the_first_silent_bars_are_the_gap(capsys):
     notes = [[480 * n, 480, 60, 80] for n in (*range(3), 9, *range(20, 28), 40)]
     passages = Passage.of(Score((Track(notes),), time_signatures=METRES))
     assert first_gap(passages) == (2, 2)
     without = LeadSheet.from_text("L:1/4 . C4 . . | . . . . | . . . . | C4 - - - |")
     assert first_gap(Passage.of(without)) == (2, 3)
-    with pytest.raises(UsageError, match="no silent bar between its notes"):
-        first_gap(Passage.of(LeadSheet.from_text("L:1/4 C4 . . . | C4 . . . | . . . . |")))
+    full = LeadSheet.from_text("L:1/4 C4 . . . | C4 . . . | . . . . |")
+    assert first_gap(Passage.of(full)) == (2, 2)
+    assert "no silent bar between its notes; bar 2 is written anew" in capsys.readouterr().err
 
 
 def test_each_metre_is_written_on_in_its_place(tiny):
