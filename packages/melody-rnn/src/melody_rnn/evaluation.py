@@ -28,8 +28,6 @@ Network = Recurrent | Transformer
 STEPS = 512
 """Steps of the longest piece that is measured at once: 32 bars of 4/4."""
 BATCH = 32
-ORDERS = range(1, 9)
-"""Lengths of contexts of n-grams, of which the best one on the validation split is shown."""
 COLUMNS = ("network", "corpus", "bits per step", "bits per event", "tunes")
 Floats = npt.NDArray[np.float64]
 
@@ -76,7 +74,7 @@ def nats_of(network: Network, some: Windows, given: Tensor | None = None) -> Flo
         chances = event_chances(network(x)[0].softmax(dim=-1), bars_ago(events)).log()
     else:
         chances = network(events, opened(conditions_of(some, device)), given).log_softmax(dim=-1)
-    nats: Floats = -chances.gather(-1, events[..., None])[..., 0].double().cpu().numpy()
+    nats: Floats = -chances.gather(-1, events[..., None])[..., 0].cpu().double().numpy()
     return nats
 
 
@@ -107,15 +105,16 @@ def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool 
     lesson : Lesson
         Its lines are those that all of the networks can read.
     controls : bool
-        Whether equal chances, the frequencies of events, and n-grams are measured, too: their
-        longest context is the one that is best on the validation split of the corpus.
+        Whether equal chances, the frequencies of events, and n-grams are measured, too: those
+        that are best on the validation split of the corpus (or of all, where it has none).
 
     Raises
     ------
     InputError
         If no tune of the test split can be read.
     """
-    counted = _counted(lesson.lines) if controls else {}
+    plain = NGrams(lesson.lines, 0, place=False) if controls else None
+    counted = NGrams(lesson.lines) if controls else None
     rows: list[tuple[Cell, ...]] = []
     for corpus in track(lesson.tunes.corpora, "measuring corpora"):
         lines, owners = lesson.part("test", corpus=corpus)
@@ -124,7 +123,9 @@ def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool 
         found = {name: bits_of(network, lines) for name, network in networks.items()}
         counts = next(iter(found.values()))[1]
         each = {name: bits for name, (bits, _) in found.items()}
-        for name, bits in {**_controls(counted, lesson, corpus, lines), **each}.items():
+        if plain and counted:
+            each = _controls(plain, counted, _to_choose_by(lesson, corpus) or lines, lines) | each
+        for name, bits in each.items():
             steps, events = (per(bits, column, owners) for column in counts.T)
             rows.append((name, corpus, steps, events, len(set(owners))))
     if not rows:
@@ -135,23 +136,20 @@ def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool 
     )  # fmt: skip
 
 
-def _counted(lines: Sequence[Line]) -> dict[int, NGrams]:
-    return {order: NGrams(lines, order) for order in track(ORDERS, "counting n-grams")}
+def _to_choose_by(lesson: Lesson, corpus: str) -> list[Line]:
+    """Return the validation lines of a corpus, or of all if it has none."""
+    return lesson.part("validation", corpus=corpus)[0] or lesson.part("validation")[0]
 
 
 def _controls(
-    counted: Mapping[int, NGrams], lesson: Lesson, corpus: str, lines: Sequence[Line]
+    plain: NGrams, counted: NGrams, chosen_by: Sequence[Line], lines: Sequence[Line]
 ) -> dict[str, Floats]:
     """Return the bits of each line by what needs no network."""
-    if not counted:
-        return {}
-    chosen, _ = lesson.part("validation", corpus=corpus)
-    best = min(counted, key=lambda order: _bits(counted[order], chosen or lines).sum())
-    plain = NGrams(lesson.lines, 0, place=False)
+    tuned = counted.tuned(chosen_by)
     return {
         "equal chances": np.array([math.log2(CLASSES) * (len(x) - x.lead) for x in lines]),
         "frequencies": _bits(plain, lines),
-        f"n-grams ({best} events)": _bits(counted[best], lines),
+        f"n-grams ({tuned.order} steps)": _bits(tuned, lines),
     }
 
 

@@ -14,39 +14,35 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.learning import bootstrap, interval, means
+from groove_core.learning import bootstrap, interval, mean
 from groove_core.values import Estimate
-from melody_rnn.lines import HOLD, LOWEST, NOTE, OFF, Line
+from melody_rnn.lines import HOLD, LOWEST, NOTE, Line
 
-__all__ = ["HISTOGRAMS", "MEASURES", "Sheet", "is_stuck"]
+__all__ = ["HISTOGRAMS", "MEASURES", "Sheet", "is_stuck", "mean_of_known"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 WHITE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 BARS_AGO = (1, 2, 4, 8)
-ONE_NOTE, SILENT_BARS = 12, 4
-"""A melody is stuck if it begins one note so often in a row, or is silent for so many bars."""
+ONE_NOTE, STILL_BARS = 12, 4
+"""A melody is stuck if it begins one note so often in a row, or no note for so many bars."""
 NEW_PHRASE = 0.5
 """Quarter notes of silence that end a phrase; a note of two quarters does so, too."""
 
 
+def mean_of_known(values: npt.ArrayLike, owners: npt.ArrayLike) -> Estimate:
+    """Return the mean of the values that are numbers, with an interval over their owners."""
+    known = np.isfinite(values)
+    return mean(np.asarray(values)[known], np.asarray(owners)[known])
+
+
 def is_stuck(events: Ints, bar: int = 16) -> bool:
-    """Return whether a melody hangs on one note, or falls silent."""
-    pitches = events[events >= NOTE]
-    if not len(pitches):
-        return True
-    changes = np.flatnonzero(np.diff(pitches, prepend=-1, append=-1))
-    silent = _silent(events)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
-    longest = max((np.diff(edges)[::2]).tolist(), default=0)
-    return int(np.diff(changes).max()) >= ONE_NOTE or longest >= SILENT_BARS * bar
-
-
-def _silent(events: Ints) -> npt.NDArray[np.bool_]:
-    """Return at which steps nothing sounds."""
-    at = np.where(events == HOLD, -1, np.arange(len(events)))
-    last = np.maximum.accumulate(at)
-    return np.where(last < 0, True, events[last.clip(0)] == OFF)
+    """Return whether a melody hangs on one note, repeated or held, or falls silent."""
+    begins = np.flatnonzero(events >= NOTE)
+    still = np.diff(begins, prepend=0, append=len(events)).max()
+    changes = np.flatnonzero(np.diff(events[begins], prepend=-1, append=-1))
+    repeated = np.diff(changes).max(initial=0)
+    return bool(still >= STILL_BARS * bar or repeated >= ONE_NOTE)
 
 
 def repetition(events: Ints, bars: int, bar: int) -> float:
@@ -90,7 +86,10 @@ MEASURES: Mapping[str, str] = {
     "notes a bar": "notes that begin in a bar",
     "phrase": "bars from one long note or rest to the next",
     "in scale": "share of notes without sharps and flats, in C",
-    "stuck": "share of melodies that hang on one note or fall silent",
+    "stuck": (
+        f"share of melodies that begin one note {ONE_NOTE} times in a row, or none for "
+        f"{STILL_BARS} bars"
+    ),
 }
 """What each measure is."""
 HISTOGRAMS = ("pitch classes", "intervals", "durations")
@@ -148,11 +147,7 @@ class Sheet:
 
     def estimates(self) -> list[Estimate]:
         """Return the mean of each measure, over the melodies that have it."""
-        found = []
-        for column in self.rows.T:
-            known = np.isfinite(column)
-            found += means([column[known]], self.owners[known])
-        return found
+        return [mean_of_known(column, self.owners) for column in self.rows.T]
 
     def overlaps(self, other: Sheet) -> list[Estimate]:
         """Return the area that is common to each histogram of these and of other melodies.

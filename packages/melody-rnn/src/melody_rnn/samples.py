@@ -11,12 +11,12 @@ import torch
 
 from groove_core.console import track
 from groove_core.errors import InputError
-from groove_core.learning import about_intervals, means
+from groove_core.learning import about_intervals
 from groove_core.values import Cell, Estimate, Report
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.lessons import Lesson
-from melody_rnn.lines import CLASSES, LOWEST, NOTE, OFF, OPEN_ROOT, Line, Windows, windows
-from melody_rnn.measures import HISTOGRAMS, MEASURES, Sheet
+from melody_rnn.lines import CLASSES, HOLD, LOWEST, NOTE, OFF, OPEN_ROOT, Line, Windows, windows
+from melody_rnn.measures import HISTOGRAMS, MEASURES, Sheet, mean_of_known
 from melody_rnn.ngrams import NGrams
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.stretches import Stream, Stretches
@@ -32,8 +32,8 @@ BARS, BAR, GRID = 16, 16, 4
 SIZES = (8, 16, 32)
 """Steps of stretches that are looked for in what was learnt."""
 AT_ONCE = 64
-ORDER = 8
 TOP_P = 0.95
+"""As actions that write have it by default."""
 
 
 def long_lines(lines: Sequence[Line], owners: Sequence[int]) -> tuple[list[Line], list[int]]:
@@ -100,12 +100,7 @@ def copied(
     """
     stream = stream_of(lines)
     mine = np.arange(len(lines)) if owners is None else np.asarray(owners)
-    found = []
-    for stretches in learnt.values():
-        share = stretches.share(stream)
-        known = np.isfinite(share)
-        found += means([share[known]], mine[known])
-    return found
+    return [mean_of_known(stretches.share(stream), mine) for stretches in learnt.values()]
 
 
 def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed: int) -> Report:
@@ -125,7 +120,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
         If there are no tunes of sixteen bars to compare with.
     """
     held_out, owners = long_lines(*lesson.part("test"))
-    train, _ = long_lines(*lesson.part("train"))
+    train, train_owners = long_lines(*lesson.part("train"))
     if not held_out or not train:
         raise InputError("No test tune has sixteen bars of 4/4.", hint="Give longer songs.")
     learnt_stream = lesson.tunes.stream(
@@ -134,7 +129,8 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
     learnt = {size: Stretches(learnt_stream, size) for size in SIZES}
     real = Sheet.of(held_out, owners)
     rng = np.random.default_rng(seed)
-    copies = [train[i] for i in rng.integers(0, len(train), count)]
+    drawn_from = rng.integers(0, len(train), count).tolist()
+    copies = [train[i] for i in drawn_from]
     steps = BARS * BAR
     rows: list[tuple[Cell, ...]] = []
 
@@ -144,10 +140,11 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
         rows.append((name, *cells, len(lines)))
 
     add("held-out tunes", held_out, owners)
-    add("training tunes", copies)
+    add("training tunes", copies, [train_owners[i] for i in drawn_from])
     add("chance", lines_of(rng.integers(0, CLASSES, (count, steps))))
-    counted = NGrams(lesson.lines, ORDER)
-    add(f"n-grams ({ORDER} events)", lines_of(counted.sample(count, steps, BAR, GRID, rng=rng)))
+    counted = NGrams(lesson.lines).tuned(lesson.part("validation")[0] or held_out)
+    written = counted.sample(count, steps, BAR, GRID, rng=rng, top_p=TOP_P)
+    add(f"n-grams ({counted.order} steps)", lines_of(written))
     like = windows(copies, steps)
     for name, network in networks.items():
         add(name, lines_of(drawn(network, like, seed)))
@@ -162,6 +159,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
             "like real ones: area that is common to the histogram and that of held-out tunes.",
             "copied: share of stretches that stand in a training tune, transposed or not; that of "
             "held-out tunes is what tunes share without copying.",
+            f"Real tunes are the first {BARS} bars of those that are so long and rest for no bar.",
             about_intervals("melodies, of tunes over tunes"),
         ),
     )  # fmt: skip
@@ -173,21 +171,25 @@ def harmony(transformer: Transformer, lesson: Lesson, *, seed: int) -> Report:
     Raises
     ------
     InputError
-        If no test tune has chords.
+        If fewer than two test tunes have chords.
     """
     lines, owners = long_lines(*lesson.part("test"))
     chosen = [i for i, line in enumerate(lines) if (line.chord > 0).mean() > 0.9]
-    if not chosen:
-        raise InputError("No test tune of sixteen bars has chords.", hint="Give songs with chords.")
+    if len({owners[i] for i in chosen}) < 2:
+        raise InputError(
+            "Fewer than two test tunes of sixteen bars have chords.",
+            hint="Give more songs with chords.",
+        )
     like = windows([lines[i] for i in chosen], BARS * BAR)
-    owner = np.array([owners[i] for i in chosen])
+    owner = [owners[i] for i in chosen]
+    under_chords = drawn(transformer, like, seed, chords=True)
     ways = {
         "the tune itself": like.events,
-        "told the chords": drawn(transformer, like, seed, chords=True),
+        "told the chords": under_chords,
         "not told": drawn(transformer, like, seed),
-        "told, of another tune": np.roll(drawn(transformer, like, seed, chords=True), 1, axis=0),
+        "told, of another tune": under_chords[_of_others(owner)],
     }
-    rows = [(name, *means([_chord_tones(e, like.chord)], owner), len(chosen))
+    rows = [(name, mean_of_known(_chord_tones(e, like.chord), owner), len(chosen))
             for name, e in ways.items()]  # fmt: skip
     return Report(
         "Share of strong beats, of those that sound, on a tone of the chord",
@@ -195,14 +197,26 @@ def harmony(transformer: Transformer, lesson: Lesson, *, seed: int) -> Report:
     )  # fmt: skip
 
 
+def _of_others(owners: Sequence[int]) -> list[int]:
+    """Return for each melody the number of the next one of another tune."""
+    n = len(owners)
+    around = [*range(n), *range(n)]
+    return [
+        next(j for j in around[i : i + n] if owners[j] != owner) for i, owner in enumerate(owners)
+    ]
+
+
 def _chord_tones(events: Ints, chord: Ints) -> Floats:
-    """Return the share of first and third beats that sound with a tone of the chord."""
+    """Return the share of first and third beats that sound with a tone of the chord.
+
+    Only beats count at which a chord is known; without any, it is NaN.
+    """
     steps = events.shape[1]
-    last = np.maximum.accumulate(np.where(events > 0, np.arange(steps), -1), axis=1)
+    last = np.maximum.accumulate(np.where(events != HOLD, np.arange(steps), -1), axis=1)
     sounding = np.where(last < 0, OFF, np.take_along_axis(events, last.clip(0), axis=1))
     beats = slice(0, steps, BAR // 2)
     pitch = (sounding[:, beats] - NOTE + LOWEST) % 12
     counts = (sounding[:, beats] >= NOTE) & (chord[:, beats] > 0)
     hits = (chord[:, beats] >> pitch & 1).astype(bool) & counts
-    found: Floats = hits.sum(axis=1) / counts.sum(axis=1).clip(min=1)
-    return found
+    with np.errstate(invalid="ignore"):
+        return np.asarray(hits.sum(axis=1) / counts.sum(axis=1), np.float64)
