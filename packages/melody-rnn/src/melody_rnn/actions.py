@@ -308,7 +308,7 @@ def trace(
     tracer = learnt() if data is None else of_folder(data)
 
     def trace(melody: Score | LeadSheet, _: str) -> Trace:
-        found = Passage.of(melody, track)
+        found = Passage.of(melody, track, quiet=len(melodies) > 1)
         return tracer.trace(max((one.melody for one in found), key=lambda one: len(one.notes)))
 
     yield from each(melodies, trace, "tracing")
