@@ -18,7 +18,7 @@ from groove_core.actions import given, leave_out
 from groove_core.console import track
 from groove_core.drums import DRUMS, DrumPattern, NoDrumsError, extract_patterns
 from groove_core.errors import InputError
-from groove_core.learning import PARTS, Split, content_name, or_own, parts_for
+from groove_core.learning import PARTS, Split, as_learnt, content_name
 from groove_core.storage import (
     check_file,
     is_hidden,
@@ -126,7 +126,7 @@ class PatternSet(Value):
     def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> PatternSet:
         """Divide the set by what checkpoints learnt from: what none of them knows is a test.
 
-        A set of which they learnt nothing keeps its split, see `groove_core.learning.or_own`.
+        A set of which they learnt nothing keeps its split, see `groove_core.learning.as_learnt`.
 
         Raises
         ------
@@ -138,13 +138,8 @@ class PatternSet(Value):
             [some[source] for source in self.source.tolist()]
             for some in (self.groups, self.sources)
         )
-        split, known = np.full(len(self), PARTS.index("test")), list(cards)
-        for card in known:
-            parts = parts_for(card, groups, names=names, otherwise=own)
-            for number, part in enumerate(PARTS):
-                split[parts[part]] = np.minimum(split[parts[part]], number)
-        together = {part: np.flatnonzero(split == number) for number, part in enumerate(PARTS)}
-        parts = or_own(together, own, name=" and ".join(card["name"] for card in known))
+        split = np.zeros(len(self), np.int64)
+        parts = as_learnt(cards, groups, names=names, own=own)
         for number, part in enumerate(PARTS):
             split[parts[part]] = number
         kept = _unique(self.hits, split, Counter())

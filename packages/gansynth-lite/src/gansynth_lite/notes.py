@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.learning import Split, or_own, parts_for
+from groove_core.learning import Split, as_learnt
 from groove_core.storage import Cache, dump_json
 
 if TYPE_CHECKING:
@@ -171,16 +171,14 @@ def split(notes: Notes) -> dict[str, Int]:
 def split_as_learnt(notes: Notes, card: Mapping[str, Any]) -> dict[str, Int]:
     """Divide notes by what a checkpoint learnt from: what it does not know is a test.
 
-    Notes of which it learnt none are divided as for a training, see `groove_core.learning.or_own`.
+    Notes of which it learnt none keep their own parts, see `groove_core.learning.as_learnt`.
 
     Raises
     ------
     InputError
         If it learnt from all of them.
     """
-    names, by_hash = groups(notes), split(notes)
-    parts = parts_for(card, names, otherwise=by_hash)
-    return or_own(parts, by_hash, name=card["name"])
+    return as_learnt([card], groups(notes), own=split(notes))
 
 
 def stored(

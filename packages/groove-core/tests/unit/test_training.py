@@ -295,6 +295,56 @@ def test_time_limits_a_training_all_resumptions_together(tmp_path, monkeypatch):
     assert (more.clock.steps, more.clock.seconds) == (20, 60.0)
 
 
+class Sated(Line):
+    """Stop when three epochs in all were each better than the best one by less than a tenth."""
+
+    def build(self):
+        self.asked = []
+        model = super().build()
+        self.waited = torch.nn.Module()
+        self.waited.register_buffer("best", torch.tensor(torch.inf))
+        self.waited.register_buffer("count", torch.tensor(0))
+        return model
+
+    def networks(self):
+        return {"model": self.model, "waited": self.waited}
+
+    def is_finished(self):
+        self.asked.append(len(self.history))
+        if self.history:
+            loss = self.history[-1]["loss"]
+            self.waited.count += loss > 0.9 * self.waited.best
+            self.waited.best.clamp_(max=loss)
+        return bool(self.waited.count >= 3)
+
+
+def test_a_training_that_is_finished_ends_early(tmp_path, capsys):
+    task = Sated(Settings(epochs=40, learning_rate=0.5), POINTS, 1)
+    history = fit(task, Run(folder=tmp_path))
+    assert 3 < len(history) < 20
+    assert task.asked == [*range(len(history) + 1)]  # before each epoch, and once more
+    assert f"nothing more is learnt after epoch {len(history)} of 40" in capsys.readouterr().err
+    # All epochs are kept, though they took less than the time between two states.
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == history
+    again = Sated(Settings(epochs=40, learning_rate=0.5), POINTS, 1)
+    assert fit(again, Run(folder=tmp_path, resume=True)) == history
+    assert torch.equal(again.model.weight, task.model.weight)
+
+
+def test_a_training_that_was_interrupted_ends_early_at_the_same_epoch(tmp_path):
+    settings = Settings(epochs=12, learning_rate=0.5)
+    task = check_resume(Sated, settings, POINTS, tmp_path)
+    assert 6 < len(task.history) < 12
+
+
+def test_processes_end_together(monkeypatch):
+    """What the first process says holds, though another one would go on."""
+    run, task = Run(), line(epochs=3)
+    monkeypatch.setattr(run.fabric, "broadcast", lambda said: True)
+    assert fit(task, run) == []
+
+
 def test_train_measures_and_stores(tmp_path, capsys):
     run = Run(seed=3, name="mine", folder=tmp_path / "mine", license="CC0-1.0")
     report = train(Line, Settings(epochs=2), POINTS, run)

@@ -53,10 +53,12 @@ Alone = Annotated[bool, Opt("melody alone, without the song that it stands in")]
 Count = Annotated[int, Opt("melodies to write", min=1, max=1000)]
 Bars = Annotated[int, Opt("length of what is written", unit="bars", min=1, max=64)]
 Low = Annotated[
-    int | None, Opt("lowest note that is written (default: any)", unit="MIDI", min=0, max=127)
+    int | None,
+    Opt("lowest note that is written (default: near the primer)", unit="MIDI", min=0, max=127),
 ]
 High = Annotated[
-    int | None, Opt("highest note that is written (default: any)", unit="MIDI", min=0, max=127)
+    int | None,
+    Opt("highest note that is written (default: near the primer)", unit="MIDI", min=0, max=127),
 ]
 Scale = Annotated[
     Literal[
@@ -105,7 +107,8 @@ def sample(
     """Write new melodies.
 
     The Transformer can be told key, metre, chords and density; the original networks know 4/4 in
-    sixteenths, and neither chords nor density.
+    sixteenths, and neither chords nor density. A network writes three octaves, anywhere between
+    --low and --high. Stretches of 16 steps that stand in a tune of the training set are marked.
 
     Returns
     -------
@@ -152,7 +155,9 @@ def extend(
     """Continue a melody.
 
     What is written begins behind the last bar of the primer, and its chords, if there are any,
-    hold on. In a song, one track goes on and all others stay as they are.
+    hold on. In a song, one track goes on and all others stay as they are. A network writes three
+    octaves, around the primer or between --low and --high; notes of the primer that lie elsewhere
+    stay where they are. It sees 512 steps at once: 32 bars of 4/4 in sixteenths.
 
     Returns
     -------
@@ -183,7 +188,7 @@ def fill(
     *,
     bars: Annotated[
         str | None,
-        Opt("bars that are written anew: 5 or 5-8 (default: the first ones without a note)"),
+        Opt("bars that are written anew: 5 or 5-8 (default: the first silent ones, or the middle)"),
     ] = None,
     count: Count = 4,
     track: Track = None,
@@ -307,7 +312,7 @@ def trace(
     tracer = learnt() if data is None else of_folder(data)
 
     def trace(melody: Score | LeadSheet, _: str) -> Trace:
-        found = Passage.of(melody, track)
+        found = Passage.of(melody, track, quiet=len(melodies) > 1)
         return tracer.trace(max((one.melody for one in found), key=lambda one: len(one.notes)))
 
     yield from each(melodies, trace, "tracing")

@@ -55,7 +55,7 @@ def groove_kinds() -> list[Kind]:
             summary="A melody that a network wrote.",
             becomes={
                 "lead-sheet": "melody_rnn.takes:Take.alone",
-                "melody": "melody_rnn.takes:Take.alone",
+                "melody": "melody_rnn.takes:Take.to_melody",
                 "score": "melody_rnn.takes:Take.to_score",
             },
             example="melody_rnn.takes:tiny_take",

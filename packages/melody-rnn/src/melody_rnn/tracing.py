@@ -181,12 +181,13 @@ class Tracer:
 
     def _phrases(self, melody: LeadSheet, finder: Finder) -> Iterator[Phrase]:
         """Yield each phrase with the longest stretch of it that stands in a tune."""
-        pairs = finder.pairs(melody.events, NEAR)
+        every = finder.pairs(melody.events, NEAR)
         notes = np.append(0, np.cumsum(melody.events >= 0))
         for first, end in _spans(melody):
+            pairs = every.pick((every.start < end) & (every.end > first))
             start, stop = np.maximum(pairs.start, first), np.minimum(pairs.end, end)
-            shared = np.where(stop > start, stop - start, 0)
-            shared[notes[np.maximum(stop, 0)] - notes[start] < NEAR_NOTES] = 0
+            shared = stop - start
+            shared[notes[stop] - notes[start] < NEAR_NOTES] = 0
             nearest = None
             if shared.max(initial=0) >= NEAR:
                 best = np.lexsort((pairs.at, -shared))[:1]

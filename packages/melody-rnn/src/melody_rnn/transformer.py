@@ -130,8 +130,10 @@ class Rotary(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         each = size // 4
-        quarters = 0.5 * 256 ** (torch.arange(each) / (each - 1))  # to 128 quarter notes
-        bars = 2.0 * 32 ** (torch.arange(each) / (each - 1))  # to 64 bars
+        # Not on the device "meta", for whose arithmetic torch loads its compiler, a second's work.
+        share = torch.arange(each, device="cpu") / (each - 1)
+        quarters = 0.5 * 256**share  # to 128 quarter notes
+        bars = 2.0 * 32**share  # to 64 bars
         self.register_buffer("periods", torch.cat([quarters, bars]), persistent=False)
         self.each = each
 

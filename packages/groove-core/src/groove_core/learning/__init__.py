@@ -26,8 +26,8 @@ else:
         loop="fit",
         run="Run launch",
         schedules="Schedule constant cosine linear warm_up",
-        splits="PARTS Split content_name divide fingerprint hashed or_own parts_for parts_to_learn "
-        "refuse_learnt",
+        splits="PARTS Split as_learnt content_name divide fingerprint hashed or_own parts_for "
+        "parts_to_learn refuse_learnt",
         statistics="about_intervals auc bootstrap distances frechet_distance interval mean means "
         "nearest spearman wilson",
         step="Step current_step epoch_generator learning_from seeded",

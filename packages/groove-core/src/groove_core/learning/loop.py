@@ -79,6 +79,14 @@ def _fit(training: Training[Any, Any, Any], run: Run) -> History:
     training.modules, training.optimizers = wrapped, optimizers  # type: ignore[assignment]
     history = training.history
     stored, stored_s = len(history), -math.inf
+
+    def store() -> None:
+        if folder is not None and fabric.is_global_zero:
+            # The plain networks: what wraps them has no business in a file.
+            training.modules, training.optimizers = plain
+            state.store(training, folder, settings)
+            training.modules, training.optimizers = wrapped, optimizers  # type: ignore[assignment]
+
     try:
         for epoch in _epochs(training, run):
             start = time.perf_counter()
@@ -92,16 +100,14 @@ def _fit(training: Training[Any, Any, Any], run: Run) -> History:
             history.append({"epoch": epoch + 1, **losses})
             now = time.perf_counter()
             last = epoch + 1 == epochs or run.is_over(training.clock)
-            if folder is not None and (last or now - stored_s > STORE_EVERY_S):
-                if fabric.is_global_zero:
-                    # The plain networks: what wraps them has no business in a file.
-                    training.modules, training.optimizers = plain
-                    state.store(training, folder, settings)
-                    training.modules, training.optimizers = wrapped, optimizers  # type: ignore[assignment]
+            if last or now - stored_s > STORE_EVERY_S:
+                store()
                 stored, stored_s = len(history), now
             if (epoch + 1) % max(1, epochs // 10) == 0:
                 shown = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
                 note(f"epoch {epoch + 1}/{epochs}: {shown} ({now - start:.1f} s)")
+        if stored < len(history):  # it was finished before its last epoch
+            store()
     except KeyboardInterrupt:
         if stored and folder is not None:
             note(f"stopped; --resume goes on after epoch {stored}")
@@ -132,7 +138,8 @@ def _epochs(training: Training[Any, Any, Any], run: Run) -> Iterator[int]:
         if run.is_over(training.clock):
             note(f"the time is up after epoch {epoch} of {epochs}")
             return
-        if training.is_finished():
+        # Processes that round differently must not disagree: the others would wait for ever.
+        if run.fabric.broadcast(training.is_finished()):
             note(f"nothing more is learnt after epoch {epoch} of {epochs}")
             return
         yield epoch

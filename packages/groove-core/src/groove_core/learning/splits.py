@@ -22,7 +22,7 @@ import json
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from groove_core.storage.files import file_sha256
 __all__ = [
     "PARTS",
     "Split",
+    "as_learnt",
     "content_name",
     "divide",
     "fingerprint",
@@ -387,6 +388,53 @@ def or_own(
         part: np.setdiff1d(np.asarray(own[part], np.int64), chose) for part in PARTS
     }
     return found | {"validation": np.union1d(found["validation"], chose)}
+
+
+def as_learnt(
+    cards: Iterable[Mapping[str, Any]],
+    groups: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    own: Mapping[str, npt.ArrayLike],
+) -> dict[str, Int]:
+    """Divide data by what several checkpoints have learnt: what none of them knows is measured on.
+
+    Data of which they learnt nothing keeps its own parts, see `or_own`.
+
+    Parameters
+    ----------
+    cards : iterable of dict
+        As `groove_core.storage.checkpoints.load` returns them.
+    groups : sequence of str
+        Name of the group of each item.
+    names : sequence of str, optional
+        What messages call each item. Default: its group.
+    own : dict of str to int array
+        Of the data itself.
+
+    Raises
+    ------
+    InputError
+        If one of them knows all of it.
+
+    Examples
+    --------
+    >>> cards = [
+    ...     {"name": "one", "data": Split("song").card(["a"], {"train": [0]})},
+    ...     {"name": "two", "data": Split("song").card(["b"], {"validation": [0]})},
+    ... ]
+    >>> found = as_learnt(cards, ["a", "b", "c"], own={"train": [], "validation": [], "test": []})
+    >>> {part: some.tolist() for part, some in found.items()}
+    {'train': [0], 'validation': [1], 'test': [2]}
+    """
+    known = list(cards)
+    side = np.full(len(groups), PARTS.index("test"))
+    for card in known:
+        parts = parts_for(card, groups, names=names, otherwise=own)
+        for number, part in enumerate(PARTS):
+            side[parts[part]] = np.minimum(side[parts[part]], number)
+    together = {part: np.flatnonzero(side == number) for number, part in enumerate(PARTS)}
+    return or_own(together, own, name=" and ".join(card["name"] for card in known))
 
 
 def refuse_learnt(

@@ -155,7 +155,10 @@ class Training(Generic[S, D, M]):
             optimizer.step()
 
     def is_finished(self) -> bool:
-        """Return whether there is no more to learn: asked once before each epoch."""
+        """Return whether there is no more to learn: asked before each epoch.
+
+        A training that is resumed is asked again about the last epoch that it kept.
+        """
         return False
 
     def result(self) -> M:
