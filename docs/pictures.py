@@ -317,6 +317,17 @@ def instruments() -> None:
     render(_song(), seed=7).resampled(32_000).save(folder / "sounds/song.ogg")
 
 
+def melodies() -> None:
+    """Draw and record what melody-rnn writes behind two bars."""
+    from melody_rnn import extend
+
+    folder = PACKAGES / "melody-rnn"
+    [take] = extend("L:1/8 C4 E4 G4 - A4 G4 E4 - F4 D4 F4 A4 G4 - - -", count=1, seed=1)
+    take.save(folder / "pictures/extend.png")
+    sound = render(take.performed(), sample_rate=44_100)
+    soundfile.write(folder / "sounds/melody.mp3", sound.samples.T, 44_100, compression_level=0.7)
+
+
 def _spectrogram(ax: Any, sound: Audio, duration_s: float) -> None:
     """Draw log magnitudes over a logarithmic axis of frequency."""
     samples = torch.from_numpy(sound.samples[0].copy())
@@ -395,7 +406,7 @@ def _photograph(page: Path, target: Path) -> None:
 
 
 PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
-            listener, instruments)  # fmt: skip
+            listener, instruments, melodies)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -29,7 +29,9 @@ from groove_core.values import Report, Value
 __all__ = ["PACKAGES", "PARTS", "commands", "environment", "value_classes"]
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("drum-space", "groove-vae", "genre-map", "gansynth-lite", "music-recsys")
+PACKAGES = (
+    "drum-space", "groove-vae", "genre-map", "gansynth-lite", "music-recsys", "melody-rnn",
+)  # fmt: skip
 ENVIRONMENT = {
     "GROOVE_HOME": "Folder whose `models/PACKAGE/NAME` are found by name, and where `profiles` "
     "(ratings of music-recsys) and `cache` (features) are kept. When it is not set, no models are "

@@ -11,7 +11,9 @@ from groove_core.actions import describe
 from groove_core.cli.app import app
 from groove_core.plugins import loader
 
-PACKAGES = ("drum-space", "gansynth-lite", "genre-map", "groove-vae", "music-recsys")
+PACKAGES = (
+    "drum-space", "gansynth-lite", "genre-map", "groove-vae", "melody-rnn", "music-recsys",
+)  # fmt: skip
 OPENINGS = {
     "a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "to", "with", "without", "that",
     "which", "how", "whether", "when", "where", "what", "if", "as",

@@ -9,7 +9,9 @@ from groove_core.actions import describe
 from groove_core.plugins import loader
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("drum-space", "gansynth-lite", "genre-map", "groove-vae", "music-recsys")
+PACKAGES = (
+    "drum-space", "gansynth-lite", "genre-map", "groove-vae", "melody-rnn", "music-recsys",
+)  # fmt: skip
 CORE = {"--out", "--format", "--json", "--quiet", "--overwrite", "--help", "--debug", "--jobs",
         "--timeout"}  # fmt: skip
 SHOWN = ("README.md", "packages/*/*.md", "docs/pages/**/*.md", "docs/*.py", "tools/*.py")

@@ -15,6 +15,8 @@ HTML comments, which readers do not see, stand before a block and say what it ne
     <!-- make songs: FOLDER -->                  two sounds of 12 seconds,
     <!-- make sound: FILE.wav -->                one of them,
     <!-- make tune: FILE.mid -->                 a melody
+    <!-- make tunes: FOLDER -->                  30 of them, of eight bars each,
+    <!-- make song: FILE.mid -->                 a melody of eight bars, silent in two, with a bass
 
 Not Sybil: it would replace the search for blocks only. Most of what runs here are commands, which
 it does not know, and it runs Python in the process of the tests instead of an empty folder.
@@ -58,6 +60,24 @@ for index in range(30):
     "tune": """
 from groove_core import Score, Track
 Score([Track([[0, 400, 60, 90], [480, 400, 67, 60]], program=73)]).save(where)
+""",
+    "tunes": """
+import random
+from groove_core import Score, Track
+for index in range(30):
+    draw = random.Random(index)
+    pitches = [draw.choice((60, 62, 64, 65, 67, 69, 71, 72)) for _ in range(32)]
+    notes = [[480 * beat, 400, pitch, 90] for beat, pitch in enumerate(pitches)]
+    Score([Track(notes)]).save(f"{where}/tune-{index}.mid")
+""",
+    "song": """
+from groove_core import Score, Track
+tune = (60, 64, 67, 64, 65, 69, 67, 65, 64, 67, 72, 71, 69, 67, 65, 62)
+line = [[480 * beat, 400, pitch, 90] for beat, pitch in enumerate(tune)]
+line += [[480 * (24 + beat), 400, pitch, 90] for beat, pitch in enumerate(tune[8:])]
+bass = [[1920 * bar, 1800, pitch, 80] for bar, pitch in enumerate((36, 41, 36, 43) * 2)]
+tracks = [Track(line, "melody", 73), Track(bass, "bass", 32)]
+Score(tracks, time_signatures=[[0, 4, 4]]).save(where)
 """,
 }
 INSTALLS = re.compile(r"(^|&& )(python3? -m )?(pip3?|hatch|uv|conda) |-m venv ")

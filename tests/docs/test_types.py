@@ -16,6 +16,7 @@ import drum_space
 import gansynth_lite
 import genre_map
 import groove_vae
+import melody_rnn
 import music_recsys
 
 {calls}
@@ -32,6 +33,10 @@ genre_map.classify(["a.wav"])
 genre_map.explain(Path("a.wav"))
 groove_vae.compare("played.wav", Path("programmed.mid"))
 groove_vae.fingerprint("folder")
+melody_rnn.extend("C4 E4 G4 -", bars=4)
+melody_rnn.fill(Path("song.mid"), bars="5-8")
+melody_rnn.trace(["one.mid", Path("two.mid")])
+melody_rnn.adapt("songs", minutes=10)
 music_recsys.rate("song.mp3", 4)
 music_recsys.learn(ratings="ratings.csv")
 music_recsys.recommend("songs", count=3)
@@ -39,6 +44,7 @@ music_recsys.recommend("songs", count=3)
 WRONG = {
     'drum_space.vary("beat.mid", count="4")': 'Argument "count" to "vary"',
     'drum_space.vary("beat.mid", size=4)': 'Unexpected keyword argument "size"',
+    'melody_rnn.vary("song.mid", keep="chords")': 'Argument "keep" to "vary"',
     'music_recsys.rate("song.mp3")': 'Missing positional argument "rating"',
     'groove_vae.compare("a.wav", measure="mean")': 'Argument "measure" to "compare"',
 }

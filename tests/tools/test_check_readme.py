@@ -79,6 +79,8 @@ def test_blocks_run_in_order(tmp_path):
         ("songs", "mine", "mine/two.wav"),
         ("sound", "mine/a.wav", "mine/a.wav"),
         ("tune", "a.mid", "a.mid"),
+        ("tunes", "mine", "mine/tune-29.mid"),
+        ("song", "a.mid", "a.mid"),
     ],
 )
 def test_what_a_user_would_have_is_made(tmp_path, what, where, file):

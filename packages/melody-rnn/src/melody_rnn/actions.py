@@ -81,15 +81,19 @@ def sample(
     *,
     count: Count = 4,
     bars: Bars = 8,
-    key: Annotated[str, Opt("key: C, Bb, F#m ...")] = "C",
-    metre: Annotated[str, Opt("metre: 4/4, 3/4, 6/8, 2/2 ...")] = "4/4",
+    key: Annotated[str, Opt("key, such as Bb or F#m")] = "C",
+    metre: Annotated[str, Opt("metre, such as 3/4 or 6/8")] = "4/4",
     steps_per_quarter: Annotated[
         Literal["4", "3"], Opt("grid: 4 for sixteenths, 3 for eighth triplets")
     ] = "4",
     chords: Annotated[str, Opt("chords, one each bar or 'Am F | C G' (default: open)")] = "",
     scale: Scale = None,
-    low: Low = 55,
-    high: High = 81,
+    low: Annotated[
+        int | None, Opt("lowest note that is written", unit="MIDI", min=0, max=127)
+    ] = 55,
+    high: Annotated[
+        int | None, Opt("highest note that is written", unit="MIDI", min=0, max=127)
+    ] = 81,
     density: Density = None,
     temperature: Temperature = 1.0,
     top_p: TopP = 0.95,
@@ -237,7 +241,7 @@ def vary(
     *,
     keep: Annotated[
         Literal["rhythm", "pitch", "contour", "nothing"],
-        Opt("what stays: all onsets, all pitches in their order, or ups and downs with the onsets"),
+        Opt("kept part: all onsets, all pitches in their order, or ups and downs with the onsets"),
     ] = "rhythm",
     amount: Annotated[float, Opt("share of the melody that is written anew", min=0, max=1)] = 0.5,
     count: Count = 4,
@@ -308,7 +312,7 @@ def trace(
     tracer = learnt() if data is None else of_folder(data)
 
     def trace(melody: Score | LeadSheet, _: str) -> Trace:
-        found = Passage.of(melody, track)
+        found = Passage.of(melody, track, quiet=len(melodies) > 1)
         return tracer.trace(max((one.melody for one in found), key=lambda one: len(one.notes)))
 
     yield from each(melodies, trace, "tracing")
@@ -353,24 +357,13 @@ def train(
         int | None, Opt("layers of the Transformer (default: 4)", min=1, max=24)
     ] = None,
     epochs: Annotated[
-        int | None,
-        Opt("passes over the data (default: 12, of the originals 14)", min=1, max=10_000),
+        int | None, Opt("passes over the data (default: 12, originals 14)", min=1, max=10_000)
     ] = None,
     batch_size: Annotated[
-        int | None,
-        Opt(
-            "long windows per step, or more short ones (default: 16, of the originals 32)",
-            min=1,
-            max=4096,
-        ),
+        int | None, Opt("long windows per step (default: 16, originals 32)", min=1, max=4096)
     ] = None,
     learning_rate: Annotated[
-        float | None,
-        Opt(
-            "learning rate of Adam, before its decay (default: 0.002, of the originals 0.007)",
-            min=1e-6,
-            max=0.1,
-        ),
+        float | None, Opt("peak rate of Adam (default: 0.002, originals 0.007)", min=1e-6, max=0.1)
     ] = None,
     minutes: Minutes = None,
     license: License = "unknown",

@@ -40,7 +40,12 @@ class Passage:
 
     @classmethod
     def of(
-        cls, given: Score | LeadSheet, track: str | None = None, *, alone: bool = False
+        cls,
+        given: Score | LeadSheet,
+        track: str | None = None,
+        *,
+        alone: bool = False,
+        quiet: bool = False,
     ) -> list[Passage]:
         """Return the line of a song, cut where the metre changes; a melody is one passage.
 
@@ -53,6 +58,8 @@ class Passage:
             Name or number (from 1) of the track. Default: that which one would hum.
         alone : bool
             Leave the song away.
+        quiet : bool
+            Say nothing.
 
         Raises
         ------
@@ -64,7 +71,7 @@ class Passage:
         if isinstance(given, LeadSheet):
             found = [cls._of_melody(given, track)]
         else:
-            found = cls._of_song(given, track)
+            found = cls._of_song(given, track, quiet=quiet)
         return [replace(one, place=None) for one in found] if alone else found
 
     @classmethod
@@ -77,23 +84,28 @@ class Passage:
             place = melody.place and replace(melody.place, song=melody.to_score())
             return cls(melody.alone(), place)
         if melody.steps_per_quarter not in GRIDS and len(melody.notes):
-            [(_, melody)] = _extracted(melody.to_score(), None)
+            found = _extracted(melody.to_score(), None)
+            _say_left_out(melody.name, found)
+            [(_, melody)] = found
         return cls(melody)
 
     @classmethod
-    def _of_song(cls, song: Score, track: str | None) -> list[Passage]:
-        found = _extracted(song, track)
-        _say_left_out(song, found)
-        if track is None and is_melody(song):
-            return [cls(melody) for _, melody in found]
+    def _of_song(cls, song: Score, track: str | None, *, quiet: bool) -> list[Passage]:
+        # A melody that was saved with its chords is a melody still.
+        own = {"melody", "chords"} >= {one.name for one in song.tracks if len(one.notes)}
+        if track is None and is_melody(song) and own:
+            return [cls(melody) for _, melody in extract_melodies(LeadSheet, song)]
         chosen = choose_track(song, track)
         if chosen.is_drum:
             raise InputError(
                 f"The track {chosen.name or track} of {song.name} plays drums.",
                 hint="Choose a track with a melody.",
             )
+        found = _extracted(song, track)
         number = next(n for n, one in enumerate(song.tracks) if one is chosen)
-        _say_track(song, number, told=track is not None)
+        if not quiet:
+            _say_left_out(song.name, found)
+            _say_track(song, number, told=track is not None)
         bars = song.bar_ticks(np.arange(song.bars + 1))
         pickup = bool(found[0][1].pickup)
         return [
@@ -174,18 +186,18 @@ def _count(found: list[tuple[int, LeadSheet]], *reasons: str) -> int:
     return sum(melody.left_out.get(reason, 0) for _, melody in found for reason in reasons)
 
 
-def _say_left_out(song: Score, found: list[tuple[int, LeadSheet]]) -> None:
+def _say_left_out(name: str, found: list[tuple[int, LeadSheet]]) -> None:
     notes = sum(len(melody.notes) for _, melody in found)
-    grid = "sixteenths" if found[0][1].steps_per_quarter == 4 else "eighth triplets"
+    grid = "sixteenth" if found[0][1].steps_per_quarter == 4 else "eighth triplet"
     if chords := _count(found, "chord notes"):
-        note(f"{song.name}: the top notes are taken as the line; {chords:,} notes below them are "
-             "not part of it")  # fmt: skip
+        note(f"{name}: the top notes are taken as the line; {chords:,} notes below them are not "
+             "part of it")  # fmt: skip
     if off := _count(found, OFF_GRID):
-        note(f"{song.name}: {off:,} of {notes:,} notes do not begin on {grid}; the network reads "
+        note(f"{name}: {off:,} of {notes:,} notes do not begin on {grid}s; the network reads "
              "them there")  # fmt: skip
     if crowded := _count(found, CROWDED):
-        note(f"{song.name}: {crowded:,} notes begin within the {grid[:-1]} of another one; the "
-             "network does not see them")  # fmt: skip
+        note(f"{name}: {crowded:,} notes begin within the {grid} of another one; the network "
+             "does not see them")  # fmt: skip
 
 
 def _say_track(song: Score, number: int, *, told: bool) -> None:

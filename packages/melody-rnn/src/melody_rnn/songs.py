@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.errors import UsageError
 from groove_core.values import LeadSheet, Score, skyline
 from melody_rnn.performing import accented
 
@@ -39,6 +40,13 @@ class Place:
     song: Score
     track: int
     start: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.track < len(self.song.tracks):
+            raise UsageError(
+                f"{self.song.name} has {len(self.song.tracks)} tracks, and none at {self.track}.",
+                hint="Count tracks from 0.",
+            )
 
     def put(self, melody: LeadSheet, spans: Spans, *, flat: bool = True) -> Score:
         """Return the song with a melody in the place of the line.

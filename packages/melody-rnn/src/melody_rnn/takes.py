@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from groove_core.errors import UsageError
 from groove_core.values import LeadSheet, Score
 from melody_rnn.performing import performed
 from melody_rnn.quotations import Quotation, draw_quotations
@@ -48,6 +49,11 @@ class Take(LeadSheet):
     def __post_init__(self) -> None:
         super().__post_init__()
         spans = tuple((int(first), int(end)) for first, end in self.given)
+        if any(not 0 <= first <= end <= self.length for first, end in spans):
+            raise UsageError(
+                f"What was given lies outside of the {self.length} steps of the melody: {spans}.",
+                hint="Give the first step, and the one behind the last, of each part.",
+            )
         object.__setattr__(self, "given", spans)
         object.__setattr__(self, "copied", tuple(self.copied))
 
@@ -80,7 +86,8 @@ class Take(LeadSheet):
     def _window(self, first: int, end: int) -> Self:
         spans = ((max(one, first) - first, min(other, end) - first) for one, other in self.given)
         given = tuple((one, other) for one, other in spans if one < other)
-        return replace(super()._window(first, end), given=given, copied=(), place=None)
+        plain = replace(self, given=(), copied=(), place=None)
+        return replace(super(Take, plain)._window(first, end), given=given)
 
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Self:

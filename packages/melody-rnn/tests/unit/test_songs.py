@@ -246,6 +246,25 @@ def test_a_file_that_groove_wrote_is_a_melody_and_no_song():
     assert passage.melody == sheet
 
 
+def test_a_melody_that_another_program_gave_a_bass_is_a_song():
+    line = LeadSheet.from_text("C4 - - - E4 - - - G4 - - - E4 - - -").to_score()
+    bass = Track([[0, 1920, 36, 80]], name="bass")
+    [passage] = Passage.of(replace(line, tracks=(*line.tracks, bass)))
+    assert passage.place is not None
+    assert passage.place.song.tracks[passage.place.track].name == "melody"
+
+
+def test_what_does_not_fit_is_refused():
+    score = Score((Track([[0, 480, 60, 70]]),))
+    with pytest.raises(UsageError, match="has 1 tracks, and none at 1"):
+        Place(score, 1, 0)
+    with pytest.raises(UsageError, match="outside of the 4 steps"):
+        Take(np.array([[0, 4, 60, 70]]), given=((0, 5),))
+    document = Take(np.array([[0, 4, 60, 70]])).to_json()
+    with pytest.raises(InputError, match="is not a valid take"):
+        Take.from_document({**document, "given": [[3, 1]]}, "here.json")
+
+
 @pytest.mark.parametrize(("text", "grid"), [("L:1/4 C4 D4 E4 F4", 4), ("L:1/8 C4 - E4 F4", 4),
                                             ("L:1/24 C4 - - - E4 - - - F4 - - -", 3)])  # fmt: skip
 def test_other_grids_are_brought_to_one_that_is_learnt(text, grid):
@@ -319,6 +338,8 @@ def test_what_is_chosen_and_left_out_is_said(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "16 notes below them are not part of it" in said
     assert "--track chooses" not in said
+    Passage.of(Score.read(tmp_path / "song.mid"), quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_place_is_saved_whole(tmp_path):
