@@ -457,7 +457,7 @@ def adapt(
 @action
 def evaluate(
     *,
-    what: Annotated[
+    about: Annotated[
         Literal["bits", "melodies", "fill", "chords"],
         Opt(
             "bits: what is known of tunes; melodies: style and copies of what is written; "
@@ -473,7 +473,8 @@ def evaluate(
     """Measure the four packaged networks, or one of yours, on tunes that they have not learnt.
 
     Beside them stand real tunes, copies of learnt ones, n-grams and chance. Only tunes in 4/4
-    and sixteenths count, which all networks can read.
+    and sixteenths count, which all networks can read. What a network learnt from, or was chosen
+    by, is never measured on.
 
     Raises
     ------
@@ -482,26 +483,12 @@ def evaluate(
     UsageError
         If `fill` or `chords` is asked of a network that is not a Transformer.
     """  # fmt: skip
-    from melody_rnn import evaluation, samples
-    from melody_rnn.lessons import Lesson
-    from melody_rnn.loading import NETWORKS, load, load_transformer
     from melody_rnn.reading import open_tunes
+    from melody_rnn.reports import report
 
-    lesson, seed = Lesson(open_tunes(data), "basic"), draw_seed(seed)
-    if what in ("fill", "chords"):
-        transformer, _ = load_transformer(checkpoint, device)
-        if what == "chords":
-            return samples.harmony(transformer, lesson, seed=seed)
-        other = None if checkpoint else load("attention", None, device)[0]
-        return evaluation.filled(transformer, other, lesson)
-    if checkpoint is None:
-        networks = {name: load(name, None, device)[0] for name in reversed(NETWORKS)}
-    else:
-        network, card = load("transformer", checkpoint, device)
-        networks = {card["name"]: network}
-    if what == "bits":
-        return evaluation.compared(networks, lesson)
-    return samples.sampled(networks, lesson, count=count, seed=seed)
+    return report(
+        about, open_tunes(data), checkpoint, count=count, seed=draw_seed(seed), device=device
+    )
 
 
 def _track(told: str | None) -> str | int | None:

@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.learning import EMA, about_intervals, digest, divide
+from groove_core.learning import EMA, PARTS, Split, about_intervals, digest, parts_to_learn
 from groove_core.values import Cell, Report
 from melody_rnn.evaluation import bits_of, per
+from melody_rnn.grouping import BY_TUNE
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import Line, windows
-from melody_rnn.samples import copied, drawn, lines_of, stream_of
+from melody_rnn.samples import GRID, copied, drawn, lines_of, stream_of
 from melody_rnn.stretches import Stretches
 from melody_rnn.training import TransformerTraining
 from melody_rnn.transformer import Transformer
@@ -33,10 +35,11 @@ from melody_rnn.tunes import TuneSet
 
 __all__ = ["AdaptSettings", "AdaptTraining", "Own"]
 
-HELD_OUT = 0.2
+ADAPTED = Split(BY_TUNE.by, shares=(0.8, 0.2, 0.0))
+"""How own tunes are divided: what is held out also chooses the weights."""
 FEWEST_TUNES, FEWEST_WINDOWS = 3, 8
 GENERAL = 300
-"""Tunes of the validation split on which is measured what was forgotten."""
+"""Melodies of the validation split on which is measured what was forgotten, at most."""
 SAMPLES, STEPS, COPIED = 64, 256, 16
 
 
@@ -44,6 +47,7 @@ SAMPLES, STEPS, COPIED = 64, 256, 16
 class AdaptSettings:
     """What decides how a network is adapted, beside the tunes and the seed."""
 
+    model: Literal["transformer"] = "transformer"
     epochs: int = 24
     batch_size: int = 8
     learning_rate: float = 5e-4
@@ -72,43 +76,75 @@ class Own:
     general: Lesson
 
     @functools.cached_property
-    def parts(self) -> tuple[list[Line], list[Line], list[int]]:
-        """Lines to learn from, those that are held out, and the tune of each of these.
+    def parts(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Numbers of the tunes to learn from, and of those that are held out (``validation``).
+
+        What the network knows stays on its side.
 
         Raises
         ------
         InputError
-            If there are too few tunes.
+            If there are too few tunes, or the network has learnt from all of them.
         """
-        groups = [head.group for head in self.tunes.heads]
+        groups = self.tunes.groups
         if len(set(groups)) < FEWEST_TUNES:
             raise InputError(
                 f"Only {len(set(groups))} different tunes are usable; {FEWEST_TUNES} are needed, "
                 "one of them to see when to stop.",
                 hint="Give more songs; ten are a good beginning.",
             )
-        held_out = divide(groups, (1 - HELD_OUT, HELD_OUT), salt="adapt") == 1
-        lesson = Lesson(self.tunes)
-        lines, owners = lesson.part("train", "validation", "test")
-        mine = [line for line, tune in zip(lines, owners, strict=True) if not held_out[tune]]
-        other = [(x, tune) for x, tune in zip(lines, owners, strict=True) if held_out[tune]]
-        count = len(windows(mine, AdaptTraining.steps))
+        parts = parts_to_learn(self.card, groups, ADAPTED.parts(groups))
+        if not len(parts["validation"]):
+            raise InputError(
+                f"{self.card['name']} has learnt from all of these tunes: none is left to see "
+                "when to stop.",
+                hint="Give more songs, or leave --checkpoint out.",
+            )
+        return parts
+
+    @functools.cached_property
+    def lines(self) -> list[Line]:
+        """What is learnt from.
+
+        Raises
+        ------
+        InputError
+            If it is too little.
+        """
+        lines, _ = self.part("train")
+        count, steps = len(windows(lines, AdaptTraining.steps)), AdaptTraining.steps
         if count < FEWEST_WINDOWS:
             raise InputError(
-                f"The tunes have {count} windows to learn from; {FEWEST_WINDOWS} are needed.",
+                f"The tunes have {count} of the {FEWEST_WINDOWS} windows of up to {steps} steps "
+                "that are needed to learn from them.",
                 hint="Give more or longer songs.",
             )
-        return mine, [line for line, _ in other], [tune for _, tune in other]
+        return lines
 
-    @property
-    def lines(self) -> list[Line]:
-        """What is learnt from."""
-        return self.parts[0]
+    @functools.cached_property
+    def held_out(self) -> tuple[list[Line], list[int]]:
+        """The lines that say when to stop, and the tune of each."""
+        return self.part("validation")
+
+    def part(self, part: str) -> tuple[list[Line], list[int]]:
+        """Return the lines of a part of the own tunes, and the tune of each."""
+        mine = set(self.parts[part].tolist())
+        every = zip(*Lesson(self.tunes).part(*PARTS), strict=True)
+        chosen = [(line, tune) for line, tune in every if tune in mine]
+        return [line for line, _ in chosen], [tune for _, tune in chosen]
+
+    def others(self) -> tuple[list[Line], list[int]]:
+        """Return lines of other tunes, of all corpora, on which is measured what was forgotten."""
+        heads, mine = self.general.tunes.heads, set(self.tunes.groups)
+        every = zip(*self.general.part("validation"), strict=True)
+        chosen = [(line, tune) for line, tune in every if heads[tune].group not in mine]
+        some = chosen[:: max(1, -(-len(chosen) // GENERAL))]
+        return [line for line, _ in some], [tune for _, tune in some]
 
     def bits(self, model: nn.Module) -> float:
         """Return the bits per event of the tunes that are held out."""
         assert isinstance(model, Transformer)
-        bits, counts = bits_of(model, self.parts[1])
+        bits, counts = bits_of(model, self.held_out[0])
         return float(bits.sum() / counts[:, 1].sum())
 
 
@@ -144,7 +180,7 @@ class AdaptTraining(TransformerTraining):
         model = copy.deepcopy(self.data.model).cpu()
         self.average = EMA(model, 0.98, warm_up=True)
         self.best = Best(model, self.data.bits(model))
-        return model
+        return model.train()  # with dropout: it was loaded, and measured, to be used
 
     def networks(self) -> dict[str, nn.Module]:
         """Name the network, its average, and the best average."""
@@ -152,8 +188,9 @@ class AdaptTraining(TransformerTraining):
 
     def fingerprint(self) -> str:
         """Return a hash of the own tunes and of the first weights."""
-        first = next(self.data.model.parameters()).detach().cpu()
-        return digest(super().fingerprint().encode(), first)
+        held_out = (line.events for line in self.data.held_out[0])
+        weights = (p.detach().cpu() for p in self.data.model.parameters())
+        return digest(super().fingerprint().encode(), *held_out, *weights)
 
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
         """Mix own tunes with some of those that were learnt before."""
@@ -186,24 +223,31 @@ class AdaptTraining(TransformerTraining):
         return self.best.model
 
     def split(self) -> dict[str, Any]:
-        """Say which tunes both trainings learnt from."""
-        return {}
+        """Say which tunes were learnt from, own ones, rehearsed ones, and those of before."""
+        own, general = self.data, self.data.general.tunes
+        rehearsed = len(own.tunes) + general.parts["train"]
+        parts = {**own.parts, "train": np.append(own.parts["train"], rehearsed)}
+        return ADAPTED.card([*own.tunes.groups, *general.groups], parts, own.card)
 
     def card(self) -> dict[str, Any]:
-        """Say what the network is for."""
-        return {**super().card(), "data": {"adapted_from": self.data.card["name"]}}
+        """Say what the network is for, and what it began with."""
+        before = self.data.card
+        data = {key: value for key, value in before["data"].items() if key != "learnt"}
+        start = {"name": before["name"], "sha256": before.get("sha256"), "data": data}
+        return {**super().card(), "start": start}
 
     def measure(self, name: str) -> Report:
         """Compare the network before and after on tunes that no step learnt from."""
-        general, owners = self.data.general.part("validation")
-        general, owners = general[:GENERAL], owners[:GENERAL]
-        _, own, own_owners = self.data.parts
-        learnt = {COPIED: Stretches(stream_of(self.data.lines), COPIED)}
-        like = windows([line for line in self.data.lines if line.for_originals], STEPS)
+        mine, held_out = (
+            [line for line in lines if line.grid == GRID]  # copies are looked for on one grid
+            for lines in (self.data.lines, self.data.held_out[0])
+        )
+        learnt = {COPIED: Stretches(stream_of(mine), COPIED)}
+        like = windows(mine, STEPS)
         rows: list[tuple[Cell, ...]] = []
         for label, network in (("before", self.data.model), (name, self.model)):
             known = []
-            for lines, tunes in ((own, own_owners), (general, owners)):
+            for lines, tunes in (self.data.held_out, self.data.others()):
                 bits, counts = bits_of(network, lines)
                 known.append(per(bits, counts[:, 1], tunes))
             share: Cell = None
@@ -211,13 +255,15 @@ class AdaptTraining(TransformerTraining):
                 picked = like.pick(np.arange(SAMPLES) % len(like))
                 [share] = copied(learnt, lines_of(drawn(network, picked, 1)))
             rows.append((label, *known, share))
-        [share] = copied(learnt, own, own_owners)
-        rows.append(("held-out tunes", None, None, share))
+        control: Cell = None
+        if held_out:
+            [control] = copied(learnt, held_out)
+        rows.append(("held-out tunes", None, None, control))
         return Report(
             "Before and after", ("network", "own tunes, bits per event", "tunes of before",
                                  f"copied, {COPIED} steps"), rows,
             notes=(
-                "own tunes: those held out, which say when to stop.",
+                "own tunes: those held out, which say when to stop and which weights are kept.",
                 f"copied: share of stretches of {COPIED} steps that stand in the own tunes.",
                 about_intervals("tunes, of copies over melodies"),
             ),

@@ -12,7 +12,7 @@ from typing import Any
 from groove_core.actions import given, leave_out
 from groove_core.console import track
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import PARTS
+from groove_core.learning import PARTS, content_name
 from groove_core.storage import is_hidden, list_files, read_table, zip_members
 from groove_core.values import LeadSheet, Score, extract_melodies
 from melody_rnn.annotations import annotated
@@ -41,11 +41,14 @@ class Song:
     corpus : str
     read : callable
         Returns the score.
+    content : callable
+        Returns the bytes of the file.
     """
 
     name: str
     corpus: str
     read: Callable[[], Score]
+    content: Callable[[], bytes]
 
 
 def songs(folders: Iterable[Path]) -> Iterator[Song]:
@@ -63,7 +66,8 @@ def songs(folders: Iterable[Path]) -> Iterator[Song]:
             for inner, content in archives.get(path, ()):
                 if _is_midi(inner):
                     midi = partial(_midi, content, inner)
-                    yield Song(_stem(inner), path.stem, partial(_played, midi, texts, inner))
+                    played = partial(_played, midi, texts, inner)
+                    yield Song(_stem(inner), path.stem, played, content)
             if path not in archives:
                 name = path.relative_to(root).as_posix()
                 beside = {
@@ -72,7 +76,8 @@ def songs(folders: Iterable[Path]) -> Iterator[Song]:
                     if path.with_name(text).is_file()
                 }
                 score = partial(Score.read, path)
-                yield Song(_stem(name), root.resolve().name, partial(_played, score, beside, name))
+                played = partial(_played, score, beside, name)
+                yield Song(_stem(name), root.resolve().name, played, path.read_bytes)
 
 
 def _members(path: Path) -> list[tuple[str, Callable[[], bytes]]]:
@@ -222,13 +227,17 @@ def _commonest(counts: Counter[str]) -> str:
 def _divided(
     found: list[tuple[Song, list[LeadSheet]]], tables: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> list[Tune]:
-    names = [f"{song.corpus}/{song.name}" for song, _ in found]
+    rows = [_row(tables.get(song.corpus, {}), song.name) for song, _ in found]
+    # What no table names is the same song in whatever folder: a checkpoint remembers it.
+    names = [
+        f"{song.corpus}/{song.name}" if row else content_name(song.content())
+        for (song, _), row in zip(found, rows, strict=True)
+    ]
     groups = group_tunes(names, [melodies for _, melodies in found])
     by_hash = BY_TUNE.parts(groups)
     part = {i: name for name in PARTS for i in by_hash[name].tolist()}
     tunes = []
-    for number, (song, melodies) in enumerate(found):
-        row = _row(tables.get(song.corpus, {}), song.name)
+    for number, ((song, melodies), row) in enumerate(zip(found, rows, strict=True)):
         group = (row["group"] if row else "") or (names[number] if row else groups[number])
         tunes.append(Tune(
             song.name, song.corpus, group, row["split"] if row else part[number], tuple(melodies)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from groove_core.errors import UsageError
-from groove_core.learning import EMA, PARTS, Step, Training, cosine, digest, warm_up
+from groove_core.learning import EMA, Step, Training, cosine, digest, warm_up
 from groove_core.values import Report
 from melody_rnn.attention import Attention
 from melody_rnn.conditions import OPENED, conditions_of, hidden
@@ -86,12 +86,7 @@ class _Windowed(Training[Settings, Lesson, Any]):
 
     def split(self) -> dict[str, Any]:
         """Say which tunes were learnt from."""
-        heads = self.data.tunes.heads
-        groups = [head.group for head in heads]
-        parts = {
-            part: np.array([i for i, head in enumerate(heads) if head.part == part], np.int64)
-            for part in PARTS
-        }
+        groups, parts = self.data.tunes.groups, self.data.tunes.parts
         return BY_TUNE.or_published(groups, parts).card(groups, parts)
 
     def measure(self, name: str) -> Report:

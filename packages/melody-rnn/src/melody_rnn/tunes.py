@@ -6,7 +6,7 @@ import base64
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import InputError
-from groove_core.learning import PARTS
+from groove_core.learning import PARTS, as_learnt
 from groove_core.storage import read_arrays, write_arrays
 from groove_core.values import Chord, LeadSheet, Value, key_name, key_sharps
 from groove_core.values.melodies.line import TEMPOS_BPM
@@ -165,7 +165,7 @@ class TuneSet(Value):
         ]  # fmt: skip
         empty = np.zeros(0, np.int64)
         columns: dict[str, Any] = {
-            "tunes": _text("\t".join([t.name, t.corpus, t.group, t.part]) for t in tunes),
+            "tunes": _packed(tunes),
             "melodies_of_tune": [len(t.melodies) for t in tunes],
             "about": np.array(about).reshape(-1, ABOUT),
             # Differences pack well.
@@ -197,6 +197,33 @@ class TuneSet(Value):
         """Return a tune with its melodies."""
         melodies = (self.melody(int(i)) for i in np.flatnonzero(self.tune_of == number))
         return Tune(**vars(self.heads[number]), melodies=tuple(melodies))
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each tune."""
+        return [head.group for head in self.heads]
+
+    @property
+    def parts(self) -> dict[str, Ints]:
+        """Numbers of the tunes of each part."""
+        found = np.array([head.part for head in self.heads])
+        return {part: np.flatnonzero(found == part) for part in PARTS}
+
+    def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> Self:
+        """Divide the tunes by what checkpoints learnt from: what none of them knows is a test.
+
+        Tunes of which they learnt nothing keep their parts, see `groove_core.learning.as_learnt`.
+
+        Raises
+        ------
+        InputError
+            If one of them learnt from all of them.
+        """
+        names = [f"{head.corpus}/{head.name}" for head in self.heads]
+        parts = as_learnt(cards, self.groups, names=names, own=self.parts)
+        part = {number: name for name, some in parts.items() for number in some.tolist()}
+        heads = [replace(head, part=part[number]) for number, head in enumerate(self.heads)]
+        return type(self)({**self.arrays, "tunes": _packed(heads)})
 
     def of_part(self, *parts: str, corpus: str | None = None) -> Ints:
         """Return the numbers of the melodies of some parts, of one corpus or of all."""
@@ -288,6 +315,10 @@ def _ranges(firsts: Ints, counts: Ints) -> Ints:
     before = np.cumsum(counts) - counts
     found: Ints = np.arange(int(counts.sum())) + np.repeat(firsts - before, counts)
     return found
+
+
+def _packed(heads: Iterable[Head]) -> npt.NDArray[np.uint8]:
+    return _text("\t".join([head.name, head.corpus, head.group, head.part]) for head in heads)
 
 
 def _text(lines: Iterable[str]) -> npt.NDArray[np.uint8]:
