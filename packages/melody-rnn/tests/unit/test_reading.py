@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.learning import content_name
 from groove_core.values import LeadSheet, Score, Track
 from melody_rnn.reading import open_tunes, read_tunes
 from melody_rnn.tunes import TuneSet, shipped
@@ -198,6 +199,21 @@ def test_copies_of_a_tune_are_in_one_part(tmp_path):
         one, other = of[str(number)], of[f"copy of {number}"]
         assert (one.group, one.part) == (other.group, other.part)
     assert len({tune.group for tune in tunes}) == 12
+
+
+def test_a_song_has_its_group_wherever_it_lies(tmp_path):
+    """In another folder, under another name or in a zip file: a checkpoint remembers it."""
+    one, other = tmp_path / "one/deep", tmp_path / "other"
+    one.mkdir(parents=True)
+    other.mkdir()
+    sheet(1).save(one / "a.mid")
+    content = (one / "a.mid").read_bytes()
+    (other / "b.mid").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "songs.zip", "w") as archive:
+        archive.writestr("c/d.mid", content)
+    places = (tmp_path / "one", other, tmp_path / "songs.zip")
+    groups = [read_tunes([place])[0][0].group for place in places]
+    assert groups == [content_name(content)] * 3
 
 
 def test_published_tables_say_the_part(folder, tmp_path):

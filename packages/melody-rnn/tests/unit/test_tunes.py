@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
-from groove_core.learning import PARTS
+from groove_core.learning import PARTS, Split
 from groove_core.values import LeadSheet
 from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.grouping import SAME, windows
@@ -238,3 +238,26 @@ def test_shipped_test_tunes_are_not_in_what_is_learnt():
         shared = Counter(other for window in mine for other in where.get(window, ()))
         for other, count in shared.items():
             assert count <= SAME * min(len(mine), sizes[other])
+
+
+def test_tunes_are_divided_by_what_several_networks_know(tunes_of):
+    tunes = tunes_of(["test"] * 5)
+    sides = {"one": {"train": [0], "test": [1]}, "two": {"train": [3], "validation": [0, 4]}}
+    one, two = (
+        {"name": name, "data": Split("tune").card(tunes.groups, parts)}
+        for name, parts in sides.items()
+    )
+    found = tunes.as_learnt([one, two])
+    assert [head.part for head in found.heads] == ["train", "test", "test", "train", "validation"]
+    assert TuneSet.from_json(found.to_json()).heads == found.heads
+    assert [head.part for head in tunes.heads] == ["test"] * 5
+    assert found.melody(3) == tunes.melody(3)
+    with pytest.raises(InputError, match="one was trained on this data: mine/0-0"):
+        tunes_of(["test"]).as_learnt([one])
+
+
+def test_tunes_that_no_network_knows_keep_their_parts(tunes_of, capsys):
+    tunes = tunes_of(["train", "validation", "test"])
+    found = tunes.as_learnt([{"name": "net", "data": Split("tune").card(["a"], {"train": [0]})}])
+    assert found.heads == tunes.heads
+    assert "net learnt from none of this data" in capsys.readouterr().err
