@@ -45,14 +45,12 @@ class _Recurrent:
     def logits(self, step: int) -> Floats:
         """Return the logarithms of the chances of the events of a step [shape=(n, 38)]."""
         labels, self.state = self.model(self.x, self.state)
-        labels = labels[:, 0]
-        if model_repeats(self.model) and step < LOOKBACK[-1]:
-            # Trained to call the first silence a repetition, it would otherwise stay silent.
-            labels[:, CLASSES:] = -torch.inf
         ago = [self.encoding.ago(back - 1) for back in LOOKBACK]
+        # In training, silence in the first bars is called a repetition, and never silence. Without
+        # these labels a network would begin a note at every step, and then repeat that.
         before = [np.full(self.count, HOLD) if events is None else events for events in ago]
         events = [torch.from_numpy(one).to(self.device) for one in before]
-        chances = event_chances(labels.softmax(dim=-1), events)
+        chances = event_chances(labels[:, 0].softmax(dim=-1), events)
         return np.asarray(chances.log().double().cpu().numpy())
 
     def take(self, step: int, events: Ints) -> None:
@@ -67,11 +65,6 @@ class _Recurrent:
             self.take(step, column)
             told.append(self.x)
         _, self.state = self.model(torch.cat(told[:-1], dim=1), self.state)
-
-
-def model_repeats(model: Recurrent) -> bool:
-    """Return whether a network has labels for repetitions."""
-    return model.encoding.labels > CLASSES
 
 
 def draws(seeds: Sequence[int], steps: int) -> Floats:
