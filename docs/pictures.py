@@ -328,6 +328,24 @@ def melodies() -> None:
     soundfile.write(folder / "sounds/melody.mp3", sound.samples.T, 44_100, compression_level=0.7)
 
 
+def cut_and_paste() -> None:
+    """Run the notebook on what a network copies from a small corpus; keep table, plot and sound."""
+    import shutil
+
+    import nbformat
+    from nbclient import NotebookClient
+
+    folder = PACKAGES / "melody-rnn"
+    book = nbformat.read(FOLDER.parent / "notebooks/cut-and-paste.ipynb", as_version=4)
+    with tempfile.TemporaryDirectory() as scratch:
+        NotebookClient(book, resources={"metadata": {"path": scratch}}).execute()
+        for place, ending in (("measured", "json"), ("pictures", "png")):
+            (folder / place).mkdir(exist_ok=True)
+            shutil.copy(Path(scratch, f"cut-and-paste.{ending}"), folder / place)
+        samples, rate = soundfile.read(Path(scratch, "cut-and-paste.wav"))
+        soundfile.write(folder / "sounds/cut-and-paste.mp3", samples, rate, compression_level=0.7)
+
+
 def _spectrogram(ax: Any, sound: Audio, duration_s: float) -> None:
     """Draw log magnitudes over a logarithmic axis of frequency."""
     samples = torch.from_numpy(sound.samples[0].copy())
@@ -406,7 +424,7 @@ def _photograph(page: Path, target: Path) -> None:
 
 
 PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
-            listener, instruments, melodies)  # fmt: skip
+            listener, instruments, melodies, cut_and_paste)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.values import DEFAULT_VELOCITY, Chord, LeadSheet, Melody, pitch_class
+from melody_rnn.conditions import density_level, register_level
 from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.lines import CLASSES, HIGHEST, LOWEST, NOTE, OFF, Line, encode, shift_of
 from melody_rnn.recurrent import Recurrent
@@ -43,6 +44,8 @@ SCALES: dict[str, tuple[int, ...]] = {
 """Semitones above the tonic."""
 CONTEXT = 512
 """Steps that the networks saw at once when they learnt."""
+NARROW = 24
+"""A range of less semitones than these tells the network where the melody is to lie."""
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Network = Recurrent | Transformer
@@ -234,10 +237,14 @@ def conditions(line: Line, n: int, wish: Wish, device: torch.device) -> Conditio
 
     density = DENSITIES
     if wish.density is not None:
-        density = min(max(int((wish.density - 0.5) / 1.5), 0), DENSITIES - 1)
+        density = int(density_level(torch.tensor(wish.density)))
+    register = REGISTERS
+    if wish.low is not None and wish.high is not None and wish.high - wish.low < NARROW:
+        middle = torch.tensor((wish.low + wish.high) / 2 + line.shift)
+        register = int(register_level(middle))
     return Conditions(
         whole(line.bar), whole(line.grid), whole(line.metre), whole(line.mode), whole(density),
-        whole(REGISTERS), steps(line.root), steps(line.chord),
+        whole(register), steps(line.root), steps(line.chord),
     )  # fmt: skip
 
 

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from melody_rnn.cutting import METRES
-from melody_rnn.lines import NOTE, OPEN, OPEN_ROOT, Windows
+from melody_rnn.lines import LOWEST, NOTE, OPEN, OPEN_ROOT, Windows
 from melody_rnn.transformer import DENSITIES, REGISTERS, Conditions
 
-__all__ = ["OPENED", "conditions_of", "density_of", "hidden", "opened", "register_of"]
+__all__ = [
+    "OPENED", "conditions_of", "density_level", "density_of", "hidden", "opened", "register_level",
+    "register_of",
+]  # fmt: skip
 
 OPENED = {"metre": 0.1, "mode": 0.2, "density": 0.6, "register": 0.6, "chords": 0.5}
 """How often each condition is left open in training."""
@@ -59,11 +62,20 @@ def density_of(events: Tensor, known: Tensor, bar: Tensor) -> Tensor:
     """Return the level of notes per bar: 0 for less than two, then one more for each 1.5."""
     notes = ((events >= NOTE) & known).sum(dim=1)
     per_bar = notes / (known.sum(dim=1) / bar).clamp(min=1)
+    return density_level(per_bar)
+
+
+def density_level(per_bar: Tensor) -> Tensor:
+    """Return the level of notes per bar."""
     return ((per_bar - 0.5) / 1.5).long().clamp(0, DENSITIES - 1)
 
 
 def register_of(events: Tensor) -> Tensor:
     """Return the level of the mean pitch: four semitones each, from 56 on."""
     notes = events >= NOTE
-    mean = (events - NOTE + 48).mul(notes).sum(dim=1) / notes.sum(dim=1).clamp(min=1)
-    return ((mean - 56) / 4).long().clamp(0, REGISTERS - 1)
+    return register_level((events - NOTE + LOWEST).mul(notes).sum(1) / notes.sum(1).clamp(min=1))
+
+
+def register_level(pitch: Tensor) -> Tensor:
+    """Return the level of a mean pitch, of a melody as networks see it."""
+    return ((pitch - 56) / 4).long().clamp(0, REGISTERS - 1)
