@@ -15,7 +15,7 @@ from groove_core.storage import checkpoints
 from groove_core.values import Report
 from melody_rnn.evaluation import bits_of, measured
 from melody_rnn.lessons import Lesson
-from melody_rnn.loading import NETWORKS, PACKAGE, load
+from melody_rnn.loading import NETWORKS, load
 from melody_rnn.tunes import TuneSet, shipped
 
 GOLDEN = Path(__file__).parents[1] / "golden/networks.json"
