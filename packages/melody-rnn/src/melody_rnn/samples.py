@@ -158,6 +158,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
             "like real ones: area that is common to the histogram and that of held-out tunes.",
             "copied: share of stretches that stand in a training tune, transposed or not; that of "
             "held-out tunes is what tunes share without copying.",
+            f"Networks and n-grams draw from the likeliest events, of {TOP_P} together.",
             f"Real tunes are the first {BARS} bars of those that are so long and rest for no bar.",
             about_intervals("melodies, of tunes over tunes"),
         ),
