@@ -132,7 +132,12 @@ def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool 
         raise InputError("No tune of the test split can be read.", hint="Give more songs.")
     return Report(
         "Bits of what comes next in tunes that were not learnt", COLUMNS, rows,
-        notes=(about_intervals("tunes"),),
+        notes=(
+            "per event: all bits, divided by the notes and rests that begin.",
+            "The Transformer is told metre and mode (major or minor), other networks nothing.",
+            f"Networks begin anew after {STEPS} steps of a long tune, n-grams go on.",
+            about_intervals("tunes"),
+        ),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ __all__ = ["NGrams"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 PRIME = np.uint64(0x9E3779B97F4A7C15)
-WEIGHTS = (1, 2, 4, 8, 16, 32)
+WEIGHTS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Weights of the shorter context that are tried."""
 
 

@@ -123,10 +123,9 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
     train, train_owners = long_lines(*lesson.part("train"))
     if not held_out or not train:
         raise InputError("No test tune has sixteen bars of 4/4.", hint="Give longer songs.")
-    learnt_stream = lesson.tunes.stream(
-        [i for i in lesson.tunes.of_part("train").tolist() if lesson.tunes.about[i, 0] == GRID]
-    )
-    learnt = {size: Stretches(learnt_stream, size) for size in SIZES}
+    # As networks learn them: in all metres, and brought into 36 notes.
+    every = stream_of([line for line in Lesson(lesson.tunes).lines if line.grid == GRID])
+    learnt = {size: Stretches(every, size) for size in SIZES}
     real = Sheet.of(held_out, owners)
     rng = np.random.default_rng(seed)
     drawn_from = rng.integers(0, len(train), count).tolist()
@@ -159,6 +158,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
             "like real ones: area that is common to the histogram and that of held-out tunes.",
             "copied: share of stretches that stand in a training tune, transposed or not; that of "
             "held-out tunes is what tunes share without copying.",
+            f"Networks and n-grams draw from the likeliest events, of {TOP_P} together.",
             f"Real tunes are the first {BARS} bars of those that are so long and rest for no bar.",
             about_intervals("melodies, of tunes over tunes"),
         ),

@@ -159,6 +159,24 @@ def test_a_report_of_melodies(networks, lesson, monkeypatch):
     assert again.to_json()["rows"] == report.to_json()["rows"][:5]
 
 
+def test_copies_of_tunes_that_were_brought_into_36_notes_are_found(tunes_of, monkeypatch):
+    """The networks know them as they were brought: so are they looked for."""
+    from melody_rnn.tunes import TuneSet
+
+    monkeypatch.setattr(samples, "BARS", 6)
+    tunes = tunes_of(["train", "test"])
+    wide = []
+    for number in range(2):
+        tune = tunes.tune(number)
+        [sheet] = tune.melodies
+        notes = sheet.notes.copy()
+        notes[::3, 2] += 36
+        wide.append(replace(tune, melodies=(replace(sheet, notes=notes),)))
+    report = sampled({}, Lesson(TuneSet.of(wide), "basic"), count=2, seed=1)
+    rows = {row[0]: dict(zip(report.columns, row, strict=True)) for row in report.rows}
+    assert [rows["training tunes"][f"copied, {n} steps"].value for n in (8, 16, 32)] == [1, 1, 1]
+
+
 def test_without_long_tunes_there_is_no_report(networks, tunes_of):
     short = Lesson(tunes_of(["train", "test"], bars=15), "basic")
     with pytest.raises(InputError, match="sixteen bars"):
