@@ -15,6 +15,7 @@ WRITES = {
     "beat_to_song": ["song.mid", "song.wav"],
     "genre_border": ["border.png", "border.wav", "border.json"],
     "instrument_from_sound": ["bell.wav", "instrument.json", "tune.wav", "kit.sfz"],
+    "least_quoted_melody": ["melody.mid", "melody.wav", "melody.png", "sources.txt"],
     "library_ranking": ["library/flute-0.wav", "ranking.json", "ranking.m3u8", "ranking.png"],
     "map_of_beats": ["map.html", "map.png"],
     "morph_beats": ["morph.wav", "morph.png", "morph-7.mid"],
