@@ -174,7 +174,19 @@ def music_recsys() -> Iterator[Learnt]:
     yield "music-recsys", "pooled-front-end", learnt
 
 
-KNOWN = (drum_space, gansynth_lite, genre_map, groove_vae, music_recsys)
+def melody_rnn() -> Iterator[Learnt]:
+    """Take the split that the packaged tunes state."""
+    from melody_rnn.grouping import BY_TUNE
+    from melody_rnn.tunes import shipped
+
+    groups, parts = shipped().groups, shipped().parts
+    learnt = BY_TUNE.or_published(groups, parts).card(groups, parts)["learnt"]
+    for stored in checkpoints.available("melody-rnn"):
+        if stored.origin == "packaged":
+            yield "melody-rnn", stored.name, learnt
+
+
+KNOWN = (drum_space, gansynth_lite, genre_map, groove_vae, melody_rnn, music_recsys)
 
 
 def put(folder: Path, learnt: dict[str, Any], *, check: bool) -> bool:
