@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.learning import EMA, PARTS, Split, about_intervals, digest, parts_to_learn
+from groove_core.learning import EMA, PARTS, Split, about_intervals, digest, hashed, parts_to_learn
 from groove_core.values import Cell, Report
 from melody_rnn.evaluation import bits_of, per
 from melody_rnn.grouping import BY_TUNE
@@ -87,13 +87,18 @@ class Own:
             If there are too few tunes, or the network has learnt from all of them.
         """
         groups = self.tunes.groups
-        if len(set(groups)) < FEWEST_TUNES:
+        different = sorted(set(groups), key=hashed)
+        if len(different) < FEWEST_TUNES:
             raise InputError(
-                f"Only {len(set(groups))} different tunes are usable; {FEWEST_TUNES} are needed, "
+                f"Only {len(different)} different tunes are usable; {FEWEST_TUNES} are needed, "
                 "one of them to see when to stop.",
                 hint="Give more songs; ten are a good beginning.",
             )
-        parts = parts_to_learn(self.card, groups, ADAPTED.parts(groups))
+        # Exactly a fifth: of ten tunes, a throw of the dice for each would often leave one.
+        kept_back = set(different[: max(1, round(ADAPTED.shares[1] * len(different)))])
+        held_out = np.array([group in kept_back for group in groups])
+        sides = np.flatnonzero(~held_out), np.flatnonzero(held_out), np.zeros(0, np.int64)
+        parts = parts_to_learn(self.card, groups, dict(zip(PARTS, sides, strict=True)))
         if not len(parts["validation"]):
             raise InputError(
                 f"{self.card['name']} has learnt from all of these tunes: none is left to see "
@@ -163,9 +168,10 @@ class Best(nn.Module):
     def take(self, model: nn.Module, bits: float) -> None:
         """Keep weights if they are better."""
         self.waited += 1
-        if bits < float(self.bits[1]):
+        now = self.bits.new_tensor(bits)  # as rounded as the best, or equal ones would be better
+        if now < self.bits[1]:
             self.model.load_state_dict(model.state_dict())
-            self.bits[1] = bits
+            self.bits[1] = now
             self.waited.zero_()
 
 

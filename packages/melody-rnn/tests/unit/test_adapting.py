@@ -14,7 +14,7 @@ from groove_core.learning import Run, hashed, rounded, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
 from melody_rnn import adapting
-from melody_rnn.adapting import AdaptSettings, AdaptTraining, Own
+from melody_rnn.adapting import AdaptSettings, AdaptTraining, Best, Own
 from melody_rnn.lessons import Lesson
 from melody_rnn.loading import PACKAGE
 from melody_rnn.transformer import Transformer
@@ -56,6 +56,14 @@ def test_groups_are_never_split(tunes_of, model, general):
     assert len(own.parts["train"]) + len(own.parts["validation"]) == 24
 
 
+@pytest.mark.parametrize(("count", "held_out"), [(3, 1), (7, 1), (8, 2), (10, 2), (40, 8)])
+def test_a_fifth_is_held_out_whichever_tunes_they_are(tunes_of, model, general, count, held_out):
+    for seed in range(3):
+        tunes = tunes_of(["train"] * count, bars=2, seed=seed)
+        parts = Own(tunes, model, CARD, general).parts
+        assert (len(parts["train"]), len(parts["validation"])) == (count - held_out, held_out)
+
+
 def events_of(lines) -> set[bytes]:
     return {line.events.tobytes() for line in lines}
 
@@ -64,8 +72,7 @@ def test_held_out_tunes_are_never_in_a_batch(own):
     training = AdaptTraining(FEW, own, 1)
     held_out, mine = events_of(own.held_out[0]), events_of(own.lines)
     before, forgotten = events_of(own.general.lines), events_of(own.others()[0])
-    assert len(held_out) >= 1
-    assert len(mine) + len(held_out) == 10
+    assert (len(mine), len(held_out)) == (8, 2)
     seen: set[bytes] = set()
     for epoch in range(3):
         batches = training.batches(torch.Generator().manual_seed(epoch))
@@ -122,6 +129,14 @@ def test_a_training_that_gets_worse_leaves_the_network_as_it_was(own, model, cap
     shown = capsys.readouterr().err
     assert "nothing more is learnt after epoch 2 of 9" in shown
     assert "the network is as it was" in shown
+
+
+def test_an_epoch_that_changes_nothing_is_not_better(model):
+    """Its bits are no smaller than themselves, rounded to 32 bits."""
+    for bits in (2.1 + number / 7 for number in range(20)):
+        best = Best(model, bits)
+        best.take(model, bits)
+        assert int(best.waited) == 1
 
 
 def test_the_weights_of_the_best_epoch_are_kept(own, monkeypatch):
