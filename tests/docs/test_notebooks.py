@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 QUICK = {"drum-space"}
-EXPERIMENTS: set[str] = set()
+EXPERIMENTS = {"cut-and-paste"}
 """Notebooks beside those of the packages."""
 
 
