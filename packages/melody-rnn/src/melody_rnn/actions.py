@@ -390,7 +390,7 @@ def adapt(
     ] = 8,
     learning_rate: Annotated[
         float, Opt("learning rate of Adam, before its decay", min=1e-6, max=0.1)
-    ] = 5e-4,
+    ] = 2e-4,
     minutes: Minutes = None,
     license: License = "unknown",
     resume: Resume = False,
