@@ -50,7 +50,7 @@ class AdaptSettings:
     model: Literal["transformer"] = "transformer"
     epochs: int = 24
     batch_size: int = 8
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-4
     weight_decay: float = 0.05
     rehearsal: float = 3.0
     patience: int = 4

@@ -66,6 +66,8 @@ class Wish:
     density : float, optional
         Notes per bar.
     temperature, top_p : float
+        A repetition is left by an event that is unlikely at each of its steps: the lower
+        `top_p`, the longer a melody repeats itself.
     """
 
     low: int | None = None
@@ -73,7 +75,7 @@ class Wish:
     scale: npt.NDArray[np.bool_] | None = None
     density: float | None = None
     temperature: float = 1.0
-    top_p: float = 0.95
+    top_p: float = 0.98
 
 
 def check_readable(network: Network, melody: Melody) -> None:

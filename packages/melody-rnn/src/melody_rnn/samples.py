@@ -32,7 +32,7 @@ BARS, BAR, GRID = 16, 16, 4
 SIZES = (8, 16, 32)
 """Steps of stretches that are looked for in what was learnt."""
 AT_ONCE = 64
-TOP_P = 0.95
+TOP_P = 0.98
 """As actions that write have it by default."""
 
 
