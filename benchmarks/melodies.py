@@ -33,7 +33,7 @@ from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import windows
 from melody_rnn.loading import NETWORKS, load
-from melody_rnn.samples import lines_of
+from melody_rnn.samples import TOP_P, lines_of
 from melody_rnn.tracing import Tracer
 from melody_rnn.training import Settings, training_of
 from melody_rnn.transformer import Transformer
@@ -64,7 +64,7 @@ def writing(options: argparse.Namespace) -> Iterator[dict]:
             if isinstance(network, Transformer):
                 on = opened(conditions_of(silence, "cpu"))
             random = draws(range(count), STEPS)
-            run = partial(write, network, STEPS, random, on=on, top_p=0.95)
+            run = partial(write, network, STEPS, random, on=on, top_p=TOP_P)
             yield {
                 "name": f"writing: {name}, {count} at once",
                 "steps_per_s": round(count * STEPS / median(run, options.rounds)),
