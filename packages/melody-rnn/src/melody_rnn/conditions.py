@@ -16,7 +16,7 @@ __all__ = [
     "register_of",
 ]  # fmt: skip
 
-OPENED = {"metre": 0.1, "mode": 0.2, "density": 0.6, "register": 0.6, "chords": 0.5}
+OPENED = {"metre": 0.1, "mode": 0.2, "density": 0.6, "register": 0.6, "chords": 0.3}
 """How often each condition is left open in training."""
 
 

@@ -25,6 +25,7 @@ from melody_rnn.transformer import (
     Block,
     Conditions,
     Transformer,
+    agreed_behind,
     echo_level,
     echoes,
 )
@@ -41,11 +42,23 @@ class _Before:
     ----------
     bar, grid : int arrays [shape=(n,)]
     steps : int
+    given : int tensor [shape=(n, steps)] or None
     """
 
-    def __init__(self, bar: Ints, grid: Ints, steps: int) -> None:
+    def __init__(self, bar: Ints, grid: Ints, steps: int, given: Tensor | None) -> None:
         n = len(bar)
         self.back = bar[:, None] * np.arange(1, echoes(int(bar.min()), steps) + 1)
+        self.later: Ints | None = None
+        if given is not None:
+            # What is given as many bars ahead of each step; no event where there is nothing.
+            ahead = np.full((n, steps + int(self.back.max())), CLASSES)
+            ahead[:, :steps] = np.minimum(given.cpu().numpy(), CLASSES)
+            place = np.arange(steps)[:, None] + self.back[:, None]
+            self.later = np.take_along_axis(ahead[:, None], place.reshape(n, 1, -1), 2).reshape(
+                n, steps, -1
+            )
+            self.after = agreed_behind(given.cpu(), torch.from_numpy(bar)).numpy()
+            self.ahead = np.zeros_like(self.back)
         pad = max(int(self.back.max()), max(BACK) * int(bar.max()))
         # What lies before the beginning is equal to no event.
         self.events = np.full(n * (pad + steps), CLASSES)
@@ -54,25 +67,38 @@ class _Before:
         self.echo = self.first[:, None] - self.back
         self.row = np.arange(n)
         self.bar = bar
-        longest = torch.arange(steps + 1)
+        longest = torch.arange(2 * steps + 1)
         levels = {g: echo_level(longest, torch.tensor(g)).numpy() for g in set(grid.tolist())}
         self.level = np.stack([levels[g] for g in grid.tolist()])
         self.runs = np.zeros_like(self.back)
         self.note = np.full(n, CLASSES - NOTE)
         self.began = np.full(n, -1)
-        sizes = [CLASSES + 1] * (1 + len(BACK)) + [AGREEMENTS * (CLASSES + 1), CLASSES - NOTE + 1]
+        sizes = [CLASSES + 1] * (1 + len(BACK)) + [
+            2 * AGREEMENTS * (CLASSES + 1),
+            CLASSES - NOTE + 1,
+        ]
         self.offsets = np.cumsum([0, *sizes])
 
     def rows(self, step: int) -> Ints:
         """Return the rows that are summed before a step [shape=(n, 7)]; asked for in order."""
         found = np.empty((len(self.row), len(self.offsets)), np.int64)
         found[:, : 1 + len(BACK)] = self.events[self.ago + step]
-        longest = self.runs.max(axis=1)
-        which = self.runs.argmax(axis=1)  # of equal ones, the nearest
-        heard = np.where(
-            longest > 0, self.events[self.first + step - (which + 1) * self.bar], CLASSES
-        )
-        found[:, -3] = self.level[self.row, longest] * (CLASSES + 1) + heard
+        runs, bars = self.runs, self.runs.shape[1]
+        if self.later is not None:
+            behind = self.after[:, step]
+            runs = np.concatenate([
+                (runs + behind[:, :bars]) * (step >= self.back),
+                (self.ahead + behind[:, bars:]) * (self.later[:, step] < CLASSES),
+            ], axis=1)  # fmt: skip
+        which = runs.argmax(axis=1)  # of equal ones, the nearest
+        longest = runs[self.row, which]
+        back = self.events[self.first + step - (which % bars + 1) * self.bar]
+        heard, level = np.where(longest > 0, back, CLASSES), self.level[self.row, longest]
+        if self.later is not None:
+            ahead = (which >= bars) & (longest > 0)
+            heard = np.where(ahead, self.later[self.row, step, which % bars], heard)
+            level = level + AGREEMENTS * ahead
+        found[:, -3] = level * (CLASSES + 1) + heard
         found[:, -2] = self.note
         found[:, -1] = np.minimum(step - self.began, AGES) - 1
         return np.asarray(found + self.offsets)
@@ -82,6 +108,10 @@ class _Before:
         self.events[self.first + step] = events
         same = self.events[self.echo + step] == events[:, None]
         self.runs = (self.runs + 1) * same
+        if self.later is not None:
+            later = self.later[:, step]
+            follows = (self.ahead + 1) * (later == events[:, None])
+            self.ahead = np.where(later < CLASSES, follows, self.ahead)
         begins = events >= NOTE
         self.note = np.where(begins, events - NOTE, self.note)
         self.began = np.where(begins, step, self.began)
@@ -145,7 +175,7 @@ class Decoder:
         self.model = model
         self.around, (cos, sin) = model.around(on, given, steps)
         self.cos, self.sin = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-        self.before = _Before(on.bar.cpu().numpy(), on.grid.cpu().numpy(), steps)
+        self.before = _Before(on.bar.cpu().numpy(), on.grid.cpu().numpy(), steps, given)
         tables = [model.event, *model.ago, model.echo, model.last_note, model.age]
         self.table = torch.cat([table.weight for table in tables])
         blocks = cast("Iterable[Block]", model.blocks)

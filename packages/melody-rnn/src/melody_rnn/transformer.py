@@ -29,7 +29,7 @@ from melody_rnn.lines import CLASSES, NOTE, OPEN
 
 __all__ = [
     "DENSITIES", "GIVEN", "ONSET", "REGISTERS", "UNKNOWN", "Block", "Conditions", "Transformer",
-    "agreements", "echo_level", "echoes",
+    "echo_level", "echoes",
 ]  # fmt: skip
 
 PHASES = 72
@@ -87,28 +87,92 @@ def clocks(on: Conditions, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     return quarter, bar.float(), phase
 
 
-def agreements(events: Tensor, bar: Tensor) -> Tensor:
-    """Return for how many steps melodies have agreed with themselves 1, 2, 3 ... bars before.
+def heard_again(
+    events: Tensor, bar: Tensor, grid: Tensor, given: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return how long melodies have agreed with their echo, and what it brings [each (n, steps)].
+
+    The echo is as many whole bars back as the melody has agreed with itself for longest, up to the
+    step before; or as many bars ahead, where what is given there agrees with what was written. To
+    that is added for how long what is given agrees behind the step. Of equal ones, those back come
+    before those ahead, and near ones before far ones.
 
     Parameters
     ----------
     events : int tensor [shape=(n, steps)]
-    bar : int tensor [shape=(n,)]
+        The event of a step itself is not looked at.
+    bar, grid : int tensors [shape=(n,)]
+    given : int tensor [shape=(n, steps), 0 to 39], optional
 
     Returns
     -------
-    int tensor [shape=(n, steps, echoes)]
-        Up to the step before each; of several bars with the same agreement, the nearest is first.
+    int tensor [shape=(n, steps)]
+        Level of the agreement: see `echo_level`; `AGREEMENTS` more for echoes ahead.
+    int tensor [shape=(n, steps)]
+        The event; `CLASSES` where there is no echo.
     """
     steps = events.shape[1]
     at = torch.arange(steps, device=events.device)
-    runs = []
-    for bars in range(1, echoes(int(bar.min()), steps) + 1):
-        before = at - bars * bar[:, None]
-        same = (events == events.gather(1, before.clamp(min=0))) & (before >= 0)
-        run = at - torch.where(same, -1, at).cummax(dim=1).values
-        runs.append(F.pad(run, (1, 0))[:, :steps])
-    return torch.stack(runs, dim=2)
+    after = None if given is None else agreed_behind(given, bar)
+    most = echoes(int(bar.min()), steps)
+    longest = torch.zeros_like(events)
+    heard, ahead = torch.full_like(events, CLASSES), torch.zeros_like(events)
+
+    def take(number: int, run: Tensor, event: Tensor, known: Tensor) -> None:
+        nonlocal longest, heard, ahead
+        run = F.pad(run, (1, 0))[:, :steps]  # up to the step before
+        if after is not None:
+            run = run + after[..., number]
+        better = known & (run > longest)
+        longest = torch.where(better, run, longest)
+        heard = torch.where(better, event, heard)
+        ahead = torch.where(better, int(number >= most), ahead)
+
+    for bars in range(1, most + 1):
+        place = at - bars * bar[:, None]
+        before, known = events.gather(1, place.clamp(min=0)), place >= 0
+        same = (events == before) & known
+        take(bars - 1, agreed(same, ~same), before, known)
+    for bars in range(1, most + 1):
+        if given is None:
+            break
+        later, known = shifted(given, bars * bar)
+        same = events == later
+        take(most + bars - 1, agreed(same & known, ~same & known), later, known)
+    return echo_level(longest, grid[:, None]) + AGREEMENTS * ahead, heard
+
+
+def agreed(same: Tensor, other: Tensor) -> Tensor:
+    """Count the steps that were the same since the last one that was not [shape=(n, steps)]."""
+    count = same.cumsum(dim=1)
+    return count - torch.where(other, count, 0).cummax(dim=1).values
+
+
+def agreed_behind(given: Tensor, bar: Tensor) -> Tensor:
+    """Count for how many steps what is given agrees with itself, some bars back or ahead.
+
+    Returns
+    -------
+    int tensor [shape=(n, steps, 2 times echoes)]
+        From each step on, up to the first one that differs: 1, 2, 3 ... bars back, then ahead.
+    """
+    most = echoes(int(bar.min()), given.shape[1])
+    found = []
+    for bars in [*range(-1, -most - 1, -1), *range(1, most + 1)]:
+        there, known = shifted(given, bars * bar)
+        known = known & (given < CLASSES)
+        same = given == there
+        run = agreed((same & known).flip(1), (~same & known).flip(1)).flip(1)
+        found.append(run)
+    return torch.stack(found, dim=2)
+
+
+def shifted(given: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what is given some steps ahead of each step, and whether it is an event."""
+    steps = given.shape[1]
+    place = torch.arange(steps, device=given.device) + by[:, None]
+    found = given.gather(1, place.clamp(0, steps - 1))
+    return found, (place >= 0) & (place < steps) & (found < CLASSES)
 
 
 def echoes(bar: int, steps: int) -> int:
@@ -211,7 +275,7 @@ class Transformer(nn.Module):
         }  # fmt: skip
         self.event = nn.Embedding(CLASSES + 1, size)
         self.ago = nn.ModuleList(nn.Embedding(CLASSES + 1, size) for _ in BACK)
-        self.echo = nn.Embedding(AGREEMENTS * (CLASSES + 1), size)
+        self.echo = nn.Embedding(2 * AGREEMENTS * (CLASSES + 1), size)
         self.last_note = nn.Embedding(CLASSES - NOTE + 1, size)
         self.age = nn.Embedding(AGES, size)
         self.phase = nn.Embedding(PHASES, size)
@@ -252,16 +316,13 @@ class Transformer(nn.Module):
             x = x.index_add(0, rows, self.bridge(y).to(x.dtype))
         return x, angles
 
-    def past(self, events: Tensor, bar: Tensor, grid: Tensor, runs: Tensor) -> Tensor:
-        """Embed what lies before each step of melodies [shape=(n, steps, size)].
+    def past(self, events: Tensor, on: Conditions, given: Tensor | None) -> Tensor:
+        """Embed what lies before each step of melodies, and its echo [shape=(n, steps, size)].
 
         Parameters
         ----------
         events : int tensor [shape=(n, steps)]
             The event of a step itself is not looked at.
-        bar, grid : int tensors [shape=(n,)]
-        runs : int tensor [shape=(n, steps, echoes)]
-            See `agreements`.
         """
         steps = events.shape[1]
         at = torch.arange(steps, device=events.device)
@@ -273,10 +334,8 @@ class Transformer(nn.Module):
 
         x = self.event(event((at - 1).expand(len(events), -1)))
         for table, bars in zip(self.ago, BACK, strict=True):
-            x = x + table(event(at - bars * bar[:, None]))
-        longest, which = runs.max(dim=2)
-        level = echo_level(longest, grid[:, None])
-        heard = event(torch.where(longest > 0, at - (which + 1) * bar[:, None], -1))
+            x = x + table(event(at - bars * on.bar[:, None]))
+        level, heard = heard_again(events, on.bar, on.grid, given)
         x = x + self.echo(level * (CLASSES + 1) + heard)
         note = torch.where(began < 0, CLASSES - NOTE, event(began) - NOTE)
         found: Tensor = x + self.last_note(note) + self.age((at - began).clamp(max=AGES) - 1)
@@ -293,8 +352,7 @@ class Transformer(nn.Module):
             Events that are known from the beginning, `ONSET` or `UNKNOWN`.
         """
         x, angles = self.around(on, given, events.shape[1])
-        runs = agreements(events, on.bar)
-        x = self.drop(x + self.past(events, on.bar, on.grid, runs))
+        x = self.drop(x + self.past(events, on, given))
         for block in self.blocks:
             x = block(x, angles, causal=True)
         logits: Tensor = self.out(self.norm(x))
