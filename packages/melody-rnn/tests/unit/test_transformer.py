@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from melody_rnn.cutting import METRES
 from melody_rnn.decoding import Decoder
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF, OPEN, OPEN_ROOT
 from melody_rnn.transformer import (
+    AGREEMENTS,
     DENSITIES,
     ECHOES,
     ONSET,
@@ -18,8 +21,8 @@ from melody_rnn.transformer import (
     Conditions,
     Rotary,
     Transformer,
-    agreements,
     clocks,
+    heard_again,
     rotate,
 )
 
@@ -60,58 +63,96 @@ def told(steps: int, *names: str, seed: int = 0) -> Conditions:
 # --- echoes ----------------------------------------------------------------------------------
 
 
-def agreement(events: list[int], bar: int, step: int, bars: int) -> int:
-    """Count the steps before one that are equal to those some bars earlier, by looking."""
-    count = 0
-    while (at := step - 1 - count - bars * bar) >= 0 and events[step - 1 - count] == events[at]:
-        count += 1
-    return count
+def echo(events: list[int], bar: int, grid: int, given: list[int] | None) -> list[tuple[int, int]]:
+    """Return level and event of the echo of each step, by looking at one bar after the other."""
+    steps = len(events)
+    furthest = min((steps - 1) // bar, ECHOES)
+
+    def is_given(at: int) -> bool:
+        return given is not None and 0 <= at < steps and given[at] < CLASSES
+
+    def written(step: int, by: int) -> int:
+        """Count the steps before that agree; bars back, up to the first that does not."""
+        count = 0
+        for at in range(step - 1, -1, -1):
+            if by < 0 and at + by < 0:
+                break
+            if by > 0 and not is_given(at + by):
+                continue
+            if events[at] != (events[at + by] if by < 0 else given[at + by]):
+                break
+            count += 1
+        return count
+
+    def behind(step: int, by: int) -> int:
+        """Count the steps of what is given that agree from here on."""
+        count = 0
+        for at in range(step, steps):
+            if is_given(at) and is_given(at + by):
+                if given[at] != given[at + by]:
+                    break
+                count += 1
+        return count
+
+    found = []
+    for step in range(steps):
+        best = (0, CLASSES, False)
+        for bars in [*range(-1, -furthest - 1, -1), *range(1, furthest + 1)]:
+            by = bars * bar
+            if step + by < 0 if by < 0 else not is_given(step + by):
+                continue
+            count = written(step, by) + behind(step, by)
+            if count > best[0]:
+                best = (count, (events if by < 0 else given)[step + by], by > 0)
+        count, event, ahead = best
+        level = (
+            min(max(math.floor(math.log2(count / grid)), -1), AGREEMENTS - 3) + 2 if count else 0
+        )
+        found.append((level + AGREEMENTS * ahead, event))
+    return found
 
 
-def test_agreements_are_what_one_counts():
+@pytest.mark.parametrize("around", [False, True])
+def test_an_echo_is_what_one_finds_by_looking(around):
     steps, names = 75, list(BARS)
+    bar, grid = told(steps, *names)[:2]
     events = drawn(len(names), steps, kinds=5)
-    events[:, 40:64] = events[:, 40 - 24 : 64 - 24]
-    bar = told(steps, *names).bar
-    found = agreements(events, bar)
-    assert found.shape == (len(names), steps, (steps - 1) // 8)
-    assert found.max() >= 20
-    for row in range(len(names)):
-        for step in range(steps):
-            wanted = [
-                agreement(events[row].tolist(), int(bar[row]), step, bars + 1)
-                for bars in range(found.shape[2])
-            ]
-            assert found[row, step].tolist() == wanted, (names[row], step)
+    for row, size in enumerate(bar.tolist()):
+        events[row, 2 * size : 4 * size] = events[row, : 2 * size]
+    given = None
+    if around:
+        given = events.clone()
+        given[:, 20:30], given[:, 70:], given[0, 18:40] = UNKNOWN, UNKNOWN, ONSET
+    level, heard = heard_again(events, bar, grid, given)
+    for row, name in enumerate(names):
+        wanted = echo(events[row].tolist(), int(bar[row]), int(grid[row]),
+                      None if given is None else given[row].tolist())  # fmt: skip
+        found = list(zip(level[row].tolist(), heard[row].tolist(), strict=True))
+        assert found == wanted, name
+    assert len(level.unique()) > 5
+    assert (level >= AGREEMENTS).any() == around
 
 
-def test_echoes_are_looked_for_in_32_bars():
-    events = torch.zeros(1, 40 * 8, dtype=torch.int64)
-    events[0, 0::8] = 5
-    found = agreements(events, torch.tensor([8]))
-    assert found.shape[2] == ECHOES
-    # Every bar is the same: k bars ago agrees with all since the k-th bar.
-    assert found[0, -1].tolist() == [len(events[0]) - 1 - 8 * k for k in range(1, ECHOES + 1)]
+def test_what_is_given_later_is_heard_before(network):
+    """The hidden bar comes again two bars later, so its echo is known."""
+    on, events = told(64, "4/4"), drawn(1, 64, seed=3)
+    events[:, 48:] = events[:, 16:32]
+    given = events.clone()
+    given[:, 16:32] = UNKNOWN
+    events[0, 32:48], given[0, 32:48] = events[0, :16], events[0, :16]  # so the bars before agree
+    level, heard = heard_again(events, on.bar, on.grid, given)
+    assert torch.equal(heard[0, 16:32], events[0, 16:32])
+    assert (level[0, 16:32] >= AGREEMENTS).all()
 
 
-def test_of_equal_agreements_the_nearest_bar_is_heard(network):
-    """Two bars ago agrees as long as one bar ago here: what came one bar ago is the echo."""
-    bar, grid = torch.tensor([8]), torch.tensor([4])
-    events = drawn(1, 24, seed=2)
-    runs = torch.zeros(1, 24, 2, dtype=torch.int64)
-    runs[0, 20] = torch.tensor([4, 4])
-    one = network.past(events, bar, grid, runs)[0, 20]
-    runs[0, 20] = torch.tensor([4, 0])
-    assert torch.equal(network.past(events, bar, grid, runs)[0, 20], one)
-    events[0, 4], events[0, 12] = 7, 8
-    level = 2  # one quarter note
-    runs[0, 20] = torch.tensor([3, 4])
-    two = network.past(events, bar, grid, runs)[0, 20]
-    runs[0, 20] = torch.tensor([4, 3])
-    one = network.past(events, bar, grid, runs)[0, 20]
-    table = network.echo.weight
-    wanted = table[level * (CLASSES + 1) + 8] - table[level * (CLASSES + 1) + 7]
-    torch.testing.assert_close(one - two, wanted, atol=1e-6, rtol=0)
+@pytest.mark.parametrize(("bars", "is_heard"), [(ECHOES, True), (ECHOES + 1, False)])
+def test_echoes_are_looked_for_in_32_bars(bars, is_heard):
+    events = torch.from_numpy(np.random.default_rng(0).integers(CLASSES, size=(1, 40 * 8)))
+    here = 39 * 8
+    there = here - bars * 8
+    events[0, here : here + 6] = events[0, there : there + 6]
+    _, heard = heard_again(events, torch.tensor([8]), torch.tensor([4]))
+    assert (int(heard[0, here + 6]) == int(events[0, there + 6])) == is_heard
 
 
 # --- what a step sees -------------------------------------------------------------------------
