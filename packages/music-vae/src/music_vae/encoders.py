@@ -1,0 +1,72 @@
+"""From music to a code: all voices are read at once, forwards and backwards.
+
+    h = [LSTM_forwards(x)_T, LSTM_backwards(x)_1]
+
+The flat encoder reads step by step. That over bars reads each bar so, with shared weights, and
+then the bars: long pieces are read in parallel, and nothing has to survive 256 steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from music_vae.decoders import STEPS_PER_BAR, Features
+
+__all__ = ["BarEncoder", "FlatEncoder"]
+
+
+class _BothWays(nn.Module):
+    """A bidirectional LSTM, of which the last states are kept."""
+
+    def __init__(self, features: int, size: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(features, size, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last states of both ways [shape=(n, 2 * size)]."""
+        h = self.lstm(x)[1][0]
+        return torch.cat([h[0], h[1]], dim=-1)
+
+
+class FlatEncoder(nn.Module):
+    """Reads step by step.
+
+    Parameters
+    ----------
+    voices : sequence of str
+    size : int
+        Of the LSTM of each way.
+    """
+
+    def __init__(self, voices: Sequence[str], size: int) -> None:
+        super().__init__()
+        self.features = Features(voices)
+        self.steps = _BothWays(self.features.size, size)
+        self.size = 2 * size
+
+    def forward(self, events: Tensor) -> Tensor:
+        """Read events [shape=(n, voices, steps)]; returns [shape=(n, size)]."""
+        read: Tensor = self.steps(self.features(events))
+        return read
+
+
+class BarEncoder(nn.Module):
+    """Reads the steps of each bar, and then the bars; the LSTM of bars is half as wide."""
+
+    def __init__(self, voices: Sequence[str], size: int) -> None:
+        super().__init__()
+        self.features = Features(voices)
+        self.steps = _BothWays(self.features.size, size // 2)
+        self.bars = _BothWays(2 * (size // 2), size)
+        self.size = 2 * size
+
+    def forward(self, events: Tensor) -> Tensor:
+        """Read events [shape=(n, voices, steps)], whole bars; returns [shape=(n, size)]."""
+        x = self.features(events)
+        bars = x.shape[1] // STEPS_PER_BAR
+        each = self.steps(x.reshape(len(x) * bars, STEPS_PER_BAR, -1))
+        read: Tensor = self.bars(each.reshape(len(x), bars, -1))
+        return read

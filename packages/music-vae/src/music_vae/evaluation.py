@@ -1,0 +1,261 @@
+"""How much of music comes back from its code, and how much the code says.
+
+Most steps of a melody hold no event, so a guess of "nothing happens" is mostly right. Beside the
+accuracy per step stand therefore the share of the *events* that come back (notes and note offs,
+or combinations of hits), F1 of events, and the same of a guess that always holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from groove_core.errors import InputError
+from groove_core.learning import about_intervals, bootstrap, interval
+from groove_core.values import Cell, Estimate, Report
+from music_vae.loss import active_units, kl_divergence, reconstruction
+from music_vae.model import MusicVAE
+from music_vae.windows import WindowSet
+
+__all__ = [
+    "Space", "accuracy", "codes_of", "free_running", "measured", "per", "space_of",
+    "teacher_forced",
+]  # fmt: skip
+
+BATCH = 256
+LEAST_GAIN_BITS = 1.0
+"""A code that saves less than this of a piece says nothing about it."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def _batches(model: MusicVAE, events: npt.ArrayLike) -> Sequence[Tensor]:
+    whole = torch.from_numpy(np.asarray(events, np.int64))
+    device = model.prior_means.device
+    return [part.to(device) for part in whole.split(BATCH)]
+
+
+@torch.no_grad()
+def codes_of(model: MusicVAE, events: npt.ArrayLike) -> Tensor:
+    """Return the codes of windows, their posterior means [shape=(n, latent)], on the CPU."""
+    return torch.cat([model.encode(part)[0].cpu() for part in _batches(model, events)])
+
+
+@torch.no_grad()
+def teacher_forced(model: MusicVAE, events: npt.ArrayLike) -> Ints:
+    """Return the likeliest event at each step, told what was played before.
+
+    Parameters
+    ----------
+    events : int array [shape=(n, voices, steps)]
+
+    Returns
+    -------
+    int array [shape=(n, voices, steps)]
+    """
+    found = []
+    for part in _batches(model, events):
+        logits = model.decoder(model.encode(part)[0], part)
+        found.append(torch.stack([scores.argmax(dim=-1) for scores in logits], dim=1).cpu())
+    made: Ints = torch.cat(found).numpy()
+    return made
+
+
+@torch.no_grad()
+def free_running(model: MusicVAE, events: npt.ArrayLike) -> Ints:
+    """Return what comes back from the code of windows [shape=(n, voices, steps)] alone."""
+    found = [model.decode(model.encode(part)[0]).cpu() for part in _batches(model, events)]
+    made: Ints = torch.cat(found).numpy()
+    return made
+
+
+def per(right: npt.ArrayLike, of: npt.ArrayLike, owners: npt.ArrayLike) -> Estimate:
+    """Return all counts divided by all others, with an interval over the owners of the items.
+
+    >>> print(per([1, 1, 0, 0], [1, 1, 1, 1], ["a", "a", "b", "b"]).value)
+    0.5
+    """
+    _, owner = np.unique(np.asarray(owners), return_inverse=True)
+    draws = bootstrap(int(owner.max()) + 1)
+    with np.errstate(invalid="ignore"):  # a round may draw no event
+        return interval(
+            (draws @ np.bincount(owner, np.asarray(right, float)))
+            / (draws @ np.bincount(owner, np.asarray(of, float)))
+        )
+
+
+def accuracy(real: Ints, made: Ints, owners: npt.ArrayLike) -> tuple[Estimate, Estimate, Estimate]:
+    """Return how much of a voice came back.
+
+    Parameters
+    ----------
+    real, made : int array [shape=(n, steps)]
+    owners : array [shape=(n,)]
+        Song of each window: the interval is over songs.
+
+    Returns
+    -------
+    per step
+        Share of the steps that are equal.
+    per event
+        Share of the events that are there again, at the same step.
+    F1
+        Of events: what was invented counts, too.
+    """
+    same, sounds, written = real == made, real > 0, made > 0
+    hits = (same & sounds).sum(axis=1)
+    both = sounds.sum(axis=1) + written.sum(axis=1)
+    steps = np.full(len(real), real.shape[1])
+    return (
+        per(same.sum(axis=1), steps, owners),
+        per(hits, sounds.sum(axis=1), owners),
+        per(2 * hits, both, owners),
+    )
+
+
+@dataclass(frozen=True)
+class Space:
+    """What codes say of pieces."""
+
+    bits: Estimate
+    """-log2 p(x | z) of a piece, told its events, with a code drawn from its posterior."""
+    kl_bits: Estimate
+    """KL(q(z | x) || N(0, I))."""
+    gain_bits: Estimate
+    """Bits of a piece that its own code saves, against the code of another piece."""
+    active: int
+    """Dimensions in which codes vary."""
+
+    @property
+    def alarms(self) -> list[str]:
+        """Signs that the decoder does without its code (posterior collapse)."""
+        found = []
+        if not self.gain_bits.low > LEAST_GAIN_BITS:
+            found.append("the code of another piece is as good as its own")
+        if not self.active:
+            found.append("no dimension of the code varies")
+        return found
+
+
+@torch.no_grad()
+def space_of(
+    model: MusicVAE, events: npt.ArrayLike, owners: npt.ArrayLike, *, seed: int = 1
+) -> Space:
+    """Measure what codes say of windows.
+
+    Parameters
+    ----------
+    events : int array [shape=(n, voices, steps)]
+    owners : array [shape=(n,)]
+        Song of each window. Codes are exchanged between songs.
+
+    Raises
+    ------
+    InputError
+        If all windows are of one song.
+    """
+    partner = _of_other_songs(np.asarray(owners))
+    generator = torch.Generator().manual_seed(seed)
+    parts = _batches(model, events)
+    posteriors = [model.encode(part) for part in parts]
+    mean, deviation = (torch.cat(some) for some in zip(*posteriors, strict=True))
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    codes = mean + deviation * noise
+    bits = []
+    for z in (codes, codes[torch.from_numpy(partner).to(codes.device)]):
+        nats = [
+            reconstruction(model.decoder(some, part), part)
+            for some, part in zip(z.split(BATCH), parts, strict=True)
+        ]
+        bits.append(_bits(torch.cat(nats)))
+    own, others = bits
+    one = np.ones(len(own))
+    return Space(
+        per(own, one, owners),
+        per(_bits(kl_divergence(mean, deviation)), one, owners),
+        per(others - own, one, owners),
+        active_units(mean),
+    )
+
+
+def _bits(nats: Tensor) -> Floats:
+    found: Floats = nats.cpu().double().numpy() / math.log(2)
+    return found
+
+
+def _of_other_songs(owners: np.ndarray[Any, Any]) -> Ints:
+    """Return for each window the number of one of another song, each of them once if it can be.
+
+    Ordered by song and turned by the size of the largest, no window meets its own song unless one
+    song has more than half of all windows.
+    """
+    _, owner, sizes = np.unique(owners, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        raise InputError(
+            "The codes of one song cannot be exchanged with those of another.",
+            hint="Measure on two songs or more.",
+        )
+    order = np.argsort(owner, kind="stable")
+    turned = np.roll(order, -int(sizes.max()))
+    partner = np.empty(len(owner), np.int64)
+    partner[order] = turned
+    own = np.flatnonzero(owner[partner] == owner)
+    for window in own:
+        partner[window] = np.flatnonzero(owner != owner[window])[0]
+    return partner
+
+
+def measured(model: MusicVAE, windows: WindowSet, name: str) -> Report:
+    """Measure reconstruction and the space on the test split.
+
+    Raises
+    ------
+    InputError
+        If it has no windows of two songs.
+    """
+    events, song = windows.part("test")
+    if len(set(song.tolist())) < 2:
+        raise InputError(
+            f"The test split has {len(events)} windows of {len(set(song.tolist()))} songs.",
+            hint="Give more songs: one in ten is kept.",
+        )
+    space = space_of(model, events, song)
+    real = events.astype(np.int64)
+    ways = {
+        "told what was played": teacher_forced(model, real),
+        "from the code alone": free_running(model, real),
+        "always hold": np.zeros_like(real),
+    }
+    rows: list[tuple[Cell, ...]] = [
+        (f"{voice}, {way}", *accuracy(real[:, number], made[:, number], song))
+        for number, voice in enumerate(windows.voices)
+        for way, made in ways.items()
+    ]
+    return Report(
+        f"{name}: {len(events)} windows of {len(set(song.tolist()))} songs that were not learnt",
+        ("", "per step", "per event", "F1"),
+        rows,
+        notes=(
+            "per event: share of the notes and note offs (of drums: the steps with hits) that come "
+            "back at their step; F1 counts invented ones, too.",
+            f"Codes hold {space.kl_bits} bits in {space.active} active dimensions. A piece costs "
+            f"{space.bits} bits with its code, and {space.gain_bits} more with that of another.",
+            *(f"Posterior collapse: {alarm}." for alarm in space.alarms),
+            about_intervals("songs"),
+        ),
+        data={
+            "kl_bits": space.kl_bits.value,
+            "gain_bits": space.gain_bits.value,
+            "bits": space.bits.value,
+            "active": space.active,
+            "alarms": space.alarms,
+        },
+    )

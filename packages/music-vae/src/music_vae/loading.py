@@ -1,0 +1,30 @@
+"""Load a network of music-vae."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from groove_core.storage import checkpoints
+
+if TYPE_CHECKING:
+    from music_vae.model import MusicVAE
+
+__all__ = ["MODELS", "PACKAGE", "Name", "load"]
+
+PACKAGE = "music-vae"
+Name = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar", "mel-16bar-flat"]
+MODELS: tuple[str, ...] = get_args(Name)
+
+
+def load(model: str, checkpoint: str | None, device: str) -> tuple[MusicVAE, dict[str, Any]]:
+    """Load a network, packaged or trained, and its card.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged, or of another package.
+    """
+    from music_vae.model import MusicVAE
+
+    network, card = checkpoints.load(PACKAGE, checkpoint or model, MusicVAE, device=device)
+    return network.eval(), card

@@ -1,0 +1,184 @@
+"""MusicVAE: a latent space of melodies, beats and trios.
+
+    q(z | x) = N(mu, sigma^2),  mu = W_mu h + b_mu,  sigma = softplus(W_sigma h + b_sigma)
+    z = mu + sigma e,  e ~ N(0, I)
+    p(x | z) as in `music_vae.decoders`, h as in `music_vae.encoders`
+
+A. Roberts, J. Engel, C. Raffel, C. Hawthorne and D. Eck, "A Hierarchical Latent Vector Model for
+Learning Long-Term Structure in Music", ICML 2018 (1803.05428).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from groove_core.errors import UsageError
+from music_vae.alphabets import VOICES
+from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
+from music_vae.encoders import BarEncoder, FlatEncoder
+from music_vae.prior import Mixture
+
+__all__ = ["MusicVAE"]
+
+FIRST_WEIGHTS = 1e-3
+"""Deviation of the first weights of mu and sigma: a training begins near sigma = ln 2."""
+LEAST_DEVIATION = 1e-6
+"""So that the logarithm of a deviation stays finite."""
+
+
+class MusicVAE(nn.Module):
+    """Encoder, decoder, and the prior that is fitted to codes.
+
+    Parameters
+    ----------
+    voices : sequence of str
+        Of ``melody``, ``bass`` and ``drums``, in this order.
+    bars : int
+        Length of all pieces, in bars of 4/4.
+    latent : int
+        Dimensions of the space.
+    encoder : int
+        Width of the encoder's LSTM, each way.
+    by_bar : bool
+        Whether the encoder reads bars, and then their sequence.
+    decoder, layers : int
+        Width and layers of the LSTM of each voice.
+    conductor : int
+        Width of the conductor's LSTM; 0: a flat decoder.
+    listens : int
+        Size of the summary that a bar has of the bar before; 0: none.
+    components : int
+        Gaussians of the fitted prior.
+    """
+
+    prior_weights: Tensor
+    prior_means: Tensor
+    prior_factors: Tensor
+
+    def __init__(
+        self,
+        *,
+        voices: Sequence[str] = ("melody",),
+        bars: int = 2,
+        latent: int = 64,
+        encoder: int = 256,
+        by_bar: bool = False,
+        decoder: int = 256,
+        layers: int = 1,
+        conductor: int = 0,
+        listens: int = 0,
+        components: int = 8,
+    ) -> None:
+        super().__init__()
+        if not voices or [voice for voice in VOICES if voice in voices] != list(voices):
+            raise UsageError(
+                f"There are no voices {', '.join(voices) or '(none)'}.",
+                hint="Use some of melody, bass and drums, in this order.",
+            )
+        if listens and not conductor:
+            raise UsageError(
+                "Only bars with a conductor can listen to each other.", hint="Give conductor=256."
+            )
+        self.config: dict[str, Any] = {
+            "voices": list(voices), "bars": bars, "latent": latent, "encoder": encoder,
+            "by_bar": by_bar, "decoder": decoder, "layers": layers, "conductor": conductor,
+            "listens": listens, "components": components,
+        }  # fmt: skip
+        self.voices, self.bars, self.latent = tuple(voices), bars, latent
+        self.steps = bars * STEPS_PER_BAR
+        self.encoder = (BarEncoder if by_bar else FlatEncoder)(voices, encoder)
+        self.mean = nn.Linear(self.encoder.size, latent)
+        self.deviation = nn.Linear(self.encoder.size, latent)
+        for layer in (self.mean, self.deviation):
+            nn.init.normal_(layer.weight, std=FIRST_WEIGHTS)
+            nn.init.zeros_(layer.bias)
+        self.decoder: FlatDecoder | ConductorDecoder
+        if conductor:
+            self.decoder = ConductorDecoder(
+                voices, latent=latent, conductor=conductor, size=decoder, layers=layers,
+                listens=listens,
+            )  # fmt: skip
+        else:
+            self.decoder = FlatDecoder(voices, latent=latent, size=decoder, layers=layers)
+        # Filled after the training; until then each component is the N(0, I) of the loss.
+        self.register_buffer("prior_weights", torch.full((components,), 1 / components))
+        self.register_buffer("prior_means", torch.zeros(components, latent))
+        self.register_buffer("prior_factors", torch.eye(latent).repeat(components, 1, 1))
+
+    @property
+    def prior(self) -> Mixture:
+        """The prior that was fitted to the codes of the training data."""
+        return Mixture(self.prior_weights, self.prior_means, self.prior_factors)
+
+    @torch.no_grad()
+    def set_prior(self, mixture: Mixture) -> None:
+        """Keep a prior with at most as many components as there is room for."""
+        count = len(mixture.weights)
+        self.prior_weights.zero_()  # components that are not there are never drawn
+        self.prior_weights[:count] = mixture.weights.to(self.prior_weights)
+        self.prior_means[:count] = mixture.means.to(self.prior_means)
+        self.prior_factors[:count] = mixture.factors.to(self.prior_factors)
+
+    def encode(self, events: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and deviation of the posterior.
+
+        Parameters
+        ----------
+        events : int tensor [shape=(n, voices, steps)]
+
+        Returns
+        -------
+        mean, deviation : Tensor [each shape=(n, latent)]
+        """
+        h = self.encoder(events)
+        return self.mean(h), F.softplus(self.deviation(h)) + LEAST_DEVIATION
+
+    def forward(
+        self, events: Tensor, noise: Tensor, **told: Any
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Return the logits of each voice under teacher forcing, and the posterior.
+
+        Parameters
+        ----------
+        events : int tensor [shape=(n, voices, steps)]
+        noise : Tensor [shape=(n, latent)]
+            Normal numbers e of z = mu + sigma e.
+        told
+            What the decoder's ``forward`` takes besides.
+
+        Returns
+        -------
+        logits : list of Tensor [each shape=(n, steps, classes)]
+        mean, deviation : Tensor [each shape=(n, latent)]
+        """
+        mean, deviation = self.encode(events)
+        return self.decoder(mean + deviation * noise, events, **told), mean, deviation
+
+    @torch.no_grad()
+    def decode(
+        self, z: Tensor, *, temperature: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Write music from codes, each event being heard at the next step.
+
+        Parameters
+        ----------
+        z : Tensor [shape=(n, latent)]
+        temperature : float
+            0 writes the likeliest event at each step.
+        generator : torch.Generator on the CPU, needed above a temperature of 0
+
+        Returns
+        -------
+        int tensor [shape=(n, voices, steps)]
+        """
+        pick: Pick = lambda logits, voice, step: draw(logits, 0.0)  # noqa: E731
+        if temperature:
+            shape = len(self.voices), self.steps, len(z)
+            uniform = torch.rand(shape, generator=generator).to(z.device)
+            pick = lambda logits, voice, step: draw(logits, temperature, uniform[voice, step])  # noqa: E731
+        return self.decoder.decode(z.to(self.prior_means), self.steps, pick)

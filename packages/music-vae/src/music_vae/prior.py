@@ -1,0 +1,181 @@
+"""The prior of codes: a Gaussian mixture that is fitted to them, and the way between two codes.
+
+    p(z) = sum_k w_k N(z; m_k, L_k L_k^T)
+
+A decoder has learnt what codes of music look like, and draws of N(0, I) fall where there are none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from groove_core.errors import InputError
+
+__all__ = ["Mixture", "fit_mixture", "sample_codes", "slerp"]
+
+RIDGE = 1e-3
+"""Variance that is added to every dimension, as a share of the mean variance of all codes."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of Gaussians.
+
+    Parameters
+    ----------
+    weights : Tensor [shape=(components,)]
+        Their sum is 1.
+    means : Tensor [shape=(components, dimensions)]
+    factors : Tensor [shape=(components, dimensions, dimensions)]
+        Cholesky factors of the covariances.
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def log_densities(self, codes: Tensor) -> Tensor:
+        """Return log w_k N(z; m_k, S_k) of codes [shape=(n, dimensions)] as (n, components)."""
+        found = []
+        for weight, mean, factor in zip(self.weights, self.means, self.factors, strict=True):
+            white = torch.linalg.solve_triangular(factor, (codes - mean).T, upper=False)
+            half = factor.diagonal().log().sum() + 0.5 * len(mean) * math.log(2 * math.pi)
+            found.append(weight.log() - half - 0.5 * white.square().sum(dim=0))
+        return torch.stack(found, dim=1)
+
+    def log_density(self, codes: Tensor) -> Tensor:
+        """Return the log density of codes [shape=(n, dimensions)] in nats [shape=(n,)]."""
+        return self.log_densities(codes).logsumexp(dim=1)
+
+
+def fit_mixture(
+    codes: Tensor, components: int, *, seed: int = 1, rounds: int = 200, tolerance: float = 1e-4
+) -> Mixture:
+    """Fit a mixture to codes by expectation maximisation.
+
+    It begins with centres far from each other (k-means++: D. Arthur and S. Vassilvitskii, 2007),
+    and ends when the mean log density rises by less than `tolerance` nats, or after `rounds`.
+
+    Parameters
+    ----------
+    codes : Tensor [shape=(n, dimensions)]
+    components : int
+        Of fewer codes than two for each dimension of each component, fewer are fitted.
+
+    Returns
+    -------
+    Mixture
+        In double precision, on the CPU.
+
+    Raises
+    ------
+    InputError
+        If there are no two different codes.
+    """
+    z = codes.detach().cpu().double()
+    spread = z.var(dim=0, correction=0).mean() if len(z) else torch.zeros(())
+    if not spread > 0:
+        raise InputError(
+            f"No prior can be fitted to {len(z)} equal codes.", hint="Give more pieces."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    components = max(1, min(components, len(z) // (2 * z.shape[1])))
+    chances = torch.nn.functional.one_hot(_nearest(z, components, generator), components).double()
+    ridge = RIDGE * spread * torch.eye(z.shape[1], dtype=torch.float64)
+    before = -math.inf
+    for _ in range(rounds):
+        mixture = _maximised(z, chances, ridge)
+        densities = mixture.log_densities(z)
+        total = densities.logsumexp(dim=1, keepdim=True)
+        chances, now = (densities - total).exp(), float(total.mean())
+        if now - before < tolerance:
+            break
+        before = now
+    return mixture
+
+
+def _nearest(z: Tensor, components: int, generator: torch.Generator) -> Tensor:
+    """Choose centres, and return the number of the nearest of each code."""
+    first = int(torch.randint(len(z), (), generator=generator))
+    far = (z - z[first]).square().sum(dim=1)
+    distances = [far]
+    for _ in range(1, components):
+        # Where all codes stand on centres already, any will do.
+        weights = far if far.sum() > 0 else torch.ones_like(far)
+        chosen = int(torch.multinomial(weights, 1, generator=generator))
+        distances.append((z - z[chosen]).square().sum(dim=1))
+        far = torch.minimum(far, distances[-1])
+    return torch.stack(distances).argmin(dim=0)
+
+
+def _maximised(z: Tensor, chances: Tensor, ridge: Tensor) -> Mixture:
+    """Return the mixture that is likeliest where codes belong to components by these chances."""
+    sizes = chances.sum(dim=0).clamp(min=1e-9)
+    means = chances.T @ z / sizes[:, None]
+    factors = []
+    for number, mean in enumerate(means):
+        away = z - mean
+        covariance = (chances[:, number, None] * away).T @ away / sizes[number]
+        factors.append(torch.linalg.cholesky(covariance + ridge))
+    return Mixture(sizes / sizes.sum(), means, torch.stack(factors))
+
+
+def sample_codes(
+    mixture: Mixture, count: int, generator: torch.Generator, *, temperature: float = 1.0
+) -> Tensor:
+    """Draw codes from a mixture: z = m_k + temperature L_k e with e ~ N(0, I).
+
+    Parameters
+    ----------
+    generator : torch.Generator on the CPU
+
+    Returns
+    -------
+    Tensor [shape=(count, dimensions)]
+        Where the mixture is.
+    """
+    weights, dimensions = mixture.weights.cpu(), mixture.means.shape[1]
+    component = torch.multinomial(weights, count, replacement=True, generator=generator)
+    noise = torch.randn(count, dimensions, generator=generator).to(mixture.means)
+    drawn = torch.empty_like(noise)
+    # Component by component: a factor for each code would take megabytes a code.
+    for number in component.unique().tolist():
+        mine = (component == number).to(noise.device)
+        drawn[mine] = mixture.means[number] + temperature * noise[mine] @ mixture.factors[number].T
+    return drawn
+
+
+def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+    """Return the codes on the way between two, along the arc between their directions.
+
+    sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end, with the angle a between the two (K.
+    Shoemake, "Animating rotation with quaternion curves", 1985). Codes in the same or in opposite
+    directions have no such arc: they are joined by a straight line.
+
+    Parameters
+    ----------
+    start, end : Tensor [shape=(dimensions,)]
+    shares : Tensor [shape=(n,), 0 to 1]
+
+    Returns
+    -------
+    Tensor [shape=(n, dimensions)]
+
+    Examples
+    --------
+    >>> slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), torch.tensor([0.5]))
+    tensor([[1.4142, 1.4142]])
+    """
+    a, b, t = start.double(), end.double(), shares.double()[:, None]
+    lengths = a.norm() * b.norm()
+    cosine = (a @ b / lengths).clamp(-1, 1) if lengths > 0 else torch.ones_like(lengths)
+    angle = cosine.arccos()
+    if angle.sin() < 1e-6:
+        between = torch.lerp(a[None], b[None], t)
+    else:
+        between = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+    return between.to(start.dtype)

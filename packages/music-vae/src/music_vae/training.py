@@ -1,0 +1,219 @@
+"""Learning a latent space: one training, with settings for each kind of music."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from groove_core.errors import InputError, UsageError
+from groove_core.learning import EMA, Step, Training, digest, shuffled
+from groove_core.values import Report
+from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, draw
+from music_vae.evaluation import codes_of, measured
+from music_vae.loading import PACKAGE
+from music_vae.loss import beta_at, charged, kl_divergence, own_share, reconstruction
+from music_vae.model import MusicVAE
+from music_vae.prior import fit_mixture
+from music_vae.windows import WindowSet, moves, transposed
+
+__all__ = ["PRESETS", "Settings", "VAETraining"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a training, beside the data and the seed."""
+
+    voices: tuple[str, ...] = ("melody",)
+    bars: int = 2
+    latent: int = 64
+    encoder: int = 256
+    by_bar: bool = False
+    decoder: int = 256
+    layers: int = 1
+    conductor: int = 0
+    listens: int = 0
+    components: int = 8
+    epochs: int = 15
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    free_bits: float = 0.0
+    """Of the whole code: what a piece does not pay for."""
+    beta: float = 0.2
+    """Weight of the divergence in the end."""
+    beta_keep: float = 0.99999
+    """The weight is beta (1 - keep^step)."""
+    patience: float = 0.0
+    """k of scheduled sampling; 0: the decoder hears what was played, never its own events."""
+    deaf: float = 0.0
+    """Share of the bars that do not hear the bar before, so that they learn to need the code."""
+    transpose: int = 5
+    """Semitones up or down, at most, by which pieces are transposed at random."""
+    average: float = 0.0
+    """Decay of an exponential moving average of the weights, which is kept; 0: the last ones."""
+    precision: Literal["32", "bf16"] = "32"
+
+    def __post_init__(self) -> None:
+        if self.patience and self.conductor:
+            raise UsageError(
+                "Scheduled sampling is for flat decoders: bars are written in parallel.",
+                hint="Set patience to 0, or conductor to 0.",
+            )
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """What `MusicVAE` is made from."""
+        names = ("voices", "bars", "latent", "encoder", "by_bar", "decoder", "layers", "conductor",
+                 "listens", "components")  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+
+_LONG = Settings(
+    bars=16, latent=128, by_bar=True, conductor=256, free_bits=256.0, epochs=20, batch_size=64
+)
+PRESETS: dict[str, Settings] = {
+    "mel-2bar": Settings(patience=1000.0),
+    "drums-2bar": Settings(voices=("drums",), free_bits=48.0, patience=1000.0),
+    "mel-16bar": _LONG,
+    "drums-16bar": replace(_LONG, voices=("drums",)),
+    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums")),
+    # As many weights as mel-16bar has: what the conductor is worth.
+    "mel-16bar-flat": replace(_LONG, conductor=0, decoder=423),
+}
+"""Widths are those of a few cores of a CPU; free bits, beta and patience those of the paper."""
+
+
+class VAETraining(Training[Settings, WindowSet, MusicVAE]):
+    """The whole of the encoder and the decoder, from windows of songs."""
+
+    package = PACKAGE
+    max_norm = 1.0
+
+    def build(self) -> MusicVAE:
+        """Make the network, and the average of its weights.
+
+        Raises
+        ------
+        UsageError
+            If the windows are of other voices, or of another length.
+        InputError
+            If the training split is empty.
+        """
+        settings, data = self.settings, self.data
+        if data.voices != tuple(settings.voices) or data.bars != settings.bars:
+            raise UsageError(
+                f"The windows have {data.bars} bars of {' and '.join(data.voices)}, the network "
+                f"reads {settings.bars} of {' and '.join(settings.voices)}.",
+                hint="Cut the songs for this network.",
+            )
+        self.events, _ = data.part("train")
+        if not len(self.events):
+            raise InputError("The training split has no windows.", hint="Give more songs.")
+        model = MusicVAE(**settings.network)
+        self.averaged = EMA(model, settings.average, warm_up=True) if settings.average else None
+        return model
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name the network, and its average if there is one."""
+        return {"model": self.model, **({"average": self.averaged} if self.averaged else {})}
+
+    def result(self) -> MusicVAE:
+        """Return the average if there is one, else what learnt."""
+        return self.averaged.module if self.averaged else self.model
+
+    def fingerprint(self) -> str:
+        """Return a hash of the windows."""
+        return digest(self.events)
+
+    def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Shuffle the windows of the training split into batches."""
+        return shuffled(len(self.events), self.settings.batch_size, generator)
+
+    def transposed(self, events: np.ndarray[Any, Any], random: Tensor) -> Tensor:
+        """Transpose windows at random, as far as the piano goes.
+
+        Parameters
+        ----------
+        events : int array [shape=(n, voices, steps)]
+        random : Tensor [shape=(n,), 0 to 1]
+        """
+        voices, most = self.settings.voices, self.settings.transpose
+        low, high = moves(events, voices, most)
+        by = low + np.floor(random.cpu().numpy() * (high - low + 1)).astype(np.int64)
+        return torch.from_numpy(transposed(events.astype(np.int64), voices, by))
+
+    def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the nats of a piece, and what of them are reconstruction and divergence."""
+        settings, now = self.settings, self.clock.steps
+        mine = self.events[step.rows(batch).numpy()]
+        events = self.transposed(mine, step.rand(len(batch))).to(step.device)
+        noise = step.randn(len(batch), settings.latent)
+        told = self.heard(len(batch), own_share(now, patience=settings.patience), step)
+        with step.autocast(settings.precision):
+            logits, mean, deviation = self.modules["model"](events, noise, **told)
+        nats = reconstruction(logits, events).mean()
+        kl = kl_divergence(mean.float(), deviation.float())
+        paid = charged(kl, settings.free_bits).mean()
+        beta = beta_at(now, top=settings.beta, keep=settings.beta_keep)
+        return nats + beta * paid, {"nats": nats, "kl": kl.mean()}
+
+    def heard(self, size: int, share: float, step: Step) -> dict[str, Any]:
+        """Choose what the decoder hears besides what was played.
+
+        Parameters
+        ----------
+        size : int
+            Pieces of the whole batch.
+        share : float
+            How often it hears its own events, in scheduled sampling.
+        """
+        settings = self.settings
+        voices, steps = len(settings.voices), settings.bars * STEPS_PER_BAR
+        if settings.patience:
+            own = step.rand(size, voices, steps) < share
+            uniform = step.rand(size, voices, steps)
+
+            def pick(logits: Tensor, voice: int, at: int) -> Tensor:
+                return draw(logits.detach(), 1.0, uniform[:, voice, at])
+
+            return {"own": own, "pick": pick}
+        if settings.listens and settings.deaf:
+            return {"deaf": step.rand(size, settings.bars) < settings.deaf}
+        return {}
+
+    def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
+        """Learn from a batch, and move the average."""
+        shown = super().learn(batch, step)
+        if self.averaged:
+            self.averaged.update(self.model)
+        return shown
+
+    def finish(self) -> None:
+        """Fit the prior to the codes of the training split."""
+        codes = codes_of(self.model, self.events)
+        self.model.set_prior(fit_mixture(codes, self.settings.components, seed=self.seed))
+
+    def measure(self, name: str) -> Report:
+        """Measure the network on songs that were not learnt."""
+        return measured(self.model, self.data, name)
+
+    def split(self) -> dict[str, Any]:
+        """Say which songs were learnt from."""
+        return {**self.data.card()}
+
+    def card(self) -> dict[str, Any]:
+        """Say what the network is for."""
+        bars, voices = self.settings.bars, " and ".join(self.settings.voices)
+        hierarchical = isinstance(self.model.decoder, ConductorDecoder)
+        return {
+            "intended_use": f"Drawing, blending and varying {bars} bars of {voices}.",
+            "limits": (
+                f"It knows {bars} bars of 4/4 in sixteenths, no triplets, and no velocities. "
+                "Its decoder is " + ("led bar by bar." if hierarchical else "flat.")
+            ),
+            "paper": "arXiv:1803.05428",
+        }
