@@ -10,12 +10,23 @@ def groove_package() -> Package:
     """Introduce the package."""
     return Package(
         name="music-vae",
-        api=(1, 0),
-        summary="A latent space of melodies, drum beats and trios: draw, blend and vary whole bars of music.",
+        api=(1, 1),
+        summary="A latent space of melodies, beats and trios: draw, blend and vary whole bars.",
     )
 
 
 @hookimpl
 def groove_generators() -> list[Action]:
-    """Make beats."""
-    return [Action("sample", "music_vae.actions:sample", "Draw new beats.")]
+    """Write music from codes."""
+    return [
+        Action("sample", "music_vae.actions:sample", "Draw new melodies, beats or trios."),
+        Action("interpolate", "music_vae.actions:interpolate", "Morph one piece into another."),
+        Action("vary", "music_vae.actions:vary", "Make variations of a piece."),
+        Action("decode", "music_vae.actions:decode", "Turn codes into pieces."),
+    ]
+
+
+@hookimpl
+def groove_analyzers() -> list[Action]:
+    """Look at music."""
+    return [Action("encode", "music_vae.actions:encode", "Turn pieces into codes.")]

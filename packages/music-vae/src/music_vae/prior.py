@@ -38,6 +38,13 @@ class Mixture:
     means: Tensor
     factors: Tensor
 
+    def deviation(self) -> Tensor:
+        """Return the standard deviation of each dimension, of all components together."""
+        weights = (self.weights / self.weights.sum())[:, None]
+        mean = (weights * self.means).sum(dim=0)
+        within = self.factors.square().sum(dim=2)  # the diagonals of the covariances
+        return (weights * (within + (self.means - mean).square())).sum(dim=0).sqrt()
+
     def log_densities(self, codes: Tensor) -> Tensor:
         """Return log w_k N(z; m_k, S_k) of codes [shape=(n, dimensions)] as (n, components)."""
         found = []

@@ -32,6 +32,7 @@ from music_vae.alphabets import (
     NOTE,
     OFF_CLASS,
     drum_classes,
+    drum_hits,
     melody_classes,
     outside,
     without_lone_offs,
@@ -138,7 +139,7 @@ def cut(stretch: Ints, voices: Sequence[str], bars: int) -> tuple[list[Ints], Co
 def _refused(row: Ints, voice: str, bars: int, *, alone: bool) -> str:
     """Return why a window is not kept; empty if it is."""
     begins = row > 0 if voice == "drums" else row >= NOTE
-    hits = np.bitwise_count(row).sum() if voice == "drums" else begins.sum()
+    hits = drum_hits(row).sum() if voice == "drums" else begins.sum()
     if hits < ONSETS[bars][voice]:
         return f"too few onsets of {voice}"
     busy = begins.reshape(bars, STEPS_PER_BAR).any(axis=1).sum()
@@ -166,7 +167,7 @@ def longest_silence(row: Ints) -> int:
     ends = np.append(changes[1:], len(row))
     silent = (ends - changes)[row[changes] == OFF_CLASS]
     before = changes[0] if len(changes) else len(row)
-    return int(max(silent.max(initial=0), before))
+    return max(int(silent.max(initial=0)), int(before))
 
 
 @dataclass(frozen=True)
