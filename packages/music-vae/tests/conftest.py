@@ -12,13 +12,15 @@ import torch
 
 from groove_core.cli.app import run_cli
 from groove_core.drums import DrumPattern
+from groove_core.learning import Run, trained
 from groove_core.storage import checkpoints
 from groove_core.values import Melody, Score
 from music_vae.alphabets import ALPHABETS
 from music_vae.loading import PACKAGE
 from music_vae.model import MusicVAE
 from music_vae.pieces import score_of
-from music_vae.windows import Song
+from music_vae.training import Settings, VAETraining
+from music_vae.windows import Song, WindowSet, of_melodies
 
 CARD = {
     "version": "1", "package": PACKAGE, "data": {}, "metrics": {}, "seed": 1, "made_with": {},
@@ -90,12 +92,31 @@ def beat(bars: int, seed: int) -> DrumPattern:
 @pytest.fixture(scope="session")
 def songs_of() -> Callable[..., list[Song]]:
     """Make songs of a melody each."""
-    from music_vae.windows import of_melodies
 
     def make(count: int, bars: int = 6) -> list[Song]:
         return [of_melodies(f"song {i}", [walk(bars, i)]) for i in range(count)]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def learnt() -> tuple[MusicVAE, WindowSet]:
+    """Train a network on six bars, each of which repeats a note of its own.
+
+    Larger first weights than usual let the code speak within a hundred steps.
+    """
+    events = np.zeros((6, 1, 16), np.int16)
+    events[:, 0, ::2] = (41 + 3 * np.arange(6))[:, None]
+    windows = WindowSet(
+        events, np.arange(6) % 2, ("a", "b"), ("melody",), {"train": np.arange(6)}
+    )  # fmt: skip
+    settings = Settings(
+        bars=1, latent=4, encoder=32, decoder=32, components=1, epochs=100, batch_size=6,
+        learning_rate=2e-2, transpose=0,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("music_vae.model.FIRST_WEIGHTS", 0.3)
+        return trained(VAETraining, settings, windows, Run(1)).model, windows
 
 
 @pytest.fixture(scope="session")

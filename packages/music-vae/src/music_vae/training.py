@@ -152,7 +152,7 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         mine = self.events[step.rows(batch).numpy()]
         events = self.transposed(mine, step.rand(len(batch))).to(step.device)
         noise = step.randn(len(batch), settings.latent)
-        told = self.heard(len(batch), own_share(now, patience=settings.patience), step)
+        told = self.heard(len(batch), step)
         with step.autocast(settings.precision):
             logits, mean, deviation = self.modules["model"](events, noise, **told)
         nats = reconstruction(logits, events).mean()
@@ -161,19 +161,15 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         beta = beta_at(now, top=settings.beta, keep=settings.beta_keep)
         return nats + beta * paid, {"nats": nats, "kl": kl.mean()}
 
-    def heard(self, size: int, share: float, step: Step) -> dict[str, Any]:
-        """Choose what the decoder hears besides what was played.
+    def heard(self, size: int, step: Step) -> dict[str, Any]:
+        """Choose what the decoder hears instead of what was played, of a batch of so many pieces.
 
-        Parameters
-        ----------
-        size : int
-            Pieces of the whole batch.
-        share : float
-            How often it hears its own events, in scheduled sampling.
+        In scheduled sampling these are its own events, with deaf bars nothing.
         """
         settings = self.settings
         voices, steps = len(settings.voices), settings.bars * STEPS_PER_BAR
         if settings.patience:
+            share = own_share(self.clock.steps, patience=settings.patience)
             own = step.rand(size, voices, steps) < share
             uniform = step.rand(size, voices, steps)
 

@@ -18,7 +18,7 @@ TRIO = ("melody", "bass", "drums")
 
 
 def test_a_melody_comes_back():
-    tune = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - . - " * 4)
+    tune = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - . . " * 4)
     [excerpt] = excerpts(tune.to_score(), ["melody"], 2)
     assert excerpt.bar == 1
     assert excerpt.events.tolist() == [melody_classes(tune.events).tolist()]

@@ -184,7 +184,7 @@ def test_a_data_set_may_say_where_songs_go(songs_of):
     told = [
         Song(s.group, s.stretches, part)
         for s, part in zip((a, b, c), ("test", "train", "train"), strict=True)
-    ]  # noqa: E501
+    ]
     made = WindowSet.of(told, ["melody"], 2)
     assert set(made.part("test")[1].tolist()) == {0}
     assert set(made.part("train")[1].tolist()) == {1, 2}
