@@ -156,12 +156,18 @@ class Core(nn.Module):
         events : int tensor [shape=(n, steps)]
         logits : Tensor [shape=(n, steps, classes)]
         """
-        state, before = self.state(context), first
+        hs, cs = (list(part) for part in self.state(context))
+        told, constant = self._first_gates(context)
+        before = first
         events, logits = [], []
         for step in range(steps):
-            x = torch.cat([self.features(before[:, None, None])[:, 0], context], dim=-1)
-            h, state = self.lstm(x[:, None], state)
-            scores = self.out(h[:, 0])
+            gates = told[before] + constant
+            for layer in range(len(hs)):
+                if layer:
+                    gates = self._of_layer("ih", layer, hs[layer - 1])
+                hs[layer], cs[layer] = _cell(gates + self._of_layer("hh", layer, hs[layer]),
+                                             cs[layer])  # fmt: skip
+            scores = self.out(hs[-1])
             before = pick(scores, step)
             events.append(before)
             logits.append(scores)
@@ -169,6 +175,33 @@ class Core(nn.Module):
                 heard = given[:, step]
                 before = heard if own is None else torch.where(own[:, step], before, heard)
         return torch.stack(events, dim=1), torch.stack(logits, dim=1)
+
+    def _first_gates(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what each class adds to the gates of the first layer, and what the context adds.
+
+        Neither changes from step to step, so each is computed once: writing is twice as fast.
+        """
+        table = self.features.get_buffer("table_0")
+        weight = self.lstm.weight_ih_l0
+        assert isinstance(weight, Tensor)
+        of_event, of_context = weight.split([table.shape[1], context.shape[1]], dim=1)
+        bias = self.lstm.bias_ih_l0
+        assert isinstance(bias, Tensor)
+        return F.linear(table, of_event), F.linear(context, of_context, bias)
+
+    def _of_layer(self, kind: str, layer: int, x: Tensor) -> Tensor:
+        """Multiply by the weights of the input (``ih``) or the state (``hh``) of a layer."""
+        weight, bias = (
+            getattr(self.lstm, f"{name}_{kind}_l{layer}") for name in ("weight", "bias")
+        )
+        return F.linear(x, weight, bias)
+
+
+def _cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next states of an LSTM: c' = f c + i g, h' = o tanh(c')."""
+    i, f, g, o = gates.chunk(4, dim=1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
 
 
 class _Decoder(nn.Module):

@@ -248,7 +248,7 @@ class WindowSet:
     @property
     def bars(self) -> int:
         """Length of a window."""
-        return self.events.shape[2] // STEPS_PER_BAR
+        return int(self.events.shape[2]) // STEPS_PER_BAR
 
     def __len__(self) -> int:
         return len(self.events)

@@ -184,6 +184,21 @@ def test_scheduled_sampling_hears_what_it_says(networks, events_of):
     torch.testing.assert_close(mixed, model.decoder(z, heard)[0])
 
 
+def test_two_layers_are_written_as_they_are_told():
+    """Writing has its own cells, teacher forcing those of torch."""
+    torch.manual_seed(0)
+    core = Core("melody", context=5, size=7, layers=2)
+    context, given = torch.randn(3, 5), torch.randint(0, 90, (3, 20))
+    first = torch.full((3,), 90)
+    before = torch.cat([first[:, None], given[:, :-1]], dim=1)
+
+    def pick(logits, step):
+        return draw(logits, 0.0)
+
+    _, logits = core.unroll(context, first, 20, pick, given)
+    torch.testing.assert_close(logits, core(context, before))
+
+
 def test_events_are_drawn_by_their_chances():
     chances = torch.tensor([0.0, 0.5, 0.2, 0.0, 0.3])
     uniform = torch.linspace(0, 1, 1001)[:-1]
