@@ -61,7 +61,7 @@ def draw(logits: Tensor, temperature: float, uniform: Tensor | None = None) -> T
     if temperature == 0:
         return logits.argmax(dim=-1)
     assert uniform is not None
-    below = (logits.double() / temperature).softmax(dim=-1).cumsum(dim=-1)
+    below = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     # Rounded, the last sum may be a little less than 1, and a draw must not lie behind it.
     reached = below / below[:, -1:] <= uniform.to(below)[:, None]
     return reached.sum(dim=-1).clamp(max=logits.shape[-1] - 1)

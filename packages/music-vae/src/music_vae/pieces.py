@@ -162,7 +162,7 @@ def excerpts(
         found = found[:most]
     if stretch.shape[1] - first < size:
         whole = -(-(stretch.shape[1] - first) // STEPS_PER_BAR)
-        note(f"{score.name}: its {whole} bars are filled up with silence to {bars}")
+        note(f"{score.name}: the piece has {whole} of {bars} bars; silence fills the rest")
     return found
 
 

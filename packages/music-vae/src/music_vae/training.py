@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import EMA, Step, Training, digest, shuffled
 from groove_core.values import Report
-from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, draw
+from music_vae.decoders import STEPS_PER_BAR, draw
 from music_vae.evaluation import codes_of, measured
 from music_vae.loading import PACKAGE
 from music_vae.loss import beta_at, charged, kl_divergence, own_share, reconstruction
@@ -204,12 +204,8 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
     def card(self) -> dict[str, Any]:
         """Say what the network is for."""
         bars, voices = self.settings.bars, " and ".join(self.settings.voices)
-        hierarchical = isinstance(self.model.decoder, ConductorDecoder)
         return {
             "intended_use": f"Drawing, blending and varying {bars} bars of {voices}.",
-            "limits": (
-                f"It knows {bars} bars of 4/4 in sixteenths, no triplets, and no velocities. "
-                "Its decoder is " + ("led bar by bar." if hierarchical else "flat.")
-            ),
+            "limits": f"It knows {bars} bars of 4/4 in sixteenths, no triplets and no velocities.",
             "paper": "arXiv:1803.05428",
         }

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ class Song:
 def of_melodies(group: str, melodies: Iterable[Melody], part: str | None = None) -> Song:
     """Return the song of some melodies; what is not in 4/4 and sixteenths is left out.
 
-    A pickup is filled up to a whole bar with silence.
+    A pickup and a last bar that is cut short are filled up to whole bars with silence.
     """
     stretches, left_out = [], Counter[str]()
     for melody in melodies:
@@ -87,8 +87,11 @@ def of_melodies(group: str, melodies: Iterable[Melody], part: str | None = None)
         elif outside(melody.events):
             left_out["melodies that leave the piano"] += 1
         else:
-            lead = np.zeros(-melody.pickup % STEPS_PER_BAR, np.int64)
-            stretches.append(np.concatenate([lead, melody_classes(melody.events)])[None])
+            lead = -melody.pickup % STEPS_PER_BAR
+            rest = -(lead + melody.length) % STEPS_PER_BAR
+            # A longer melody has a note off where the last note would else sound into the rest.
+            whole = replace(melody, length=melody.length + rest)
+            stretches.append(np.pad(melody_classes(whole.events), (lead, 0))[None])
     return Song(group, stretches, part, left_out)
 
 

@@ -92,7 +92,7 @@ def test_short_pieces_are_filled_up_and_it_is_said(capsys):
     tune = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - A4 - " * 2)
     [found] = excerpts(tune.to_score(), ["melody"], 16)
     assert found.events.shape == (1, 256)
-    assert "its 1 bars are filled up with silence to 16" in capsys.readouterr().err
+    assert "the piece has 1 of 16 bars; silence fills the rest" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,15 @@ def test_songs_of_melodies():
     assert (song.group, song.part) == ("a", "test")
 
 
+def test_the_last_note_does_not_sound_into_the_rest_of_its_bar():
+    short = Melody(np.array([[0, 4, 60, 100], [12, 8, 62, 100]]), length=20)
+    [stretch] = of_melodies("a", [short]).stretches
+    assert stretch.shape == (1, 32)
+    assert {at: int(stretch[0, at]) for at in np.flatnonzero(stretch[0])} == {
+        0: C, 4: OFF, 12: C + 2, 20: OFF
+    }  # fmt: skip
+
+
 def test_songs_of_drums():
     song = of_drums("a", [DrumPattern.from_masks([1 << 9 | 1, 2] * 16)])
     assert song.stretches[0][0, :4].tolist() == [1, 2, 1, 2]
