@@ -13,6 +13,7 @@ from groove_core.plugins import loader
 
 PACKAGES = (
     "drum-space", "gansynth-lite", "genre-map", "groove-vae", "melody-rnn", "music-recsys",
+    "music-vae",
 )  # fmt: skip
 OPENINGS = {
     "a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "to", "with", "without", "that",

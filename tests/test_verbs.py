@@ -11,6 +11,7 @@ from groove_core.plugins import loader
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "drum-space", "gansynth-lite", "genre-map", "groove-vae", "melody-rnn", "music-recsys",
+    "music-vae",
 )  # fmt: skip
 CORE = {"--out", "--format", "--json", "--quiet", "--overwrite", "--help", "--debug", "--jobs",
         "--timeout"}  # fmt: skip

@@ -39,7 +39,7 @@ def sample(
     ] = 1.0,
     prior: Annotated[
         Literal["fitted", "normal"],
-        Opt("what codes are drawn from: the codes of real music, or the N(0, I) of the paper"),
+        Opt("source of the codes: fitted to those of real music, or the N(0, I) of the paper"),
     ] = "fitted",
     tempo_bpm: Tempo = 120.0,
     seed: Seed = None,

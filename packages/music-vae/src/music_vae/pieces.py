@@ -132,9 +132,9 @@ def excerpts(
     """
     song = song_of(score, voices)
     if not song.stretches:
-        why = ", ".join(f"{count} {reason}" for reason, count in song.left_out.items())
+        why = "".join(f" ({reason}: {count})" for reason, count in song.left_out.items())
         raise InputError(
-            f"{score.name} has nothing in 4/4 to read{f': {why}' if why else ''}.",
+            f"{score.name} has nothing that the model reads{why}.",
             hint="Give a piece in 4/4 and sixteenths, within MIDI 21 to 108.",
         )
     stretch = max(song.stretches, key=lambda rows: int((rows > 0).sum()))

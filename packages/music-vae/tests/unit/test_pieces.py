@@ -98,7 +98,9 @@ def test_short_pieces_are_filled_up_and_it_is_said(capsys):
 @pytest.mark.parametrize(
     ("text", "voices", "message"),
     [
-        ("M:3/4 L:1/16 " + "C4 - E4 - " * 6, ["melody"], "nothing in 4/4"),
+        ("M:3/4 L:1/16 " + "C4 - E4 - " * 6, ["melody"], r"not in 4/4 and sixteenths: 1"),
+        ("M:4/4 L:1/16 C0 - E4 -", ["melody"], r"leave the piano: 1"),
+        ("M:4/4 L:1/16 . . . .", ["melody"], "is silent"),
         ("M:4/4 L:1/16 C4 - E4 -", TRIO, "has no bass"),
         ("M:4/4 L:1/16 C4 - E4 -", ["drums"], "no drums"),
     ],
