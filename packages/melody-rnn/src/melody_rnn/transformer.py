@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from groove_core.learning import Dropout
-from melody_rnn.cutting import METRES
+from groove_core.tunes import METRES
 from melody_rnn.lines import CLASSES, NOTE, OPEN
 
 __all__ = [

@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError, UsageError
+from groove_core.tunes import Passage, Place, Take, first_gap, with_bars
 from groove_core.values import LeadSheet, Melody, Score, Track, from_json
 from melody_rnn import extend, fill, vary
-from melody_rnn.passages import Passage, first_gap, with_bars
-from melody_rnn.songs import Place
-from melody_rnn.takes import Take
 
 TUNE = [60, 62, 64, 65, 67, 65, 64, 62] * 4
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
 from groove_core.plugins import kinds, loader
+from groove_core.tunes.takes import Take
 from groove_core.values.base import Value
 from groove_core.values.melodies.leadsheet import LeadSheet
 from groove_core.values.melodies.melody import Melody
@@ -18,7 +19,7 @@ from groove_core.values.sound.audio import Audio
 
 __all__ = [
     "tiny_audio", "tiny_beat", "tiny_codes", "tiny_lead_sheet", "tiny_line", "tiny_melody",
-    "tiny_report", "tiny_song", "write",
+    "tiny_report", "tiny_song", "tiny_take", "write",
 ]  # fmt: skip
 
 QUARTER = 4 * TICKS_PER_STEP
@@ -62,6 +63,13 @@ def tiny_lead_sheet() -> LeadSheet:
     return LeadSheet.from_text(
         'M:3/4 L:1/8 Q:100 K:G D4 - | "G" G4 - B4 - D5 - | "D7/F#" C5 - A4 - . . |\nw: La- la la la'
     )
+
+
+def tiny_take() -> Take:
+    """Return two bars of which one was given."""
+    sheet = LeadSheet.from_text("L:1/8 K:C C4 - E4 - G4 - E4 - | A4 - F4 - G4 - - -")
+    values = {field.name: getattr(sheet, field.name) for field in fields(LeadSheet)}
+    return Take(**values, given=((0, 8),))
 
 
 def tiny_song() -> Score:

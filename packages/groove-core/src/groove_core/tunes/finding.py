@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from melody_rnn.stretches import NOTES, Stream
+from groove_core.tunes.stretches import NOTES, Stream
 
 __all__ = ["Finder", "Match", "Pairs"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +15,13 @@ import numpy.typing as npt
 from groove_core.errors import InputError
 from groove_core.learning import PARTS, as_learnt
 from groove_core.storage import read_arrays, write_arrays
+from groove_core.tunes.cutting import GRIDS, METRES
+from groove_core.tunes.stretches import Stream
 from groove_core.values import Chord, LeadSheet, Value, key_name, key_sharps
 from groove_core.values.melodies.line import TEMPOS_BPM
-from melody_rnn.cutting import GRIDS, METRES
-from melody_rnn.stretches import Stream
 
-__all__ = ["SHIPPED", "Head", "Tune", "TuneSet", "shipped"]
+__all__ = ["Head", "Tune", "TuneSet"]
 
-SHIPPED = Path(__file__).with_name("data") / "tunes.npz"
 VELOCITY = 80
 NO_KEY = 99
 ABOUT = 10
@@ -327,9 +325,3 @@ def _text(lines: Iterable[str]) -> npt.NDArray[np.uint8]:
 
 def _lines(text: npt.NDArray[np.uint8]) -> list[str]:
     return text.tobytes().decode().split("\n") if len(text) else []
-
-
-@functools.cache
-def shipped() -> TuneSet:
-    """Read the shipped tunes."""
-    return TuneSet.read(SHIPPED)

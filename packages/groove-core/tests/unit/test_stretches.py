@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from groove_core.tunes.finding import Finder, Match
+from groove_core.tunes.sets import Tune, TuneSet
+from groove_core.tunes.stretches import Stream, copied_share
+from groove_core.tunes.tracing import Trace, Tracer
 from groove_core.values import Chord, LeadSheet
-from melody_rnn.finding import Finder, Match
-from melody_rnn.stretches import Stream, copied_share
-from melody_rnn.tracing import Trace, Tracer
-from melody_rnn.tunes import Tune, TuneSet
 
 NOTHING, END = -2, -1
 CHANCES = [0.4, 0.3, 0.1, 0.1, 0.1]

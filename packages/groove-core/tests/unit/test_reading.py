@@ -10,9 +10,9 @@ import pytest
 
 from groove_core.errors import InputError
 from groove_core.learning import content_name
+from groove_core.tunes.reading import open_tunes, read_tunes
+from groove_core.tunes.sets import TuneSet, shipped
 from groove_core.values import LeadSheet, Score, Track
-from melody_rnn.reading import open_tunes, read_tunes
-from melody_rnn.tunes import TuneSet, shipped
 
 
 def sheet(seed: int, bars: int = 4, **settings) -> LeadSheet:

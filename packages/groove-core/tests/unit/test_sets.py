@@ -11,11 +11,11 @@ import pytest
 
 from groove_core.errors import InputError
 from groove_core.learning import PARTS, Split
+from groove_core.tunes.cutting import GRIDS, METRES
+from groove_core.tunes.grouping import SAME, windows
+from groove_core.tunes.sets import KINDS, SHIPPED, Tune, TuneSet, shipped
+from groove_core.tunes.stretches import Stream
 from groove_core.values import LeadSheet
-from melody_rnn.cutting import GRIDS, METRES
-from melody_rnn.grouping import SAME, windows
-from melody_rnn.stretches import Stream
-from melody_rnn.tunes import KINDS, SHIPPED, Tune, TuneSet, shipped
 
 
 def sheet(seed: int, **settings) -> LeadSheet:

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from groove_core.tunes.performing import performed
+from groove_core.tunes.quotations import Quotation
+from groove_core.tunes.takes import Take, tiny_take
 from groove_core.values import LeadSheet, from_json
-from melody_rnn.performing import performed
-from melody_rnn.quotations import Quotation
-from melody_rnn.takes import Take, tiny_take
 
 ONE = Quotation(8, 16, 1, 2, "hymns", "old-tune", 17, 2)
 

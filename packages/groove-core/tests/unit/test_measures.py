@@ -7,8 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from melody_rnn.lines import HOLD, NOTE, OFF
-from melody_rnn.measures import (
+from groove_core.tunes.measures import (
     HISTOGRAMS,
     MEASURES,
     Sheet,
@@ -21,6 +20,7 @@ from melody_rnn.measures import (
     phrase_bars,
     repetition,
 )
+from melody_rnn.lines import HOLD, NOTE, OFF
 
 C, D, E, G, HIGH = NOTE + 12, NOTE + 14, NOTE + 16, NOTE + 19, NOTE + 24
 
