@@ -1,19 +1,15 @@
-"""Sets of tunes: packed and unpacked, refused where they are damaged, and the shipped one."""
+"""Sets of tunes: packed and unpacked, refused where they are damaged, and divided anew."""
 
 from __future__ import annotations
 
 import base64
-from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from groove_core.errors import InputError
 from groove_core.learning import PARTS, Split
-from groove_core.tunes.cutting import GRIDS, METRES
-from groove_core.tunes.grouping import SAME, windows
-from groove_core.tunes.sets import KINDS, SHIPPED, Tune, TuneSet, shipped
+from groove_core.tunes.sets import KINDS, Tune, TuneSet
 from groove_core.tunes.stretches import Stream
 from groove_core.values import LeadSheet
 
@@ -177,70 +173,14 @@ def test_other_files_are_refused(tmp_path):
         TuneSet.read(path)
 
 
-# --- what is shipped -------------------------------------------------------------------------
+def tunes_of(parts: list[str]) -> TuneSet:
+    """Make a set of one melody a tune."""
+    return TuneSet.of([
+        Tune(f"tune {n}", "mine", f"group {n}", part, (sheet(n),)) for n, part in enumerate(parts)
+    ])  # fmt: skip
 
 
-def test_the_shipped_file_is_compact():
-    assert SHIPPED.stat().st_size < 800_000
-    assert Path(SHIPPED.with_name("LICENSES.md")).stat().st_size > 1000
-
-
-def test_no_shipped_tune_stands_on_two_sides():
-    sides = defaultdict(set)
-    for head in shipped().heads:
-        assert head.part in PARTS
-        sides[head.group].add(head.part)
-    assert max(map(len, sides.values())) == 1
-    assert {(head.corpus, head.part) for head in shipped().heads} == {
-        (corpus, part) for corpus in shipped().corpora for part in PARTS
-    }
-
-
-def test_shipped_notes_are_valid():
-    """All at once; each melody is made in the tests of lines."""
-    tunes = shipped()
-    ends = tunes.starts + tunes.lengths
-    melody = np.repeat(np.arange(len(tunes.about)), tunes.about[:, 8])
-    assert tunes.lengths.min() >= 1
-    assert tunes.starts.min() >= 0
-    assert tunes.pitches.max() <= 127
-    within = melody[1:] == melody[:-1]
-    assert (ends[:-1] <= tunes.starts[1:])[within].all()
-    assert (ends <= tunes.about[melody, 3]).all()
-    assert set(tunes.about[:, 0].tolist()) == set(GRIDS)
-    assert {tuple(metre) for metre in tunes.about[:, 1:3].tolist()} <= set(METRES)
-    bars = 4 * tunes.about[:, 0] * tunes.about[:, 1] / tunes.about[:, 2]
-    assert (bars == bars.astype(int)).all()
-    assert (tunes.about[:, 4] < bars).all()
-    assert (tunes.about[:, 8] >= 5).all()
-
-
-def test_shipped_test_tunes_are_not_in_what_is_learnt():
-    """No tune of validation or test has more than half of its windows in one that is learnt.
-
-    Each eighth of those that are learnt is looked at; with 1 instead of 8, all of them.
-    """
-    tunes, every = shipped(), 8
-
-    def windows_of(number: int) -> set[bytes]:
-        return {window for melody in tunes.tune(number).melodies for window in windows(melody)}
-
-    held = [n for n, head in enumerate(tunes.heads) if head.part != "train"]
-    learnt = [n for n, head in enumerate(tunes.heads) if head.part == "train"][::every]
-    where = defaultdict(set)
-    sizes = {}
-    for number in learnt:
-        sizes[number] = len(found := windows_of(number))
-        for window in found:
-            where[window].add(number)
-    for number in held:
-        mine = windows_of(number)
-        shared = Counter(other for window in mine for other in where.get(window, ()))
-        for other, count in shared.items():
-            assert count <= SAME * min(len(mine), sizes[other])
-
-
-def test_tunes_are_divided_by_what_several_networks_know(tunes_of):
+def test_tunes_are_divided_by_what_several_networks_know():
     tunes = tunes_of(["test"] * 5)
     sides = {"one": {"train": [0], "test": [1]}, "two": {"train": [3], "validation": [0, 4]}}
     one, two = (
@@ -252,11 +192,11 @@ def test_tunes_are_divided_by_what_several_networks_know(tunes_of):
     assert TuneSet.from_json(found.to_json()).heads == found.heads
     assert [head.part for head in tunes.heads] == ["test"] * 5
     assert found.melody(3) == tunes.melody(3)
-    with pytest.raises(InputError, match="one was trained on this data: mine/0-0"):
+    with pytest.raises(InputError, match="one was trained on this data: mine/tune 0"):
         tunes_of(["test"]).as_learnt([one])
 
 
-def test_tunes_that_no_network_knows_keep_their_parts(tunes_of, capsys):
+def test_tunes_that_no_network_knows_keep_their_parts(capsys):
     tunes = tunes_of(["train", "validation", "test"])
     found = tunes.as_learnt([{"name": "net", "data": Split("tune").card(["a"], {"train": [0]})}])
     assert found.heads == tunes.heads

@@ -283,6 +283,7 @@ def test_only_the_parts_that_were_learnt_count():
 
 
 def test_a_trace_is_saved_and_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
     trace = tracer_of(tune_of("one", song())).trace(song())
     trace.save(tmp_path / "trace.json")
     back = Trace.read(tmp_path / "trace.json")
