@@ -155,7 +155,7 @@ def test_damaged_arrays_are_refused(what, tunes, tmp_path):
         TuneSet.read(path)
     assert str(path) in error.value.message
     assert len(error.value.message.splitlines()) == 1
-    assert error.value.hint == "groove run melody-rnn dataset FOLDER makes one."
+    assert error.value.hint == "Make one of a folder of songs, with the action dataset."
 
 
 def test_other_files_are_refused(tmp_path):

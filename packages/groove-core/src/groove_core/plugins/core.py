@@ -83,6 +83,18 @@ def groove_kinds() -> list[Kind]:
             },
             example=f"{kit}:tiny_take",
         ),
+        Kind(
+            name="trace",
+            value="groove_core.tunes.tracing:Trace",
+            summary="what a melody quotes of known tunes",
+            example=f"{kit}:tiny_trace",
+        ),
+        Kind(
+            name="tune-set",
+            value="groove_core.tunes.sets:TuneSet",
+            summary="tunes to learn from, in parts of a split",
+            example=f"{kit}:tiny_tunes",
+        ),
     ]
 
 

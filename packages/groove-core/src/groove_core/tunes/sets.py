@@ -285,7 +285,7 @@ class TuneSet(Value):
         except (InputError, ValueError, LookupError, TypeError) as error:
             raise InputError(
                 f"{path} is not a set of tunes: {str(error).rstrip('.')}.",
-                hint="groove run melody-rnn dataset FOLDER makes one.",
+                hint="Make one of a folder of songs, with the action dataset.",
             ) from error
 
     def to_text(self) -> str:
