@@ -18,7 +18,9 @@ from groove_core.learning import bootstrap, interval, mean
 from groove_core.values import Estimate
 from melody_rnn.lines import HOLD, LOWEST, NOTE, Line
 
-__all__ = ["HISTOGRAMS", "MEASURES", "Sheet", "is_stuck", "mean_of_known"]
+__all__ = [
+    "HISTOGRAMS", "MEASURES", "ONE_NOTE", "STILL_BARS", "Sheet", "is_stuck", "mean_of_known",
+]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
