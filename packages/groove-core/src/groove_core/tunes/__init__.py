@@ -28,7 +28,7 @@ else:
         cutting="FINE GRIDS METRES cut",
         finding="Finder Match Pairs",
         grouping="BY_TUNE group_tunes windows",
-        measures="HISTOGRAMS MEASURES Measurable Sheet is_stuck mean_of_known",
+        measures="HISTOGRAMS MEASURES ONE_NOTE STILL_BARS Measurable Sheet is_stuck mean_of_known",
         passages="Passage first_gap with_bars",
         performing="accented performed phrases",
         quotations="Quotation bars_text draw_quotations",

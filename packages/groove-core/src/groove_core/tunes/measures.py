@@ -21,7 +21,10 @@ import numpy.typing as npt
 from groove_core.learning import bootstrap, interval, mean
 from groove_core.values import Estimate
 
-__all__ = ["HISTOGRAMS", "MEASURES", "Measurable", "Sheet", "is_stuck", "mean_of_known"]
+__all__ = [
+    "HISTOGRAMS", "MEASURES", "ONE_NOTE", "STILL_BARS", "Measurable", "Sheet", "is_stuck",
+    "mean_of_known",
+]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
