@@ -1,7 +1,7 @@
 """What melodies are like, in numbers that need no network.
 
 A melody is a row of events, one a step: 0 where nothing changes, 1 where a note ends, and from 2
-on the notes, in semitones above some C. `Melody.events` and 2 are such a row.
+on the notes, in semitones above some C. `Melody.events` plus 2 is such a row.
 
 Repetition and compression after J.-C. Wu et al., "Hierarchical Recurrent Neural Networks for
 Conditional Melody Generation with Long-Term Structure" (2102.09794); the overlapped areas after
