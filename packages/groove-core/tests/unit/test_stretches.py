@@ -244,6 +244,14 @@ def test_the_nearest_tune_of_each_phrase_is_named():
     assert Trace.from_json(trace.to_json()).phrases == trace.phrases
 
 
+def test_slow_phrases_have_a_nearest_tune_too():
+    """Eight steps of quarter notes hold two of them, which are too few to tell tunes apart."""
+    trace = tracer_of(tune_of("scales", scale(40))).trace(scale(45))
+    assert trace.share == 1
+    assert {one.nearest.song for one in trace.phrases if one.nearest} == {"scales"}
+    assert all(one.nearest.steps == one.steps for one in trace.phrases)
+
+
 def test_only_what_was_written_counts_as_copied():
     notes = song().notes
     query = LeadSheet(notes, 4, (3, 4), song().length, song().pickup, name="mine")

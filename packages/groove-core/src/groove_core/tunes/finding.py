@@ -77,6 +77,13 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.start)
 
+    def __add__(self, other: Pairs) -> Pairs:
+        """Return these and others."""
+        return Pairs(*(
+            np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in self.__dataclass_fields__
+        ))  # fmt: skip
+
     def pick(self, which: npt.ArrayLike) -> Pairs:
         """Return some of them."""
         return Pairs(*(getattr(self, name)[which] for name in self.__dataclass_fields__))

@@ -195,7 +195,8 @@ class Tracer:
 
     def _phrases(self, melody: LeadSheet, finder: Finder) -> Iterator[Phrase]:
         """Yield each phrase with the longest stretch of it that stands in a tune."""
-        every = finder.pairs(melody.events, NEAR)
+        # Of slow melodies, eight steps have too few notes.
+        every = finder.pairs(melody.events, NEAR) + finder.pairs(melody.events, SEED)
         notes = np.append(0, np.cumsum(melody.events >= 0))
         for first, end in _spans(melody):
             pairs = every.pick((every.start < end) & (every.end > first))
