@@ -29,12 +29,12 @@ from pairs import pair, seconds, show
 from ratios import process
 
 from groove_core.learning import Step
+from groove_core.tunes import Tracer
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import windows
 from melody_rnn.loading import NETWORKS, load
 from melody_rnn.samples import TOP_P, lines_of
-from melody_rnn.tracing import Tracer
 from melody_rnn.training import Settings, training_of
 from melody_rnn.transformer import Transformer
 from melody_rnn.tunes import shipped

@@ -15,9 +15,8 @@ import argparse
 import numpy as np
 from pairs import seconds
 
+from groove_core.tunes import NOTES, Tracer
 from groove_core.values import LeadSheet
-from melody_rnn.stretches import NOTES
-from melody_rnn.tracing import Tracer
 from melody_rnn.tunes import shipped
 
 GRID, SEED = 4, 1

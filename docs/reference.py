@@ -51,6 +51,7 @@ GROUPS = {
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
         "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
     ),
+    "tunes": ("groove_core.tunes.",),
     "sound": ("groove_core.dsp.",),
     "files": (
         "groove_core.render.", "groove_core.storage.files", "groove_core.storage.folders",

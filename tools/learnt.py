@@ -176,7 +176,7 @@ def music_recsys() -> Iterator[Learnt]:
 
 def melody_rnn() -> Iterator[Learnt]:
     """Take the split that the packaged tunes state."""
-    from melody_rnn.grouping import BY_TUNE
+    from groove_core.tunes import BY_TUNE
     from melody_rnn.tunes import shipped
 
     groups, parts = shipped().groups, shipped().parts

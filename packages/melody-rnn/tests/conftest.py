@@ -12,10 +12,10 @@ import torch
 
 from groove_core.cli.app import run_cli
 from groove_core.storage import checkpoints
+from groove_core.tunes import Tune, TuneSet
 from groove_core.values import Chord, LeadSheet
 from melody_rnn.lines import CLASSES, OPEN_ROOT, Line
 from melody_rnn.loading import NETWORKS, PACKAGE
-from melody_rnn.tunes import Tune, TuneSet
 
 CARD = {
     "version": "1", "package": PACKAGE, "data": {}, "metrics": {}, "seed": 1, "made_with": {},

@@ -83,7 +83,7 @@ def test_adapting_on_a_gpu_makes_weights_for_a_cpu(tiny, tunes_of, tmp_path, mon
     from melody_rnn import adapt, adapting, sample
 
     before = tunes_of(["train"] * 4 + ["validation"], corpus="before", seed=8)
-    monkeypatch.setattr("melody_rnn.reading.shipped", lambda: before)
+    monkeypatch.setattr("melody_rnn.tunes.shipped", lambda: before)
     monkeypatch.setattr(adapting, "SAMPLES", 2)
     tunes_of(["train"] * 12).save(tmp_path / "t.npz")
     torch.cuda.reset_peak_memory_stats()

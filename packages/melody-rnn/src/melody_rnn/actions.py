@@ -42,9 +42,7 @@ from melody_rnn.options import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from melody_rnn.takes import Take
-    from melody_rnn.tracing import Trace
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import Take, Trace, TuneSet
 
 __all__ = [
     "adapt", "dataset", "evaluate", "extend", "fill", "sample", "trace", "train", "vary",
@@ -96,8 +94,9 @@ def sample(
     UsageError
         If key, metre or chords cannot be read, or no note of the scale is in the range.
     """
+    from groove_core.tunes import Passage
     from melody_rnn import composing
-    from melody_rnn.passages import Passage
+    from melody_rnn.tunes import learnt
 
     network, _ = _load(model, checkpoint, device)
     blank = composing.blank(
@@ -106,7 +105,7 @@ def sample(
     )  # fmt: skip
     wish = composing.Wish(low, high, composing.scale_of(scale, key), density, temperature, top_p)
     takes = composing.sample(network, blank, wish, count, draw_seed(seed), flat=flat)
-    return Passage(blank).finished(takes)
+    return Passage(blank).finished(takes, learnt())
 
 
 @action
@@ -146,8 +145,9 @@ def extend(
     InputError
         If the primer has no notes, or is in a metre that the network has not learnt.
     """
+    from groove_core.tunes import Passage
     from melody_rnn import composing
-    from melody_rnn.passages import Passage
+    from melody_rnn.tunes import learnt
 
     passage = Passage.of(primer, track, alone=alone)[-1]
     network, _ = _load(model, checkpoint, device)
@@ -156,7 +156,7 @@ def extend(
     )
     seed = draw_seed(seed)
     takes = composing.extend(network, passage.melody, bars, wish, count, seed, flat=flat)
-    return passage.finished(takes)
+    return passage.finished(takes, learnt())
 
 
 @action
@@ -197,8 +197,9 @@ def fill(
     InputError
         If it is in a metre that the network has not learnt.
     """
+    from groove_core.tunes import Passage, first_gap, with_bars
     from melody_rnn import composing
-    from melody_rnn.passages import Passage, first_gap, with_bars
+    from melody_rnn.tunes import learnt
 
     found = Passage.of(melody, track, alone=alone)
     wanted = first_gap(found) if bars is None else composing.bars_of(bars)
@@ -209,7 +210,7 @@ def fill(
     )
     seed = draw_seed(seed)
     takes = composing.fill(network, passage.melody, gap, wish, count, seed, flat=flat)
-    return passage.finished(takes)
+    return passage.finished(takes, learnt())
 
 
 @action
@@ -248,8 +249,9 @@ def vary(
     InputError
         If the melody has no notes, or is in a metre that the network has not learnt.
     """
+    from groove_core.tunes import Passage
     from melody_rnn import composing
-    from melody_rnn.passages import Passage
+    from melody_rnn.tunes import learnt
 
     found = Passage.of(melody, track, alone=alone)
     passage = max(found, key=lambda one: len(one.melody.notes))
@@ -259,7 +261,7 @@ def vary(
     )
     seed = draw_seed(seed)
     takes = composing.vary(network, passage.melody, keep, amount, wish, count, seed, flat=flat)
-    return passage.finished(takes)
+    return passage.finished(takes, learnt())
 
 
 @action
@@ -283,10 +285,10 @@ def trace(
         What stands in the tunes that the networks learnt from, or in the songs of a folder of
         yours.
     """
-    from melody_rnn.passages import Passage
-    from melody_rnn.tracing import learnt, of_folder
+    from groove_core.tunes import Passage, Tracer
+    from melody_rnn.tunes import learnt
 
-    tracer = learnt() if data is None else of_folder(data)
+    tracer = learnt() if data is None else Tracer.of_folder(data)
 
     def trace(melody: Score | LeadSheet, _: str) -> Trace:
         found = Passage.of(melody, track, quiet=len(melodies) > 1)
@@ -313,8 +315,7 @@ def dataset(
 
     Copies of a tune, transposed or not, are in one part of the split.
     """
-    from melody_rnn.reading import read_tunes
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import TuneSet, read_tunes
 
     tunes, left_out = read_tunes(folders, splits=splits, line=_track(track))
     return TuneSet.of(tunes, dict(left_out.most_common()))
@@ -358,8 +359,8 @@ def train(
     """
     from groove_core import learning
     from melody_rnn.lessons import Lesson
-    from melody_rnn.reading import open_tunes
     from melody_rnn.training import SHIPPED, Settings, training_of
+    from melody_rnn.tunes import open_tunes
 
     run = learning.Run.of(
         PACKAGE, f"my-{model}", name=name, into=into, seed=draw_seed(seed), device=device,
@@ -418,7 +419,7 @@ def adapt(
     from melody_rnn.adapting import AdaptSettings, AdaptTraining, Own
     from melody_rnn.lessons import Lesson
     from melody_rnn.loading import load_transformer
-    from melody_rnn.reading import open_tunes
+    from melody_rnn.tunes import open_tunes
 
     model, card = load_transformer(checkpoint, "cpu")
     run = learning.Run.of(
@@ -460,8 +461,8 @@ def evaluate(
     UsageError
         If `fill` or `chords` is asked of a network that is not a Transformer.
     """  # fmt: skip
-    from melody_rnn.reading import open_tunes
     from melody_rnn.reports import report
+    from melody_rnn.tunes import open_tunes
 
     return report(
         about, open_tunes(data), checkpoint, count=count, seed=draw_seed(seed), device=device

@@ -22,16 +22,14 @@ from torch import Tensor, nn
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import EMA, PARTS, Split, about_intervals, digest, hashed, parts_to_learn
+from groove_core.tunes import BY_TUNE, Stretches, TuneSet
 from groove_core.values import Cell, Report
 from melody_rnn.evaluation import bits_of, per
-from melody_rnn.grouping import BY_TUNE
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import Line, windows
 from melody_rnn.samples import GRID, copied, drawn, lines_of, stream_of
-from melody_rnn.stretches import Stretches
 from melody_rnn.training import TransformerTraining
 from melody_rnn.transformer import Transformer
-from melody_rnn.tunes import TuneSet
 
 __all__ = ["AdaptSettings", "AdaptTraining", "Own"]
 

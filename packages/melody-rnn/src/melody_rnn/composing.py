@@ -14,14 +14,12 @@ from torch import Tensor
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
+from groove_core.tunes import GRIDS, METRES, Take, marked, spans_of
 from groove_core.values import DEFAULT_VELOCITY, Chord, LeadSheet, Melody, pitch_class
 from melody_rnn.conditions import density_level, register_level
-from melody_rnn.cutting import GRIDS, METRES
 from melody_rnn.lines import CLASSES, HIGHEST, LOWEST, NOTE, OFF, Line, encode, shift_of
 from melody_rnn.recurrent import Recurrent
 from melody_rnn.rules import Rules
-from melody_rnn.songs import marked, spans_of
-from melody_rnn.takes import Take
 from melody_rnn.transformer import (
     DENSITIES,
     ONSET,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from melody_rnn.cutting import METRES
+from groove_core.tunes import METRES
 from melody_rnn.lines import LOWEST, NOTE, OPEN, OPEN_ROOT, Windows
 from melody_rnn.transformer import DENSITIES, REGISTERS, Conditions
 

@@ -186,7 +186,7 @@ class Decoder:
         x = self._run(step, self.before.rows(step)[:, None])
         model = self.model
         logits = F.linear(_normed(x, model.norm), model.out.weight, model.out.bias)
-        return np.asarray(logits.double().cpu().numpy())
+        return np.asarray(logits.cpu().double().numpy())
 
     def take(self, step: int, events: Ints) -> None:
         """Add what came at a step whose logits were asked for [shape=(n,)]."""

@@ -6,10 +6,10 @@ import functools
 from dataclasses import dataclass
 
 from groove_core.errors import InputError
+from groove_core.tunes import TuneSet
 from melody_rnn.lines import Line, encode
 from melody_rnn.loading import NETWORKS
 from melody_rnn.recurrent import Recurrent
-from melody_rnn.tunes import TuneSet
 
 __all__ = ["Lesson"]
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.tunes import METRES
 from groove_core.values import Chord, Melody, key_sharps
-from melody_rnn.cutting import METRES
 
 __all__ = [
     "CLASSES", "HIGHEST", "HOLD", "LOWEST", "NOTE", "OFF", "Line", "Windows", "encode", "windows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Package, hookimpl
 
 
 @hookimpl
@@ -46,30 +46,12 @@ def groove_trainers() -> list[Action]:
 
 
 @hookimpl
-def groove_kinds() -> list[Kind]:
-    """Bring melodies that know what was given and what was copied."""
-    return [
-        Kind(
-            name="take",
-            value="melody_rnn.takes:Take",
-            summary="A melody that a network wrote.",
-            becomes={
-                "lead-sheet": "melody_rnn.takes:Take.alone",
-                "melody": "melody_rnn.takes:Take.to_melody",
-                "score": "melody_rnn.takes:Take.to_score",
-            },
-            example="melody_rnn.takes:tiny_take",
-        )
-    ]
-
-
-@hookimpl
 def groove_datasets() -> list[Dataset]:
     """Bring the shipped tunes."""
     return [
         Dataset(
             name="melody-tunes",
             license="MIT AND CC0-1.0 AND BSD-3-Clause AND Artistic-1.0",
-            open="melody_rnn.reading:open_tunes",
+            open="melody_rnn.tunes:open_tunes",
         )
     ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from groove_core.storage import checkpoints
+from groove_core.tunes import TuneSet
 from groove_core.values import Report
 from melody_rnn.evaluation import compared, filled
 from melody_rnn.lessons import Lesson
 from melody_rnn.loading import NETWORKS, PACKAGE, load, load_transformer
 from melody_rnn.samples import harmony, sampled
-from melody_rnn.tunes import TuneSet
 
 __all__ = ["packaged", "report"]
 

@@ -12,14 +12,13 @@ import torch
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import about_intervals
+from groove_core.tunes import HISTOGRAMS, MEASURES, Sheet, Stream, Stretches, mean_of_known
 from groove_core.values import Cell, Estimate, Report
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import CLASSES, HOLD, LOWEST, NOTE, OFF, OPEN_ROOT, Line, Windows, windows
-from melody_rnn.measures import HISTOGRAMS, MEASURES, Sheet, mean_of_known
 from melody_rnn.ngrams import NGrams
 from melody_rnn.recurrent import Recurrent
-from melody_rnn.stretches import Stream, Stretches
 from melody_rnn.transformer import DENSITIES, REGISTERS, Transformer
 from melody_rnn.writing import draws, write
 

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from groove_core.errors import UsageError
 from groove_core.learning import EMA, Step, Training, cosine, digest, warm_up
+from groove_core.tunes import BY_TUNE
 from groove_core.values import Report
 from melody_rnn.attention import Attention
 from melody_rnn.conditions import OPENED, conditions_of, hidden
 from melody_rnn.encodings import BAR, labels, told
 from melody_rnn.evaluation import measured
-from melody_rnn.grouping import BY_TUNE
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import NOTE, Line, Windows, windows
 from melody_rnn.loading import PACKAGE

@@ -7,12 +7,14 @@ So a head sees how far back a step lies, and how many bars back, wherever in the
     x_t = E[y_(t-1)] + sum_k L_k[y_(t - k bars)] + R[a, y_(t-d)] + conditions_t + encoder(given)_t
     p(y_t | y_1 ... y_(t-1), conditions, given) = softmax(W decoder(x_1 ... x_t) + b)
 
-The echo d is the number of whole bars at which the melody has agreed with itself for longest up to
-here, and a is how long: what came then is what a repetition would bring now. So the label "as one
-or two bars ago" of the lookback network becomes an input, for any number of bars.
+The echo d is the number of whole bars, back or ahead, at which the melody has agreed with itself
+for longest around here, and a is how long: what came there is what a repetition would bring now. So
+the label "as one or two bars ago" of the lookback network becomes an input, for any number of bars,
+and ahead where notes are given.
 
-The encoder reads the notes that are given, before and behind a step, in both directions; where
-nothing is given it does not take part.
+The encoder reads the notes that are given, before and behind a step, in both directions; beside it
+the next of them is told, and how far it is. Where nothing is given none of this takes part. Of the
+chords, that of the step and that of a quarter note later are told.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from groove_core.learning import Dropout
-from melody_rnn.cutting import METRES
+from groove_core.tunes import METRES
 from melody_rnn.lines import CLASSES, NOTE, OPEN
 
 __all__ = [
@@ -285,10 +287,13 @@ class Transformer(nn.Module):
         self.register_level = nn.Embedding(REGISTERS + 1, size)
         self.root = nn.Embedding(14, size)
         self.chord = nn.Linear(12, size, bias=False)
+        self.next_chord = nn.Linear(12, size, bias=False)
         self.rotary = Rotary(size // heads)
         self.blocks = nn.ModuleList(Block(size, heads, dropout) for _ in range(layers))
         self.given = nn.Embedding(GIVEN, size)
         self.given_phase = nn.Embedding(PHASES, size)
+        self.next_note = nn.Embedding(CLASSES - NOTE, size)
+        self.until = nn.Embedding(AGES, size)
         self.encoder = nn.ModuleList(Block(size, heads, 0.0) for _ in range(encoder_layers))
         self.bridge = nn.Linear(size, size)
         self.drop = Dropout(dropout)
@@ -307,14 +312,29 @@ class Transformer(nn.Module):
         whole = whole + self.density(on.density) + self.register_level(on.register)
         bits = (on.chord[..., None] >> torch.arange(12, device=on.chord.device) & 1).float()
         x = whole[:, None] + self.phase(phase) + self.root(on.root) + self.chord(bits)
+        at = torch.arange(steps, device=on.bar.device)
+        quarter_on = (at + on.grid[:, None]).clamp(max=steps - 1)
+        x = x + self.next_chord(bits.gather(1, quarter_on[..., None].expand_as(bits)))
         if given is not None:
             rows = (given != UNKNOWN).any(dim=1).nonzero()[:, 0]
             some = tuple(part[rows] for part in angles)
             y = (self.given(given) + self.given_phase(phase) + whole[:, None])[rows]
             for block in self.encoder:
                 y = block(y, some, causal=False)
-            x = x.index_add(0, rows, self.bridge(y).to(x.dtype))
+            x = x.index_add(0, rows, self.bridge(y).to(x.dtype)) + self.to_come(given)
         return x, angles
+
+    def to_come(self, given: Tensor) -> Tensor:
+        """Embed the next note that is given, from each step on, and how far it is; 0 for none."""
+        steps = given.shape[1]
+        at = torch.arange(steps, device=given.device)
+        is_note = (given >= NOTE) & (given < CLASSES)
+        where = torch.where(is_note, at, steps).flip(1).cummin(dim=1).values.flip(1)
+        note = given.gather(1, where.clamp(max=steps - 1)) - NOTE
+        known = where < steps
+        far = self.until((where - at).clamp(max=AGES - 1))
+        found: Tensor = (self.next_note(torch.where(known, note, 0)) + far) * known[..., None]
+        return found
 
     def past(self, events: Tensor, on: Conditions, given: Tensor | None) -> Tensor:
         """Embed what lies before each step of melodies, and its echo [shape=(n, steps, size)].

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from groove_core.tunes import ONE_NOTE, STILL_BARS
 from melody_rnn.decoding import Decoder
-from melody_rnn.encodings import LOOKBACK, Encoding
+from melody_rnn.encodings import BAR, LOOKBACK, Encoding
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF
 from melody_rnn.recurrent import Recurrent, event_chances
 from melody_rnn.transformer import Conditions, Transformer
@@ -51,7 +52,7 @@ class _Recurrent:
         before = [np.full(self.count, HOLD) if events is None else events for events in ago]
         events = [torch.from_numpy(one).to(self.device) for one in before]
         chances = event_chances(labels[:, 0].softmax(dim=-1), events)
-        return np.asarray(chances.log().double().cpu().numpy())
+        return np.asarray(chances.log().cpu().double().numpy())
 
     def take(self, step: int, events: Ints) -> None:
         """Tell the network what came at a step [shape=(n,)]."""
@@ -85,7 +86,7 @@ def write(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> Ints:
-    """Draw the events of melodies.
+    """Draw the events of melodies, which do not get stuck: see `groove_core.tunes.is_stuck`.
 
     Parameters
     ----------
@@ -117,33 +118,61 @@ def write(
     )
     whole = np.full((n, steps), -1) if known is None else known.copy()
     free = np.flatnonzero((whole < 0).any(axis=0)).tolist()
-    sounds = np.zeros(n, bool)
+    course = _Course(np.full(n, BAR) if on is None else on.bar.cpu().numpy())
     at = 0
     for step in free:
         if step > at:
             voice.skip(at, whole[:, at:step])
-            sounds = _sounding(whole[:, at:step], sounds)
+            course.take(whole[:, at:step])
         at = step + 1
         logits = voice.logits(step)
         may = np.ones((n, CLASSES), bool) if allowed is None else allowed(step, whole[:, :step])
-        may[:, OFF] &= sounds | ~may[:, _NOT_OFF].any(axis=1)
+        may = course.followed(may)
         # What is allowed can happen even where the network is sure that it does not.
         logits = np.where(may, np.maximum(logits, LEAST), -np.inf)
         chosen = choose(logits, random[:, step], temperature, top_p)
         whole[:, step] = chosen
-        sounds = _sounding(chosen[:, None], sounds)
+        course.take(chosen[:, None])
         voice.take(step, chosen)
     return whole
 
 
-_NOT_OFF = np.arange(CLASSES) != OFF
+class _Course:
+    """How melodies have gone so far.
 
+    Parameters
+    ----------
+    bar : int array [shape=(n,)]
+        Steps of a bar.
+    """
 
-def _sounding(events: Ints, before: Bools) -> Bools:
-    """Return whether a note sounds behind some steps of melodies."""
-    for column in events.T:
-        before = np.where(column == HOLD, before, column >= NOTE)
-    return before
+    def __init__(self, bar: Ints) -> None:
+        self.rows = np.arange(len(bar))
+        self.sounds = np.zeros(len(bar), bool)
+        self.last = np.full(len(bar), NOTE)
+        """The last note, how often it began in a row, and how many steps ago."""
+        self.times, self.ago = np.zeros_like(bar), np.zeros_like(bar)
+        self.longest = (STILL_BARS - 1) * bar
+
+    def take(self, events: Ints) -> None:
+        """Add events [shape=(n, steps)]."""
+        for column in events.T:
+            begins = column >= NOTE
+            self.sounds = np.where(column == HOLD, self.sounds, begins)
+            times = np.where(column == self.last, self.times + 1, 1)
+            self.times = np.where(begins, times, self.times)
+            self.last = np.where(begins, column, self.last)
+            self.ago = np.where(begins, 0, self.ago + 1)
+
+    def followed(self, may: Bools) -> Bools:
+        """Leave out, of what may happen, ends of silence and what gets stuck; never all."""
+        less = may.copy()
+        less[:, OFF] &= self.sounds
+        less = np.where(less.any(axis=1, keepdims=True), less, may)
+        moving = less.copy()
+        moving[self.rows, self.last] &= self.times < ONE_NOTE - 1
+        moving[:, :NOTE] &= (self.ago < self.longest)[:, None]
+        return np.where(moving.any(axis=1, keepdims=True), moving, less)
 
 
 def choose(logits: Floats, random: Floats, temperature: float, top_p: float) -> Ints:

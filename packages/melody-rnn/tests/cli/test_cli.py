@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from groove_core.tunes import Take
 from groove_core.values import Audio, LeadSheet, Melody, Score, Track
-from melody_rnn.takes import Take
 
 PHRASE = (
     "M:4/4 L:1/16 Q:96 K:F C4 - - - E4 - - - G4 - - - A4 - - - | G4 - - - E4 - - - C4 - - - . . . ."

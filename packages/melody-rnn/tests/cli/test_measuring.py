@@ -19,7 +19,7 @@ def quick(tunes_of):
     """Rehearse few tunes, and write little."""
     before = tunes_of(["train"] * 9 + ["validation"] * 2, corpus="before", seed=8, bars=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("melody_rnn.reading.shipped", lambda: before)
+        patch.setattr("melody_rnn.tunes.shipped", lambda: before)
         patch.setattr(adapting, "SAMPLES", 2)
         patch.setattr(adapting, "STEPS", 32)
         yield

@@ -234,7 +234,7 @@ def test_a_second_training_keeps_what_is_held_out_on_its_side(own):
 def test_what_was_forgotten_is_measured_on_other_tunes_of_all_corpora(
     own, tunes_of, model, monkeypatch
 ):
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import TuneSet
 
     monkeypatch.setattr(adapting, "GENERAL", 6)
     sets = [tunes_of(["validation"] * 6, corpus=name, bars=2) for name in ("one", "two")]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from groove_core.errors import UsageError
+from groove_core.tunes import METRES
 from groove_core.values import LeadSheet
 from melody_rnn.composing import Wish, conditions
 from melody_rnn.conditions import (
@@ -17,7 +18,6 @@ from melody_rnn.conditions import (
     opened,
     register_of,
 )
-from melody_rnn.cutting import METRES
 from melody_rnn.lines import HOLD, NOTE, OPEN, OPEN_ROOT, encode, windows
 from melody_rnn.training import Settings, partly_given
 from melody_rnn.transformer import DENSITIES, ONSET, REGISTERS, UNKNOWN

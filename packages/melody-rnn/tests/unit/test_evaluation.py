@@ -136,7 +136,7 @@ def test_controls_are_what_counting_knows(networks, lesson):
 
 
 def test_a_network_is_measured_alone_on_each_corpus(networks, lesson, tunes_of):
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import TuneSet
 
     more = tunes_of(["test", "train"], corpus="theirs", seed=3)
     sets = [lesson.tunes, more]
@@ -182,7 +182,7 @@ def periodic(tunes_of):
     """Tunes of sixteen bars which repeat their first two."""
     from dataclasses import replace
 
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import TuneSet
 
     tunes = tunes_of(["train", "test", "test"])
     made = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from groove_core.tunes import METRES
 from groove_core.values import LeadSheet
-from melody_rnn.cutting import METRES
 from melody_rnn.lines import (
     CLASSES,
     HIGHEST,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.tunes import HISTOGRAMS, MEASURES, Stretches
 from melody_rnn import samples
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import HOLD, LOWEST, NOTE, OFF, OPEN, OPEN_ROOT, windows
-from melody_rnn.measures import HISTOGRAMS, MEASURES
 from melody_rnn.samples import (
     _chord_tones,
     _of_others,
@@ -23,7 +23,6 @@ from melody_rnn.samples import (
     sampled,
     stream_of,
 )
-from melody_rnn.stretches import Stretches
 from melody_rnn.transformer import DENSITIES, REGISTERS
 
 
@@ -161,7 +160,7 @@ def test_a_report_of_melodies(networks, lesson, monkeypatch):
 
 def test_copies_of_tunes_that_were_brought_into_36_notes_are_found(tunes_of, monkeypatch):
     """The networks know them as they were brought: so are they looked for."""
-    from melody_rnn.tunes import TuneSet
+    from groove_core.tunes import TuneSet
 
     monkeypatch.setattr(samples, "BARS", 6)
     tunes = tunes_of(["train", "test"])

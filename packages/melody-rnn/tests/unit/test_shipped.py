@@ -12,12 +12,13 @@ import pytest
 import melody_rnn
 from groove_core.learning import PARTS
 from groove_core.storage import checkpoints
+from groove_core.tunes import TuneSet
 from groove_core.values import Report
 from melody_rnn.evaluation import bits_of, measured
 from melody_rnn.lessons import Lesson
 from melody_rnn.loading import load
 from melody_rnn.reports import packaged
-from melody_rnn.tunes import TuneSet, shipped
+from melody_rnn.tunes import shipped
 
 GOLDEN = Path(__file__).parents[1] / "golden/networks.json"
 WEIGHTS = Path(melody_rnn.__file__).parent / "weights"

@@ -9,12 +9,8 @@ import mido
 import numpy as np
 import pytest
 
-from groove_core.errors import InputError, UsageError
-from groove_core.values import LeadSheet, Melody, Score, Track, from_json
+from groove_core.values import Melody, Score, Track, from_json
 from melody_rnn import extend, fill, vary
-from melody_rnn.passages import Passage, first_gap, with_bars
-from melody_rnn.songs import Place
-from melody_rnn.takes import Take
 
 TUNE = [60, 62, 64, 65, 67, 65, 64, 62] * 4
 
@@ -161,37 +157,6 @@ def test_the_notes_below_the_line_stay(tiny, tmp_path):
     assert [one for one in notes if one in line] == [one for one in line if one[0] // 1920 != 1]
 
 
-def test_nothing_written_changes_nothing(song):
-    score = Score.read(song)
-    [passage] = Passage.of(score, "Flute")
-    melody = passage.melody
-    take = Take(**vars(melody), given=((0, melody.length),), place=passage.place)
-    assert take.to_score() == score
-    assert take.performed() == score
-
-
-def test_a_note_that_sounds_into_what_is_written_ends_there():
-    score = Score((Track([[0, 3840, 60, 70], [3840, 480, 62, 70]]),))
-    [passage] = Passage.of(score)
-    notes = np.array([[0, 16, 60, 70], [16, 4, 65, 70], [32, 4, 62, 70]])
-    take = Take(notes, length=48, given=((0, 16), (32, 48)), place=passage.place)
-    assert take.to_score().tracks[0].notes.tolist() == [
-        [0, 1920, 60, 70], [1920, 480, 65, 70], [3840, 480, 62, 70],
-    ]  # fmt: skip
-    silent = replace(take, notes=np.delete(notes, 1, axis=0))
-    assert silent.to_score().tracks[0].notes[0].tolist() == [0, 1920, 60, 70]
-
-
-def test_a_written_note_ends_where_one_comes_early():
-    score = Score((Track([[0, 480, 60, 70], [3810, 480, 62, 70]]),))
-    [passage] = Passage.of(score)
-    notes = np.array([[0, 4, 60, 70], [16, 16, 65, 70], [32, 4, 62, 70]])
-    take = Take(notes, length=48, given=((0, 16), (32, 48)), place=passage.place)
-    assert take.to_score().tracks[0].notes.tolist()[1:] == [
-        [1920, 1890, 65, 70], [3810, 480, 62, 70],
-    ]  # fmt: skip
-
-
 def test_in_a_song_only_what_was_written_is_played_anew_and_in_time(song, tiny):
     [take] = fill(song, track="Flute", bars="3-4", count=1, seed=3, checkpoint=tiny["transformer"])
     typed, played = take.to_score().tracks[1].notes, take.performed().tracks[1].notes
@@ -239,69 +204,12 @@ def test_the_melody_alone(song, tiny):
     assert Melody.from_score(take.to_score()).notes.tolist() == take.notes.tolist()
 
 
-def test_a_file_that_groove_wrote_is_a_melody_and_no_song():
-    sheet = LeadSheet.from_text('M:2/4 K:F C4 - | "F" A4 - C5 - A4 - - - |')
-    [passage] = Passage.of(sheet.to_score())
-    assert passage.place is None
-    assert passage.melody == sheet
-
-
-def test_a_melody_that_another_program_gave_a_bass_is_a_song():
-    line = LeadSheet.from_text("C4 - - - E4 - - - G4 - - - E4 - - -").to_score()
-    bass = Track([[0, 1920, 36, 80]], name="bass")
-    [passage] = Passage.of(replace(line, tracks=(*line.tracks, bass)))
-    assert passage.place is not None
-    assert passage.place.song.tracks[passage.place.track].name == "melody"
-
-
-def test_what_does_not_fit_is_refused():
-    score = Score((Track([[0, 480, 60, 70]]),))
-    with pytest.raises(UsageError, match="has 1 tracks, and none at 1"):
-        Place(score, 1, 0)
-    with pytest.raises(UsageError, match="outside of the 4 steps"):
-        Take(np.array([[0, 4, 60, 70]]), given=((0, 5),))
-    document = Take(np.array([[0, 4, 60, 70]])).to_json()
-    with pytest.raises(InputError, match="is not a valid take"):
-        Take.from_document({**document, "given": [[3, 1]]}, "here.json")
-
-
-@pytest.mark.parametrize(("text", "grid"), [("L:1/4 C4 D4 E4 F4", 4), ("L:1/8 C4 - E4 F4", 4),
-                                            ("L:1/24 C4 - - - E4 - - - F4 - - -", 3)])  # fmt: skip
-def test_other_grids_are_brought_to_one_that_is_learnt(text, grid):
-    [passage] = Passage.of(LeadSheet.from_text(text))
-    assert passage.melody.steps_per_quarter == grid
-    assert passage.melody.to_score().duration_s == LeadSheet.from_text(text).to_score().duration_s
-
-
 METRES = [[0, 4, 4], [4 * 1920, 3, 4]]
 
 
 def two_metres() -> Score:
     notes = [[480 * n, 480, 60 + n % 7, 80] for n in range(16 + 12)]
     return Score((Track(notes, name="tune"),), time_signatures=METRES)
-
-
-def test_bars_are_counted_through_all_metres():
-    passages = Passage.of(two_metres())
-    assert [one.melody.metre for one in passages] == [(4, 4), (3, 4)]
-    one, bars = with_bars(passages, (6, 7))
-    assert (one.melody.metre, bars) == ((3, 4), (2, 3))
-    assert one.place.start == 4 * 1920
-    with pytest.raises(UsageError, match="Bars 4-5 are not in .* 1-4, 5-8, each in one metre"):
-        with_bars(passages, (4, 5))
-    with pytest.raises(UsageError, match="Bars 9-9 are not in"):
-        with_bars(passages, (9, 9))
-
-
-def test_the_first_silent_bars_are_the_gap(capsys):
-    notes = [[480 * n, 480, 60, 80] for n in (*range(3), 9, *range(20, 28), 40)]
-    passages = Passage.of(Score((Track(notes),), time_signatures=METRES))
-    assert first_gap(passages) == (2, 2)
-    without = LeadSheet.from_text("L:1/4 . C4 . . | . . . . | . . . . | C4 - - - |")
-    assert first_gap(Passage.of(without)) == (2, 3)
-    full = LeadSheet.from_text("L:1/4 C4 . . . | C4 . . . | . . . . |")
-    assert first_gap(Passage.of(full)) == (2, 2)
-    assert "no silent bar between its notes; bar 2 is written anew" in capsys.readouterr().err
 
 
 def test_each_metre_is_written_on_in_its_place(tiny):
@@ -315,35 +223,3 @@ def test_each_metre_is_written_on_in_its_place(tiny):
     before = song.tracks[0].notes.tolist()
     kept = [one for one in before if not 19 * 480 <= one[0] < 25 * 480]
     assert [one for one in filled.to_score().tracks[0].notes.tolist() if one in kept] == kept
-
-
-@pytest.mark.parametrize(
-    ("track", "error", "says"),
-    [("Drums", InputError, "plays drums"), ("Oboe", UsageError, "no track 'Oboe'")],
-)
-def test_tracks_without_a_melody(tmp_path, track, error, says):
-    score = Score.read(midi_song(tmp_path / "song.mid"))
-    with pytest.raises(error, match=says):
-        Passage.of(score, track)
-    with pytest.raises(UsageError, match="has no tracks"):
-        Passage.of(LeadSheet.from_text("C4"), track)
-
-
-def test_what_is_chosen_and_left_out_is_said(tmp_path, capsys):
-    Passage.of(Score.read(midi_song(tmp_path / "song.mid", played=True)))
-    said = capsys.readouterr().err
-    assert "the line is that of track 2 Flute; --track chooses another: 1 Piano" in said
-    assert "of 32 notes do not begin on sixteenths" in said
-    Passage.of(Score.read(tmp_path / "song.mid"), "Piano")
-    said = capsys.readouterr().err
-    assert "16 notes below them are not part of it" in said
-    assert "--track chooses" not in said
-    Passage.of(Score.read(tmp_path / "song.mid"), quiet=True)
-    assert capsys.readouterr().err == ""
-
-
-def test_a_place_is_saved_whole(tmp_path):
-    score = Score.read(midi_song(tmp_path / "song.mid"))
-    place = Place.from_json(Place(score, 1, 0).to_json())
-    assert (place.track, place.start) == (1, 0)
-    assert place.song == score

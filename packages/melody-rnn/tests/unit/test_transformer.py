@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from melody_rnn.cutting import METRES
+from groove_core.tunes import METRES
 from melody_rnn.decoding import Decoder
 from melody_rnn.lines import CLASSES, HOLD, NOTE, OFF, OPEN, OPEN_ROOT
 from melody_rnn.transformer import (

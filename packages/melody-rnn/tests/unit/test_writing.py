@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from groove_core.tunes import is_stuck
 from groove_core.values import LeadSheet
 from melody_rnn import composing, writing
 from melody_rnn.attention import Attention
@@ -55,7 +56,7 @@ def test_random_numbers_of_a_melody_depend_on_its_own_seed():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_temperature_0_the_likeliest_event_comes(kind):
-    steps, model = 24, network(kind)
+    steps, model = 11, network(kind)  # the twelfth note of a kind would not come
     for top_p in (1.0, 0.5):
         found = write(model, steps, draws([1, 2], steps), temperature=0, top_p=top_p,
                       **asked(kind, 2, steps))  # fmt: skip
@@ -213,3 +214,22 @@ def test_top_p_keeps_the_fewest_events_that_reach_it(top_p, kept):
 def test_the_ends_of_the_random_numbers_choose_nothing_impossible(random):
     logits = np.array([[-np.inf, 0.0, 0.0, -np.inf]])
     assert choose(logits, np.array([random]), 1.0, 1.0)[0] in (1, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("liked", [HOLD, NOTE + 20])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_no_melody_gets_stuck(kind, liked, temperature):
+    model, steps = network(kind), 160
+    with torch.no_grad():
+        model.out.bias[liked] = 60
+    found = write(model, steps, draws(range(3), steps), temperature=temperature,
+                  **asked(kind, 3, steps))  # fmt: skip
+    assert (found == liked).mean() > 0.6
+    assert not any(is_stuck(row) for row in found)
+
+
+def test_what_is_allowed_alone_comes_even_if_it_gets_stuck():
+    may = np.isin(np.arange(CLASSES), [NOTE + 3])
+    found = write(network("basic"), 20, draws([1], 20), allowed=lambda _, events: may[None])
+    assert (found == NOTE + 3).all()

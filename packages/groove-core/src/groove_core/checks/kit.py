@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from groove_core.drums.pattern import TICKS_PER_STEP, DrumPattern
 from groove_core.plugins import kinds, loader
+from groove_core.tunes.sets import Tune, TuneSet
+from groove_core.tunes.takes import Take
+from groove_core.tunes.tracing import Trace, Tracer
 from groove_core.values.base import Value
 from groove_core.values.melodies.leadsheet import LeadSheet
 from groove_core.values.melodies.melody import Melody
@@ -18,7 +21,7 @@ from groove_core.values.sound.audio import Audio
 
 __all__ = [
     "tiny_audio", "tiny_beat", "tiny_codes", "tiny_lead_sheet", "tiny_line", "tiny_melody",
-    "tiny_report", "tiny_song", "write",
+    "tiny_report", "tiny_song", "tiny_take", "tiny_trace", "tiny_tunes", "write",
 ]  # fmt: skip
 
 QUARTER = 4 * TICKS_PER_STEP
@@ -62,6 +65,27 @@ def tiny_lead_sheet() -> LeadSheet:
     return LeadSheet.from_text(
         'M:3/4 L:1/8 Q:100 K:G D4 - | "G" G4 - B4 - D5 - | "D7/F#" C5 - A4 - . . |\nw: La- la la la'
     )
+
+
+def tiny_take() -> Take:
+    """Return two bars of which one was given."""
+    sheet = LeadSheet.from_text("L:1/8 K:C C4 - E4 - G4 - E4 - | A4 - F4 - G4 - - -")
+    values = {field.name: getattr(sheet, field.name) for field in fields(LeadSheet)}
+    return Take(**values, given=((0, 8),))
+
+
+def tiny_tunes() -> TuneSet:
+    """Return a set of one tune."""
+    return TuneSet.of([Tune("tune", "kit", "tune", "train", (_tune(),))])
+
+
+def tiny_trace() -> Trace:
+    """Return what the tune of `tiny_tunes` quotes of itself: all of it."""
+    return Tracer(tiny_tunes(), [0], "itself").trace(_tune())
+
+
+def _tune() -> LeadSheet:
+    return LeadSheet.of_melody(tiny_line())
 
 
 def tiny_song() -> Score:

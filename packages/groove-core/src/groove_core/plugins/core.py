@@ -20,6 +20,7 @@ def groove_kinds() -> list[Kind]:
     beat = "groove_core.drums.pattern:DrumPattern"
     line = "groove_core.values.melodies.melody:Melody"
     sheet = "groove_core.values.melodies.leadsheet:LeadSheet"
+    take = "groove_core.tunes.takes:Take"
     return [
         Kind(
             name="audio",
@@ -70,6 +71,29 @@ def groove_kinds() -> list[Kind]:
                 "melody": f"{line}.from_score",
             },
             example=f"{kit}:tiny_song",
+        ),
+        Kind(
+            name="take",
+            value=take,
+            summary="a melody that a network wrote",
+            becomes={
+                "lead-sheet": f"{take}.alone",
+                "melody": f"{take}.to_melody",
+                "score": f"{take}.to_score",
+            },
+            example=f"{kit}:tiny_take",
+        ),
+        Kind(
+            name="trace",
+            value="groove_core.tunes.tracing:Trace",
+            summary="what a melody quotes of known tunes",
+            example=f"{kit}:tiny_trace",
+        ),
+        Kind(
+            name="tune-set",
+            value="groove_core.tunes.sets:TuneSet",
+            summary="tunes to learn from, in parts of a split",
+            example=f"{kit}:tiny_tunes",
         ),
     ]
 

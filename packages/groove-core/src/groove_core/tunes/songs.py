@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.errors import UsageError
+from groove_core.tunes.performing import accented
 from groove_core.values import LeadSheet, Score, skyline
-from melody_rnn.performing import accented
 
 __all__ = ["Place", "Spans", "marked", "spans_of", "written_spans"]
 
@@ -58,7 +58,7 @@ class Place:
             Where it was given: there the notes of the song stay.
         flat : bool
             Whether the notes that were written are as typed. Else they have the accents of
-            `melody_rnn.performing`; they keep their time, which is that of the other tracks.
+            `groove_core.tunes.performing`; they keep their time, which is that of the other tracks.
         """
         tick = self.song.ticks_per_quarter / melody.steps_per_quarter
         ours, steps, others = self._line(tick)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove_core.learning import PARTS
+from groove_core.tunes.grouping import BY_TUNE, group_tunes, windows
 from groove_core.values import LeadSheet
-from melody_rnn.grouping import BY_TUNE, group_tunes, windows
 
 
 @functools.cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from groove_core.tunes.finding import Finder, Match
+from groove_core.tunes.sets import Tune, TuneSet
+from groove_core.tunes.stretches import Stream, copied_share
+from groove_core.tunes.tracing import Trace, Tracer
 from groove_core.values import Chord, LeadSheet
-from melody_rnn.finding import Finder, Match
-from melody_rnn.stretches import Stream, copied_share
-from melody_rnn.tracing import Trace, Tracer
-from melody_rnn.tunes import Tune, TuneSet
 
 NOTHING, END = -2, -1
 CHANCES = [0.4, 0.3, 0.1, 0.1, 0.1]
@@ -244,6 +244,14 @@ def test_the_nearest_tune_of_each_phrase_is_named():
     assert Trace.from_json(trace.to_json()).phrases == trace.phrases
 
 
+def test_slow_phrases_have_a_nearest_tune_too():
+    """Eight steps of quarter notes hold two of them, which are too few to tell tunes apart."""
+    trace = tracer_of(tune_of("scales", scale(40))).trace(scale(45))
+    assert trace.share == 1
+    assert {one.nearest.song for one in trace.phrases if one.nearest} == {"scales"}
+    assert all(one.nearest.steps == one.steps for one in trace.phrases)
+
+
 def test_only_what_was_written_counts_as_copied():
     notes = song().notes
     query = LeadSheet(notes, 4, (3, 4), song().length, song().pickup, name="mine")
@@ -283,6 +291,7 @@ def test_only_the_parts_that_were_learnt_count():
 
 
 def test_a_trace_is_saved_and_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
     trace = tracer_of(tune_of("one", song())).trace(song())
     trace.save(tmp_path / "trace.json")
     back = Trace.read(tmp_path / "trace.json")

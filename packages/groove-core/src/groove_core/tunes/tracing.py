@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from groove_core.console import note
+from groove_core.tunes.cutting import GRIDS
+from groove_core.tunes.finding import SEED, Finder, Match, Pairs
+from groove_core.tunes.performing import phrases
+from groove_core.tunes.quotations import Quotation, bars_text, draw_quotations
+from groove_core.tunes.reading import open_tunes
+from groove_core.tunes.sets import TuneSet
+from groove_core.tunes.songs import Spans, written_spans
 from groove_core.values import LeadSheet, Melody, Record
-from melody_rnn.cutting import GRIDS
-from melody_rnn.finding import SEED, Finder, Match, Pairs
-from melody_rnn.performing import phrases
-from melody_rnn.quotations import Quotation, bars_text, draw_quotations
-from melody_rnn.reading import open_tunes
-from melody_rnn.songs import Spans, written_spans
-from melody_rnn.tunes import TuneSet, shipped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Phrase", "Trace", "Tracer", "learnt", "of_folder"]
+__all__ = ["Phrase", "Trace", "Tracer"]
 
 NEAR, NEAR_NOTES = 8, 3
 """Steps and notes that the nearest phrase shares at least."""
@@ -142,6 +141,21 @@ class Tracer:
         }
         self._finders: dict[int, Finder] = {}
 
+    @classmethod
+    def of_folder(cls, data: Path) -> Self:
+        """Return what finds stretches in a folder of songs, and say what was passed over.
+
+        Raises
+        ------
+        InputError
+            If no song has a usable melody.
+        """
+        tunes = open_tunes(data)
+        if tunes.left_out:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in tunes.left_out.items())
+            note(f"{data}: compared with {len(tunes):,} songs; left out: {reasons}")
+        return cls(tunes, range(len(tunes.about)), str(data))
+
     def _finder(self, grid: int) -> Finder:
         if grid not in self._finders:
             self._finders[grid] = Finder(self.book.stream(self.numbers[grid]))
@@ -181,7 +195,8 @@ class Tracer:
 
     def _phrases(self, melody: LeadSheet, finder: Finder) -> Iterator[Phrase]:
         """Yield each phrase with the longest stretch of it that stands in a tune."""
-        every = finder.pairs(melody.events, NEAR)
+        # Of slow melodies, eight steps have too few notes.
+        every = finder.pairs(melody.events, NEAR) + finder.pairs(melody.events, SEED)
         notes = np.append(0, np.cumsum(melody.events >= 0))
         for first, end in _spans(melody):
             pairs = every.pick((every.start < end) & (every.end > first))
@@ -215,25 +230,3 @@ def _spans(melody: LeadSheet) -> Iterator[tuple[int, int]]:
     for first, end in itertools.pairwise(edges):
         for at in range(first, end, longest):
             yield at, min(at + longest, end)
-
-
-@functools.cache
-def learnt() -> Tracer:
-    """Return what finds stretches in the tunes that the shipped networks learnt from."""
-    tunes = shipped()
-    return Tracer(tunes, tunes.of_part("train").tolist(), "the training set")
-
-
-def of_folder(data: Path) -> Tracer:
-    """Return what finds stretches in a folder of songs, and say what was passed over.
-
-    Raises
-    ------
-    InputError
-        If no song has a usable melody.
-    """
-    tunes = open_tunes(data)
-    if tunes.left_out:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in tunes.left_out.items())
-        note(f"{data}: compared with {len(tunes):,} songs; left out: {reasons}")
-    return Tracer(tunes, range(len(tunes.about)), str(data))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groove_core.tunes.performing import performed, phrases
 from groove_core.values import LeadSheet
-from melody_rnn.performing import performed, phrases
 
 GRIDS = [1, 3, 4, 12, 96]
 

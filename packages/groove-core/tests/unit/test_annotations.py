@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.tunes.annotations import annotated
 from groove_core.values import LeadSheet, Score, Track, extract_melodies
-from melody_rnn.annotations import annotated
 
 BEATS = 0.3 + np.cumsum([0.0, *(0.6 + 0.02 * (np.arange(23) % 5))])
 """Seconds of 24 beats, of a player who isn't a machine."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from melody_rnn.stretches import NOTES, Stream
+from groove_core.tunes.stretches import NOTES, Stream
 
 __all__ = ["Finder", "Match", "Pairs"]
 
@@ -76,6 +76,13 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def __add__(self, other: Pairs) -> Pairs:
+        """Return these and others."""
+        return Pairs(*(
+            np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in self.__dataclass_fields__
+        ))  # fmt: skip
 
     def pick(self, which: npt.ArrayLike) -> Pairs:
         """Return some of them."""

@@ -8,11 +8,11 @@ import numpy as np
 
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
+from groove_core.tunes.cutting import GRIDS
+from groove_core.tunes.songs import Place
+from groove_core.tunes.takes import Take
+from groove_core.tunes.tracing import Tracer
 from groove_core.values import LeadSheet, Score, choose_track, extract_melodies, is_melody
-from melody_rnn.cutting import GRIDS
-from melody_rnn.songs import Place
-from melody_rnn.takes import Take
-from melody_rnn.tracing import learnt
 
 __all__ = ["Passage", "first_gap", "with_bars"]
 
@@ -114,10 +114,10 @@ class Passage:
             for start, melody in found
         ]  # fmt: skip
 
-    def finished(self, takes: list[Take]) -> list[Take]:
-        """Return melodies in their place, with what they copied."""
+    def finished(self, takes: list[Take], tracer: Tracer) -> list[Take]:
+        """Return melodies in their place, with what they copied of the tunes of a tracer."""
         return [
-            replace(take, place=self.place, copied=learnt().copied(take, take.given))
+            replace(take, place=self.place, copied=tracer.copied(take, take.given))
             for take in takes
         ]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from groove_core.errors import UsageError
+from groove_core.tunes.performing import performed
+from groove_core.tunes.quotations import Quotation, draw_quotations
+from groove_core.tunes.songs import Place, Spans
 from groove_core.values import LeadSheet, Score
-from melody_rnn.performing import performed
-from melody_rnn.quotations import Quotation, draw_quotations
-from melody_rnn.songs import Place, Spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Take", "tiny_take"]
+__all__ = ["Take"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +33,7 @@ class Take(LeadSheet):
     copied : sequence of Quotation
         What was written and stands in a tune that the networks learnt from.
     flat : bool
-        Whether sound is played as typed, without the rules of `melody_rnn.performing`.
+        Whether sound is played as typed, without the rules of `groove_core.tunes.performing`.
     place : Place, optional
         Where it stands in a song.
     """
@@ -66,7 +66,7 @@ class Take(LeadSheet):
         return super().to_score() if self.place is None else self.place.put(self, self.given)
 
     def performed(self) -> Score:
-        """Return the melody as it is played, see `melody_rnn.performing`.
+        """Return the melody as it is played, see `groove_core.tunes.performing`.
 
         In a song, only what was written is played anew.
         """
@@ -127,10 +127,3 @@ class Take(LeadSheet):
         for first, end in self.given:
             ax.axvspan(first, end, color=INK, alpha=0.1, lw=0, zorder=0)
         return ax
-
-
-def tiny_take() -> Take:
-    """Return two bars of which one was given, for the checks of plugins."""
-    sheet = LeadSheet.from_text("L:1/8 K:C C4 - E4 - G4 - E4 - | A4 - F4 - G4 - - -")
-    values = {field.name: getattr(sheet, field.name) for field in fields(LeadSheet)}
-    return Take(**values, given=((0, 8),))

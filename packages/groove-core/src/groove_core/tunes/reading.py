@@ -14,13 +14,13 @@ from groove_core.console import track
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import PARTS, content_name
 from groove_core.storage import is_hidden, list_files, read_table, zip_members
+from groove_core.tunes.annotations import annotated
+from groove_core.tunes.cutting import FINE, cut
+from groove_core.tunes.grouping import BY_TUNE, group_tunes
+from groove_core.tunes.sets import Tune, TuneSet
 from groove_core.values import LeadSheet, Score, extract_melodies
-from melody_rnn.annotations import annotated
-from melody_rnn.cutting import FINE, cut
-from melody_rnn.grouping import BY_TUNE, group_tunes
-from melody_rnn.tunes import Tune, TuneSet, shipped
 
-__all__ = ["Song", "open_tunes", "read_tunes", "songs"]
+__all__ = ["Song", "find_songs", "open_tunes", "read_tunes"]
 
 MIDI = (".mid", ".midi")
 SCORES = (*MIDI, ".musicxml", ".mxl", ".xml", ".abc")
@@ -51,7 +51,7 @@ class Song:
     content: Callable[[], bytes]
 
 
-def songs(folders: Iterable[Path]) -> Iterator[Song]:
+def find_songs(folders: Iterable[Path]) -> Iterator[Song]:
     """Find songs; a corpus is a zip file of MIDI files, or one of the folders.
 
     Text files with beats, chords and keys beside a MIDI file, or in another zip file of the
@@ -197,7 +197,7 @@ def read_tunes(
         If there is no usable song, or a table cannot be read.
     """
     found, counts = [], Counter[str]()
-    files = list(songs(folders))
+    files = list(find_songs(folders))
     given(f"{song.corpus}/{song.name}" for song in files)
     for song in track(files, "reading songs"):
         name = f"{song.corpus}/{song.name}"
@@ -245,8 +245,8 @@ def _divided(
     return tunes
 
 
-def open_tunes(data: Path | None = None, *, line: str | int | None = None) -> TuneSet:
-    """Open a set of tunes: a ``.npz`` file, a folder of songs, or the shipped set.
+def open_tunes(data: Path, *, line: str | int | None = None) -> TuneSet:
+    """Open a set of tunes: a ``.npz`` file, or a folder of songs.
 
     Parameters
     ----------
@@ -258,8 +258,6 @@ def open_tunes(data: Path | None = None, *, line: str | int | None = None) -> Tu
     InputError
         If there is nothing usable in it.
     """
-    if data is None:
-        return shipped()
     if data.suffix == ".npz":
         return TuneSet.read(data)
     tunes, left_out = read_tunes([data], line=line)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from groove_core.checks.kit import tiny_take
+from groove_core.tunes.performing import performed
+from groove_core.tunes.quotations import Quotation
+from groove_core.tunes.takes import Take
 from groove_core.values import LeadSheet, from_json
-from melody_rnn.performing import performed
-from melody_rnn.quotations import Quotation
-from melody_rnn.takes import Take, tiny_take
 
 ONE = Quotation(8, 16, 1, 2, "hymns", "old-tune", 17, 2)
 
@@ -37,6 +37,7 @@ def test_a_take_is_the_same_from_json_and_its_melody_from_text(take, tmp_path):
 
 
 def test_the_picture_shades_what_was_given_and_names_what_was_copied(take):
+    plt = pytest.importorskip("matplotlib.pyplot")
     ax = take.plot()
     shades = [p for p in ax.patches if p.get_height() == 1 and p.get_width() == 16]
     assert [p.get_x() for p in shades] == [0]

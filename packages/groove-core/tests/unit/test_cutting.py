@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from groove_core.tunes.cutting import FINE, METRES, cut
 from groove_core.values import LeadSheet
-from melody_rnn.cutting import FINE, METRES, cut
 
 SIXTEENTH, TRIPLET = 3, 4
 """Fine steps of a sixteenth, and of an eighth triplet."""

@@ -1,5 +1,8 @@
 """What melodies are like, in numbers that need no network.
 
+A melody is a row of events, one a step: 0 where nothing changes, 1 where a note ends, and from 2
+on the notes, in semitones above some C. `Melody.events` plus 2 is such a row.
+
 Repetition and compression after J.-C. Wu et al., "Hierarchical Recurrent Neural Networks for
 Conditional Melody Generation with Long-Term Structure" (2102.09794); the overlapped areas after
 L.-C. Yang and A. Lerch, "On the Evaluation of Generative Models in Music" (2020).
@@ -10,24 +13,49 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.learning import bootstrap, interval, mean
 from groove_core.values import Estimate
-from melody_rnn.lines import HOLD, LOWEST, NOTE, Line
 
-__all__ = ["HISTOGRAMS", "MEASURES", "Sheet", "is_stuck", "mean_of_known"]
+__all__ = [
+    "HISTOGRAMS", "MEASURES", "ONE_NOTE", "STILL_BARS", "Measurable", "Sheet", "is_stuck",
+    "mean_of_known",
+]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+HOLD, NOTE = 0, 2
+"""Nothing changes, and the lowest note."""
 WHITE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 BARS_AGO = (1, 2, 4, 8)
 ONE_NOTE, STILL_BARS = 12, 4
 """A melody is stuck if it begins one note so often in a row, or no note for so many bars."""
 NEW_PHRASE = 0.5
 """Quarter notes of silence that end a phrase; a note of two quarters does so, too."""
+
+
+class Measurable(Protocol):
+    """A melody that begins with a bar, in C where its scale is to be measured.
+
+    Parameters
+    ----------
+    events : int array [shape=(steps,)]
+    bar : int
+        Steps of a bar.
+    grid : int
+        Steps per quarter.
+    """
+
+    @property
+    def events(self) -> Ints: ...
+    @property
+    def bar(self) -> int: ...
+    @property
+    def grid(self) -> int: ...
 
 
 def mean_of_known(values: npt.ArrayLike, owners: npt.ArrayLike) -> Estimate:
@@ -95,23 +123,23 @@ MEASURES: Mapping[str, str] = {
 HISTOGRAMS = ("pitch classes", "intervals", "durations")
 
 
-def described(line: Line) -> list[float]:
-    """Return `MEASURES` of a line."""
-    events, bar = line.events, line.bar
-    pitches = events[events >= NOTE] - NOTE + LOWEST
+def described(melody: Measurable) -> list[float]:
+    """Return `MEASURES` of a melody."""
+    events, bar = melody.events, melody.bar
+    pitches = events[events >= NOTE] - NOTE
     scale = float(WHITE[pitches % 12].mean()) if len(pitches) else np.nan
     return [
         *(repetition(events, n, bar) for n in BARS_AGO), compression(events),
         float(np.ptp(pitches)) if len(pitches) else np.nan, len(pitches) * bar / len(events),
-        phrase_bars(events, bar, line.grid), scale, float(is_stuck(events, bar)),
+        phrase_bars(events, bar, melody.grid), scale, float(is_stuck(events, bar)),
     ]  # fmt: skip
 
 
-def histograms(line: Line) -> list[Floats]:
+def histograms(melody: Measurable) -> list[Floats]:
     """Count pitch classes, intervals from -12 to 12, and durations up to two whole notes."""
-    pitches = line.events[line.events >= NOTE] - NOTE + LOWEST
+    pitches = melody.events[melody.events >= NOTE] - NOTE
     jumps = np.diff(pitches).clip(-12, 12) + 12
-    lengths = (durations(line.events) * 4 // line.grid).clip(1, 32)
+    lengths = (durations(melody.events) * 4 // melody.grid).clip(1, 32)
     return [
         np.bincount(pitches % 12, minlength=12).astype(np.float64),
         np.bincount(jumps, minlength=25).astype(np.float64),
@@ -137,13 +165,12 @@ class Sheet:
     owners: Ints
 
     @classmethod
-    def of(cls, lines: Sequence[Line], owners: npt.ArrayLike | None = None) -> Sheet:
-        """Measure lines."""
-        counts = [np.stack(one) for one in zip(*map(histograms, lines), strict=True)]
-        mine = (
-            np.arange(len(lines)) if owners is None else np.unique(owners, return_inverse=True)[1]
-        )
-        return cls(np.array([described(line) for line in lines]), counts, mine)
+    def of(cls, melodies: Sequence[Measurable], owners: npt.ArrayLike | None = None) -> Sheet:
+        """Measure melodies."""
+        counts = [np.stack(one) for one in zip(*map(histograms, melodies), strict=True)]
+        each = np.arange(len(melodies))
+        mine = each if owners is None else np.unique(owners, return_inverse=True)[1]
+        return cls(np.array([described(melody) for melody in melodies]), counts, mine)
 
     def estimates(self) -> list[Estimate]:
         """Return the mean of each measure, over the melodies that have it."""
