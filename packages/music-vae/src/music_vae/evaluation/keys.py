@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from music_vae.alphabets import LOWEST, NOTE
-from music_vae.attributes import DIATONIC
 
-__all__ = ["in_key_of", "pitch_classes", "scale_of"]
+__all__ = ["SCALES", "in_key_of", "pitch_classes", "scale_of"]
+
+SCALES = np.array([np.roll(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), k) for k in range(12)])
+"""Pitch classes of the twelve major scales [shape=(12, 12)]; natural minor has the same notes."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -51,14 +53,14 @@ def in_key_of(notes: npt.ArrayLike, ends: npt.ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> c_major, e_flat = DIATONIC[0] * 1, np.eye(12, dtype=int)[3]
+    >>> c_major, e_flat = SCALES[0] * 1, np.eye(12, dtype=int)[3]
     >>> in_key_of([3 * c_major + 7 * e_flat], [[c_major, c_major]]).tolist()
     [0.75]
     """
     mine, theirs = np.asarray(notes), np.asarray(ends)
-    held = theirs @ DIATONIC.T
+    held = theirs @ SCALES.T
     is_best = (held == held.max(axis=-1, keepdims=True)) & (held > 0)
-    inside = np.where(is_best.any(axis=1), mine @ DIATONIC.T, -1).max(axis=1)
+    inside = np.where(is_best.any(axis=1), mine @ SCALES.T, -1).max(axis=1)
     total = mine.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((inside >= 0) & (total > 0), inside / total, np.nan)
@@ -76,5 +78,5 @@ def scale_of(notes: npt.ArrayLike) -> Ints:
     -------
     int array [shape=(n,)]
     """
-    found: Ints = (np.asarray(notes) @ DIATONIC.T).argmax(axis=-1)
+    found: Ints = (np.asarray(notes) @ SCALES.T).argmax(axis=-1)
     return found
