@@ -86,15 +86,18 @@ def _sides(data: PhraseSet, bars: int) -> list[Excerpts]:
     return [excerpts_of(data, bars, parts[part].tolist()) for part in PARTS]
 
 
-def _scores(reading: Likeness, rows: Tensor, excerpts: Excerpts) -> tuple[list[Floats], ...]:
+def _scores(
+    reading: Likeness, rows: Tensor, excerpts: Excerpts
+) -> tuple[list[Floats], list[Floats]]:
     """Return the mean readings of the phrases that are choruses, and of the others, by song."""
     read = reading.read(rows).numpy()
     _, first, of = np.unique(excerpts.phrase, return_index=True, return_inverse=True)
     means = np.bincount(of, read) / np.bincount(of)
     song, is_chorus = excerpts.song[first], excerpts.is_chorus[first]
     songs = np.unique(song)
-    return tuple(
-        [means[(song == one) & (is_chorus == kind)] for one in songs] for kind in (True, False)
+    return (
+        [means[(song == one) & is_chorus] for one in songs],
+        [means[(song == one) & ~is_chorus] for one in songs],
     )
 
 
