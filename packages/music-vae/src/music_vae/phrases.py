@@ -36,8 +36,10 @@ __all__ = ["CORPUS", "ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "
 
 Role = Literal["chorus", "verse", "bridge"]
 ROLES: tuple[Role, ...] = get_args(Role)
-CORPUS, GROUP = "pop909", "pop909/POP909/{}"
-"""The corpus, and the group of a song in other sets of it: what is learnt of one is known."""
+CORPUS = "pop909"
+FOLDER = f"{CORPUS}/POP909"
+"""Where groups of songs stand: as in the shipped melodies, so that what a network learnt is known.
+"""
 FILES = ("human_label1", "finalized_chord", "melody", "analyzed_key", "tempo")
 LABEL = re.compile(r"([A-Za-z])(\d+)")
 KEY = re.compile(r"([A-G][#b]?):(maj|min)")
@@ -167,6 +169,10 @@ class PhraseSet(Value):
         """Return the phrases of the songs of some parts: ``train``, ``validation``, ``test``."""
         return [one for one in self.phrases if self.tunes.heads[one.song].part in parts]
 
+    def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> Self:
+        """Divide the songs by what checkpoints learnt from, see `TuneSet.as_learnt`."""
+        return type(self)(self.tunes.as_learnt(cards), self.labels)
+
     def melody(self, phrase: Phrase) -> LeadSheet:
         """Return a phrase alone, without a note that begins before it."""
         return self.song(phrase.song).slice_bars(phrase.bar, phrase.bars)
@@ -236,7 +242,7 @@ def read_structure(path: Path, table: Mapping[str, Mapping[str, str]] | None = N
         song, _, file = name.removesuffix(".txt").rpartition("/")
         found.setdefault(song, {})[file] = content.decode("utf-8", errors="replace")
     if table is None:
-        groups = {name: GROUP.format(name) for name in found}
+        groups = {name: f"{FOLDER}/{name}" for name in found}
         parts = BY_SONG.parts(list(groups.values()))
         split = {i: part for part, some in parts.items() for i in some.tolist()}
         table = {name: {"split": split[i], "group": ""} for i, name in enumerate(groups)}
@@ -251,7 +257,7 @@ def read_structure(path: Path, table: Mapping[str, Mapping[str, str]] | None = N
             continue
         melody = _song(name, files, counts)
         if melody is not None:
-            group = row["group"] or GROUP.format(name)
+            group = row["group"] or f"{FOLDER}/{name}"
             tunes.append(Tune(name, CORPUS, group, row["split"], (melody,)))
             known.append(files["human_label1"].strip())
     if not tunes:
