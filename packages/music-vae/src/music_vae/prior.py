@@ -15,8 +15,10 @@ from torch import Tensor
 
 from groove_core.errors import InputError
 
-__all__ = ["Mixture", "fit_mixture", "sample_codes", "slerp"]
+__all__ = ["Mixture", "fit_mixture", "near", "sample_codes", "slerp"]
 
+BESIDE = 0.25
+"""How far beside the arc between two codes those near them lie, in deviations of all codes."""
 RIDGE = 1e-3
 """Variance that is added to every dimension, as a share of the mean variance of all codes."""
 
@@ -156,8 +158,37 @@ def sample_codes(
     return drawn
 
 
+def near(
+    codes: Tensor,
+    count: int,
+    deviation: Tensor,
+    generator: torch.Generator,
+    *,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Draw codes near some: between two of them, chosen at random, and a little beside the arc.
+
+    Parameters
+    ----------
+    codes : Tensor [shape=(n, dimensions)], on the CPU
+        A single one is the middle of what is drawn.
+    deviation : Tensor [shape=(dimensions,)]
+        Of all codes of music: how far beside is `BESIDE` of it, times `temperature`.
+    generator : torch.Generator on the CPU
+
+    Returns
+    -------
+    Tensor [shape=(count, dimensions)]
+    """
+    pair = torch.randint(len(codes), (2, count), generator=generator)
+    shares = torch.rand(count, generator=generator)
+    noise = torch.randn(count, codes.shape[1], generator=generator)
+    between = slerp(codes[pair[0]], codes[pair[1]], shares)
+    return between + temperature * BESIDE * deviation * noise
+
+
 def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """Return the codes on the way between two, along the arc between their directions.
+    """Return codes on the way between two, or between the two of each row, along an arc.
 
     sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end, with the angle a between the two (K.
     Shoemake, "Animating rotation with quaternion curves", 1985). Codes in the same or in opposite
@@ -165,7 +196,7 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
 
     Parameters
     ----------
-    start, end : Tensor [shape=(dimensions,)]
+    start, end : Tensor [shape=(dimensions,) or (n, dimensions)]
     shares : Tensor [shape=(n,), 0 to 1]
 
     Returns
@@ -178,11 +209,10 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     tensor([[1.4142, 1.4142]])
     """
     a, b, t = start.double(), end.double(), shares.double()[:, None]
-    lengths = a.norm() * b.norm()
-    cosine = (a @ b / lengths).clamp(-1, 1) if lengths > 0 else torch.ones_like(lengths)
-    angle = cosine.arccos()
-    if angle.sin() < 1e-6:
-        between = torch.lerp(a[None], b[None], t)
-    else:
-        between = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    return between.to(start.dtype)
+    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = ((a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=1e-300)).clamp(-1, 1)
+    angle = torch.where(lengths > 0, cosine, 1.0).arccos()
+    sine = angle.sin()
+    straight = sine < 1e-6
+    arc = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / torch.where(straight, 1.0, sine)
+    return torch.where(straight, torch.lerp(a, b, t), arc).to(start.dtype)

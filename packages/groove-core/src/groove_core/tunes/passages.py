@@ -46,6 +46,7 @@ class Passage:
         *,
         alone: bool = False,
         quiet: bool = False,
+        grid: int | None = None,
     ) -> list[Passage]:
         """Return the line of a song, cut where the metre changes; a melody is one passage.
 
@@ -60,6 +61,8 @@ class Passage:
             Leave the song away.
         quiet : bool
             Say nothing.
+        grid : int, optional
+            Steps per quarter of the line of a song. Default: 4 or 3, whichever more notes fit.
 
         Raises
         ------
@@ -71,7 +74,7 @@ class Passage:
         if isinstance(given, LeadSheet):
             found = [cls._of_melody(given, track)]
         else:
-            found = cls._of_song(given, track, quiet=quiet)
+            found = cls._of_song(given, track, grid, quiet=quiet)
         return [replace(one, place=None) for one in found] if alone else found
 
     @classmethod
@@ -90,7 +93,9 @@ class Passage:
         return cls(melody)
 
     @classmethod
-    def _of_song(cls, song: Score, track: str | None, *, quiet: bool) -> list[Passage]:
+    def _of_song(
+        cls, song: Score, track: str | None, grid: int | None, *, quiet: bool
+    ) -> list[Passage]:
         # A melody that was saved with its chords is a melody still.
         own = {"melody", "chords"} >= {one.name for one in song.tracks if len(one.notes)}
         if track is None and is_melody(song) and own:
@@ -101,7 +106,7 @@ class Passage:
                 f"The track {chosen.name or track} of {song.name} plays drums.",
                 hint="Choose a track with a melody.",
             )
-        found = _extracted(song, track)
+        found = _extracted(song, track, grid)
         number = next(n for n, one in enumerate(song.tracks) if one is chosen)
         if not quiet:
             _say_left_out(song.name, found)
@@ -168,10 +173,12 @@ def first_gap(passages: list[Passage]) -> tuple[int, int]:
     return middle, middle
 
 
-def _extracted(song: Score, track: str | None) -> list[tuple[int, LeadSheet]]:
-    """Read a line on sixteenths or on eighth triplets, whichever more notes fit."""
-    found = extract_melodies(LeadSheet, song, track)
-    if found[0][1].steps_per_quarter in GRIDS:
+def _extracted(
+    song: Score, track: str | None, grid: int | None = None
+) -> list[tuple[int, LeadSheet]]:
+    """Read a line on a grid, or on sixteenths or eighth triplets, whichever more notes fit."""
+    found = extract_melodies(LeadSheet, song, track, grid)
+    if grid is not None or found[0][1].steps_per_quarter in GRIDS:
         return found
     tried = []
     for grid in GRIDS:
