@@ -52,9 +52,7 @@ def sample(
         Readable[list[Score | LeadSheet]] | None,
         Opt("MIDI files, or a folder of them, near which to draw (default: anywhere)"),
     ] = None,
-    key: Annotated[
-        str | None, Opt("key, such as Bb or F#m (default: as it comes)")
-    ] = None,
+    key: Annotated[str | None, Opt("key, such as Bb or F#m (default: as it comes)")] = None,
     temperature: Temperature = 0.5,
     spread: Spread = 1.0,
     prior: Annotated[
@@ -120,8 +118,10 @@ def interpolate(
     track: Track = None,
     keys: Annotated[
         Literal["own", "first"],
-        Opt("own: the second half is in the key of the second piece; first: all in that of the "
-            "first"),
+        Opt(
+            "own: the second half is in the key of the second piece; first: all in that of the "
+            "first"
+        ),
     ] = "own",
     joined: Annotated[bool, Opt("one long piece, instead of one for each step")] = False,
     model: Model = "mel-2bar",
@@ -298,16 +298,22 @@ def shift(
     *,
     attribute: Annotated[
         AttributeName,
-        Opt("density, syncopation, register (mean pitch), interval (mean size) or scale (share of "
-            "the notes in one)"),
+        Opt(
+            "density, syncopation, register (mean pitch), interval (mean size) or scale (share of "
+            "the notes in one)"
+        ),
     ] = "density",
     amount: Annotated[
         float,
-        Opt("how far, in deviations of the attribute over all music; below 0 for less",
-            min=-10, max=10),
+        Opt(
+            "how far, in deviations of the attribute over all music; below 0 for less",
+            min=-10,
+            max=10,
+        ),
     ] = 1.0,
-    steps: Annotated[int, Opt("pieces on the way, the last one with the whole amount",
-                              min=1, max=64)] = 1,
+    steps: Annotated[
+        int, Opt("pieces on the way, the last one with the whole amount", min=1, max=64)
+    ] = 1,
     bars: Bars = None,
     track: Track = None,
     alone: Alone = False,
@@ -459,7 +465,7 @@ def trace(
         yours.
     """
     from groove_core.tunes import Passage, Tracer
-    from music_vae.collections import learnt
+    from music_vae.sets import learnt
 
     tracer = learnt() if data is None else Tracer.of_folder(data)
 

@@ -11,7 +11,7 @@ from groove_core.values import LeadSheet, Score
 from music_vae.loading import Name
 
 __all__ = [
-    "Alone", "AttributeName", "BarsA", "BarsB", "Bars", "Flat", "Given", "Model", "Spread",
+    "Alone", "AttributeName", "Bars", "BarsA", "BarsB", "Flat", "Given", "Model", "Spread",
     "Temperature", "Tempo", "Track", "bars_of",
 ]  # fmt: skip
 

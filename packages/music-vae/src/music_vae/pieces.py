@@ -143,7 +143,11 @@ def song_of(score: Score, voices: Sequence[str], *, group: str = "") -> Song:
 
 
 def stretches(
-    given: Score | LeadSheet, voices: Sequence[str], *, track: str | None = None, quiet: bool = False
+    given: Score | LeadSheet,
+    voices: Sequence[str],
+    *,
+    track: str | None = None,
+    quiet: bool = False,
 ) -> list[Stretch]:
     """Read what of a piece can be read, and say what was not taken as it is.
 

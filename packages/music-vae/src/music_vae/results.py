@@ -252,7 +252,7 @@ class Piece(Value):
             low = min(low, float(notes[:, 2].min()) - 1)
         if "drums" in self.voices:
             hits = self.beat().hits
-            for place, number in enumerate(np.flatnonzero(hits.any(axis=0))[::-1].tolist()):
+            for _place, number in enumerate(np.flatnonzero(hits.any(axis=0))[::-1].tolist()):
                 steps, low = np.flatnonzero(hits[:, number]), low - 1.5
                 ax.plot(steps + 0.5, np.full(len(steps), low), "s", ms=2.5, color=INK)
                 ax.text(-0.5, low, DRUMS[number].name, fontsize=6, ha="right", va="center")

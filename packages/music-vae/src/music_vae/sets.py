@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from groove_core.tunes import TuneSet
+from groove_core.tunes import Tracer, TuneSet
 from music_vae.phrases import PhraseSet
 
-__all__ = ["DATA", "phrases", "tunes"]
+__all__ = ["DATA", "learnt", "phrases", "tunes"]
 
 DATA = Path(__file__).with_name("data")
 
@@ -17,6 +17,13 @@ DATA = Path(__file__).with_name("data")
 def tunes() -> TuneSet:
     """Read the shipped melodies."""
     return TuneSet.read(DATA / "tunes.npz")
+
+
+@functools.cache
+def learnt() -> Tracer:
+    """Return what finds stretches in the melodies that the shipped networks learnt from."""
+    every = tunes()
+    return Tracer(every, every.of_part("train").tolist(), "the training set")
 
 
 @functools.cache

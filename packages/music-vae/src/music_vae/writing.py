@@ -160,7 +160,7 @@ def shifted(network: MusicVAE, code: Tensor, attribute: str, amounts: Tensor) ->
         low, high = readings.ranges[number].tolist()
         far = float(amounts[int(beyond.cpu().nonzero()[0])])
         note(f"an amount of {far:g} leads beyond the music that the model knows, which has a "
-             f"{attribute} of {low:.3g} to {high:.3g}: it may write what is no music")  # fmt: skip
+             f"{attribute} of {low:.3g} to {high:.3g}; what it writes there may be no music")  # fmt: skip
     return codes
 
 
@@ -169,6 +169,6 @@ def measured(piece: Piece, before: Ints) -> dict[str, float]:
     names = list(attributes_of(piece.voices))
     bars = before[:, : piece.events.shape[1]]
     now, then = measure(np.stack([piece.events, bars]), piece.voices)
-    both = {**dict(zip(names, now.tolist(), strict=True)),
-            **{f"{name} before": x for name, x in zip(names, then.tolist(), strict=True)}}  # fmt: skip
-    return {name: x for name, x in both.items() if np.isfinite(x)}
+    found = dict(zip(names, now.tolist(), strict=True))
+    found |= {f"{name} before": x for name, x in zip(names, then.tolist(), strict=True)}
+    return {name: x for name, x in found.items() if np.isfinite(x)}

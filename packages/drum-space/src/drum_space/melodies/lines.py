@@ -93,6 +93,7 @@ INSTRUMENTS = (
 BASS = next(i for i, one in enumerate(INSTRUMENTS) if one.name == "bass")
 _OF_PROGRAM = {program: i for i, one in enumerate(INSTRUMENTS) for program in one.programs}
 
+
 @dataclass(frozen=True)
 class Piece:
     """A stretch of 4/4 with drums and what is played over them; the tonic is moved to C.
