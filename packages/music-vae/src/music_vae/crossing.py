@@ -94,7 +94,7 @@ def endings(steps: int) -> Bools:
     bars = steps // STEPS_PER_BAR
     if bars < PHRASE_BARS:
         return np.arange(steps) >= steps - STEPS_PER_BAR // 2
-    return np.arange(steps) // STEPS_PER_BAR % PHRASE_BARS == PHRASE_BARS - 1
+    return np.asarray(np.arange(steps) // STEPS_PER_BAR % PHRASE_BARS == PHRASE_BARS - 1)
 
 
 def with_endings(one: Ints, other: Ints) -> Ints:

@@ -134,7 +134,7 @@ def find_pair(
             found = at_each_bar(stretches(given[number], voices, track=track), voices, bars)
             whole = same or bool(found)
             lists.append(found if whole else [chosen(given[number], voices, bars, track=track)])
-    pair = _best(*lists, voices, apart=same and None in told)
+    pair = _best(lists[0], lists[1], voices, apart=same and None in told)
     if pair is None:
         raise InputError(
             f"{one.name} has no two excerpts of {bars} bars that differ.",
@@ -168,8 +168,8 @@ def _best(
                     total[row, column] = np.inf
     if not np.isfinite(total).any():
         return None
-    row, column = np.unravel_index(int(total.argmin()), total.shape)
-    return ones[int(row)], others[int(column)]
+    row, column = divmod(int(total.argmin()), len(others))
+    return ones[row], others[column]
 
 
 def distances(ones: Sequence[Excerpt], others: Sequence[Excerpt], voices: Sequence[str]) -> Floats:

@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from groove_core.console import note
 from groove_core.drums import (
+    KIT_DRUMS,
     STEPS_PER_BAR,
     DrumPattern,
+    Onsets,
     drum_tracks,
     find_onsets,
     is_triplet,
@@ -89,7 +91,7 @@ class Stretch:
     @property
     def bars(self) -> int:
         """Number of its bars."""
-        return self.rows.shape[1] // STEPS_PER_BAR
+        return int(self.rows.shape[1]) // STEPS_PER_BAR
 
 
 @dataclass(frozen=True)
@@ -197,10 +199,9 @@ def _melodies(
     """Yield the stretches of a melody in 4/4."""
     for passage in Passage.of(given, track, quiet=quiet, grid=4):
         melody = passage.melody
-        onsets = (melody.notes[:, 0] - melody.pickup) / melody.steps_per_quarter
         if melody.metre not in METRES:
             left_out[f"in {melody.metre[0]}/{melody.metre[1]}"] += 1
-        elif melody.steps_per_quarter != 4 or (passage.place and _in_triplets(passage, onsets)):
+        elif melody.steps_per_quarter != 4 or is_triplet(_beats_of(passage, given)):
             left_out["in triplets"] += 1
         else:
             inside = folded(melody.notes[:, 2])
@@ -220,22 +221,23 @@ def _melodies(
             yield Stretch(rows, bar, melody.tempo_bpm, melody.key, melody.name, frame)
 
 
-def _in_triplets(passage: Passage, onsets: npt.NDArray[np.float64]) -> bool:
-    """Return whether a line of a song, which was brought to sixteenths, was played in triplets."""
+def _beats_of(passage: Passage, given: Score | LeadSheet) -> npt.NDArray[np.float64]:
+    """Return when the notes of a passage begin, in quarter notes: not as they were rounded."""
     place = passage.place
-    assert place is not None
-    quarter = place.song.ticks_per_quarter
-    until = place.start + int(passage.melody.length * quarter / 4)
-    ticks = place.song.tracks[place.track].notes[:, 0]
-    ticks = ticks[(ticks >= place.start) & (ticks < until)]
-    return is_triplet((ticks - place.start) / quarter - passage.melody.pickup / 4)
+    if place is not None:
+        quarter = place.song.ticks_per_quarter
+        ticks = place.song.tracks[place.track].notes[:, 0] - place.start
+        ticks = ticks[(ticks >= 0) & (ticks < passage.melody.length * quarter / 4)]
+        return np.asarray(ticks / quarter - passage.melody.pickup / 4)
+    if isinstance(given, LeadSheet):
+        return np.asarray((given.notes[:, 0] - given.pickup) / given.steps_per_quarter)
+    ticks = np.concatenate([track.notes[:, 0] for track in given.tracks if track.name == "melody"])
+    return np.asarray(ticks / given.ticks_per_quarter)
 
 
 def _beats(score: Score, left_out: Counter[str]) -> Iterator[Stretch]:
     """Yield the stretches of the drums of a score in 4/4."""
-    onsets = find_onsets(score)
-    if not len(onsets.tick):
-        raise no_drums(score.name, onsets.unknown)
+    onsets = _hits(score)
     quarter, (marked, steps) = score.ticks_per_quarter, marked_span(score)
     early = quarter / 8  # half a step: such an early hit belongs to the next bar
     spans = meters(score) if steps is None else [(marked, np.inf, 4, 4)]
@@ -256,6 +258,15 @@ def _beats(score: Score, left_out: Counter[str]) -> Iterator[Stretch]:
             frame = Frame(score, start, (_drum_tracks(score),), ("drums",))
             yield Stretch(rows, _bar(score, start), float(score.tempo_at(start)), "", score.name,
                           frame)  # fmt: skip
+
+
+def _hits(score: Score) -> Onsets:
+    """Return the drum notes of a score, if any of them is of a kit."""
+    onsets = find_onsets(score)
+    if not (onsets.drum < len(KIT_DRUMS)).any():
+        others = len(onsets.tick) + onsets.unknown
+        raise no_drums(score.name, others, of=len(KIT_DRUMS))
+    return onsets
 
 
 def _drum_tracks(score: Score) -> tuple[int, ...]:
@@ -287,9 +298,7 @@ def _trios(
         )
     number = max(basses, key=lambda one: len(score.tracks[one].notes))
     bass = score.tracks[number]
-    onsets = find_onsets(score)
-    if not len(onsets.tick):
-        raise no_drums(score.name, onsets.unknown)
+    onsets = _hits(score)
     silent = replace(bass, notes=bass.notes[:0])
     tracks = tuple(silent if n == number else track for n, track in enumerate(score.tracks))
     rest = replace(score, tracks=tracks, source=None)
@@ -465,8 +474,9 @@ def at_each_bar(found: Sequence[Stretch], voices: Sequence[str], bars: int) -> l
     for stretch in found:
         for first in range(stretch.bars - bars + 1):
             excerpt = _cut(stretch, voices, first, bars)
-            busy = begins(excerpt.events, voices).any(axis=0).reshape(bars, -1).any(axis=1)
-            if busy[0] and 4 * busy.sum() >= 3 * bars:
+            each = begins(excerpt.events, voices).reshape(-1, bars, STEPS_PER_BAR)
+            busy = np.flatnonzero(each.any(axis=2).any(axis=0))
+            if 0 in busy and 4 * len(busy) >= 3 * bars:
                 kept.append(excerpt)
     return kept
 

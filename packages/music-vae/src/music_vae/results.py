@@ -110,7 +110,7 @@ class Piece(Value):
     @property
     def bars(self) -> int:
         """Number of its bars."""
-        return self.events.shape[1] // STEPS_PER_BAR
+        return int(self.events.shape[1]) // STEPS_PER_BAR
 
     def alone(self) -> Self:
         """Return the piece without its song."""
@@ -144,7 +144,8 @@ class Piece(Value):
                 f"The piece has no {voice}: it has {' and '.join(self.voices)}.",
                 hint="Choose a model that writes it.",
             )
-        return self.events[self.voices.index(voice)]
+        row: Ints = self.events[self.voices.index(voice)]
+        return row
 
     def transpose(self, semitones: int) -> Self:
         """Move melody and bass, alone, by semitones."""

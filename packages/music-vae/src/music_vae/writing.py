@@ -14,7 +14,7 @@ from groove_core.console import note
 from groove_core.errors import CheckpointError, UsageError
 from groove_core.values import LeadSheet, Score, key_sharps
 from music_vae.attributes import attributes_of, measure
-from music_vae.evaluation import codes_of
+from music_vae.evaluation.coding import BATCH, codes_of
 from music_vae.matching import key_of, moved, way_to
 from music_vae.model import MusicVAE
 from music_vae.pieces import Excerpt, excerpts
@@ -24,8 +24,6 @@ __all__ = [
     "check_key", "code_of", "codes_of_files", "drawn", "measured", "shifted", "varied", "written",
 ]  # fmt: skip
 
-BATCH = 256
-"""Pieces that are written at once."""
 ROUNDS = 8
 """How many pieces are drawn at most for each that is wanted in a key."""
 
@@ -159,8 +157,8 @@ def shifted(network: MusicVAE, code: Tensor, attribute: str, amounts: Tensor) ->
     if beyond.any():
         low, high = readings.ranges[number].tolist()
         far = float(amounts[int(beyond.cpu().nonzero()[0])])
-        note(f"an amount of {far:g} leads beyond the music that the model knows, which has a "
-             f"{attribute} of {low:.3g} to {high:.3g}; what it writes there may be no music")  # fmt: skip
+        note(f"an amount of {far:g} leads beyond the music that the model knows, a {attribute} "
+             f"of {low:.3g} to {high:.3g}; what it writes there may be no music")  # fmt: skip
     return codes
 
 

@@ -15,7 +15,7 @@ from music_vae.results import Piece
 
 PHRASE = "C4 - E4 - G4 - . . C4 - E4 - G4 - . . C4 - E4 - G4 - . . C4 - E4 - G4 - . ."
 TUNE = Melody.from_text("M:4/4 L:1/16 Q:96 " + "C4 - E4 - G4 - . . " * 4)
-OTHER = Melody.from_text("M:4/4 L:1/16 " + "A4 - . . F4 - D4 - " * 4)
+OTHER = Melody.from_text("M:4/4 L:1/16 " + "C5 - . . G4 - E4 - " * 4)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_interpolate_begins_and_ends_with_what_is_remembered(run, files):
     for number, name in ((0, files[0]), (3, files[1])):
         alone = run("vary", name, "--amount", "0", "--count", "1", "--json", "--seed", "1")
         [remembered] = json.loads(alone.stdout)["result"]
-        # Both are in C and A minor, which have one signature.
+        # Both are in C: nothing was moved on the way.
         assert pieces[number].events.tolist() == remembered["events"]
         assert pieces[number].tempo_bpm == pytest.approx(96)
 
@@ -287,11 +287,11 @@ def _bad_files(folder: Path) -> None:
         (["trace", "C4 E4", "--data", "nowhere"], 4, "nowhere"),
         (["encode", "songs", "mel-16bar"], 4, "None of the 3 files can be used. The first: "),
         (["sample", "--like", "songs", "mel-16bar"], 4, "0.mid has 4 of the 16 bars"),
-        (["vary", "good.mid", "drums-2bar", "--track", "lead"], 0, ""),
+        (["vary", "good.mid", "drums-2bar"], 4, "8 drum notes, none of them one of the 9 drums"),
         (["vary", "C4 E4", "drums-2bar"], 4, "is a melody; the model reads drums"),
         (["vary", "waltz.mid", "drums-2bar"], 4, "has no drums"),
         (["sample", "--key", "C", "drums-2bar"], 2, "Drums have no key"),
-        (["shift", "good.mid", "--attribute", "scale", "drums-2bar"], 2, "Drums have no scale"),
+        (["shift", "drums.mid", "--attribute", "scale", "drums-2bar"], 2, "Drums have no scale"),
         (["cross", "drums.mid", "drums.mid", "drums-2bar"], 2, "Drums have no harmony"),
         (["vary", "good.mid", "trio-16bar"], 4, "good.mid has no bass"),
     ],

@@ -185,6 +185,19 @@ def test_triplets_are_refused(drums):
         stretches(Score((Track(notes, is_drum=drums),)), ["drums"] if drums else ["melody"])
 
 
+def test_phrases_on_other_grids():
+    """Eighths are sixteenths, too; triplets are not, typed or saved."""
+    eighths = LeadSheet.from_text("L:1/8 C4 D4 E4 - F4 . . .")
+    sixteenths = LeadSheet.from_text("C4 - D4 - E4 - - - F4 - . . . . . .")
+    for given in (eighths, eighths.to_score()):
+        [stretch] = stretches(given, ["melody"])
+        assert (stretch.rows == melody_classes(sixteenths.events)).all()
+    triplets = LeadSheet.from_text("L:1/12 C4 D4 E4 F4 G4 A4 B4 C5 D5 E5 F5 G5")
+    for given in (triplets, triplets.to_score()):
+        with pytest.raises(InputError, match="is in triplets"):
+            stretches(given, ["melody"])
+
+
 @pytest.mark.parametrize(
     ("text", "voices", "message"),
     [
@@ -203,6 +216,12 @@ def test_what_cannot_be_read_is_refused(text, voices, message):
 def test_a_melody_is_no_beat_and_no_trio(voices):
     with pytest.raises(InputError, match="is a melody; the model reads"):
         stretches(LeadSheet.from_text("C4 - E4 -"), voices)
+
+
+def test_percussion_alone_is_no_beat():
+    notes = [[480 * n, 60, 60, 80] for n in range(8)]
+    with pytest.raises(InputError, match="has 8 drum notes, none of them one of the 9 drums"):
+        stretches(Score((Track(notes, is_drum=True),)), ["drums"])
 
 
 def test_a_trio_without_drums_is_refused(trio_of):

@@ -62,7 +62,7 @@ class Passage:
         quiet : bool
             Say nothing.
         grid : int, optional
-            Steps per quarter of the line of a song. Default: 4 or 3, whichever more notes fit.
+            Steps per quarter. Default: 4 or 3, whichever more notes fit.
 
         Raises
         ------
@@ -72,13 +72,13 @@ class Passage:
             If there is no such track.
         """
         if isinstance(given, LeadSheet):
-            found = [cls._of_melody(given, track)]
+            found = [cls._of_melody(given, track, grid)]
         else:
             found = cls._of_song(given, track, grid, quiet=quiet)
         return [replace(one, place=None) for one in found] if alone else found
 
     @classmethod
-    def _of_melody(cls, melody: LeadSheet, track: str | None) -> Passage:
+    def _of_melody(cls, melody: LeadSheet, track: str | None, grid: int | None) -> Passage:
         if track is not None:
             raise UsageError(
                 f"{melody.name} is one melody and has no tracks.", hint="Leave --track out."
@@ -86,8 +86,9 @@ class Passage:
         if isinstance(melody, Take):
             place = melody.place and replace(melody.place, song=melody.to_score())
             return cls(melody.alone(), place)
-        if melody.steps_per_quarter not in GRIDS and len(melody.notes):
-            found = _extracted(melody.to_score(), None)
+        grids = GRIDS if grid is None else (grid,)
+        if melody.steps_per_quarter not in grids and len(melody.notes):
+            found = _extracted(melody.to_score(), None, grid)
             _say_left_out(melody.name, found)
             [(_, melody)] = found
         return cls(melody)
@@ -99,7 +100,7 @@ class Passage:
         # A melody that was saved with its chords is a melody still.
         own = {"melody", "chords"} >= {one.name for one in song.tracks if len(one.notes)}
         if track is None and is_melody(song) and own:
-            return [cls(melody) for _, melody in extract_melodies(LeadSheet, song)]
+            return [cls(melody) for _, melody in extract_melodies(LeadSheet, song, None, grid)]
         chosen = choose_track(song, track)
         if chosen.is_drum:
             raise InputError(
