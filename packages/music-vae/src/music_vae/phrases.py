@@ -36,6 +36,9 @@ __all__ = ["ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "roles"]
 Role = Literal["chorus", "verse", "bridge"]
 ROLES: tuple[Role, ...] = get_args(Role)
 CORPUS = "pop909"
+FOLDER = f"{CORPUS}/POP909"
+"""Where groups of songs stand: as in the shipped melodies, so that what a network learnt is known.
+"""
 FILES = ("human_label1", "finalized_chord", "melody", "analyzed_key", "tempo")
 LABEL = re.compile(r"([A-Za-z])(\d+)")
 KEY = re.compile(r"([A-G][#b]?):(maj|min)")
@@ -165,6 +168,10 @@ class PhraseSet(Value):
         """Return the phrases of the songs of some parts: ``train``, ``validation``, ``test``."""
         return [one for one in self.phrases if self.tunes.heads[one.song].part in parts]
 
+    def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> Self:
+        """Divide the songs by what checkpoints learnt from, see `TuneSet.as_learnt`."""
+        return type(self)(self.tunes.as_learnt(cards), self.labels)
+
     def melody(self, phrase: Phrase) -> LeadSheet:
         """Return a phrase alone, without a note that begins before it."""
         return self.song(phrase.song).slice_bars(phrase.bar, phrase.bars)
@@ -245,7 +252,7 @@ def read_structure(
             continue
         melody = _song(name, files, counts)
         if melody is not None:
-            group = row["group"] or f"{CORPUS}/{name}"
+            group = row["group"] or f"{FOLDER}/{name}"
             tunes.append(Tune(name, CORPUS, group, row["split"], (melody,)))
             known.append(files["human_label1"].strip())
     if not tunes:

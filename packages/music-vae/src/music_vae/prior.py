@@ -15,7 +15,7 @@ from torch import Tensor
 
 from groove_core.errors import InputError
 
-__all__ = ["Mixture", "fit_mixture", "near", "sample_codes", "slerp"]
+__all__ = ["Mixture", "fit_mixture", "near", "sample_codes", "shrunk", "slerp"]
 
 BESIDE = 0.25
 """How far beside the arc between two codes those near them lie, in deviations of all codes."""
@@ -131,6 +131,68 @@ def _maximised(z: Tensor, chances: Tensor, ridge: Tensor) -> Mixture:
         covariance = (chances[:, number, None] * away).T @ away / sizes[number]
         factors.append(torch.linalg.cholesky(covariance + ridge))
     return Mixture(sizes / sizes.sum(), means, torch.stack(factors))
+
+
+COUNTS_AS = (0.25, 1.0, 4.0, 16.0, 64.0)
+"""Times as many codes as there are new ones, that a prior may count as when it is refitted."""
+
+
+def shrunk(mixture: Mixture, codes: Tensor, held_out: Tensor) -> tuple[Mixture, float]:
+    """Refit a mixture to a few codes, without leaving it farther than they can justify.
+
+    The mixture counts as N codes, distributed as it is, in an expectation maximisation (J.-L.
+    Gauvain and C.-H. Lee, "Maximum a posteriori estimation for multivariate Gaussian mixture
+    observations of Markov chains", 1994). With n_k codes of component k, whose mean is x_k, and
+    the old m_k, w_k and S_k:
+
+        w_k' = (n_k + N w_k) / (n + N),  m_k' = (n_k x_k + N w_k m_k) / (n_k + N w_k)
+
+    and S_k' is averaged so, too, around m_k'. N is chosen by held-out codes.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    codes, held_out : Tensor [shape=(n, dimensions) and (m, dimensions)]
+
+    Returns
+    -------
+    mixture : Mixture
+        In double precision, on the CPU. The old one, if none knows the held-out codes better.
+    counts_as : float
+        N; infinite for the old one.
+    """
+    known = mixture.weights > 0
+    parts = (mixture.weights[known], mixture.means[known], mixture.factors[known])
+    old = Mixture(*(part.detach().cpu().double() for part in parts))
+    own, others = (z.detach().cpu().double() for z in (codes, held_out))
+    best, chosen = old, math.inf
+    highest = float(old.log_density(others).mean())
+    for times in COUNTS_AS:
+        refitted = _refitted(old, own, times * len(own))
+        density = float(refitted.log_density(others).mean())
+        if density > highest:
+            best, chosen, highest = refitted, times * len(own), density
+    return best, chosen
+
+
+def _refitted(old: Mixture, codes: Tensor, counts_as: float, *, rounds: int = 20) -> Mixture:
+    """Return the mixture that is likeliest where the old one counts as so many codes."""
+    pseudo = counts_as * old.weights
+    covariances = old.factors @ old.factors.mT
+    now = old
+    for _ in range(rounds):
+        densities = now.log_densities(codes)
+        chances = (densities - densities.logsumexp(dim=1, keepdim=True)).exp()
+        sizes = chances.sum(dim=0) + pseudo
+        means = (chances.T @ codes + pseudo[:, None] * old.means) / sizes[:, None]
+        factors = []
+        for number, mean in enumerate(means):
+            away, moved = codes - mean, old.means[number] - mean
+            of_codes = (chances[:, number, None] * away).T @ away
+            of_old = pseudo[number] * (covariances[number] + torch.outer(moved, moved))
+            factors.append(torch.linalg.cholesky((of_codes + of_old) / sizes[number]))
+        now = Mixture(sizes / sizes.sum(), means, torch.stack(factors))
+    return now
 
 
 def sample_codes(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.learning import Split
 from groove_core.tunes import Tune, TuneSet
 from groove_core.values import LeadSheet
 from music_vae import sets
@@ -81,7 +82,7 @@ def test_a_phrase_alone_has_the_notes_that_begin_in_it(tmp_path):
 def test_parts_are_those_of_the_table(tmp_path):
     found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     assert [(head.part, head.group) for head in found.tunes.heads] == [
-        ("train", "pop909/001"), ("test", "one")
+        ("train", "pop909/POP909/001"), ("test", "one")
     ]  # fmt: skip
     assert {phrase.song for phrase in found.of_part("test")} == {1}
     assert len(found.of_part("train", "test")) == len(found.phrases)
@@ -147,3 +148,16 @@ def test_the_shipped_phrases():
         for p in found.phrases[:500]
     ])  # fmt: skip
     assert sung.mean() > 0.9
+
+
+def test_phrases_and_melodies_of_a_song_are_one_group_in_one_part():
+    """What a network learnt from the melodies is known of the phrases, too."""
+    part = {head.group: head.part for head in sets.tunes().heads}
+    assert all(part[head.group] == head.part for head in sets.phrases().tunes.heads)
+
+
+def test_phrases_are_divided_by_what_a_checkpoint_has_learnt(tmp_path):
+    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    card = {"name": "net", "data": Split("song").card(["one"], {"train": [0]})}
+    heads = found.as_learnt([card]).tunes.heads
+    assert [head.part for head in heads] == ["test", "train"]

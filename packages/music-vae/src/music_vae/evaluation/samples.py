@@ -21,7 +21,9 @@ from music_vae.model import MusicVAE
 from music_vae.prior import sample_codes
 from music_vae.windows import WindowSet
 
-__all__ = ["Copies", "drawn_by", "evenly", "sampled", "sheet_of"]
+__all__ = [
+    "SIZES", "TEMPERATURE", "Copies", "drawn_by", "evenly", "histograms_of", "sampled", "sheet_of",
+]  # fmt: skip
 
 SIZES = (16, 32)
 """Steps of stretches that are looked for in what was learnt."""
@@ -39,6 +41,11 @@ class Line(NamedTuple):
     events: Ints
     bar: int = STEPS_PER_BAR
     grid: int = STEPS_PER_BAR // 4
+
+
+def histograms_of(voice: str) -> tuple[str, ...]:
+    """Return what the histograms of `sheet_of` count."""
+    return (DRUMS, PLACES) if voice == "drums" else (*HISTOGRAMS, PLACES)
 
 
 def drawn_by(
@@ -196,10 +203,9 @@ def sampled(
     for number, voice in enumerate(windows.voices):
         copies = Copies(learnt[:, number].astype(np.int64), voice)
         like = sheet_of(held_out[:, number], voice, owner)
-        of_voice = (DRUMS, PLACES) if voice == "drums" else (*HISTOGRAMS, PLACES)
         for kind, (made, mine) in pieces.items():
             sheet = sheet_of(made[:, number], voice, mine)
-            alike = dict(zip(of_voice, sheet.overlaps(like), strict=True))
+            alike = dict(zip(histograms_of(voice), sheet.overlaps(like), strict=True))
             rows.append([
                 f"{voice}, {kind}", *sheet.estimates(), *(alike.get(one) for one in histograms),
                 *copies.estimates(made[:, number], mine), len(made),
