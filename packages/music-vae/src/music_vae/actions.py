@@ -280,7 +280,7 @@ def vary(
     """
     import torch
 
-    from music_vae.pieces import chosen
+    from music_vae.excerpts import chosen
     from music_vae.writing import code_of, varied
 
     span = bars_of(bars)
@@ -346,7 +346,7 @@ def shift(
 
     from groove_core.console import note
     from music_vae.attributes import attributes_of
-    from music_vae.pieces import chosen
+    from music_vae.excerpts import chosen
     from music_vae.writing import code_of, measured, shifted, varied
 
     span = bars_of(bars)

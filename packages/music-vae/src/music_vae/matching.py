@@ -21,7 +21,8 @@ from groove_core.drums import STEPS_PER_BAR
 from groove_core.errors import InputError
 from groove_core.values import LeadSheet, Score, find_key, key_name, transpose_sharps
 from music_vae.alphabets import LOWEST, NOTE, folded
-from music_vae.pieces import Excerpt, at_each_bar, begins, chosen, stretches
+from music_vae.excerpts import Excerpt, at_each_bar, chosen
+from music_vae.pieces import begins, stretches
 
 __all__ = ["Pair", "distances", "f1", "find_pair", "key_of", "moved", "way_to"]
 

@@ -29,7 +29,7 @@ from groove_core.drums import (
     no_drums,
     to_grid,
 )
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import InputError
 from groove_core.tunes import Passage
 from groove_core.values import LeadSheet, Melody, Score, Track, extract_melodies, skyline
 from music_vae.alphabets import (
@@ -42,15 +42,11 @@ from music_vae.alphabets import (
     folded,
     melody_classes,
     melody_events,
-    without_lone_offs,
 )
 from music_vae.frames import Frame
 from music_vae.windows import Song, of_drums, of_melodies
 
-__all__ = [
-    "Excerpt", "Stretch", "at_each_bar", "begins", "chosen", "excerpts", "score_of", "song_of",
-    "stretches",
-]  # fmt: skip
+__all__ = ["Stretch", "begins", "score_of", "song_of", "stretches"]
 
 BASSES = range(32, 40)
 """General MIDI programs of bass instruments."""
@@ -94,40 +90,10 @@ class Stretch:
         return int(self.rows.shape[1]) // STEPS_PER_BAR
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    """So many bars of a piece as a network reads.
-
-    Parameters
-    ----------
-    events : int array [shape=(voices, steps)]
-    bar : int
-        Number of the first bar in the piece.
-    bars : int
-        Bars that the piece has; behind them, silence was filled in.
-    stretch : Stretch
-        That it was cut out of.
-    """
-
-    events: Ints
-    bar: int
-    bars: int
-    stretch: Stretch
-
-    @property
-    def frame(self) -> Frame | None:
-        """Where it stands in a song."""
-        frame = self.stretch.frame
-        return frame and frame.later((self.bar - self.stretch.bar) * STEPS_PER_BAR)
-
-    def __str__(self) -> str:
-        last = self.bar + self.bars - 1
-        bars = f"bars {self.bar}-{last}" if last > self.bar else f"bar {self.bar}"
-        return f"{bars} of {self.stretch.name}"
-
-
 def song_of(score: Score, voices: Sequence[str], *, group: str = "") -> Song:
     """Read the voices of a score to learn from, cut where the metre is not 4/4.
+
+    Here triplets are brought to sixteenths, and melodies that leave the piano are left out.
 
     Raises
     ------
@@ -141,7 +107,12 @@ def song_of(score: Score, voices: Sequence[str], *, group: str = "") -> Song:
         )
     if tuple(voices) == ("drums",):
         return of_drums(group, [DrumPattern.from_score(score)])
-    return Song(group, [stretch.rows for stretch in _trios(score, None, Counter(), quiet=True)])
+    band, found = _Band.of(score), []
+    for start, melody in extract_melodies(Melody, band.rest, steps_per_quarter=4):
+        for rows in of_melodies("", [melody]).stretches:
+            lead = (-melody.pickup % STEPS_PER_BAR) * score.ticks_per_quarter / 4
+            found.append(band.with_melody(rows[0], start - lead))
+    return Song(group, found)
 
 
 def stretches(
@@ -237,7 +208,8 @@ def _beats_of(passage: Passage, given: Score | LeadSheet) -> npt.NDArray[np.floa
 
 def _beats(score: Score, left_out: Counter[str]) -> Iterator[Stretch]:
     """Yield the stretches of the drums of a score in 4/4."""
-    onsets = _hits(score)
+    onsets = find_onsets(score)
+    _check_kit(score.name, onsets)
     quarter, (marked, steps) = score.ticks_per_quarter, marked_span(score)
     early = quarter / 8  # half a step: such an early hit belongs to the next bar
     spans = meters(score) if steps is None else [(marked, np.inf, 4, 4)]
@@ -260,13 +232,10 @@ def _beats(score: Score, left_out: Counter[str]) -> Iterator[Stretch]:
                           frame)  # fmt: skip
 
 
-def _hits(score: Score) -> Onsets:
-    """Return the drum notes of a score, if any of them is of a kit."""
-    onsets = find_onsets(score)
+def _check_kit(name: str, onsets: Onsets) -> None:
+    """Refuse drums of which none is of a kit."""
     if not (onsets.drum < len(KIT_DRUMS)).any():
-        others = len(onsets.tick) + onsets.unknown
-        raise no_drums(score.name, others, of=len(KIT_DRUMS))
-    return onsets
+        raise no_drums(name, len(onsets.tick) + onsets.unknown, of=len(KIT_DRUMS))
 
 
 def _drum_tracks(score: Score) -> tuple[int, ...]:
@@ -282,43 +251,60 @@ def _bar(score: Score, tick: float) -> int:
     return int(np.searchsorted(bars, tick)) + 1
 
 
+@dataclass(frozen=True)
+class _Band:
+    """The bass and the drums of a score, and the score without that bass."""
+
+    score: Score
+    number: int
+    onsets: Onsets
+    rest: Score
+
+    @classmethod
+    def of(cls, score: Score) -> _Band:
+        basses = [
+            number
+            for number, track in enumerate(score.tracks)
+            if not track.is_drum and track.program in BASSES and len(track.notes)
+        ]
+        if not basses:
+            raise InputError(
+                f"{score.name} has no bass.",
+                hint="Set its track to a bass, General MIDI program 33 to 40.",
+            )
+        number = max(basses, key=lambda one: len(score.tracks[one].notes))
+        onsets = find_onsets(score)
+        if not len(onsets.tick):
+            raise no_drums(score.name, onsets.unknown)
+        silent = replace(score.tracks[number], notes=score.tracks[number].notes[:0])
+        tracks = tuple(silent if n == number else track for n, track in enumerate(score.tracks))
+        return cls(score, number, onsets, replace(score, tracks=tracks, source=None))
+
+    def with_melody(self, row: Ints, begin: float) -> Ints:
+        """Return melody, bass and drums [shape=(3, steps)]; step 0 is at tick `begin`."""
+        quarter, onsets = self.score.ticks_per_quarter, self.onsets
+        grid = to_grid(onsets.tick - begin, onsets.drum, onsets.velocity, quarter, len(row))
+        low = _lowest(self.score.tracks[self.number], quarter, begin, len(row))
+        return np.stack([row, low, drum_classes(grid.velocity > 0)])
+
+
 def _trios(
     score: Score, chosen: str | None, left_out: Counter[str], *, quiet: bool
 ) -> Iterator[Stretch]:
     """Yield the stretches of melody, bass and drums in 4/4."""
-    basses = [
-        number
-        for number, track in enumerate(score.tracks)
-        if not track.is_drum and track.program in BASSES and len(track.notes)
-    ]
-    if not basses:
-        raise InputError(
-            f"{score.name} has no bass.",
-            hint="Set its track to a bass, General MIDI program 33 to 40.",
-        )
-    number = max(basses, key=lambda one: len(score.tracks[one].notes))
-    bass = score.tracks[number]
-    onsets = _hits(score)
-    silent = replace(bass, notes=bass.notes[:0])
-    tracks = tuple(silent if n == number else track for n, track in enumerate(score.tracks))
-    rest = replace(score, tracks=tracks, source=None)
-    for stretch in _melodies(rest, chosen, left_out, quiet=quiet):
-        quarter, steps = score.ticks_per_quarter, stretch.rows.shape[1]
+    band = _Band.of(score)
+    _check_kit(score.name, band.onsets)
+    for stretch in _melodies(band.rest, chosen, left_out, quiet=quiet):
         frame = stretch.frame
         if frame is None:
             raise InputError(
                 f"{score.name} is a melody without other tracks.", hint="--model mel-16bar"
             )
-        grid = to_grid(onsets.tick - frame.start, onsets.drum, onsets.velocity, quarter, steps)
-        rows = np.stack([
-            stretch.rows[0], _lowest(bass, quarter, frame.start, steps),
-            drum_classes(grid.velocity > 0),
-        ])  # fmt: skip
         whole = Frame(
-            score, frame.start, (*frame.tracks, (number,), _drum_tracks(score)),
+            score, frame.start, (*frame.tracks, (band.number,), _drum_tracks(score)),
             ("melody", "bass", "drums"),
         )  # fmt: skip
-        yield replace(stretch, rows=rows, frame=whole)
+        yield replace(stretch, rows=band.with_melody(stretch.rows[0], frame.start), frame=whole)
 
 
 def _lowest(track: Track, ticks_per_quarter: int, begin: float, steps: int) -> Ints:
@@ -342,143 +328,6 @@ def begins(rows: Ints, voices: Sequence[str]) -> npt.NDArray[np.bool_]:
     least = np.array([1 if voice == "drums" else NOTE for voice in voices])
     found: npt.NDArray[np.bool_] = rows >= least[:, None]
     return found
-
-
-def _cut(stretch: Stretch, voices: Sequence[str], first: int, bars: int) -> Excerpt:
-    """Cut bars out of a stretch, from its bar `first` (from 0); silence fills up what is missing.
-
-    A note that begins before the first bar is left out.
-    """
-    at, size = first * STEPS_PER_BAR, bars * STEPS_PER_BAR
-    rows = stretch.rows[:, at : at + size]
-    rows = np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
-    events = np.stack([
-        row if voice == "drums" else without_lone_offs(row)
-        for voice, row in zip(voices, rows, strict=True)
-    ])  # fmt: skip
-    return Excerpt(events, stretch.bar + first, min(bars, stretch.bars - first), stretch)
-
-
-def _cuts(stretch: Stretch, voices: Sequence[str], bars: int) -> list[Excerpt]:
-    """Cut a stretch into excerpts, from the first bar in which something begins.
-
-    The last one is filled up with silence; one in which nothing happens is left out.
-    """
-    first = int(begins(stretch.rows, voices).any(axis=0).argmax()) // STEPS_PER_BAR
-    found = [_cut(stretch, voices, at, bars) for at in range(first, stretch.bars, bars)]
-    return [one for one in found if begins(one.events, voices).any()]
-
-
-def excerpts(
-    given: Score | LeadSheet,
-    voices: Sequence[str],
-    bars: int,
-    *,
-    track: str | None = None,
-    quiet: bool = False,
-) -> list[Excerpt]:
-    """Cut a piece into excerpts of so many bars, from the first bar in which something begins.
-
-    The last one of each stretch is filled up with silence, and one in which nothing happens is left
-    out.
-
-    Parameters
-    ----------
-    track, quiet : optional
-        See `stretches`.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to read, or the piece is shorter than an excerpt.
-    """
-    found = stretches(given, voices, track=track, quiet=quiet)
-    every = [one for stretch in found for one in _cuts(stretch, voices, bars)]
-    if (longest := max(one.bars for one in every)) < bars:
-        raise InputError(
-            f"{given.name} has {longest} of the {bars} bars that the model reads.",
-            hint=f"Give pieces of {bars} bars or more, or use a model of two: --model mel-2bar",
-        )
-    return every
-
-
-def chosen(
-    given: Score | LeadSheet,
-    voices: Sequence[str],
-    bars: int,
-    span: tuple[int, int] | None = None,
-    *,
-    track: str | None = None,
-    option: str = "--bars",
-) -> Excerpt:
-    """Cut some bars out of a piece, or else the first in which something begins.
-
-    Parameters
-    ----------
-    span : (int, int), optional
-        Numbers of the first and of the last bar. Fewer bars than the model has are filled up with
-        silence, which is said.
-    option : str
-        What the bars are called in hints.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to read.
-    UsageError
-        If there are no such bars, or more than the model has.
-    """
-    if span is None:
-        found = stretches(given, voices, track=track)
-        longest = max(found, key=lambda one: int((one.rows > 0).sum()))
-        every = _cuts(longest, voices, bars)
-        if len(every) > 1 or len(found) > 1:
-            note(f"using {every[0]}; other bars with {option}")
-        return _padded(every[0], bars)
-    first, last = span
-    if last - first + 1 > bars:
-        raise UsageError(
-            f"Bars {first}-{last} are {last - first + 1} bars; the model has {bars}.",
-            hint=f"{option} {first}-{first + bars - 1}",
-        )
-    found = stretches(given, voices, track=track)
-    inside = [s for s in found if s.bar <= first and last < s.bar + s.bars]
-    if not inside:
-        listed = [f"{s.bar}-{s.bar + s.bars - 1}" for s in found]
-        raise UsageError(
-            f"Bars {first}-{last} are not in {given.name}, of which the model can read the bars "
-            f"{', '.join(listed)}.",
-            hint=f"{option} {listed[0]}",
-        )
-    whole = inside[0]
-    until = replace(whole, rows=whole.rows[:, : (last + 1 - whole.bar) * STEPS_PER_BAR])
-    excerpt = replace(_cut(until, voices, first - whole.bar, bars), stretch=whole)
-    if not begins(excerpt.events, voices).any():
-        raise UsageError(f"Nothing begins in {excerpt}.", hint=f"Choose bars with notes: {option}")
-    return _padded(excerpt, bars)
-
-
-def _padded(excerpt: Excerpt, bars: int) -> Excerpt:
-    """Say where silence was filled in."""
-    if excerpt.bars < bars:
-        note(f"{excerpt}: silence fills up the {bars} bars of the model")
-    return excerpt
-
-
-def at_each_bar(found: Sequence[Stretch], voices: Sequence[str], bars: int) -> list[Excerpt]:
-    """Cut an excerpt at each bar with which so many whole bars begin.
-
-    Something begins in its first bar, and in three of four bars.
-    """
-    kept = []
-    for stretch in found:
-        for first in range(stretch.bars - bars + 1):
-            excerpt = _cut(stretch, voices, first, bars)
-            each = begins(excerpt.events, voices).reshape(-1, bars, STEPS_PER_BAR)
-            busy = np.flatnonzero(each.any(axis=2).any(axis=0))
-            if 0 in busy and 4 * len(busy) >= 3 * bars:
-                kept.append(excerpt)
-    return kept
 
 
 def score_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Kind, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
 
 
 @hookimpl
@@ -34,6 +34,7 @@ def groove_analyzers() -> list[Action]:
     return [
         Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
         Action("trace", "music_vae.actions:trace", "Find the tunes that a melody quotes."),
+        Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
     ]
 
 
@@ -49,4 +50,24 @@ def groove_kinds() -> list[Kind]:
             becomes={"score": f"{piece}.to_score"},
             example="music_vae.results:tiny_piece",
         )
+    ]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train networks."""
+    return [Action("train", "music_vae.trainers:train", "Train a latent space on songs.")]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Bring the shipped songs."""
+    game = "BSD-3-Clause AND Artistic-1.0"
+    return [
+        Dataset(
+            name="melodies", license=f"MIT AND CC0-1.0 AND {game}", open="music_vae.sets:tunes"
+        ),
+        Dataset(name="beats", license="CC-BY-4.0", open="music_vae.sets:beats"),
+        Dataset(name="trios", license=f"MIT AND CC-BY-4.0 AND {game}", open="music_vae.sets:trios"),
+        Dataset(name="phrases", license="MIT", open="music_vae.sets:phrases"),
     ]

@@ -15,8 +15,9 @@ from groove_core.errors import UsageError
 from groove_core.tunes import accented, performed
 from groove_core.values import LeadSheet, Score, Value, key_name, key_sharps, transpose_sharps
 from music_vae.alphabets import ALPHABETS, VOICES, drum_hits, melody_events
+from music_vae.excerpts import Excerpt
 from music_vae.frames import Frame, drum_accents
-from music_vae.pieces import Excerpt, score_of
+from music_vae.pieces import score_of
 from music_vae.windows import transposed
 
 if TYPE_CHECKING:

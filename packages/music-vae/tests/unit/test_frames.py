@@ -11,8 +11,8 @@ import pytest
 from groove_core.drums import DrumPattern
 from groove_core.values import Melody, Score, Track
 from music_vae.alphabets import drum_classes, melody_classes
+from music_vae.excerpts import chosen, excerpts
 from music_vae.frames import Frame, drum_accents
-from music_vae.pieces import chosen, excerpts
 
 TRIO = ("melody", "bass", "drums")
 

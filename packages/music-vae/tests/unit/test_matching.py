@@ -10,8 +10,9 @@ import pytest
 from groove_core.errors import InputError
 from groove_core.values import Melody, key_sharps
 from music_vae.alphabets import melody_classes
+from music_vae.excerpts import at_each_bar, excerpts
 from music_vae.matching import distances, f1, find_pair, key_of, moved, way_to
-from music_vae.pieces import at_each_bar, excerpts, stretches
+from music_vae.pieces import stretches
 
 TRIO = ("melody", "bass", "drums")
 MELODY = ("melody",)

@@ -11,7 +11,8 @@ from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
 from groove_core.values import LeadSheet, Melody, Score, Track
 from music_vae.alphabets import drum_classes, melody_classes
-from music_vae.pieces import at_each_bar, chosen, excerpts, score_of, song_of, stretches
+from music_vae.excerpts import at_each_bar, chosen, excerpts
+from music_vae.pieces import score_of, song_of, stretches
 from music_vae.windows import cut
 
 TRIO = ("melody", "bass", "drums")

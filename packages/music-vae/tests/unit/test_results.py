@@ -7,7 +7,7 @@ import pytest
 
 from groove_core.errors import UsageError
 from groove_core.values import Audio, LeadSheet, Score
-from music_vae.pieces import chosen
+from music_vae.excerpts import chosen
 from music_vae.results import Piece, tiny_piece
 
 TRIO = ("melody", "bass", "drums")

@@ -11,9 +11,9 @@ from groove_core.values import Melody, key_sharps
 from music_vae import encode, interpolate, sample, shift, vary
 from music_vae.alphabets import melody_classes
 from music_vae.attributes import Readings, measure
+from music_vae.excerpts import chosen
 from music_vae.matching import key_of
 from music_vae.model import MusicVAE
-from music_vae.pieces import chosen
 from music_vae.prior import BESIDE, near, slerp
 from music_vae.results import Piece
 from music_vae.writing import check_key, code_of, codes_of_files, drawn, measured, shifted
