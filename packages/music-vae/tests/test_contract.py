@@ -9,13 +9,13 @@ import sys
 
 from groove_core.testing import check_plugin
 
-ACTIONS = ["decode", "encode", "interpolate", "sample", "vary"]
+ACTIONS = ["dataset", "decode", "encode", "interpolate", "sample", "train", "vary"]
 
 
 def test_contract():
     plugin = check_plugin("music_vae.plugin")
     assert sorted(plugin.actions) == ACTIONS
-    assert set(plugin.roles.values()) == {"generator", "analyzer"}
+    assert set(plugin.roles.values()) == {"generator", "analyzer", "trainer"}
 
 
 def test_python_and_plugin_have_the_same_functions():

@@ -20,6 +20,8 @@ CASES = {
     "encode": {"pieces": [TUNE, OTHER]},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
 }
+WITHOUT = {"dataset"}
+"""They have no network."""
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -30,4 +32,5 @@ def test_an_action_gives_the_same_on_every_device(action, device, tiny):
 
 
 def test_no_action_is_forgotten():
-    assert {*CASES} == {*loader.load("music-vae").roles}
+    roles = loader.load("music-vae").roles
+    assert {*CASES} | WITHOUT == {name for name, role in roles.items() if role != "trainer"}

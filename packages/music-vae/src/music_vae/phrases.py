@@ -30,8 +30,9 @@ from groove_core.errors import InputError
 from groove_core.storage import read_arrays, read_members, write_arrays
 from groove_core.tunes import Tune, TuneSet
 from groove_core.values import Chord, LeadSheet, Value, key_name, pitch_class, transpose_sharps
+from music_vae.windows import BY_SONG
 
-__all__ = ["ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "roles"]
+__all__ = ["CORPUS", "ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "roles"]
 
 Role = Literal["chorus", "verse", "bridge"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -221,16 +222,15 @@ class PhraseSet(Value):
         )
 
 
-def read_structure(
-    path: Path, table: Mapping[str, Mapping[str, str]]
-) -> tuple[PhraseSet, Counter[str]]:
+def read_structure(path: Path, table: Mapping[str, Mapping[str, str]] | None = None) -> PhraseSet:
     """Read POP909's ``structure.zip``.
 
     Parameters
     ----------
     path : path
-    table : dict of dict
-        ``split`` and ``group`` of each song; what it does not name is left out.
+    table : dict of dict, optional
+        ``split`` and ``group`` of each song; what it does not name is left out. Default: parts by
+        a hash of the names.
 
     Raises
     ------
@@ -241,6 +241,11 @@ def read_structure(
     for name, content in read_members(path, lambda name: name.endswith(".txt")):
         song, _, file = name.removesuffix(".txt").rpartition("/")
         found.setdefault(song, {})[file] = content.decode("utf-8", errors="replace")
+    if table is None:
+        groups = {name: f"{FOLDER}/{name}" for name in found}
+        parts = BY_SONG.parts(list(groups.values()))
+        split = {i: part for part, some in parts.items() for i in some.tolist()}
+        table = {name: {"split": split[i], "group": ""} for i, name in enumerate(groups)}
     tunes, known, counts = [], [], Counter[str]()
     for name, files in sorted(found.items()):
         if any(file not in files for file in FILES):
@@ -257,8 +262,7 @@ def read_structure(
             known.append(files["human_label1"].strip())
     if not tunes:
         raise InputError(f"{path} has no labelled songs.", hint="Give POP909's structure.zip.")
-    counts = +counts
-    return PhraseSet(TuneSet.of(tunes, dict(counts.most_common())), known), counts
+    return PhraseSet(TuneSet.of(tunes, dict((+counts).most_common())), known)
 
 
 def _song(name: str, texts: Mapping[str, str], counts: Counter[str]) -> LeadSheet | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Package, hookimpl
 
 
 @hookimpl
@@ -29,4 +29,27 @@ def groove_generators() -> list[Action]:
 @hookimpl
 def groove_analyzers() -> list[Action]:
     """Look at music."""
-    return [Action("encode", "music_vae.actions:encode", "Turn pieces into codes.")]
+    return [
+        Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
+        Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
+    ]
+
+
+@hookimpl
+def groove_trainers() -> list[Action]:
+    """Train networks."""
+    return [Action("train", "music_vae.trainers:train", "Train a latent space on songs.")]
+
+
+@hookimpl
+def groove_datasets() -> list[Dataset]:
+    """Bring the shipped songs."""
+    game = "BSD-3-Clause AND Artistic-1.0"
+    return [
+        Dataset(
+            name="melodies", license=f"MIT AND CC0-1.0 AND {game}", open="music_vae.sets:tunes"
+        ),
+        Dataset(name="beats", license="CC-BY-4.0", open="music_vae.sets:beats"),
+        Dataset(name="trios", license=f"MIT AND CC-BY-4.0 AND {game}", open="music_vae.sets:trios"),
+        Dataset(name="phrases", license="MIT", open="music_vae.sets:phrases"),
+    ]

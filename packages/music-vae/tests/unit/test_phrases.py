@@ -58,13 +58,13 @@ def test_labels_that_are_none_are_refused(text):
 
 
 def test_a_song_is_as_long_as_its_phrases(tmp_path):
-    found, counts = read_structure(archive(tmp_path, s001=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG), TABLE)
     song = found.song(0)
     assert song.length == 7 * 16
     assert song.notes[:, :3].tolist() == [[15, 1, 60], [16, 8, 62], [24, 12, 64], [96, 4, 65]]
     assert [(at, str(chord)) for at, chord in song.chords] == [(0, "C"), (96, "Am7")]
     assert (song.key, song.tempo_bpm) == ("Am", 90)
-    assert not counts
+    assert not found.tunes.left_out
     assert [(p.letter, p.role, p.bar, p.bars) for p in found.phrases] == [
         ("A", "verse", 1, 1), ("B", "chorus", 2, 1), ("A", "verse", 3, 1), ("B", "chorus", 4, 1),
         ("C", "bridge", 5, 1),
@@ -72,7 +72,7 @@ def test_a_song_is_as_long_as_its_phrases(tmp_path):
 
 
 def test_a_phrase_alone_has_the_notes_that_begin_in_it(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG), TABLE)
     first = found.melody(found.phrases[0])
     assert first.notes[:, :3].tolist() == [[0, 8, 62], [8, 8, 64]]
     # The note that sounds on began before.
@@ -80,7 +80,7 @@ def test_a_phrase_alone_has_the_notes_that_begin_in_it(tmp_path):
 
 
 def test_parts_are_those_of_the_table(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     assert [(head.part, head.group) for head in found.tunes.heads] == [
         ("train", "pop909/POP909/001"), ("test", "one")
     ]  # fmt: skip
@@ -99,18 +99,18 @@ def test_parts_are_those_of_the_table(tmp_path):
 )
 def test_songs_in_doubt_are_left_out_and_counted(tmp_path, change, reason):
     path = archive(tmp_path, s001=SONG, s002={**SONG, **change}, s003=SONG)
-    found, counts = read_structure(path, TABLE)
+    found = read_structure(path, TABLE)
     assert len(found) == 1
+    counts = found.tunes.left_out
     assert [count for why, count in counts.items() if reason in why] == [1]
     assert counts["songs that the split does not name"] == 1
-    assert found.tunes.left_out == counts
 
 
 def test_notes_behind_the_last_phrase_are_counted(tmp_path):
     song = {**SONG, "melody": "60 108\n62 8\n64 4\n"}
-    found, counts = read_structure(archive(tmp_path, s001=song), TABLE)
+    found = read_structure(archive(tmp_path, s001=song), TABLE)
     assert found.song(0).notes[:, :3].tolist() == [[0, 108, 60], [108, 4, 62]]
-    assert counts == {"notes behind the last phrase": 1}
+    assert found.tunes.left_out == {"notes behind the last phrase": 1}
 
 
 def test_nothing_to_read_is_an_error(tmp_path):
@@ -119,7 +119,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
 
 
 def test_what_was_saved_comes_back(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     for suffix in ("npz", "json"):
         assert PhraseSet.read(found.save(tmp_path / f"phrases.{suffix}")) == found
     assert "4 of a chorus, 4 of a verse, 2 of a bridge" in found.to_text()
