@@ -9,7 +9,9 @@ import sys
 
 from groove_core.testing import check_plugin
 
-ACTIONS = ["dataset", "decode", "encode", "interpolate", "sample", "train", "vary"]
+ACTIONS = [
+    "adapt", "dataset", "decode", "encode", "evaluate", "interpolate", "sample", "train", "vary",
+]  # fmt: skip
 
 
 def test_contract():

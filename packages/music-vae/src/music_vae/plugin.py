@@ -32,13 +32,17 @@ def groove_analyzers() -> list[Action]:
     return [
         Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
         Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
+        Action("evaluate", "music_vae.trainers:evaluate", "Measure a space on other songs."),
     ]
 
 
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train networks."""
-    return [Action("train", "music_vae.trainers:train", "Train a latent space on songs.")]
+    return [
+        Action("train", "music_vae.trainers:train", "Train a latent space on songs."),
+        Action("adapt", "music_vae.trainers:adapt", "Bring a space nearer to a few songs."),
+    ]
 
 
 @hookimpl
