@@ -14,5 +14,5 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         actions="cross decode encode interpolate sample shift trace vary",
-        trainers="dataset train",
+        trainers="adapt dataset evaluate train",
     )

@@ -35,6 +35,7 @@ def groove_analyzers() -> list[Action]:
         Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
         Action("trace", "music_vae.actions:trace", "Find the tunes that a melody quotes."),
         Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
+        Action("evaluate", "music_vae.trainers:evaluate", "Measure a space on other songs."),
     ]
 
 
@@ -56,7 +57,10 @@ def groove_kinds() -> list[Kind]:
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train networks."""
-    return [Action("train", "music_vae.trainers:train", "Train a latent space on songs.")]
+    return [
+        Action("train", "music_vae.trainers:train", "Train a latent space on songs."),
+        Action("adapt", "music_vae.trainers:adapt", "Bring a space nearer to a few songs."),
+    ]
 
 
 @hookimpl
