@@ -9,7 +9,10 @@ import sys
 
 from groove_core.testing import check_plugin
 
-ACTIONS = ["dataset", "decode", "encode", "interpolate", "sample", "train", "vary"]
+ACTIONS = [
+    "adapt", "cross", "dataset", "decode", "encode", "evaluate", "interpolate", "sample", "shift",
+    "trace", "train", "vary",
+]  # fmt: skip
 
 
 def test_contract():

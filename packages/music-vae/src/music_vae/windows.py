@@ -19,13 +19,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.drums import KIT_DRUMS, STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import PARTS, Split
+from groove_core.learning import PARTS, Split, as_learnt
 from groove_core.values import Melody
 from music_vae.alphabets import (
     HIGHEST,
@@ -267,6 +268,19 @@ class WindowSet:
         """Return the windows of a part, and the number of the song of each."""
         which = self.parts[name]
         return self.events[which], self.song[which]
+
+    def as_learnt(self, card: Mapping[str, Any]) -> WindowSet:
+        """Divide the windows by what a checkpoint has learnt: what it does not know is a test.
+
+        Windows of which it learnt nothing keep their parts, see `groove_core.learning.as_learnt`.
+
+        Raises
+        ------
+        InputError
+            If it knows all of them.
+        """
+        groups = [self.groups[number] for number in self.song.tolist()]
+        return replace(self, parts=as_learnt([card], groups, own=self.parts))
 
     def check_size(self, batch_size: int) -> None:
         """Check that a training has a batch of windows.
