@@ -53,6 +53,8 @@ class Settings:
     """The weight is beta (1 - keep^step)."""
     patience: float = 0.0
     """k of scheduled sampling; 0: the decoder hears what was played, never its own events."""
+    unheard: float = 0.0
+    """Share of the events that the decoder does not hear, so that it learns to need the code."""
     deaf: float = 0.0
     """Share of the bars that do not hear the bar before, so that they learn to need the code."""
     transpose: int = 5
@@ -168,7 +170,7 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
     def heard(self, size: int, step: Step) -> dict[str, Any]:
         """Choose what the decoder hears instead of what was played, of a batch of so many pieces.
 
-        In scheduled sampling these are its own events, with deaf bars nothing.
+        In scheduled sampling these are its own events, else nothing for some.
         """
         settings = self.settings
         voices, steps = len(settings.voices), settings.bars * STEPS_PER_BAR
@@ -181,9 +183,12 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
                 return draw(logits.detach(), 1.0, uniform[:, voice, at])
 
             return {"own": own, "pick": pick}
+        told = {}
+        if settings.unheard:
+            told["unheard"] = step.rand(size, voices, steps) < settings.unheard
         if settings.listens and settings.deaf:
-            return {"deaf": step.rand(size, settings.bars) < settings.deaf}
-        return {}
+            told["deaf"] = step.rand(size, settings.bars) < settings.deaf
+        return told
 
     def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
         """Learn from a batch, and move the average."""
