@@ -13,19 +13,18 @@ from sklearn import manifold
 
 from drum_space.atlas import making
 from drum_space.atlas.drummap import DrumMap
-from drum_space.atlas.layout import place_near, tsne
 from drum_space.atlas.making import draw_map, make_map, measure, shipped_map, train_map
 from drum_space.atlas.model import ParametricMap
 from drum_space.atlas.neighbors import (
     measure_purity,
     nearest_others,
     purity,
-    trustworthiness,
 )
 from drum_space.atlas.training import MapSettings, train_parametric
 from drum_space.data import PatternSet, build, open_patterns
 from drum_space.model import DrumAutoencoder
 from groove_core.errors import InputError, UsageError
+from groove_core.learning import place_near, trustworthiness, tsne
 from groove_core.storage import checkpoints
 from groove_core.values import Report
 
@@ -159,9 +158,9 @@ def test_few_codes_lower_the_perplexity(capsys):
     assert layout.shape == (20, 2)
     assert np.isfinite(layout).all()
     assert "perplexity is 5 instead of 30" in capsys.readouterr().err
-    with pytest.raises(InputError, match="4 different patterns are too few"):
+    with pytest.raises(InputError, match="4 different codes are too few"):
         tsne(RNG.normal(size=(4, 4)))
-    with pytest.raises(InputError, match="1 different patterns are too few"):
+    with pytest.raises(InputError, match="1 different codes are too few"):
         tsne(np.ones((500, 4)))
 
 
@@ -179,7 +178,7 @@ def test_equal_codes_and_any_number_of_dimensions(latent):
 def test_without_open_tsne(monkeypatch):
     monkeypatch.setitem(sys.modules, "openTSNE", None)
     with pytest.raises(UsageError, match="not installed") as error:
-        tsne(RNG.normal(size=(100, 4)))
+        tsne(RNG.normal(size=(100, 4)), extra="drum-space[map]")
     assert error.value.hint == 'pip install "drum-space[map]"'
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from drum_space.atlas.layout import GRID
 from drum_space.data import Bits, pack
 from groove_core.drums import DRUMS
 from groove_core.errors import UsageError
 from groove_core.storage import dump_json, write_text
-from groove_core.values import Report, Value
+from groove_core.values import GRID, Report, Value
 
 if TYPE_CHECKING:
     import torch
@@ -278,7 +277,7 @@ class DrumMap(Value):
             "model": self.model,
             "latent": self.codes.shape[1],
             "drums": [{"name": drum.name, "note": drum.note} for drum in DRUMS],
-            "genres": list(self.genres),
+            "groups": list(self.genres),
             "sources": list(self.sources),
             "layouts": list(LAYOUTS.values()),
             "measures": [
@@ -306,7 +305,7 @@ class DrumMap(Value):
         decoder, plane = self._networks()
         return {
             "bits": np.packbits(self.hits.reshape(len(self), -1), axis=1),
-            "genre": self.genre.astype(np.uint8),
+            "group": self.genre.astype(np.uint8),
             "source": self.source.astype(np.uint16),
             "half_bar": self.half_bar.astype(np.uint16),
             "codes": self.codes,

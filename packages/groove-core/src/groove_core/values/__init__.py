@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.values.atlas import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
     from groove_core.values.melodies.extraction import *
@@ -26,6 +27,7 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         **{
+            "atlas": "GRID AtlasWords build_atlas",
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
             "melodies.extraction": "choose_track extract_melodies is_melody longest_melody skyline",
@@ -33,7 +35,7 @@ else:
             "melodies.line": "DEFAULT_VELOCITY HOLD OFF Line",
             "melodies.melody": "Melody",
             "melodies.plots": "plot_melody",
-            "page": "build_page data_url escaped",
+            "page": "assemble_page build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
             "plots": "INK PALETTE envelope new_axes panel plot_text save_png sheet",
             "records": "Record SoundRecord",
