@@ -186,6 +186,7 @@ def test_tables_name_files_in_their_own_folder(tmp_path, name):
         lambda path: next(tables.read_rows(path)),
         lambda path: archives.read_arrays(path, what="arrays"),
         lambda path: list(archives.zip_members(path, bool)),
+        lambda path: list(archives.read_members(path, bool)),
         Codes.read,
     ],
 )
@@ -300,3 +301,16 @@ def test_weights_that_are_no_numbers(tmp_path, dtype, bits):
     card = CARD | {"sha256": files.file_sha256(weights)}
     (tmp_path / "card.json").write_text(json.dumps(card))
     _refused(checkpoints.verify, tmp_path, kind=CheckpointError, says="NaN.*layer.weight")
+
+
+def test_members_are_read_in_one_opening(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("b.txt", "a.txt", "c.mid"):
+            archive.writestr(name, name)
+    assert list(archives.read_members(path, lambda n: n.endswith(".txt"))) == [
+        ("a.txt", b"a.txt"), ("b.txt", b"b.txt")
+    ]  # fmt: skip
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("d.txt", bytes(4 * 2**20))
+    _refused(lambda: list(archives.read_members(path, bool)), says="times its size")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from groove_core.errors import UsageError
 from music_vae.alphabets import VOICES
+from music_vae.attributes import Readings, attributes_of
 from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
 from music_vae.encoders import BarEncoder, FlatEncoder
 from music_vae.prior import Mixture
@@ -32,7 +33,7 @@ LEAST_DEVIATION = 1e-6
 
 
 class MusicVAE(nn.Module):
-    """Encoder, decoder, and the prior that is fitted to codes.
+    """Encoder, decoder, and what is fitted to codes: the prior, and readings of attributes.
 
     Parameters
     ----------
@@ -59,6 +60,10 @@ class MusicVAE(nn.Module):
     prior_weights: Tensor
     prior_means: Tensor
     prior_factors: Tensor
+    attribute_weights: Tensor
+    attribute_biases: Tensor
+    attribute_steps: Tensor
+    attribute_ranges: Tensor
 
     def __init__(
         self,
@@ -109,6 +114,13 @@ class MusicVAE(nn.Module):
         self.register_buffer("prior_weights", torch.full((components,), 1 / components))
         self.register_buffer("prior_means", torch.zeros(components, latent))
         self.register_buffer("prior_factors", torch.eye(latent).repeat(components, 1, 1))
+        # Filled then, too; until then codes say nothing of attributes.
+        self.attributes = tuple(attributes_of(voices))
+        count = len(self.attributes)
+        self.register_buffer("attribute_weights", torch.zeros(count, latent))
+        self.register_buffer("attribute_biases", torch.zeros(count))
+        self.register_buffer("attribute_steps", torch.zeros(count, latent))
+        self.register_buffer("attribute_ranges", torch.zeros(count, 2))
 
     @property
     def prior(self) -> Mixture:
@@ -123,6 +135,20 @@ class MusicVAE(nn.Module):
         self.prior_weights[:count] = mixture.weights.to(self.prior_weights)
         self.prior_means[:count] = mixture.means.to(self.prior_means)
         self.prior_factors[:count] = mixture.factors.to(self.prior_factors)
+
+    @property
+    def readings(self) -> Readings:
+        """What codes say of attributes, in the order of ``attributes``."""
+        return Readings(
+            self.attribute_weights, self.attribute_biases, self.attribute_steps,
+            self.attribute_ranges,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def set_readings(self, readings: Readings) -> None:
+        """Keep readings of the attributes."""
+        for name in ("weights", "biases", "steps", "ranges"):
+            self.get_buffer(f"attribute_{name}").copy_(getattr(readings, name))
 
     def encode(self, events: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and deviation of the posterior.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import EMA, Step, Training, digest, shuffled
 from groove_core.values import Report
+from music_vae.attributes import fit_readings, measure
 from music_vae.decoders import STEPS_PER_BAR, draw
 from music_vae.evaluation import codes_of, measured
 from music_vae.loading import PACKAGE
@@ -189,9 +190,11 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return shown
 
     def finish(self) -> None:
-        """Fit the prior to the codes of the training split."""
+        """Fit the prior, and the readings of attributes, to the codes of the training split."""
         codes = codes_of(self.model, self.events)
         self.model.set_prior(fit_mixture(codes, self.settings.components, seed=self.seed))
+        values = measure(self.events, self.settings.voices)
+        self.model.set_readings(fit_readings(codes, values))
 
     def measure(self, name: str) -> Report:
         """Measure the network on songs that were not learnt."""

@@ -11,11 +11,11 @@ import torch
 
 from groove_core.errors import InputError
 from music_vae.evaluation import (
-    _of_other_songs,
     accuracy,
     codes_of,
     free_running,
     measured,
+    of_other_songs,
     per,
     space_of,
     teacher_forced,
@@ -63,7 +63,7 @@ def test_ways_of_reading(networks, events_of):
 @pytest.mark.parametrize("sizes", [[3, 3], [1, 2, 3], [5, 1, 1, 4], [2, 1, 4]])
 def test_codes_are_exchanged_between_songs(sizes):
     owner = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    partner = _of_other_songs(owner)
+    partner = of_other_songs(owner)
     assert (owner[partner] != owner).all()
     if 2 * max(sizes) <= sum(sizes):
         assert sorted(partner) == list(range(len(owner)))
@@ -71,7 +71,7 @@ def test_codes_are_exchanged_between_songs(sizes):
 
 def test_one_song_has_nobody_to_exchange_with():
     with pytest.raises(InputError, match="one song"):
-        _of_other_songs(np.zeros(4))
+        of_other_songs(np.zeros(4))
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +131,22 @@ def test_a_report_has_a_row_for_each_voice_and_way(networks, trio_of):
     report = measured(model, WindowSet.of(songs, model.voices, 16), "mine")
     assert [row[0] for row in report.rows] == [
         f"{voice}, {way}" for voice in ("melody", "bass", "drums")
-        for way in ("told what was played", "from the code alone", "always hold")
+        for way in ("told what was played", "from the code alone", "from the code of another song",
+                    "always hold")
     ]  # fmt: skip
     assert report.cell("melody, always hold", "per event").value == 0
     assert report.cell("bass, always hold", "per step").value == pytest.approx(0.75)
     assert report.data["alarms"]
+
+
+def test_controls_know_only_what_they_may(learnt):
+    """Six bars that all sides know: the nearest learnt piece is the piece, that of others none."""
+    model, windows = learnt
+    both = replace(windows, parts={"train": np.arange(6), "test": np.arange(6)})
+    report = measured(model, both, "mine")
+    assert report.cell("melody, the nearest learnt piece", "F1").value == 1
+    assert report.cell("melody, from the code alone", "F1").value > 0.9
+    assert report.cell("melody, from the code of another song", "F1").value < 0.3
 
 
 def test_a_test_split_of_one_song_is_refused(networks, windows):

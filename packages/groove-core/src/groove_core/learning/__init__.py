@@ -30,8 +30,8 @@ else:
         schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split as_learnt content_name divide fingerprint hashed or_own parts_for "
         "parts_to_learn refuse_learnt",
-        statistics="about_intervals auc bootstrap distances frechet_distance interval mean means "
-        "nearest spearman wilson",
+        statistics="about_intervals auc auc_rounds bootstrap distances frechet_distance interval "
+        "mean means nearest spearman wilson",
         step="Step current_step epoch_generator learning_from seeded",
         trainer="made_with rounded source train trained",
         training="Settings Training digest shuffled",

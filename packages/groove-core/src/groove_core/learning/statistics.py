@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "about_intervals", "auc", "bootstrap", "distances", "frechet_distance", "interval", "mean",
-    "means", "nearest", "spearman", "wilson",
+    "about_intervals", "auc", "auc_rounds", "bootstrap", "distances", "frechet_distance",
+    "interval", "mean", "means", "nearest", "spearman", "wilson",
 ]  # fmt: skip
 
 ROUNDS = 1000
@@ -116,10 +116,16 @@ def mean(
 
 
 def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Estimate:
-    """Return the area under the ROC curve over all performances; ties count half.
+    """Return the area under the ROC curve over all performances, see `auc_rounds`."""
+    return interval(auc_rounds(positive, negative, draws))
+
+
+def auc_rounds(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -> Floats:
+    """Return the area under the ROC curve in each round of a bootstrap; ties count half.
 
     It is the share of pairs in which the positive one scores higher. Counted for each two
-    performances once, every round of the bootstrap is a product.
+    performances once, every round is a product. Of two ways to score, the rounds can be compared
+    one by one.
 
     Parameters
     ----------
@@ -127,6 +133,11 @@ def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -
         Scores, one array per performance.
     draws : float array [shape=(rounds, performances)]
         Of `bootstrap`.
+
+    Returns
+    -------
+    float array [shape=(rounds,)]
+        NaN where nothing positive or nothing negative was drawn.
     """
     n = len(positive)
     scores = np.concatenate(positive) if n else np.zeros(0)
@@ -139,7 +150,8 @@ def auc(positive: Sequence[Floats], negative: Sequence[Floats], draws: Floats) -
     mine = draws @ np.array([len(one) for one in positive], float)
     theirs = draws @ np.array([len(one) for one in negative], float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return interval(((draws @ won) * draws).sum(axis=1) / (mine * theirs))
+        found: Floats = ((draws @ won) * draws).sum(axis=1) / (mine * theirs)
+    return found
 
 
 def spearman(x: Sequence[Floats], y: Sequence[Floats], draws: Floats) -> Estimate:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        archives="read_arrays write_arrays zip_members",
+        archives="read_arrays read_members write_arrays zip_members",
         cache="Cache Stats cache_folder",
         checkpoints="Stored",
         files="atomic_path beside check_file check_writable dump_json file_sha256 in_script "

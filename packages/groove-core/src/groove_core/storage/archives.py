@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["read_arrays", "write_arrays", "zip_members"]
+__all__ = ["read_arrays", "read_members", "write_arrays", "zip_members"]
 
 MAX_LIST = 32 * 2**20
 """Bytes of the list of members: that of some 200,000."""
@@ -54,10 +54,31 @@ def zip_members(
         yield one.filename, partial(_content, path, one, max_bytes)
 
 
+def read_members(
+    path: Path, wanted: Callable[[str], bool], *, max_bytes: int = MAX_MEMBER
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of members of a zip file, sorted: of thousands, opened only once.
+
+    Raises
+    ------
+    InputError
+        If the file is no zip file, lists too many, or a member is damaged or too large.
+    """
+    with _opened(path, "a zip file") as archive:
+        for one in sorted(archive.infolist(), key=lambda one: one.filename):
+            if wanted(one.filename):
+                yield one.filename, _unpacked(archive, path, one, max_bytes)
+
+
 def _content(path: Path, one: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    with _opened(path, "a zip file") as archive:
+        return _unpacked(archive, path, one, max_bytes)
+
+
+def _unpacked(archive: zipfile.ZipFile, path: Path, one: zipfile.ZipInfo, max_bytes: int) -> bytes:
     _check(f"{one.filename} in {path}", one.file_size, one.compress_size, max_bytes, SMALL)
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(one) as stream:
+        with archive.open(one) as stream:
             return stream.read(max_bytes)
     except DAMAGED as error:
         raise InputError(

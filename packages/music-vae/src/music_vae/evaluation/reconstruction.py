@@ -2,13 +2,13 @@
 
 Most steps of a melody hold no event, so a guess of "nothing happens" is mostly right. Beside the
 accuracy per step stand therefore the share of the *events* that come back (notes and note offs,
-or combinations of hits), F1 of events, and the same of a guess that always holds.
+or combinations of hits) and F1 of events. The same is counted of pieces that are not the answer:
+one that always holds, one from the code of another song, and the learnt piece that lies nearest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,63 +18,26 @@ import torch
 from torch import Tensor
 
 from groove_core.errors import InputError
-from groove_core.learning import about_intervals, bootstrap, interval
+from groove_core.learning import about_intervals, bootstrap, interval, nearest
 from groove_core.values import Cell, Estimate, Report
+from music_vae.evaluation.coding import (
+    BATCH,
+    batches,
+    codes_of,
+    decoded,
+    teacher_forced,
+)
 from music_vae.loss import active_units, kl_divergence, reconstruction
 from music_vae.model import MusicVAE
 from music_vae.windows import WindowSet
 
-__all__ = [
-    "Space", "accuracy", "codes_of", "free_running", "measured", "per", "space_of",
-    "teacher_forced",
-]  # fmt: skip
+__all__ = ["Space", "accuracy", "measured", "of_other_songs", "per", "space_of"]
 
-BATCH = 256
 LEAST_GAIN_BITS = 1.0
 """A code that saves less than this of a piece says nothing about it."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-
-def _batches(model: MusicVAE, events: npt.ArrayLike) -> Sequence[Tensor]:
-    whole = torch.from_numpy(np.asarray(events, np.int64))
-    device = model.prior_means.device
-    return [part.to(device) for part in whole.split(BATCH)]
-
-
-@torch.no_grad()
-def codes_of(model: MusicVAE, events: npt.ArrayLike) -> Tensor:
-    """Return the codes of windows, their posterior means [shape=(n, latent)], on the CPU."""
-    return torch.cat([model.encode(part)[0].cpu() for part in _batches(model, events)])
-
-
-@torch.no_grad()
-def teacher_forced(model: MusicVAE, events: npt.ArrayLike) -> Ints:
-    """Return the likeliest event at each step, told what was played before.
-
-    Parameters
-    ----------
-    events : int array [shape=(n, voices, steps)]
-
-    Returns
-    -------
-    int array [shape=(n, voices, steps)]
-    """
-    found = []
-    for part in _batches(model, events):
-        logits = model.decoder(model.encode(part)[0], part)
-        found.append(torch.stack([scores.argmax(dim=-1) for scores in logits], dim=1).cpu())
-    made: Ints = torch.cat(found).numpy()
-    return made
-
-
-@torch.no_grad()
-def free_running(model: MusicVAE, events: npt.ArrayLike) -> Ints:
-    """Return what comes back from the code of windows [shape=(n, voices, steps)] alone."""
-    found = [model.decode(model.encode(part)[0]).cpu() for part in _batches(model, events)]
-    made: Ints = torch.cat(found).numpy()
-    return made
 
 
 def per(right: npt.ArrayLike, of: npt.ArrayLike, owners: npt.ArrayLike) -> Estimate:
@@ -162,9 +125,9 @@ def space_of(
     InputError
         If all windows are of one song.
     """
-    partner = _of_other_songs(np.asarray(owners))
+    partner = of_other_songs(np.asarray(owners))
     generator = torch.Generator().manual_seed(seed)
-    parts = _batches(model, events)
+    parts = batches(model, events)
     posteriors = [model.encode(part) for part in parts]
     mean, deviation = (torch.cat(some) for some in zip(*posteriors, strict=True))
     noise = torch.randn(mean.shape, generator=generator).to(mean)
@@ -191,7 +154,7 @@ def _bits(nats: Tensor) -> Floats:
     return found
 
 
-def _of_other_songs(owners: np.ndarray[Any, Any]) -> Ints:
+def of_other_songs(owners: np.ndarray[Any, Any]) -> Ints:
     """Return for each window the number of one of another song, each of them once if it can be.
 
     Ordered by song and turned by the size of the largest, no window meets its own song unless one
@@ -228,12 +191,17 @@ def measured(model: MusicVAE, windows: WindowSet, name: str) -> Report:
             hint="Give more songs: one in ten is kept.",
         )
     space = space_of(model, events, song)
-    real = events.astype(np.int64)
+    real, codes = events.astype(np.int64), codes_of(model, events)
     ways = {
         "told what was played": teacher_forced(model, real),
-        "from the code alone": free_running(model, real),
-        "always hold": np.zeros_like(real),
+        "from the code alone": decoded(model, codes),
+        "from the code of another song": decoded(model, codes[of_other_songs(song)]),
     }
+    learnt, _ = windows.part("train")
+    if len(learnt):
+        _, which = nearest(codes, codes_of(model, learnt))
+        ways["the nearest learnt piece"] = learnt[which.numpy()].astype(np.int64)
+    ways["always hold"] = np.zeros_like(real)
     rows: list[tuple[Cell, ...]] = [
         (f"{voice}, {way}", *accuracy(real[:, number], made[:, number], song))
         for number, voice in enumerate(windows.voices)
@@ -246,6 +214,7 @@ def measured(model: MusicVAE, windows: WindowSet, name: str) -> Report:
         notes=(
             "per event: share of the notes and note offs (of drums: the steps with hits) that come "
             "back at their step; F1 counts invented ones, too.",
+            "The nearest learnt piece is that of the training split with the nearest code.",
             f"Codes hold {space.kl_bits} bits in {space.active} active dimensions. A piece costs "
             f"{space.bits} bits with its code, and {space.gain_bits} more with that of another.",
             *(f"Posterior collapse: {alarm}." for alarm in space.alarms),

@@ -1,0 +1,17 @@
+"""What codes say of music, and what is written from them, in numbers beside their controls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from groove_core.lazy import lazy
+
+if TYPE_CHECKING:
+    from music_vae.evaluation.coding import *
+    from music_vae.evaluation.reconstruction import *
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        coding="codes_of decoded free_running teacher_forced",
+        reconstruction="Space accuracy measured of_other_songs per space_of",
+    )
