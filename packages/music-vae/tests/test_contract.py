@@ -9,7 +9,7 @@ import sys
 
 from groove_core.testing import check_plugin
 
-ACTIONS = ["decode", "encode", "interpolate", "sample", "vary"]
+ACTIONS = ["decode", "encode", "interpolate", "map", "sample", "vary"]
 
 
 def test_contract():

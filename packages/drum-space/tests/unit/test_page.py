@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,11 @@ from drum_space.atlas.page import build
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import DRUMS, DrumPattern
 from groove_core.storage import checkpoints
+from groove_core.testing.pages import NEEDS_CHROMIUM, browsing, opened, saved, until
 from groove_core.values import Score
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-    # WebGL without a graphics card
-    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-]  # fmt: skip
 N, YOURS = 600, 2
 GENRES = ["rock", "funk", "latin", "jazz & blues", "</script><b>odd", "soul", "dance", "pop", "ska"]
-NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 
 def layers(name: str, network: torch.nn.Sequential) -> dict[str, np.ndarray]:
@@ -135,43 +125,8 @@ def path(atlas, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with browsing() as found:
         yield found
-        found.close()
-
-
-def until(page, expression: str) -> None:
-    """Wait for an expression to be true: wait_for_function needs eval, which the page forbids."""
-    end = time.monotonic() + 10
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, f"never: {expression}"
-        time.sleep(0.03)
-
-
-@contextmanager
-def opened(browser, path: Path, *, ready="body.ready", init="", address="", **settings):
-    """Open the page offline; what it says or asks for is an error."""
-    said, asked = [], []
-    context = browser.new_context(
-        offline=True, **{"viewport": {"width": 900, "height": 640}, **settings}
-    )
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    if init:
-        page.add_init_script(init)
-    page.goto(path.as_uri() + address)
-    page.wait_for_selector(ready, timeout=10_000, state="attached")
-    yield page
-    context.close()
-    assert said == []
-    # MIDI files that it made are blobs.
-    assert {url.partition("#")[0] for url in asked if not url.startswith("blob:")} == {
-        path.as_uri()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -196,15 +151,6 @@ def point(page, index: int) -> tuple[float, float]:
         index,
     )
     return on_screen(page, *page.evaluate("(i) => placeOf(pointPiece(i), view.layout)", index))
-
-
-def saved(page, button: str, folder: Path) -> Path:
-    """Click what saves a file, and give it."""
-    with page.expect_download() as waiting:
-        page.click(button)
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
 
 
 LIT = """() => {

@@ -9,5 +9,9 @@ from music_vae.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
     from music_vae.actions import *
+    from music_vae.atlas.actions import *
 else:
-    __getattr__, __dir__, __all__ = lazy(__name__, actions="decode encode interpolate sample vary")
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        **{"actions": "decode encode interpolate sample vary", "atlas.actions": "map"},
+    )

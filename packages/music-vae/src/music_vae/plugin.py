@@ -29,4 +29,7 @@ def groove_generators() -> list[Action]:
 @hookimpl
 def groove_analyzers() -> list[Action]:
     """Look at music."""
-    return [Action("encode", "music_vae.actions:encode", "Turn pieces into codes.")]
+    return [
+        Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
+        Action("map", "music_vae.atlas.actions:map", "Draw a map of phrases that plays."),
+    ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from groove_core.values.atlas import *
+    from groove_core.values.atlas.building import *
+    from groove_core.values.atlas.picture import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
     from groove_core.values.melodies.extraction import *
@@ -27,7 +28,8 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         **{
-            "atlas": "GRID AtlasWords build_atlas",
+            "atlas.building": "GRID AtlasWords build_atlas",
+            "atlas.picture": "plot_layouts",
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
             "melodies.extraction": "choose_track extract_melodies is_melody longest_melody skyline",

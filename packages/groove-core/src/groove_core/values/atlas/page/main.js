@@ -48,7 +48,8 @@ function chooseLayout(number) {
   showLayout(number);
   [...$("layouts").children].forEach((one, i) => one.setAttribute("aria-pressed", String(i === number)));
   cursor.hover = -1; placeTip(); redrawOverlay();
-  announce(`layout: ${facts.layouts[number]}`);
+  const words = ((facts.axes || [])[number] || []).map((word, k) => word && `${["left", "right", "below", "above"][k]}: ${word}`).filter(Boolean);
+  announce(`layout: ${[facts.layouts[number], ...words].join("; ")}`);
 }
 
 function chooseRelief(flag) {

@@ -8,6 +8,8 @@ const morph = {
   t: 0, at: 0, direction: 1, walking: true, loops: 8,
   /** Whether clicks set ends. */
   drawing: false,
+  /** The piece of the next stop, once it is decoded. */
+  ready: null,
 };
 
 function setDrawing(flag) {
@@ -56,6 +58,7 @@ function goTo(t, { sound = player.playing } = {}) {
   morph.t = clamp(t, 0, 1);
   const piece = morphed(morph.t);
   showMorphed(piece);
+  if (piece.tempo) setTempo(piece.tempo);
   if (!sound) return;
   // Silence on the way is heard as such: the walk goes on behind it.
   playPiece(piece); showPlaying(); ask();
@@ -75,7 +78,12 @@ function nextStop() {
   if (stop >= morph.loops) morph.direction = -1;
   if (stop <= 0) morph.direction = 1;
   morph.t = clamp((stop + morph.direction) / morph.loops, 0, 1);
-  player.piece = morphed(morph.t); player.music = player.piece.music;
+  const piece = morph.ready && morph.ready.t === morph.t ? morph.ready : morphed(morph.t);
+  player.piece = piece; player.music = piece.music;
+  if (piece.tempo) setTempo(piece.tempo);
+  // What comes after it, while there is time: a decoder may take longer than sound can wait.
+  const next = stop + 2 * morph.direction, after = next > morph.loops || next < 0 ? stop : next;
+  warm([() => { if (morph.b) morph.ready = morphed(clamp(after / morph.loops, 0, 1)); }]);
 }
 
 /** Where the handle is on the screen; it glides between stops. */
@@ -97,7 +105,7 @@ function alongLine(px, py) {
 function removeLine() {
   const morphing = shownPiece && shownPiece.kind === "morph";
   const last = morphing ? shownPiece : null;
-  Object.assign(morph, { a: null, b: null, loose: null });
+  Object.assign(morph, { a: null, b: null, loose: null, ready: null });
   player.onLoop = null;
   setDrawing(false);
   showWalk();

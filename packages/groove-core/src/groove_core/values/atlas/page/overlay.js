@@ -1,5 +1,5 @@
 "use strict";
-// What lies over the points: names of groups, the chosen piece, the cursor, the line of a morph.
+// What lies over the points: names of groups and axes, the chosen piece, the cursor, the line of a morph.
 
 let overlayDirty = true, pulse = 0;
 /** Point under the mouse, and point of the keyboard, -1: none; and whether the latter has its tooltip. */
@@ -37,6 +37,23 @@ function drawNames(g) {
   g.globalAlpha = 1;
 }
 
+/** What lies to the left, to the right, below and above, where the axes of a layout have names. */
+function drawAxes(g) {
+  const words = (facts.axes || [])[view.layout] || [];
+  if (view.mix < 1 || !words.some(Boolean)) return;
+  g.font = "600 12px system-ui, sans-serif"; g.lineJoin = "round"; g.lineWidth = 4; g.textBaseline = "middle";
+  g.strokeStyle = style("--halo"); g.fillStyle = style("--soft");
+  // At the rim of the map, or of what one sees of it.
+  const [left, top] = toScreen(-1, 1), [right, bottom] = toScreen(1, -1), edge = 14;
+  const [mx, my] = toScreen(0, 0), x = clamp(mx, 80, view.width - 80), y = clamp(my, 80, view.height - 80);
+  const places = [[`← ${words[0]}`, "left", Math.max(left, edge), y], [`${words[1]} →`, "right", Math.min(right, view.width - edge), y],
+    [`↓ ${words[2]}`, "center", x, Math.min(bottom, view.height - edge)], [`↑ ${words[3]}`, "center", x, Math.max(top, edge)]];
+  places.forEach(([text, align, px, py], k) => {
+    g.textAlign = align;
+    if (words[k]) haloText(g, text, px, py);
+  });
+}
+
 function drawRing(g, x, y, radius, color, width) {
   g.beginPath(); g.arc(x, y, radius, 0, 7);
   g.strokeStyle = style("--halo"); g.lineWidth = width + 3; g.stroke();
@@ -62,6 +79,7 @@ function drawOverlay() {
   g.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
   g.clearRect(0, 0, view.width, view.height);
   drawNames(g);
+  drawAxes(g);
   if (morph.a) {
     const a = toScreen(...placeOf(morph.a, view.layout));
     if (morph.b) {
