@@ -97,6 +97,6 @@ def saved(page: Any, button: str, folder: Path) -> Path:
     """Click what saves a file, and return the file."""
     with page.expect_download() as waiting:
         page.click(button)
-    target = folder / waiting.value.suggested_filename
+    target: Path = folder / waiting.value.suggested_filename
     waiting.value.save_as(target)
     return target

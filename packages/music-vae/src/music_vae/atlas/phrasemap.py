@@ -135,7 +135,8 @@ class PhraseMap(Value):
         wanted = weights @ np.linalg.norm(codes, axis=2)
         is_long = np.linalg.norm(mixed, axis=1)
         scale = np.divide(wanted, is_long, out=np.ones(self.parts), where=is_long > 0)
-        return (mixed * scale[:, None]).ravel().astype(np.float32)
+        found: npt.NDArray[np.float32] = (mixed * scale[:, None]).ravel().astype(np.float32)
+        return found
 
     def decode(self, codes: Floats) -> npt.NDArray[np.int64]:
         """Write melodies from codes as the page does: in double precision, with halved weights.
@@ -261,7 +262,7 @@ class PhraseMap(Value):
             "measures": [
                 [f"{row[0]}: {column}", f"{cell:.3f}" if isinstance(cell, float) else str(cell)]
                 for row in (report.rows if report else ())
-                for column, cell in zip(report.columns[1:], row[1:], strict=True)
+                for column, cell in zip(report.columns[1:] if report else (), row[1:], strict=True)
                 if cell is not None
             ],
             "notes": list(report.notes if report else ()),

@@ -54,11 +54,6 @@ class Plane:
     yours: Floats
 
 
-def _within(positions: Floats, yours: Floats, scale: Floats | float) -> Plane:
-    """Scale positions to -1 to 1; others that lie beyond stand at the edge."""
-    return Plane(positions / scale, np.clip(yours / scale, -1, 1))
-
-
 def main_axes(codes: Floats, yours: Floats) -> tuple[Plane, float]:
     """Return the first two principal components, and their share of the variance.
 
@@ -79,7 +74,9 @@ def main_axes(codes: Floats, yours: Floats) -> tuple[Plane, float]:
     first = first * np.sign(np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], 1))
     placed, others = (codes - middle) @ first.T, (yours - middle) @ first.T
     squared = np.square(sizes)
-    plane = _within(placed, others, max(float(np.abs(placed).max()), 1e-9))
+    scale = max(float(np.abs(placed).max()), 1e-9)
+    # What lies beyond all others stands at the edge.
+    plane = Plane(placed / scale, np.clip(others / scale, -1, 1))
     return plane, float(squared[:2].sum() / max(squared.sum(), 1e-12))
 
 
@@ -122,7 +119,7 @@ def role_plane(
     Returns
     -------
     Plane
-        x: verse to chorus, y: bridge.
+        x: verse to chorus, y: bridge, in deviations d as tanh(d / 2): none is too far out.
     dict of str to Estimate
         Area under the curve of both readings, with intervals over songs.
 
@@ -166,5 +163,4 @@ def role_plane(
         areas["bridge against both"] = area(1, roles == "bridge", known & (roles != "bridge"))
     if not areas["chorus against verse"].low > CHANCE:
         return None
-    scale = np.maximum(np.abs(placed).max(axis=0), 1e-9)
-    return _within(placed, far.numpy(), scale), areas
+    return Plane(np.tanh(placed / 2), np.tanh(far.numpy() / 2)), areas

@@ -21,6 +21,8 @@ MARKERS = "os^DvPX*"
 GREY = "#9aa0aa"
 RIM = 1.04
 """Half the width of the picture: points on the rim are drawn whole."""
+ONE_ROW = 5
+"""Names that a legend has in one row."""
 NAMED = 12
 """Own pieces that are named in the picture; of more, the names would hide the points."""
 
@@ -57,7 +59,8 @@ def plot_layouts(
         panel.set_title(title, fontsize=11)
     handles, labels = panel.get_legend_handles_labels()
     ax.legend(
-        handles, labels, loc="lower center", ncols=len(labels) // 2 + 1, fontsize=9,
+        handles, labels, loc="lower center", fontsize=9,
+        ncols=len(labels) if len(labels) <= ONE_ROW else len(labels) // 2 + 1,
         frameon=False, bbox_to_anchor=(0.5, -0.05), markerscale=3.5, handletextpad=0.1,
     )  # fmt: skip
     return ax

@@ -23,11 +23,11 @@ function columnsFrom({ inputs, outputs, weight, bias }, first) {
 
 /** One step of an LSTM: gates without those of the state, which changes in place. */
 function lstmStep(gates, hh, state) {
-  const size = state.h.length, more = linear(hh, state.h), { h, c } = state;
+  const size = state.h.length, all = linear(hh, state.h), { h, c } = state;
+  for (let k = 0; k < all.length; k++) all[k] += gates[k];
   for (let k = 0; k < size; k++) {
-    const gate = (part) => gates[part * size + k] + more[part * size + k];
-    c[k] = sigmoid(gate(1)) * c[k] + sigmoid(gate(0)) * Math.tanh(gate(2));
-    h[k] = sigmoid(gate(3)) * Math.tanh(c[k]);
+    c[k] = sigmoid(all[size + k]) * c[k] + sigmoid(all[k]) * Math.tanh(all[2 * size + k]);
+    h[k] = sigmoid(all[3 * size + k]) * Math.tanh(c[k]);
   }
 }
 

@@ -52,7 +52,7 @@ function eventsOf(i) {
 
 function whereOf(i) {
   const key = facts.keys[arrays.key.values[i]], first = arrays.first.values[i], bars = arrays.bars.values[i];
-  return `bars ${first} to ${first + bars - 1}${key ? `, there in ${key}` : ""}`;
+  return `bars ${first} to ${first + bars - 1}${key ? `, originally in ${key}` : ""}`;
 }
 
 /** How many bars and notes, from where to where, and how it begins. */

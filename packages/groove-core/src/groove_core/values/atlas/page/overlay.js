@@ -37,17 +37,26 @@ function drawNames(g) {
   g.globalAlpha = 1;
 }
 
+/** How far up, or down, a word in the middle may stand: where title and buttons leave room. */
+function edges(x, up) {
+  const map = $("map").getBoundingClientRect(), half = 90;
+  const boxes = [document.querySelector("#map header"), $("views"), $("tools"), $("zooms")].map((one) => one.getBoundingClientRect());
+  const over = boxes.filter((box) => box.left - map.left < x + half && box.right - map.left > x - half);
+  const isUp = (box) => box.top - map.top < view.height / 2;
+  return [up ? 14 : view.height - 14, ...over.filter((box) => isUp(box) === up).map((box) => (up ? box.bottom - map.top + 14 : box.top - map.top - 14))];
+}
+
 /** What lies to the left, to the right, below and above, where the axes of a layout have names. */
 function drawAxes(g) {
   const words = (facts.axes || [])[view.layout] || [];
   if (view.mix < 1 || !words.some(Boolean)) return;
   g.font = "600 12px system-ui, sans-serif"; g.lineJoin = "round"; g.lineWidth = 4; g.textBaseline = "middle";
   g.strokeStyle = style("--halo"); g.fillStyle = style("--soft");
-  // At the rim of the map, or of what one sees of it.
+  // At the rim of the map, or of what one sees of it between title and buttons.
   const [left, top] = toScreen(-1, 1), [right, bottom] = toScreen(1, -1), edge = 14;
   const [mx, my] = toScreen(0, 0), x = clamp(mx, 80, view.width - 80), y = clamp(my, 80, view.height - 80);
   const places = [[`← ${words[0]}`, "left", Math.max(left, edge), y], [`${words[1]} →`, "right", Math.min(right, view.width - edge), y],
-    [`↓ ${words[2]}`, "center", x, Math.min(bottom, view.height - edge)], [`↑ ${words[3]}`, "center", x, Math.max(top, edge)]];
+    [`↓ ${words[2]}`, "center", x, Math.min(bottom, ...edges(x, false))], [`↑ ${words[3]}`, "center", x, Math.max(top, ...edges(x, true))]];
   places.forEach(([text, align, px, py], k) => {
     g.textAlign = align;
     if (words[k]) haloText(g, text, px, py);

@@ -1,7 +1,9 @@
 "use strict";
 // How dense the points lie: a relief under them, with contour lines.
 
-const RELIEF_CELLS = 180, RELIEF_SPAN = 1.1, RELIEF_SMOOTH = 2.4;
+const RELIEF_CELLS = 180, RELIEF_SPAN = 1.1;
+/** Width of the kernel in cells: fewer points need a wider one (D. Scott's rule, two dimensions). */
+const smoothing = (points) => 2.4 * clamp(35000 / Math.max(1, points), 0.1, 100) ** (1 / 6);
 /** Shares of a high density at which lines are drawn. */
 const CONTOURS = [0.05, 0.12, 0.22, 0.35, 0.5, 0.68];
 const reliefs = new Map();
@@ -9,16 +11,17 @@ const reliefs = new Map();
 /** Density over [-1.1, 1.1] squared of the points of a group, or of all (-1): a KDE on a grid. */
 function densityOf(layout, group) {
   const n = RELIEF_CELLS, { xy } = layouts[layout];
-  let grid = new Float32Array(n * n);
+  let grid = new Float32Array(n * n), points = 0;
   for (let i = 0; i < count; i++) {
     if (group >= 0 && groupOf(i) !== group) continue;
     const u = (xy[2 * i] / RELIEF_SPAN + 1) / 2 * n - 0.5, v = (xy[2 * i + 1] / RELIEF_SPAN + 1) / 2 * n - 0.5;
     const c = Math.floor(u), r = Math.floor(v), p = u - c, q = v - r;
+    points++;
     grid[r * n + c] += (1 - p) * (1 - q); grid[r * n + c + 1] += p * (1 - q);
     grid[(r + 1) * n + c] += (1 - p) * q; grid[(r + 1) * n + c + 1] += p * q;
   }
-  const reach = Math.ceil(3 * RELIEF_SMOOTH), kernel = [];
-  for (let d = -reach; d <= reach; d++) kernel.push(Math.exp(-0.5 * (d / RELIEF_SMOOTH) ** 2));
+  const wide = smoothing(points), reach = Math.ceil(3 * wide), kernel = [];
+  for (let d = -reach; d <= reach; d++) kernel.push(Math.exp(-0.5 * (d / wide) ** 2));
   for (const stride of [1, n]) { // along x, then along y
     const out = new Float32Array(n * n);
     for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
