@@ -9,13 +9,16 @@ import sys
 
 from groove_core.testing import check_plugin
 
-ACTIONS = ["decode", "encode", "interpolate", "map", "sample", "vary"]
+ACTIONS = [
+    "adapt", "cross", "dataset", "decode", "encode", "evaluate", "interpolate", "map", "sample",
+    "shift", "trace", "train", "vary",
+]  # fmt: skip
 
 
 def test_contract():
     plugin = check_plugin("music_vae.plugin")
     assert sorted(plugin.actions) == ACTIONS
-    assert set(plugin.roles.values()) == {"generator", "analyzer"}
+    assert set(plugin.roles.values()) == {"generator", "analyzer", "trainer"}
 
 
 def test_python_and_plugin_have_the_same_functions():

@@ -10,8 +10,13 @@ from music_vae.__about__ import __version__ as __version__
 if TYPE_CHECKING:
     from music_vae.actions import *
     from music_vae.atlas.actions import *
+    from music_vae.trainers import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        **{"actions": "decode encode interpolate sample vary", "atlas.actions": "map"},
+        **{
+            "actions": "cross decode encode interpolate sample shift trace vary",
+            "atlas.actions": "map",
+            "trainers": "adapt dataset evaluate train",
+        },
     )

@@ -22,6 +22,7 @@ from music_vae.alphabets import VOICES
 from music_vae.attributes import Readings, attributes_of
 from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
 from music_vae.encoders import BarEncoder, FlatEncoder
+from music_vae.likeness import Likeness
 from music_vae.prior import Mixture
 
 __all__ = ["MusicVAE"]
@@ -33,7 +34,7 @@ LEAST_DEVIATION = 1e-6
 
 
 class MusicVAE(nn.Module):
-    """Encoder, decoder, and what is fitted to codes: the prior, and readings of attributes.
+    """Encoder, decoder, and what is fitted to codes: the prior, and readings of them.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ class MusicVAE(nn.Module):
     attribute_biases: Tensor
     attribute_steps: Tensor
     attribute_ranges: Tensor
+    chorus_weights: Tensor
+    chorus_bias: Tensor
 
     def __init__(
         self,
@@ -121,6 +124,8 @@ class MusicVAE(nn.Module):
         self.register_buffer("attribute_biases", torch.zeros(count))
         self.register_buffer("attribute_steps", torch.zeros(count, latent))
         self.register_buffer("attribute_ranges", torch.zeros(count, 2))
+        self.register_buffer("chorus_weights", torch.zeros(latent))
+        self.register_buffer("chorus_bias", torch.zeros(()))
 
     @property
     def prior(self) -> Mixture:
@@ -149,6 +154,17 @@ class MusicVAE(nn.Module):
         """Keep readings of the attributes."""
         for name in ("weights", "biases", "steps", "ranges"):
             self.get_buffer(f"attribute_{name}").copy_(getattr(readings, name))
+
+    @property
+    def likeness(self) -> Likeness:
+        """What codes say of choruses: nothing, if all weights are 0."""
+        return Likeness(self.chorus_weights, self.chorus_bias)
+
+    @torch.no_grad()
+    def set_likeness(self, likeness: Likeness) -> None:
+        """Keep a reading of choruses."""
+        self.chorus_weights.copy_(likeness.weights)
+        self.chorus_bias.copy_(likeness.bias)
 
     def encode(self, events: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and deviation of the posterior.

@@ -30,12 +30,16 @@ from groove_core.errors import InputError
 from groove_core.storage import read_arrays, read_members, write_arrays
 from groove_core.tunes import Tune, TuneSet
 from groove_core.values import Chord, LeadSheet, Value, key_name, pitch_class, transpose_sharps
+from music_vae.windows import BY_SONG
 
-__all__ = ["ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "roles"]
+__all__ = ["CORPUS", "ROLES", "Phrase", "PhraseSet", "Role", "read_structure", "roles"]
 
 Role = Literal["chorus", "verse", "bridge"]
 ROLES: tuple[Role, ...] = get_args(Role)
 CORPUS = "pop909"
+FOLDER = f"{CORPUS}/POP909"
+"""Where groups of songs stand: as in the shipped melodies, so that what a network learnt is known.
+"""
 FILES = ("human_label1", "finalized_chord", "melody", "analyzed_key", "tempo")
 LABEL = re.compile(r"([A-Za-z])(\d+)")
 KEY = re.compile(r"([A-G][#b]?):(maj|min)")
@@ -165,6 +169,10 @@ class PhraseSet(Value):
         """Return the phrases of the songs of some parts: ``train``, ``validation``, ``test``."""
         return [one for one in self.phrases if self.tunes.heads[one.song].part in parts]
 
+    def as_learnt(self, cards: Iterable[Mapping[str, Any]]) -> Self:
+        """Divide the songs by what checkpoints learnt from, see `TuneSet.as_learnt`."""
+        return type(self)(self.tunes.as_learnt(cards), self.labels)
+
     def melody(self, phrase: Phrase) -> LeadSheet:
         """Return a phrase alone, without a note that begins before it."""
         return self.song(phrase.song).slice_bars(phrase.bar, phrase.bars)
@@ -214,16 +222,15 @@ class PhraseSet(Value):
         )
 
 
-def read_structure(
-    path: Path, table: Mapping[str, Mapping[str, str]]
-) -> tuple[PhraseSet, Counter[str]]:
+def read_structure(path: Path, table: Mapping[str, Mapping[str, str]] | None = None) -> PhraseSet:
     """Read POP909's ``structure.zip``.
 
     Parameters
     ----------
     path : path
-    table : dict of dict
-        ``split`` and ``group`` of each song; what it does not name is left out.
+    table : dict of dict, optional
+        ``split`` and ``group`` of each song; what it does not name is left out. Default: parts by
+        a hash of the names.
 
     Raises
     ------
@@ -234,6 +241,11 @@ def read_structure(
     for name, content in read_members(path, lambda name: name.endswith(".txt")):
         song, _, file = name.removesuffix(".txt").rpartition("/")
         found.setdefault(song, {})[file] = content.decode("utf-8", errors="replace")
+    if table is None:
+        groups = {name: f"{FOLDER}/{name}" for name in found}
+        parts = BY_SONG.parts(list(groups.values()))
+        split = {i: part for part, some in parts.items() for i in some.tolist()}
+        table = {name: {"split": split[i], "group": ""} for i, name in enumerate(groups)}
     tunes, known, counts = [], [], Counter[str]()
     for name, files in sorted(found.items()):
         if any(file not in files for file in FILES):
@@ -245,13 +257,12 @@ def read_structure(
             continue
         melody = _song(name, files, counts)
         if melody is not None:
-            group = row["group"] or f"{CORPUS}/{name}"
+            group = row["group"] or f"{FOLDER}/{name}"
             tunes.append(Tune(name, CORPUS, group, row["split"], (melody,)))
             known.append(files["human_label1"].strip())
     if not tunes:
         raise InputError(f"{path} has no labelled songs.", hint="Give POP909's structure.zip.")
-    counts = +counts
-    return PhraseSet(TuneSet.of(tunes, dict(counts.most_common())), known), counts
+    return PhraseSet(TuneSet.of(tunes, dict((+counts).most_common())), known)
 
 
 def _song(name: str, texts: Mapping[str, str], counts: Counter[str]) -> LeadSheet | None:

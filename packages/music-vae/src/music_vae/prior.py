@@ -15,8 +15,10 @@ from torch import Tensor
 
 from groove_core.errors import InputError
 
-__all__ = ["Mixture", "fit_mixture", "sample_codes", "slerp"]
+__all__ = ["Mixture", "fit_mixture", "near", "sample_codes", "shrunk", "slerp"]
 
+BESIDE = 0.25
+"""How far beside the arc between two codes those near them lie, in deviations of all codes."""
 RIDGE = 1e-3
 """Variance that is added to every dimension, as a share of the mean variance of all codes."""
 
@@ -131,6 +133,68 @@ def _maximised(z: Tensor, chances: Tensor, ridge: Tensor) -> Mixture:
     return Mixture(sizes / sizes.sum(), means, torch.stack(factors))
 
 
+COUNTS_AS = (0.25, 1.0, 4.0, 16.0, 64.0)
+"""Times as many codes as there are new ones, that a prior may count as when it is refitted."""
+
+
+def shrunk(mixture: Mixture, codes: Tensor, held_out: Tensor) -> tuple[Mixture, float]:
+    """Refit a mixture to a few codes, without leaving it farther than they can justify.
+
+    The mixture counts as N codes, distributed as it is, in an expectation maximisation (J.-L.
+    Gauvain and C.-H. Lee, "Maximum a posteriori estimation for multivariate Gaussian mixture
+    observations of Markov chains", 1994). With n_k codes of component k, whose mean is x_k, and
+    the old m_k, w_k and S_k:
+
+        w_k' = (n_k + N w_k) / (n + N),  m_k' = (n_k x_k + N w_k m_k) / (n_k + N w_k)
+
+    and S_k' is averaged so, too, around m_k'. N is chosen by held-out codes.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    codes, held_out : Tensor [shape=(n, dimensions) and (m, dimensions)]
+
+    Returns
+    -------
+    mixture : Mixture
+        In double precision, on the CPU. The old one, if none knows the held-out codes better.
+    counts_as : float
+        N; infinite for the old one.
+    """
+    known = mixture.weights > 0
+    parts = (mixture.weights[known], mixture.means[known], mixture.factors[known])
+    old = Mixture(*(part.detach().cpu().double() for part in parts))
+    own, others = (z.detach().cpu().double() for z in (codes, held_out))
+    best, chosen = old, math.inf
+    highest = float(old.log_density(others).mean())
+    for times in COUNTS_AS:
+        refitted = _refitted(old, own, times * len(own))
+        density = float(refitted.log_density(others).mean())
+        if density > highest:
+            best, chosen, highest = refitted, times * len(own), density
+    return best, chosen
+
+
+def _refitted(old: Mixture, codes: Tensor, counts_as: float, *, rounds: int = 20) -> Mixture:
+    """Return the mixture that is likeliest where the old one counts as so many codes."""
+    pseudo = counts_as * old.weights
+    covariances = old.factors @ old.factors.mT
+    now = old
+    for _ in range(rounds):
+        densities = now.log_densities(codes)
+        chances = (densities - densities.logsumexp(dim=1, keepdim=True)).exp()
+        sizes = chances.sum(dim=0) + pseudo
+        means = (chances.T @ codes + pseudo[:, None] * old.means) / sizes[:, None]
+        factors = []
+        for number, mean in enumerate(means):
+            away, moved = codes - mean, old.means[number] - mean
+            of_codes = (chances[:, number, None] * away).T @ away
+            of_old = pseudo[number] * (covariances[number] + torch.outer(moved, moved))
+            factors.append(torch.linalg.cholesky((of_codes + of_old) / sizes[number]))
+        now = Mixture(sizes / sizes.sum(), means, torch.stack(factors))
+    return now
+
+
 def sample_codes(
     mixture: Mixture, count: int, generator: torch.Generator, *, temperature: float = 1.0
 ) -> Tensor:
@@ -156,8 +220,37 @@ def sample_codes(
     return drawn
 
 
+def near(
+    codes: Tensor,
+    count: int,
+    deviation: Tensor,
+    generator: torch.Generator,
+    *,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Draw codes near some: between two of them, chosen at random, and a little beside the arc.
+
+    Parameters
+    ----------
+    codes : Tensor [shape=(n, dimensions)], on the CPU
+        A single one is the middle of what is drawn.
+    deviation : Tensor [shape=(dimensions,)]
+        Of all codes of music: how far beside is `BESIDE` of it, times `temperature`.
+    generator : torch.Generator on the CPU
+
+    Returns
+    -------
+    Tensor [shape=(count, dimensions)]
+    """
+    pair = torch.randint(len(codes), (2, count), generator=generator)
+    shares = torch.rand(count, generator=generator)
+    noise = torch.randn(count, codes.shape[1], generator=generator)
+    between = slerp(codes[pair[0]], codes[pair[1]], shares)
+    return between + temperature * BESIDE * deviation * noise
+
+
 def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """Return the codes on the way between two, along the arc between their directions.
+    """Return codes on the way between two, or between the two of each row, along an arc.
 
     sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end, with the angle a between the two (K.
     Shoemake, "Animating rotation with quaternion curves", 1985). Codes in the same or in opposite
@@ -165,7 +258,7 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
 
     Parameters
     ----------
-    start, end : Tensor [shape=(dimensions,)]
+    start, end : Tensor [shape=(dimensions,) or (n, dimensions)]
     shares : Tensor [shape=(n,), 0 to 1]
 
     Returns
@@ -178,11 +271,10 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     tensor([[1.4142, 1.4142]])
     """
     a, b, t = start.double(), end.double(), shares.double()[:, None]
-    lengths = a.norm() * b.norm()
-    cosine = (a @ b / lengths).clamp(-1, 1) if lengths > 0 else torch.ones_like(lengths)
-    angle = cosine.arccos()
-    if angle.sin() < 1e-6:
-        between = torch.lerp(a[None], b[None], t)
-    else:
-        between = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    return between.to(start.dtype)
+    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = ((a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=1e-300)).clamp(-1, 1)
+    angle = torch.where(lengths > 0, cosine, 1.0).arccos()
+    sine = angle.sin()
+    straight = sine < 1e-6
+    arc = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / torch.where(straight, 1.0, sine)
+    return torch.where(straight, torch.lerp(a, b, t), arc).to(start.dtype)

@@ -11,15 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import EMA, Step, Training, digest, shuffled
+from groove_core.learning import EMA, PARTS, Step, Training, digest, shuffled
 from groove_core.values import Report
 from music_vae.attributes import fit_readings, measure
 from music_vae.decoders import STEPS_PER_BAR, draw
 from music_vae.evaluation import codes_of, measured
+from music_vae.evaluation.choruses import likeness_of
+from music_vae.likeness import Likeness
 from music_vae.loading import PACKAGE
 from music_vae.loss import beta_at, charged, kl_divergence, own_share, reconstruction
 from music_vae.model import MusicVAE
 from music_vae.prior import fit_mixture
+from music_vae.sets import phrases
 from music_vae.windows import WindowSet, moves, transposed
 
 __all__ = ["PRESETS", "Settings", "VAETraining"]
@@ -190,11 +193,26 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return shown
 
     def finish(self) -> None:
-        """Fit the prior, and the readings of attributes, to the codes of the training split."""
+        """Fit the prior, and readings of attributes and choruses, to codes of what was learnt."""
         codes = codes_of(self.model, self.events)
         self.model.set_prior(fit_mixture(codes, self.settings.components, seed=self.seed))
         values = measure(self.events, self.settings.voices)
         self.model.set_readings(fit_readings(codes, values))
+        if self.settings.voices == ("melody",) and (likeness := self.choruses()) is not None:
+            self.model.set_likeness(likeness)
+
+    def choruses(self) -> Likeness | None:
+        """Fit a reading of choruses to those labelled songs that were learnt; None without any."""
+        data, every = self.data, phrases()
+        part_of = {
+            data.groups[song]: part
+            for part, which in data.parts.items()
+            for song in np.unique(data.song[which]).tolist()
+        }
+        heads = enumerate(every.tunes.heads)
+        part_of_song = {song: part_of.get(head.group, "") for song, head in heads}
+        sides = [[one for one, part in part_of_song.items() if part == side] for side in PARTS]
+        return likeness_of(self.model, every, *sides[:2])
 
     def measure(self, name: str) -> Report:
         """Measure the network on songs that were not learnt."""

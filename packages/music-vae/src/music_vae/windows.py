@@ -1,7 +1,8 @@
 """What networks learn from: windows of 2 or 16 bars, cut out of songs bar by bar.
 
 A song is one or more stretches of 4/4 in sixteenths, each beginning with a bar, as the classes of
-`music_vae.alphabets`. A window is kept if enough happens in each of its voices:
+`music_vae.alphabets`; 2/2, whose bars are as long, is read as 4/4. A window is kept if enough
+happens in each of its voices:
 
 | voice | 2 bars | 16 bars |
 | --- | --- | --- |
@@ -18,13 +19,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.drums import KIT_DRUMS, STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import PARTS, Split
+from groove_core.learning import PARTS, Split, as_learnt
 from groove_core.values import Melody
 from music_vae.alphabets import (
     HIGHEST,
@@ -43,6 +45,8 @@ __all__ = [
 ]  # fmt: skip
 
 BY_SONG = Split("song")
+METRES = ((4, 4), (2, 2))
+"""Metres of melodies: their bars have 16 sixteenths, and none is stressed otherwise by a grid."""
 RANGE = 35
 """Semitones between the lowest and the highest note of a melody."""
 BUSY_BARS = 14
@@ -82,7 +86,7 @@ def of_melodies(group: str, melodies: Iterable[Melody], part: str | None = None)
     """
     stretches, left_out = [], Counter[str]()
     for melody in melodies:
-        if melody.metre != (4, 4) or melody.steps_per_quarter != 4:
+        if melody.metre not in METRES or melody.steps_per_quarter != 4:
             left_out["melodies not in 4/4 and sixteenths"] += 1
         elif outside(melody.events):
             left_out["melodies that leave the piano"] += 1
@@ -213,7 +217,7 @@ class WindowSet:
         """
         if bars not in ONSETS:
             raise UsageError(f"There are no windows of {bars} bars.", hint="Use 2 or 16 bars.")
-        events, owner, left_out = list[Ints](), list[int](), Counter[str]()
+        events, owner, left_out, longest = list[Ints](), list[int](), Counter[str](), 0
         groups: dict[str, int] = {}
         told: dict[str, str | None] = {}
         seen: dict[int, set[bytes]] = {}
@@ -226,6 +230,7 @@ class WindowSet:
             left_out.update(song.left_out)
             known = seen.setdefault(number, set())
             for stretch in song.stretches:
+                longest = max(longest, stretch.shape[1] // STEPS_PER_BAR)
                 kept, reasons = cut(stretch, voices, bars)
                 left_out.update(reasons)
                 for window in kept:
@@ -237,9 +242,12 @@ class WindowSet:
                     events.append(window)
                     owner.append(number)
         if not events:
-            why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
+            why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common(4))
+            short = f"no song has so many bars of 4/4 at a stretch (the longest has {longest})"
             raise InputError(
-                f"No window of {bars} bars is left: {why or 'the songs are shorter'}.",
+                f"No window of {bars} bars is left: "
+                + (short + (f"; {why}" if why else "") if longest < bars else why)
+                + ".",
                 hint=f"Give songs in 4/4 with {bars} bars of {' and '.join(voices)}.",
             )
         names, song_of = tuple(groups), np.array(owner)
@@ -260,6 +268,38 @@ class WindowSet:
         """Return the windows of a part, and the number of the song of each."""
         which = self.parts[name]
         return self.events[which], self.song[which]
+
+    def as_learnt(self, card: Mapping[str, Any]) -> WindowSet:
+        """Divide the windows by what a checkpoint has learnt: what it does not know is a test.
+
+        Windows of which it learnt nothing keep their parts, see `groove_core.learning.as_learnt`.
+
+        Raises
+        ------
+        InputError
+            If it knows all of them.
+        """
+        groups = [self.groups[number] for number in self.song.tolist()]
+        return replace(self, parts=as_learnt([card], groups, own=self.parts))
+
+    def check_size(self, batch_size: int) -> None:
+        """Check that a training has a batch of windows.
+
+        Raises
+        ------
+        InputError
+            If it has fewer.
+        """
+        count = len(self.parts["train"])
+        if count < batch_size:
+            songs = len(set(self.song[self.parts["train"]].tolist()))
+            raise InputError(
+                f"The training split has {count} windows of {self.bars} bars, of {songs} songs; "
+                f"a batch takes {batch_size}.",
+                hint=f"Give more songs, or --batch-size {count}."
+                if count > 1
+                else "Give more songs.",
+            )
 
     def card(self) -> dict[str, object]:
         """Return what the card of a checkpoint remembers of the split."""

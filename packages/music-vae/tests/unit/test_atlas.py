@@ -109,7 +109,7 @@ def test_markers_name_sections():
     assert found.role == ("phrase", "verse", "phrase", "chorus")
     assert found.first.tolist() == [1, 3, 11, 13]
     assert found.bars.tolist() == [2, 8, 2, 8]
-    assert set(found.key) <= {"E", "A", "B"}
+    assert len(set(found.key)) == 1  # that of the whole piece
     whole = melody_classes(Melody.from_score(score, steps_per_quarter=4).events)
     shift = found.rows[1][0] - whole[32]
     assert (

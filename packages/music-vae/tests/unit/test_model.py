@@ -239,7 +239,8 @@ def test_names_of_weights_stay():
     parts = {name.rpartition(".")[0] or name for name in model.state_dict()}
     assert parts == {
         "prior_weights", "prior_means", "prior_factors", "attribute_weights", "attribute_biases",
-        "attribute_steps", "attribute_ranges", "encoder.steps.lstm", "encoder.bars.lstm",
+        "attribute_steps", "attribute_ranges", "chorus_weights", "chorus_bias",
+        "encoder.steps.lstm", "encoder.bars.lstm",
         "mean", "deviation", "decoder.start", "decoder.conductor", "decoder.listener",
         *(f"decoder.cores.{v}.{part}" for v in ("melody", "drums")
           for part in ("start", "lstm", "out")),

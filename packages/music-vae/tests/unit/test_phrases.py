@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from groove_core.errors import InputError
+from groove_core.learning import Split
 from groove_core.tunes import Tune, TuneSet
 from groove_core.values import LeadSheet
 from music_vae import sets
@@ -57,13 +58,13 @@ def test_labels_that_are_none_are_refused(text):
 
 
 def test_a_song_is_as_long_as_its_phrases(tmp_path):
-    found, counts = read_structure(archive(tmp_path, s001=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG), TABLE)
     song = found.song(0)
     assert song.length == 7 * 16
     assert song.notes[:, :3].tolist() == [[15, 1, 60], [16, 8, 62], [24, 12, 64], [96, 4, 65]]
     assert [(at, str(chord)) for at, chord in song.chords] == [(0, "C"), (96, "Am7")]
     assert (song.key, song.tempo_bpm) == ("Am", 90)
-    assert not counts
+    assert not found.tunes.left_out
     assert [(p.letter, p.role, p.bar, p.bars) for p in found.phrases] == [
         ("A", "verse", 1, 1), ("B", "chorus", 2, 1), ("A", "verse", 3, 1), ("B", "chorus", 4, 1),
         ("C", "bridge", 5, 1),
@@ -71,7 +72,7 @@ def test_a_song_is_as_long_as_its_phrases(tmp_path):
 
 
 def test_a_phrase_alone_has_the_notes_that_begin_in_it(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG), TABLE)
     first = found.melody(found.phrases[0])
     assert first.notes[:, :3].tolist() == [[0, 8, 62], [8, 8, 64]]
     # The note that sounds on began before.
@@ -79,9 +80,9 @@ def test_a_phrase_alone_has_the_notes_that_begin_in_it(tmp_path):
 
 
 def test_parts_are_those_of_the_table(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     assert [(head.part, head.group) for head in found.tunes.heads] == [
-        ("train", "pop909/001"), ("test", "one")
+        ("train", "pop909/POP909/001"), ("test", "one")
     ]  # fmt: skip
     assert {phrase.song for phrase in found.of_part("test")} == {1}
     assert len(found.of_part("train", "test")) == len(found.phrases)
@@ -98,18 +99,18 @@ def test_parts_are_those_of_the_table(tmp_path):
 )
 def test_songs_in_doubt_are_left_out_and_counted(tmp_path, change, reason):
     path = archive(tmp_path, s001=SONG, s002={**SONG, **change}, s003=SONG)
-    found, counts = read_structure(path, TABLE)
+    found = read_structure(path, TABLE)
     assert len(found) == 1
+    counts = found.tunes.left_out
     assert [count for why, count in counts.items() if reason in why] == [1]
     assert counts["songs that the split does not name"] == 1
-    assert found.tunes.left_out == counts
 
 
 def test_notes_behind_the_last_phrase_are_counted(tmp_path):
     song = {**SONG, "melody": "60 108\n62 8\n64 4\n"}
-    found, counts = read_structure(archive(tmp_path, s001=song), TABLE)
+    found = read_structure(archive(tmp_path, s001=song), TABLE)
     assert found.song(0).notes[:, :3].tolist() == [[0, 108, 60], [108, 4, 62]]
-    assert counts == {"notes behind the last phrase": 1}
+    assert found.tunes.left_out == {"notes behind the last phrase": 1}
 
 
 def test_nothing_to_read_is_an_error(tmp_path):
@@ -118,7 +119,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
 
 
 def test_what_was_saved_comes_back(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     for suffix in ("npz", "json"):
         assert PhraseSet.read(found.save(tmp_path / f"phrases.{suffix}")) == found
     assert "4 of a chorus, 4 of a verse, 2 of a bridge" in found.to_text()
@@ -147,3 +148,16 @@ def test_the_shipped_phrases():
         for p in found.phrases[:500]
     ])  # fmt: skip
     assert sung.mean() > 0.9
+
+
+def test_phrases_and_melodies_of_a_song_are_one_group_in_one_part():
+    """What a network learnt from the melodies is known of the phrases, too."""
+    part = {head.group: head.part for head in sets.tunes().heads}
+    assert all(part[head.group] == head.part for head in sets.phrases().tunes.heads)
+
+
+def test_phrases_are_divided_by_what_a_checkpoint_has_learnt(tmp_path):
+    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    card = {"name": "net", "data": Split("song").card(["one"], {"train": [0]})}
+    heads = found.as_learnt([card]).tunes.heads
+    assert [head.part for head in heads] == ["test", "train"]

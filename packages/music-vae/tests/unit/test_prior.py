@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from groove_core.errors import InputError
-from music_vae.prior import RIDGE, Mixture, fit_mixture, sample_codes, slerp
+from music_vae.prior import RIDGE, Mixture, _refitted, fit_mixture, sample_codes, shrunk, slerp
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,71 @@ def test_a_dimension_that_says_nothing_is_no_obstacle():
 def test_equal_codes_have_no_prior(codes):
     with pytest.raises(InputError, match="equal codes"):
         fit_mixture(codes, 2)
+
+
+# --- refitting -------------------------------------------------------------------------------
+
+
+def test_a_prior_that_counts_as_many_codes_is_fitted_to_both():
+    """One Gaussian: the mean and covariance of its own codes and of the new ones together."""
+    generator = torch.Generator().manual_seed(1)
+    first = torch.randn(300, 2, generator=generator).double() + 3
+    codes = 2 * torch.randn(100, 2, generator=generator).double()
+    z = first - first.mean(dim=0)
+    old = Mixture(torch.ones(1).double(), first.mean(dim=0)[None],
+                  torch.linalg.cholesky(z.T @ z / 300)[None])  # fmt: skip
+    found = _refitted(old, codes, 300.0)
+    both = torch.cat([first, codes])
+    torch.testing.assert_close(found.means[0], both.mean(dim=0))
+    covariance = torch.cov(both.T, correction=0)
+    torch.testing.assert_close(found.factors[0] @ found.factors[0].T, covariance)
+
+
+def test_components_that_have_no_new_codes_stay(known):
+    """New codes are near the second component: the first loses weight, and nothing else."""
+    codes = torch.tensor([[8.5, -8.0]]).repeat(50, 1) + 0.1 * torch.randn(
+        50, 2, generator=torch.Generator().manual_seed(0)
+    )
+    found = _refitted(known, codes.double(), 150.0)
+    torch.testing.assert_close(found.weights[0], torch.tensor(0.25 * 150 / 200).double())
+    torch.testing.assert_close(found.means[0], known.means[0])
+    torch.testing.assert_close(found.factors[0], known.factors[0])
+    assert 8 < found.means[1, 0] < 8.5
+    # Each round only rises, so that what counts most pulls most.
+    nearer = _refitted(known, codes.double(), 15.0)
+    assert 8 < found.means[1, 0] < nearer.means[1, 0] < 8.5
+    assert nearer.log_density(codes).mean() > found.log_density(codes).mean()
+
+
+def test_how_much_the_old_prior_counts_is_chosen_by_held_out_codes(known, drawn):
+    """Of new codes from elsewhere little of the old is kept, of few from the same much."""
+    generator = torch.Generator().manual_seed(2)
+    elsewhere = torch.randn(400, 2, generator=generator) + torch.tensor([-9.0, 9.0])
+    far, counts_far = shrunk(known, elsewhere[:200], elsewhere[200:])
+    assert counts_far == 0.25 * 200
+    assert far.log_density(elsewhere[200:].double()).mean() > -8
+    _, counts_near = shrunk(known, drawn[:8], drawn[2000:4000])
+    assert counts_near > 16 * 8 or math.isinf(counts_near)
+
+
+def test_a_prior_that_nothing_new_improves_stays(known, drawn):
+    misleading = torch.full((30, 2), 50.0)
+    found, counts = shrunk(known, misleading, drawn[:500])
+    assert math.isinf(counts)
+    assert torch.equal(found.means, known.means)
+
+
+def test_components_without_weight_are_left_out(known, drawn):
+    """As a network has them whose prior has fewer components than there is room for."""
+    room = Mixture(
+        torch.cat([known.weights, torch.zeros(1).double()]),
+        torch.cat([known.means, torch.zeros(1, 2).double()]),
+        torch.cat([known.factors, torch.eye(2).double()[None]]),
+    )
+    codes = drawn[:50] + 1
+    one, two = (shrunk(mixture, codes, drawn[50:90] + 1)[0] for mixture in (room, known))
+    assert len(one.weights) == 2
+    torch.testing.assert_close(one.means, two.means)
 
 
 def test_slerp_goes_along_the_circle():

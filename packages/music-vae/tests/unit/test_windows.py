@@ -206,7 +206,7 @@ def test_a_data_set_may_say_where_songs_go(songs_of):
 
 
 def test_nothing_left_says_why(songs_of):
-    with pytest.raises(InputError, match="16 bars is left: the songs are shorter"):
+    with pytest.raises(InputError, match="16 bars is left: no song has so many bars"):
         WindowSet.of(songs_of(2), ["melody"], 16)
     with pytest.raises(InputError, match="1 too few onsets of melody"):
         WindowSet.of([Song("a", [np.zeros((1, 32), np.int64)])], ["melody"], 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.learning.adapting import *
     from groove_core.learning.ema import *
     from groove_core.learning.layers import *
     from groove_core.learning.loop import *
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
+        adapting="Best adapted_split parts_to_adapt",
         ema="EMA",
         layers="Dropout PixelNorm frozen gradient_penalty minibatch_deviation pixel_norm "
         "r1_penalty",

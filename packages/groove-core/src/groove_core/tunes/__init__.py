@@ -27,7 +27,7 @@ else:
         annotations="annotated",
         cutting="FINE GRIDS METRES cut",
         finding="Finder Match Pairs",
-        grouping="BY_TUNE group_tunes windows",
+        grouping="BY_TUNE group_by_parts group_tunes windows",
         measures="HISTOGRAMS MEASURES ONE_NOTE STILL_BARS Measurable Sheet is_stuck mean_of_known",
         passages="Passage first_gap with_bars",
         performing="accented performed phrases",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from groove_core.learning import Split
 from groove_core.values import LeadSheet
 
-__all__ = ["BY_TUNE", "group_tunes", "windows"]
+__all__ = ["BY_TUNE", "group_by_parts", "group_tunes", "windows"]
 
 BY_TUNE = Split("tune")
 
@@ -54,20 +54,42 @@ def group_tunes(names: Sequence[str], songs: Sequence[Sequence[LeadSheet]]) -> l
     Songs are one tune if more than half of the four-bar windows, or of the runs of 16 notes, of
     the shorter stand in the longer.
     """
-    root = list(range(len(songs)))
+    kinds = [
+        [{part for melody in melodies for part in parts(melody)} for melodies in songs]
+        for parts in (windows, runs)
+    ]
+    return group_by_parts(names, kinds)
+
+
+def group_by_parts(names: Sequence[str], kinds: Iterable[Sequence[set[bytes]]]) -> list[str]:
+    """Return the group of each song: the first name among those that share most of their parts.
+
+    Parameters
+    ----------
+    names : sequence of str
+    kinds : iterable of sequences of sets
+        For each kind of parts, the parts of each song. Songs belong together if, of one kind, more
+        than half of the parts of the one with fewer stand in the other.
+
+    Examples
+    --------
+    >>> parts = [{b"a", b"b", b"c"}, {b"x"}, {b"a", b"b", b"d", b"e"}]
+    >>> group_by_parts(["one", "two", "three"], [parts])
+    ['one', 'two', 'one']
+    """
+    root = list(range(len(names)))
 
     def find(number: int) -> int:
         while root[number] != number:
             number = root[number]
         return number
 
-    for parts in (windows, runs):
-        sets = [{part for melody in melodies for part in parts(melody)} for melodies in songs]
+    for sets in kinds:
         for (one, other), count in _shared(sets).items():
             if count > SAME * min(len(sets[one]), len(sets[other])):
                 low, high = sorted((find(one), find(other)))
                 root[high] = low
-    return [names[find(number)] for number in range(len(songs))]
+    return [names[find(number)] for number in range(len(names))]
 
 
 def _shared(sets: Sequence[set[bytes]]) -> Counter[tuple[int, int]]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from groove_core.values.atlas.picture import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
+    from groove_core.values.keys import *
     from groove_core.values.melodies.extraction import *
     from groove_core.values.melodies.leadsheet import *
     from groove_core.values.melodies.line import *
@@ -32,6 +33,7 @@ else:
             "atlas.picture": "plot_layouts",
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
+            "keys": "find_key",
             "melodies.extraction": "choose_track extract_melodies is_melody longest_melody skyline",
             "melodies.leadsheet": "LeadSheet",
             "melodies.line": "DEFAULT_VELOCITY HOLD OFF Line",

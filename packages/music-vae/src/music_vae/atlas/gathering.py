@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from groove_core.values import (
     Melody,
     Score,
     extract_melodies,
+    find_key,
     key_name,
     key_sharps,
     transpose_sharps,
@@ -38,7 +39,6 @@ from music_vae.alphabets import (
     melody_classes,
     without_lone_offs,
 )
-from music_vae.evaluation.keys import pitch_classes, scale_of
 from music_vae.phrases import ROLES, PhraseSet
 from music_vae.windows import of_melodies
 
@@ -180,13 +180,14 @@ def _of_score(score: Score, name: str) -> list[_Phrase]:
             known.add(row.tobytes())
             before = round(start / score.ticks_per_quarter / 4) if role else 0
             tempo = float(score.tempo_at(start))
-            found.append(_Phrase(row, role or OTHER, name, name, before + bar, _key(row), tempo))
+            found.append(_Phrase(row, role or OTHER, name, name, before + bar, "", tempo))
     if not found:
         raise InputError(
             f"{name} has no melody in 4/4 and sixteenths.",
             hint="Give a piece in 4/4 with a line of single notes.",
         )
-    return found
+    key = _key([one.row for one in found])
+    return [replace(one, key=key) for one in found]
 
 
 def _cuts(score: Score) -> Iterator[tuple[int, Ints]]:
@@ -236,10 +237,13 @@ def _trimmed(row: Ints) -> Ints:
     return row[: -(-(last + 1) // unit) * unit]
 
 
-def _key(row: Ints) -> str:
-    """Return the major key in whose scale most notes of a melody lie."""
-    [tonic] = scale_of(pitch_classes(row[None, None], ("melody",)))
-    return key_name(transpose_sharps(0, int(tonic)), minor=False)
+def _key(rows: Sequence[Ints]) -> str:
+    """Return the key in which phrases of a piece sound, by how long each pitch class does."""
+    row = np.concatenate(rows)
+    sounding = row[np.maximum.accumulate(np.where(row > 0, np.arange(len(row)), 0))]
+    pitch_class = (sounding[sounding >= NOTE] - NOTE + LOWEST) % 12
+    tonic, minor = find_key(np.bincount(pitch_class, minlength=12))
+    return key_name(transpose_sharps(0, tonic + 3 * minor), bool(minor))
 
 
 def _to_c(row: Ints, key: str) -> Ints:

@@ -31,7 +31,7 @@ from music_vae.loss import active_units, kl_divergence, reconstruction
 from music_vae.model import MusicVAE
 from music_vae.windows import WindowSet
 
-__all__ = ["Space", "accuracy", "measured", "of_other_songs", "per", "space_of"]
+__all__ = ["Space", "accuracy", "bits_of", "measured", "of_other_songs", "per", "space_of"]
 
 LEAST_GAIN_BITS = 1.0
 """A code that saves less than this of a piece says nothing about it."""
@@ -82,6 +82,16 @@ def accuracy(real: Ints, made: Ints, owners: npt.ArrayLike) -> tuple[Estimate, E
         per(hits, sounds.sum(axis=1), owners),
         per(2 * hits, both, owners),
     )
+
+
+@torch.no_grad()
+def bits_of(model: MusicVAE, events: npt.ArrayLike) -> Floats:
+    """Return -log2 p(x | z) of windows, told their events, with the mean codes [shape=(n,)]."""
+    nats = [
+        reconstruction(model.decoder(model.encode(part)[0], part), part)
+        for part in batches(model, events)
+    ]
+    return _bits(torch.cat(nats))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ from music_vae.model import MusicVAE
 from music_vae.prior import sample_codes
 from music_vae.windows import WindowSet
 
-__all__ = ["Copies", "drawn_by", "evenly", "sampled", "sheet_of"]
+__all__ = [
+    "SIZES", "TEMPERATURE", "Copies", "drawn_by", "evenly", "histograms_of", "pieces_beside",
+    "sampled", "sheet_of",
+]  # fmt: skip
 
 SIZES = (16, 32)
 """Steps of stretches that are looked for in what was learnt."""
@@ -39,6 +42,11 @@ class Line(NamedTuple):
     events: Ints
     bar: int = STEPS_PER_BAR
     grid: int = STEPS_PER_BAR // 4
+
+
+def histograms_of(voice: str) -> tuple[str, ...]:
+    """Return what the histograms of `sheet_of` count."""
+    return (DRUMS, PLACES) if voice == "drums" else (*HISTOGRAMS, PLACES)
 
 
 def drawn_by(
@@ -153,15 +161,20 @@ def _beats(rows: Ints, size: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[n
     return hashes, (cut > 0).sum(axis=2) * 4 >= size
 
 
-def sampled(
-    model: MusicVAE, windows: WindowSet, name: str, *, count: int = 1000, seed: int = 1
-) -> Report:
-    """Describe what is written from drawn codes, beside real pieces, copies of them and chance.
+def pieces_beside(
+    model: MusicVAE, windows: WindowSet, *, count: int, seed: int
+) -> dict[str, tuple[Ints, Ints | None]]:
+    """Return drawn pieces, and real pieces, copies and chance to compare them with.
 
     Parameters
     ----------
     count : int
         Pieces of each kind, at most.
+
+    Returns
+    -------
+    dict of str to (int array [shape=(n, voices, steps)], int array [shape=(n,)] or None)
+        Pieces, and the song of each where songs are to be drawn together.
 
     Raises
     ------
@@ -179,7 +192,7 @@ def sampled(
     held_out, owner = real[chosen].astype(np.int64), song[chosen]
     steps = held_out.shape[2]
     chance = [rng.integers(0, ALPHABETS[voice].classes, (count, steps)) for voice in windows.voices]
-    pieces: dict[str, tuple[Ints, Ints | None]] = {
+    return {
         "held-out songs": (held_out, owner),
         "learnt songs": (learnt[rng.integers(0, len(learnt), count)].astype(np.int64), None),
         "chance": (np.stack(chance, axis=1), None),
@@ -187,6 +200,26 @@ def sampled(
         "the fitted prior": (drawn_by(model, "fitted", count, seed=seed), None),
         "N(0, I)": (drawn_by(model, "normal", count, seed=seed), None),
     }
+
+
+def sampled(
+    model: MusicVAE, windows: WindowSet, name: str, *, count: int = 1000, seed: int = 1
+) -> Report:
+    """Describe what is written from drawn codes, beside real pieces, copies of them and chance.
+
+    Parameters
+    ----------
+    count : int
+        Pieces of each kind, at most.
+
+    Raises
+    ------
+    InputError
+        If the windows have no training or no test split.
+    """
+    pieces = pieces_beside(model, windows, count=count, seed=seed)
+    learnt, _ = windows.part("train")
+    held_out, owner = pieces["held-out songs"]
     histograms = (*HISTOGRAMS, DRUMS, PLACES)
     columns = (
         "pieces of", *MEASURES, *(f"{one}, like real ones" for one in histograms),
@@ -196,10 +229,9 @@ def sampled(
     for number, voice in enumerate(windows.voices):
         copies = Copies(learnt[:, number].astype(np.int64), voice)
         like = sheet_of(held_out[:, number], voice, owner)
-        of_voice = (DRUMS, PLACES) if voice == "drums" else (*HISTOGRAMS, PLACES)
         for kind, (made, mine) in pieces.items():
             sheet = sheet_of(made[:, number], voice, mine)
-            alike = dict(zip(of_voice, sheet.overlaps(like), strict=True))
+            alike = dict(zip(histograms_of(voice), sheet.overlaps(like), strict=True))
             rows.append([
                 f"{voice}, {kind}", *sheet.estimates(), *(alike.get(one) for one in histograms),
                 *copies.estimates(made[:, number], mine), len(made),
