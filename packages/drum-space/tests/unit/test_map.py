@@ -346,14 +346,14 @@ def test_picture(drawn, tmp_path):
 
 def test_page_gets_what_it_draws(drawn, tmp_path):
     page, arrays = drawn._page(), drawn._arrays()
-    assert page["genres"][0] == "rock"
+    assert page["groups"][0] == "rock"
     assert page["layouts"] == ["t-SNE", "parametric"]
     assert page["yours_count"] == 2
     assert ["trustworthiness, t-SNE", "0.9996"] in page["measures"]
     assert [d["note"] for d in page["drums"]][:2] == [36, 38]
     assert arrays["bits"].shape == (35279, 56)
     np.testing.assert_array_equal(arrays["tsne"] / 32767, drawn.tsne)
-    np.testing.assert_array_equal(arrays["genre"], drawn.genre)
+    np.testing.assert_array_equal(arrays["group"], drawn.genre)
     decoder = drawn.decoder.decoder
     assert {k for k in arrays if k.startswith("decoder.1")} == {
         f"decoder.1.{part}" for part in ("weight", "bias", "norm.weight", "norm.bias")

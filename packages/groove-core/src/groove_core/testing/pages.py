@@ -25,7 +25,8 @@ ARGUMENTS = [
     # WebGL without a graphics card
     "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
 ]  # fmt: skip
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
+"""A busy machine without a graphics card may take long to draw its first page."""
 
 
 @contextmanager
