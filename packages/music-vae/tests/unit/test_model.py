@@ -128,7 +128,7 @@ def test_a_training_begins_with_codes_that_say_something(events_of, shape):
     model = MusicVAE(**shape)
     mean, deviation = model.encode(events_of(model.voices, 64, model.steps))
     assert mean.std(dim=0).mean() > 0.02
-    assert deviation.mean() == pytest.approx(0.127, abs=0.02)
+    assert deviation.mean().item() == pytest.approx(0.127, abs=0.02)
 
 
 def test_the_conductor_hears_no_notes(networks, events_of):
