@@ -16,6 +16,7 @@ from groove_core.learning import Run, trained
 from groove_core.storage import checkpoints
 from groove_core.values import Melody, Score
 from music_vae.alphabets import ALPHABETS
+from music_vae.attributes import Readings
 from music_vae.loading import PACKAGE
 from music_vae.model import MusicVAE
 from music_vae.pieces import score_of
@@ -59,6 +60,15 @@ def networks() -> dict[str, MusicVAE]:
     for name, config in TINY.items():
         torch.manual_seed(1)
         made[name] = MusicVAE(**config).eval()
+        count = len(made[name].attributes)
+        made[name].set_readings(
+            Readings(
+                torch.randn(count, 6),
+                torch.randn(count),
+                torch.randn(count, 6),
+                torch.tensor([[-2.0, 2.0]] * count),
+            )
+        )
     return made
 
 

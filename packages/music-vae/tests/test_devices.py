@@ -16,11 +16,13 @@ WRITING = {"seed": 1, "temperature": 0.0}
 CASES = {
     "sample": {**WRITING, "count": 2},
     "interpolate": {**WRITING, "start": TUNE, "end": OTHER, "steps": 2},
+    "cross": {**WRITING, "first": TUNE, "second": OTHER},
     "vary": {**WRITING, "piece": TUNE, "count": 2},
+    "shift": {**WRITING, "piece": TUNE, "attribute": "register", "steps": 2},
     "encode": {"pieces": [TUNE, OTHER]},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
 }
-WITHOUT = {"dataset"}
+WITHOUT = {"dataset", "trace"}
 """They have no network."""
 
 

@@ -15,7 +15,6 @@ from drum_space.melodies.lines import (
     Piece,
     Songbook,
     build,
-    find_key,
     open_songbook,
     pieces_of,
 )
@@ -47,18 +46,6 @@ def lines_of(piece: Piece) -> dict[str, np.ndarray]:
 def cut(score: Score) -> tuple[list, Counter]:
     dropped: Counter = Counter()
     return pieces_of(score, name="x", group="y", dropped=dropped), dropped
-
-
-def test_key_of_scales():
-    major = np.zeros(12)
-    major[[0, 2, 4, 5, 7, 9, 11]] = [3, 1, 2, 1, 2, 1, 0.5]
-    for tonic in range(12):
-        assert find_key(np.roll(major, tonic)) == (tonic, 0)
-    minor = np.zeros(12)
-    minor[[0, 2, 3, 5, 7, 8, 10]] = [3, 1, 2, 1, 2, 1, 0.5]
-    for tonic in range(12):
-        assert find_key(np.roll(minor, tonic)) == (tonic, 1)
-    assert find_key(np.zeros(12)) in {(t, m) for t in range(12) for m in range(2)}
 
 
 def test_piece_is_moved_to_c_and_split_into_lines():

@@ -48,6 +48,19 @@ def test_nothing_written_changes_nothing(played):
     assert take.performed() == score
 
 
+def test_a_song_in_triplets_may_be_read_on_sixteenths(capsys):
+    tune = [[160 * n, 150, 60 + n % 5, 70] for n in range(24)]
+    score = Score((Track(tune),))
+    assert Passage.of(score)[0].melody.steps_per_quarter == 3
+    assert not capsys.readouterr().err
+    assert Passage.of(score, grid=4)[0].melody.steps_per_quarter == 4
+    assert "16 of 24 notes do not begin on sixteenths" in capsys.readouterr().err
+    phrase = LeadSheet.from_text("L:1/12 C4 D4 E4 F4 - -")
+    for given in (phrase, phrase.to_score()):
+        assert Passage.of(given)[0].melody.steps_per_quarter == 3
+        assert Passage.of(given, grid=4)[0].melody.steps_per_quarter == 4
+
+
 def test_a_note_that_sounds_into_what_is_written_ends_there():
     score = Score((Track([[0, 3840, 60, 70], [3840, 480, 62, 70]]),))
     [passage] = Passage.of(score)

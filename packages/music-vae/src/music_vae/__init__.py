@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="decode encode interpolate sample vary",
+        actions="cross decode encode interpolate sample shift trace vary",
         trainers="adapt dataset evaluate train",
     )

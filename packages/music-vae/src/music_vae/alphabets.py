@@ -19,7 +19,7 @@ from groove_core.values import HOLD, OFF
 
 __all__ = [
     "ALPHABETS", "HIGHEST", "LOWEST", "NOTE", "OFF_CLASS", "VOICES", "Alphabet", "drum_classes",
-    "drum_hits", "melody_classes", "melody_events", "outside", "without_lone_offs",
+    "drum_hits", "folded", "melody_classes", "melody_events", "outside", "without_lone_offs",
 ]  # fmt: skip
 
 LOWEST, HIGHEST = 21, 108
@@ -69,6 +69,16 @@ def outside(events: npt.ArrayLike) -> int:
     """Count the notes that no piano has."""
     given = np.asarray(events)
     return int(((given >= 0) & ((given < LOWEST) | (given > HIGHEST))).sum())
+
+
+def folded(pitches: npt.ArrayLike) -> Ints:
+    """Move the pitches that no piano has by octaves, as few as it takes.
+
+    >>> folded([20, 21, 108, 109, 127]).tolist()
+    [32, 21, 108, 97, 103]
+    """
+    given = np.asarray(pitches, np.int64)
+    return given.clip(LOWEST + (given - LOWEST) % 12, HIGHEST - (HIGHEST - given) % 12)
 
 
 def melody_classes(events: npt.ArrayLike) -> Ints:

@@ -22,15 +22,17 @@ from torch import Tensor
 from music_vae.alphabets import LOWEST, NOTE
 from music_vae.decoders import STEPS_PER_BAR
 
-__all__ = ["ATTRIBUTES", "Attribute", "Readings", "attributes_of", "fit_readings", "measure"]
+__all__ = [
+    "ATTRIBUTES", "SCALES", "Attribute", "Readings", "attributes_of", "fit_readings", "measure",
+]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 METRE = np.array([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4])
 """Weight of each sixteenth of a bar: 0 for the first, -1 for the middle, and so on."""
-DIATONIC = np.isin((np.arange(12)[None] - np.arange(12)[:, None]) % 12, (0, 2, 4, 5, 7, 9, 11))
-"""Pitch classes of each major scale [shape=(tonics, 12)]; minor ones have the same."""
+SCALES = np.array([np.roll(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), k) for k in range(12)])
+"""Pitch classes of the twelve major scales [shape=(12, 12)]; natural minor has the same notes."""
 KICK_OR_SNARE = 3
 """Bits of a class of drums."""
 RIDGE = 1e-3
@@ -96,7 +98,7 @@ def in_scale(rows: Ints) -> Floats:
     begins = _begins(rows)
     pitch_class = (rows - NOTE + LOWEST) % 12
     counts = np.stack([(begins & (pitch_class == one)).sum(axis=1) for one in range(12)], axis=1)
-    return _divided((counts @ DIATONIC.T).max(axis=1), begins.sum(axis=1))
+    return _divided((counts @ SCALES.T).max(axis=1), begins.sum(axis=1))
 
 
 def _begins(rows: Ints) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Dataset, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
 
 
 @hookimpl
@@ -21,7 +21,9 @@ def groove_generators() -> list[Action]:
     return [
         Action("sample", "music_vae.actions:sample", "Draw new melodies, beats or trios."),
         Action("interpolate", "music_vae.actions:interpolate", "Morph one piece into another."),
+        Action("cross", "music_vae.actions:cross", "Cross rhythm and harmony of two pieces."),
         Action("vary", "music_vae.actions:vary", "Make variations of a piece."),
+        Action("shift", "music_vae.actions:shift", "Make a piece denser, higher, calmer."),
         Action("decode", "music_vae.actions:decode", "Turn codes into pieces."),
     ]
 
@@ -31,8 +33,24 @@ def groove_analyzers() -> list[Action]:
     """Look at music."""
     return [
         Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
+        Action("trace", "music_vae.actions:trace", "Find the tunes that a melody quotes."),
         Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
         Action("evaluate", "music_vae.trainers:evaluate", "Measure a space on other songs."),
+    ]
+
+
+@hookimpl
+def groove_kinds() -> list[Kind]:
+    """Bring what the verbs write."""
+    piece = "music_vae.results:Piece"
+    return [
+        Kind(
+            name="piece",
+            value=piece,
+            summary="bars of melody, beat or trio that a network wrote",
+            becomes={"score": f"{piece}.to_score"},
+            example="music_vae.results:tiny_piece",
+        )
     ]
 
 

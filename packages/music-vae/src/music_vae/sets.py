@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from groove_core import tunes as core
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import list_files, read_arrays
-from groove_core.tunes import TuneSet, read_tunes
+from groove_core.tunes import Tracer, TuneSet, read_tunes
 from groove_core.tunes.reading import published
 from groove_core.values import Value
 from music_vae.alphabets import VOICES
@@ -20,7 +20,8 @@ from music_vae.songs import SongSet, read_songs
 from music_vae.windows import Song, WindowSet, of_melodies
 
 __all__ = [
-    "DATA", "LICENSES", "beats", "build", "phrases", "songs_of", "trios", "tunes", "windows_of",
+    "DATA", "LICENSES", "beats", "build", "learnt", "phrases", "songs_of", "trios", "tunes",
+    "windows_of",
 ]  # fmt: skip
 
 DATA = Path(__file__).with_name("data")
@@ -69,6 +70,13 @@ def phrases(root: Path | None = None) -> PhraseSet:
 @functools.cache
 def _shipped(name: str, kind: type[V]) -> V:
     return kind.read(DATA / f"{name}.npz")
+
+
+@functools.cache
+def learnt() -> Tracer:
+    """Return what finds stretches in the melodies that the shipped networks learnt from."""
+    every = tunes()
+    return Tracer(every, every.of_part("train").tolist(), "the training set")
 
 
 def _own(root: Path, voices: Sequence[str]) -> SongSet:

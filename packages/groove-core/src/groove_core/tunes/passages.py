@@ -46,6 +46,7 @@ class Passage:
         *,
         alone: bool = False,
         quiet: bool = False,
+        grid: int | None = None,
     ) -> list[Passage]:
         """Return the line of a song, cut where the metre changes; a melody is one passage.
 
@@ -60,6 +61,8 @@ class Passage:
             Leave the song away.
         quiet : bool
             Say nothing.
+        grid : int, optional
+            Steps per quarter. Default: 4 or 3, whichever more notes fit.
 
         Raises
         ------
@@ -69,13 +72,13 @@ class Passage:
             If there is no such track.
         """
         if isinstance(given, LeadSheet):
-            found = [cls._of_melody(given, track)]
+            found = [cls._of_melody(given, track, grid)]
         else:
-            found = cls._of_song(given, track, quiet=quiet)
+            found = cls._of_song(given, track, grid, quiet=quiet)
         return [replace(one, place=None) for one in found] if alone else found
 
     @classmethod
-    def _of_melody(cls, melody: LeadSheet, track: str | None) -> Passage:
+    def _of_melody(cls, melody: LeadSheet, track: str | None, grid: int | None) -> Passage:
         if track is not None:
             raise UsageError(
                 f"{melody.name} is one melody and has no tracks.", hint="Leave --track out."
@@ -83,25 +86,28 @@ class Passage:
         if isinstance(melody, Take):
             place = melody.place and replace(melody.place, song=melody.to_score())
             return cls(melody.alone(), place)
-        if melody.steps_per_quarter not in GRIDS and len(melody.notes):
-            found = _extracted(melody.to_score(), None)
+        grids = GRIDS if grid is None else (grid,)
+        if melody.steps_per_quarter not in grids and len(melody.notes):
+            found = _extracted(melody.to_score(), None, grid)
             _say_left_out(melody.name, found)
             [(_, melody)] = found
         return cls(melody)
 
     @classmethod
-    def _of_song(cls, song: Score, track: str | None, *, quiet: bool) -> list[Passage]:
+    def _of_song(
+        cls, song: Score, track: str | None, grid: int | None, *, quiet: bool
+    ) -> list[Passage]:
         # A melody that was saved with its chords is a melody still.
         own = {"melody", "chords"} >= {one.name for one in song.tracks if len(one.notes)}
         if track is None and is_melody(song) and own:
-            return [cls(melody) for _, melody in extract_melodies(LeadSheet, song)]
+            return [cls(melody) for _, melody in extract_melodies(LeadSheet, song, None, grid)]
         chosen = choose_track(song, track)
         if chosen.is_drum:
             raise InputError(
                 f"The track {chosen.name or track} of {song.name} plays drums.",
                 hint="Choose a track with a melody.",
             )
-        found = _extracted(song, track)
+        found = _extracted(song, track, grid)
         number = next(n for n, one in enumerate(song.tracks) if one is chosen)
         if not quiet:
             _say_left_out(song.name, found)
@@ -168,10 +174,12 @@ def first_gap(passages: list[Passage]) -> tuple[int, int]:
     return middle, middle
 
 
-def _extracted(song: Score, track: str | None) -> list[tuple[int, LeadSheet]]:
-    """Read a line on sixteenths or on eighth triplets, whichever more notes fit."""
-    found = extract_melodies(LeadSheet, song, track)
-    if found[0][1].steps_per_quarter in GRIDS:
+def _extracted(
+    song: Score, track: str | None, grid: int | None = None
+) -> list[tuple[int, LeadSheet]]:
+    """Read a line on a grid, or on sixteenths or eighth triplets, whichever more notes fit."""
+    found = extract_melodies(LeadSheet, song, track, grid)
+    if grid is not None or found[0][1].steps_per_quarter in GRIDS:
         return found
     tried = []
     for grid in GRIDS:

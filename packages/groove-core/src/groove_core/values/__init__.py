@@ -9,6 +9,7 @@ from groove_core.lazy import lazy
 if TYPE_CHECKING:
     from groove_core.values.base import *
     from groove_core.values.chords import *
+    from groove_core.values.keys import *
     from groove_core.values.melodies.extraction import *
     from groove_core.values.melodies.leadsheet import *
     from groove_core.values.melodies.line import *
@@ -28,6 +29,7 @@ else:
         **{
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
+            "keys": "find_key",
             "melodies.extraction": "choose_track extract_melodies is_melody longest_melody skyline",
             "melodies.leadsheet": "LeadSheet",
             "melodies.line": "DEFAULT_VELOCITY HOLD OFF Line",

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from music_vae.alphabets import LOWEST, NOTE
+from music_vae.attributes import SCALES
 
-__all__ = ["SCALES", "in_key_of", "pitch_classes", "scale_of"]
-
-SCALES = np.array([np.roll(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), k) for k in range(12)])
-"""Pitch classes of the twelve major scales [shape=(12, 12)]; natural minor has the same notes."""
+__all__ = ["in_key_of", "pitch_classes", "scale_of"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
