@@ -69,11 +69,13 @@ def _cut(stretch: Stretch, voices: Sequence[str], first: int, bars: int) -> Exce
 
 
 def _cuts(stretch: Stretch, voices: Sequence[str], bars: int) -> list[Excerpt]:
-    """Cut a stretch into excerpts, from the first bar in which something begins.
+    """Cut a stretch into excerpts, from the first bar in which all voices begin a note.
 
-    The last one is filled up with silence; one in which nothing happens is left out.
+    Where there is none, it is the first in which any does. The last excerpt is filled up with
+    silence; one in which nothing happens is left out.
     """
-    first = int(begins(stretch.rows, voices).any(axis=0).argmax()) // STEPS_PER_BAR
+    each = begins(stretch.rows, voices).reshape(len(voices), -1, STEPS_PER_BAR).any(axis=2)
+    first = int((each.all(axis=0) if each.all(axis=0).any() else each.any(axis=0)).argmax())
     found = [_cut(stretch, voices, at, bars) for at in range(first, stretch.bars, bars)]
     return [one for one in found if begins(one.events, voices).any()]
 
@@ -86,7 +88,7 @@ def excerpts(
     track: str | None = None,
     quiet: bool = False,
 ) -> list[Excerpt]:
-    """Cut a piece into excerpts of so many bars, from the first bar in which something begins.
+    """Cut a piece into excerpts of so many bars, from the first bar in which all voices play.
 
     The last one of each stretch is filled up with silence, and one in which nothing happens is left
     out.
@@ -120,7 +122,7 @@ def chosen(
     track: str | None = None,
     option: str = "--bars",
 ) -> Excerpt:
-    """Cut some bars out of a piece, or else the first in which something begins.
+    """Cut some bars out of a piece, or else the first in which all voices play.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ Track = Annotated[
     Opt("name or number of the track with the melody (default: the one that you would hum)"),
 ]
 Bars = Annotated[
-    str | None, Opt("bars of the piece, such as 9-24 (default: the first ones with notes)")
+    str | None, Opt("bars of the piece, such as 9-24 (default: the first in which all voices play)")
 ]
 BarsA = Annotated[
     str | None, Opt("bars of the first piece, such as 9-24 (default: those that fit best)")

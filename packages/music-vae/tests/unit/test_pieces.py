@@ -90,6 +90,16 @@ def test_long_pieces_are_cut_and_it_is_said(capsys):
     assert "using bars 2-3 of the phrase; other bars with --bars" in capsys.readouterr().err
 
 
+def test_a_trio_begins_where_all_voices_play(trio_of):
+    """An introduction of drums, and then of drums and bass, is passed over."""
+    song = trio_of(20, 1)
+    begin = {"melody": 3, "bass": 2, "drums": 0}
+    tracks = [replace(t, notes=t.notes[t.notes[:, 0] >= 1920 * begin[t.name]]) for t in song.tracks]
+    assert chosen(replace(song, tracks=tuple(tracks)), TRIO, 16).bar == 4
+    first, second = excerpts(song, ("drums",), 2)[:2]
+    assert (first.bar, second.bar) == (1, 3)
+
+
 def test_short_pieces_are_filled_up_and_it_is_said(capsys):
     tune = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - A4 - " * 2)
     found = chosen(tune.to_score(), ["melody"], 16)
