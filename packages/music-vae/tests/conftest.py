@@ -14,7 +14,8 @@ from groove_core.cli.app import run_cli
 from groove_core.drums import DrumPattern
 from groove_core.learning import Run, trained
 from groove_core.storage import checkpoints
-from groove_core.values import Melody, Score
+from groove_core.tunes import Tune, TuneSet
+from groove_core.values import LeadSheet, Melody, Score
 from music_vae.alphabets import ALPHABETS
 from music_vae.attributes import Readings
 from music_vae.loading import PACKAGE
@@ -107,6 +108,16 @@ def songs_of() -> Callable[..., list[Song]]:
         return [of_melodies(f"song {i}", [walk(bars, i)]) for i in range(count)]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tunes() -> TuneSet:
+    """Make a set of twelve melodies of four bars, three of them a test."""
+    parts = ["train"] * 7 + ["validation"] * 2 + ["test"] * 3
+    return TuneSet.of([
+        Tune(f"{i}", "made", f"made/{i}", part, (LeadSheet(walk(4, i).notes, length=64),))
+        for i, part in enumerate(parts)
+    ])  # fmt: skip
 
 
 @pytest.fixture(scope="session")
