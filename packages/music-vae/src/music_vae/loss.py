@@ -40,7 +40,10 @@ def reconstruction(logits: Sequence[Tensor], events: Tensor) -> Tensor:
     Tensor [shape=(n,)]
     """
     each = [
-        F.cross_entropy(scores.float().transpose(1, 2), events[:, voice], reduction="none")
+        # One row a step: on a CPU, half as long as along the second dimension.
+        F.cross_entropy(
+            scores.float().flatten(0, 1), events[:, voice].flatten(), reduction="none"
+        ).view(len(events), -1)
         for voice, scores in enumerate(logits)
     ]
     return torch.stack(each).sum(dim=(0, 2))
