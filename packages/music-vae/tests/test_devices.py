@@ -7,7 +7,8 @@ import pytest
 
 from groove_core.plugins import loader
 from groove_core.testing.devices import DEVICES, check_device
-from groove_core.values import Codes, Melody
+from groove_core.tunes import Tune, TuneSet
+from groove_core.values import Codes, LeadSheet, Melody
 
 TUNE = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - . . " * 4).to_score()
 OTHER = Melody.from_text("M:4/4 L:1/16 " + "A4 - . . F4 - D4 - " * 4).to_score()
@@ -21,15 +22,30 @@ CASES = {
     "shift": {**WRITING, "piece": TUNE, "attribute": "register", "steps": 2},
     "encode": {"pieces": [TUNE, OTHER]},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
+    "evaluate": {"about": "attributes", "count": 4, "seed": 1},
 }
 WITHOUT = {"dataset", "trace"}
 """They have no network."""
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> str:
+    """Make a set of four tunes, two of which are held out."""
+    rng, tunes = np.random.default_rng(0), []
+    for number, part in enumerate(["train", "validation", "test", "test"]):
+        pitches = 60 + rng.integers(0, 12, 32)
+        rows = [[2 * at, 2, int(pitch), 80] for at, pitch in enumerate(pitches)]
+        tunes.append(Tune(f"{number}", "made", f"{number}", part, (LeadSheet(np.array(rows)),)))
+    path = tmp_path_factory.mktemp("data") / "tunes.npz"
+    TuneSet.of(tunes).save(path)
+    return str(path)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("action", CASES)
-def test_an_action_gives_the_same_on_every_device(action, device, tiny):
-    options = {**CASES[action], "checkpoint": str(tiny["mel-2bar"])}
+def test_an_action_gives_the_same_on_every_device(action, device, tiny, data):
+    more = {"data": data} if action == "evaluate" else {}
+    options = {**CASES[action], **more, "checkpoint": str(tiny["mel-2bar"])}
     check_device("music-vae", action, device, tolerance=1e-4, **options)
 
 
