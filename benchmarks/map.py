@@ -17,10 +17,9 @@ from pairs import seconds
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from drum_space.atlas.layout import tsne
-from drum_space.atlas.neighbors import trustworthiness
 from drum_space.data import open_patterns
 from drum_space.space import load
+from groove_core.learning import trustworthiness, tsne
 
 PERPLEXITY, SEED = 30, 1
 

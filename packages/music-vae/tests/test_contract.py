@@ -10,8 +10,8 @@ import sys
 from groove_core.testing import check_plugin
 
 ACTIONS = [
-    "adapt", "cross", "dataset", "decode", "encode", "evaluate", "interpolate", "sample", "shift",
-    "trace", "train", "vary",
+    "adapt", "cross", "dataset", "decode", "encode", "evaluate", "interpolate", "map", "sample",
+    "shift", "trace", "train", "vary",
 ]  # fmt: skip
 
 

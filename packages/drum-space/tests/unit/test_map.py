@@ -13,19 +13,18 @@ from sklearn import manifold
 
 from drum_space.atlas import making
 from drum_space.atlas.drummap import DrumMap
-from drum_space.atlas.layout import place_near, tsne
 from drum_space.atlas.making import draw_map, make_map, measure, shipped_map, train_map
 from drum_space.atlas.model import ParametricMap
 from drum_space.atlas.neighbors import (
     measure_purity,
     nearest_others,
     purity,
-    trustworthiness,
 )
 from drum_space.atlas.training import MapSettings, train_parametric
 from drum_space.data import PatternSet, build, open_patterns
 from drum_space.model import DrumAutoencoder
 from groove_core.errors import InputError, UsageError
+from groove_core.learning import place_near, trustworthiness, tsne
 from groove_core.storage import checkpoints
 from groove_core.values import Report
 
@@ -159,9 +158,9 @@ def test_few_codes_lower_the_perplexity(capsys):
     assert layout.shape == (20, 2)
     assert np.isfinite(layout).all()
     assert "perplexity is 5 instead of 30" in capsys.readouterr().err
-    with pytest.raises(InputError, match="4 different patterns are too few"):
+    with pytest.raises(InputError, match="4 different codes are too few"):
         tsne(RNG.normal(size=(4, 4)))
-    with pytest.raises(InputError, match="1 different patterns are too few"):
+    with pytest.raises(InputError, match="1 different codes are too few"):
         tsne(np.ones((500, 4)))
 
 
@@ -179,7 +178,7 @@ def test_equal_codes_and_any_number_of_dimensions(latent):
 def test_without_open_tsne(monkeypatch):
     monkeypatch.setitem(sys.modules, "openTSNE", None)
     with pytest.raises(UsageError, match="not installed") as error:
-        tsne(RNG.normal(size=(100, 4)))
+        tsne(RNG.normal(size=(100, 4)), extra="drum-space[map]")
     assert error.value.hint == 'pip install "drum-space[map]"'
 
 
@@ -347,14 +346,14 @@ def test_picture(drawn, tmp_path):
 
 def test_page_gets_what_it_draws(drawn, tmp_path):
     page, arrays = drawn._page(), drawn._arrays()
-    assert page["genres"][0] == "rock"
+    assert page["groups"][0] == "rock"
     assert page["layouts"] == ["t-SNE", "parametric"]
     assert page["yours_count"] == 2
     assert ["trustworthiness, t-SNE", "0.9996"] in page["measures"]
     assert [d["note"] for d in page["drums"]][:2] == [36, 38]
     assert arrays["bits"].shape == (35279, 56)
     np.testing.assert_array_equal(arrays["tsne"] / 32767, drawn.tsne)
-    np.testing.assert_array_equal(arrays["genre"], drawn.genre)
+    np.testing.assert_array_equal(arrays["group"], drawn.genre)
     decoder = drawn.decoder.decoder
     assert {k for k in arrays if k.startswith("decoder.1")} == {
         f"decoder.1.{part}" for part in ("weight", "bias", "norm.weight", "norm.bias")

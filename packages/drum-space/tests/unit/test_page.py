@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,11 @@ from drum_space.atlas.page import build
 from drum_space.model import DrumAutoencoder
 from groove_core.drums import DRUMS, DrumPattern
 from groove_core.storage import checkpoints
+from groove_core.testing.pages import NEEDS_CHROMIUM, browsing, opened, saved, until
 from groove_core.values import Score
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-    # WebGL without a graphics card
-    "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-]  # fmt: skip
 N, YOURS = 600, 2
 GENRES = ["rock", "funk", "latin", "jazz & blues", "</script><b>odd", "soul", "dance", "pop", "ska"]
-NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 
 def layers(name: str, network: torch.nn.Sequential) -> dict[str, np.ndarray]:
@@ -74,7 +64,7 @@ class Atlas:
         self.genre = genre
         self.arrays = {
             "bits": np.packbits(self.hits.reshape(N, 448), axis=1),
-            "genre": genre,
+            "group": genre,
             "source": rng.integers(0, 3, N).astype(np.uint16),
             "half_bar": rng.integers(0, 60, N).astype(np.uint16),
             "codes": self.codes,
@@ -92,7 +82,7 @@ class Atlas:
             "model": "acai",
             "latent": 4,
             "drums": [{"name": drum.name, "note": drum.note} for drum in DRUMS],
-            "genres": GENRES,
+            "groups": GENRES,
             "sources": ["set/drummer1/one.mid", "set/drummer2/<!--<script>two.mid", "set/3.mid"],
             "layouts": ["t-SNE", "parametric"],
             "measures": [["Patterns", str(N)]],
@@ -135,43 +125,8 @@ def path(atlas, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with browsing() as found:
         yield found
-        found.close()
-
-
-def until(page, expression: str) -> None:
-    """Wait for an expression to be true: wait_for_function needs eval, which the page forbids."""
-    end = time.monotonic() + 10
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, f"never: {expression}"
-        time.sleep(0.03)
-
-
-@contextmanager
-def opened(browser, path: Path, *, ready="body.ready", init="", address="", **settings):
-    """Open the page offline; what it says or asks for is an error."""
-    said, asked = [], []
-    context = browser.new_context(
-        offline=True, **{"viewport": {"width": 900, "height": 640}, **settings}
-    )
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    if init:
-        page.add_init_script(init)
-    page.goto(path.as_uri() + address)
-    page.wait_for_selector(ready, timeout=10_000, state="attached")
-    yield page
-    context.close()
-    assert said == []
-    # MIDI files that it made are blobs.
-    assert {url.partition("#")[0] for url in asked if not url.startswith("blob:")} == {
-        path.as_uri()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -195,16 +150,7 @@ def point(page, index: int) -> tuple[float, float]:
         " look({ x: xy[2 * i], y: xy[2 * i + 1], zoom: 8 }); drawNow(); }",
         index,
     )
-    return on_screen(page, *page.evaluate("(i) => placeOf(pointBeat(i), view.layout)", index))
-
-
-def saved(page, button: str, folder: Path) -> Path:
-    """Click what saves a file, and give it."""
-    with page.expect_download() as waiting:
-        page.click(button)
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
+    return on_screen(page, *page.evaluate("(i) => placeOf(pointPiece(i), view.layout)", index))
 
 
 LIT = """() => {
@@ -225,7 +171,7 @@ def test_the_page_is_one_file_with_stable_bytes(atlas):
     # Names of genres and files do not end the element they are in.
     text = re.search(r'<script type="application/json" id="document">(.*?)</script>', page, re.S)
     read = json.loads(text[1])
-    assert read["genres"] == GENRES
+    assert read["groups"] == GENRES
     assert read["sources"] == atlas.document["sources"]
     assert "<!--" not in text[1]
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
@@ -258,7 +204,7 @@ def test_all_points_are_drawn_and_colours_are_seen(browser, path, atlas):
         funk.click()
         assert page.evaluate(LIT) == everything
         # Marks of no two genres look the same.
-        marks = page.evaluate("facts.genres.map((_, k) => JSON.stringify(markOf(k)))")
+        marks = page.evaluate("facts.groups.map((_, k) => JSON.stringify(markOf(k)))")
         assert len(set(marks)) == len(GENRES)
         # Drawn again after the graphics card was lost.
         page.evaluate(
@@ -308,8 +254,8 @@ def test_a_click_on_a_point_plays_it(browser, path, atlas, tmp_path):
         assert page.locator("#tip").is_visible()
         page.mouse.click(x, y)
         until(page, "audio.context.state === 'running' && player.playing")
-        assert page.evaluate("shownBeat.index") == index
-        assert page.evaluate("Array.from(shownBeat.hits)") == atlas.hits[index].ravel().tolist()
+        assert page.evaluate("shownPiece.index") == index
+        assert page.evaluate("Array.from(shownPiece.music)") == atlas.hits[index].ravel().tolist()
         assert page.inner_text("#name") == GENRES[atlas.genre[index]]
         bar = int(atlas.arrays["half_bar"][index])
         assert page.inner_text("#where").startswith(f"bar {bar // 2 + 1}")
@@ -326,11 +272,11 @@ def test_a_click_on_a_point_plays_it(browser, path, atlas, tmp_path):
         other = (index + 1) % (N - YOURS)
         page.mouse.click(*point(page, other))
         assert page.evaluate("player.playing && player.steps") >= steps
-        assert page.evaluate("player.beat.index") == other
+        assert page.evaluate("player.piece.index") == other
         # As the model remembers it.
         page.click("#remembered")
         want = atlas.decode(atlas.codes[other : other + 1])[0]
-        assert page.evaluate("Array.from(player.hits)") == want.ravel().astype(int).tolist()
+        assert page.evaluate("Array.from(player.music)") == want.ravel().astype(int).tolist()
         page.click("#play")
         assert not page.evaluate("player.playing")
 
@@ -339,7 +285,7 @@ def test_a_click_on_a_point_plays_it(browser, path, atlas, tmp_path):
 def test_swing_delays_odd_sixteenths(calm):
     page = calm
     times = page.evaluate(
-        """() => { setTempo(60); setSwing(100); choose(pointBeat(0), { sound: true });
+        """() => { setTempo(60); setSwing(100); choose(pointPiece(0), { sound: true });
           for (let i = 0; i < 8; i++) scheduleStep();
           const t = player.queue.slice(-8).map((o) => [o.step, o.time]); stopPlaying();
           return t; }"""
@@ -395,7 +341,7 @@ def test_a_click_beside_the_points_decodes_a_new_beat(browser, path, atlas):
     with opened(browser, path) as page:
         page.mouse.click(*on_screen(page, 0.5, 0.5))
         beat = page.evaluate(
-            "({ ...shownBeat, hits: Array.from(shownBeat.hits), playing: player.playing })"
+            "({ ...shownPiece, hits: Array.from(shownPiece.music), playing: player.playing })"
         )
         assert beat["kind"] == "new"
         assert (beat["x"], beat["y"]) == pytest.approx((0.5, 0.5), abs=0.01)
@@ -421,7 +367,7 @@ def test_a_click_beside_the_points_decodes_a_new_beat(browser, path, atlas):
 def test_midi_files_are_read_back(browser, path, atlas, tmp_path):
     with opened(browser, path) as page:
         for swing in (0, 60):
-            page.evaluate(f"setTempo(93); setSwing({swing}); choose(pointBeat(7))")
+            page.evaluate(f"setTempo(93); setSwing({swing}); choose(pointPiece(7))")
             file = saved(page, "#save", tmp_path)
             assert re.fullmatch(r"[a-z-]+-0007\.mid", file.name)
             late = np.zeros((32, 14), int)
@@ -431,7 +377,7 @@ def test_midi_files_are_read_back(browser, path, atlas, tmp_path):
             assert DrumPattern.read(file) == want
         # Favourites one after the other, each at its tempo.
         page.click("#favour")
-        page.evaluate("setTempo(120); setSwing(0); choose(pointBeat(8))")
+        page.evaluate("setTempo(120); setSwing(0); choose(pointPiece(8))")
         page.click("#favour")
         file = saved(page, "#save-all", tmp_path)
         both = DrumPattern.read(file)
@@ -448,10 +394,10 @@ def test_midi_files_are_read_back(browser, path, atlas, tmp_path):
         page.locator("#favourites li button").first.click()
         until(page, "player.playing")
         assert page.evaluate("[player.tempo, Math.round(100 * player.swing)]") == [93, 60]
-        assert page.evaluate("Array.from(player.hits)") == atlas.hits[7].ravel().tolist()
+        assert page.evaluate("Array.from(player.music)") == atlas.hits[7].ravel().tolist()
         page.locator("#favourites li button").nth(2).click()
         assert page.locator("#favourites li").count() == 1
-        assert len(page.evaluate("JSON.parse(localStorage.getItem(STORE))")) == 1
+        assert len(page.evaluate("JSON.parse(localStorage.getItem(subject.store))")) == 1
 
 
 @NEEDS_CHROMIUM
@@ -470,24 +416,24 @@ def test_a_morph_walks_from_one_end_to_the_other(browser, path, atlas):
         page.keyboard.up("Shift")
         ends = page.evaluate("[morph.a.index, morph.b.index, player.playing, morph.t]")
         assert ends == [a, b, True, 0]
-        assert page.evaluate("Array.from(player.hits)") == atlas.hits[a].ravel().tolist()
+        assert page.evaluate("Array.from(player.music)") == atlas.hits[a].ravel().tolist()
         page.evaluate("nextStop()")  # as at the end of a loop
         assert page.evaluate("morph.t") == 0.5
         middle = atlas.codes[a].astype(float) + 0.5 * (
             atlas.codes[b].astype(float) - atlas.codes[a]
         )
         want = atlas.decode(middle[None].astype(np.float32))[0]
-        assert page.evaluate("Array.from(player.hits)") == want.ravel().astype(int).tolist()
+        assert page.evaluate("Array.from(player.music)") == want.ravel().astype(int).tolist()
         until(page, "morph.t === 1")
-        assert page.evaluate("Array.from(player.hits)") == atlas.hits[b].ravel().tolist()
-        until(page, "shownBeat.t === 1")
+        assert page.evaluate("Array.from(player.music)") == atlas.hits[b].ravel().tolist()
+        until(page, "shownPiece.t === 1")
         assert page.input_value("#t") == "1"
         # It turns around at the end, and the slider takes over.
         assert page.evaluate("nextStop(), morph.t") == 0.5
         page.focus("#t")
         page.keyboard.press("Home")
         assert page.evaluate("[morph.walking, morph.t]") == [False, 0]
-        assert page.evaluate("Array.from(player.hits)") == atlas.hits[a].ravel().tolist()
+        assert page.evaluate("Array.from(player.music)") == atlas.hits[a].ravel().tolist()
         page.focus("#points")
         page.keyboard.press("Escape")
         assert page.evaluate("morph.a === null && player.playing")
@@ -513,13 +459,13 @@ def test_everything_goes_by_keyboard(browser, path, atlas):
         assert "kick" in said or "hit" in said
         page.keyboard.press("Enter")
         until(page, "player.playing")
-        assert page.evaluate("shownBeat.index") == second
+        assert page.evaluate("shownPiece.index") == second
         page.keyboard.press("f")
         assert page.locator("#favourites li").count() == 1
         page.keyboard.press("Enter")
         assert not page.evaluate("player.playing")
         page.keyboard.press("n")
-        assert page.evaluate("shownBeat.kind") == "new"
+        assert page.evaluate("shownPiece.kind") == "new"
         page.keyboard.press("l")
         assert page.evaluate("view.layout") == 1
         until(page, "view.mix === 1")
@@ -554,7 +500,7 @@ def test_a_tap_plays_on_a_phone(browser, path, atlas):
     with opened(browser, path, **phone, device_scale_factor=2) as page:
         page.touchscreen.tap(*point(page, 4))
         until(page, "player.playing")
-        assert page.evaluate("shownBeat.index") == 4
+        assert page.evaluate("shownPiece.index") == 4
         small = page.evaluate(
             "[...document.querySelectorAll('button, select, input')].map((one) => "
             "[one.id || one.textContent, one.getBoundingClientRect()])"
@@ -568,7 +514,7 @@ def test_a_tap_plays_on_a_phone(browser, path, atlas):
         page.tap("#line")
         page.touchscreen.tap(*on_screen(page, -0.4, 0.2))
         page.touchscreen.tap(*on_screen(page, 0.4, -0.2))
-        until(page, "morph.b !== null && player.beat.kind === 'morph'")
+        until(page, "morph.b !== null && player.piece.kind === 'morph'")
         # Two fingers zoom.
         x, y = on_screen(page, 0, 0)
         client = page.context.new_cdp_session(page)
@@ -597,7 +543,7 @@ def test_without_webgl_points_are_drawn_on_a_plain_canvas(browser, path):
         assert lit > 10 * N
         assert page.evaluate("stats.points") == N
         page.mouse.click(*point(page, 9))
-        until(page, "player.playing && shownBeat.index === 9")
+        until(page, "player.playing && shownPiece.index === 9")
 
 
 @NEEDS_CHROMIUM
@@ -607,9 +553,9 @@ def test_without_web_audio_patterns_are_seen_and_saved(browser, path, atlas, tmp
     init += "localStorage.setItem('groove.drum-space.favourites/1', '[{\"name\": 3}, 4, null');"
     with opened(browser, path, init=init) as page:
         assert page.locator("#favourites li").count() == 0
-        assert "no Web Audio: patterns can be seen and saved as MIDI" in page.inner_text("#status")
+        assert "no Web Audio: beats can be seen and saved as MIDI" in page.inner_text("#status")
         page.mouse.click(*point(page, 12))
-        assert page.evaluate("shownBeat.index") == 12
+        assert page.evaluate("shownPiece.index") == 12
         assert page.locator("#play").is_disabled()
         assert (DrumPattern.read(saved(page, "#save", tmp_path)).hits == atlas.hits[12]).all()
 
@@ -635,7 +581,7 @@ def test_storage_that_throws_is_survived(browser, path):
         " { get() { throw new DOMException('no', 'SecurityError'); } });"
     )
     with opened(browser, path, init=init) as page:
-        page.evaluate("choose(pointBeat(1))")
+        page.evaluate("choose(pointPiece(1))")
         page.click("#favour")
         assert page.locator("#favourites li").count() == 1
         assert "does not let the page store" in page.inner_text("#status")
@@ -667,7 +613,7 @@ def test_the_users_beats_are_listed_and_found(browser, path):
             "my other.mid",
         ]
         page.locator("#yours-list button").nth(1).click()
-        assert page.evaluate("shownBeat.index") == N - 1
+        assert page.evaluate("shownPiece.index") == N - 1
         assert page.inner_text("#source") == "my other.mid"
         # With less motion, layouts change at once.
         page.evaluate("chooseLayout(1)")

@@ -9,10 +9,14 @@ from music_vae.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
     from music_vae.actions import *
+    from music_vae.atlas.actions import *
     from music_vae.trainers import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="cross decode encode interpolate sample shift trace vary",
-        trainers="adapt dataset evaluate train",
+        **{
+            "actions": "cross decode encode interpolate sample shift trace vary",
+            "atlas.actions": "map",
+            "trainers": "adapt dataset evaluate train",
+        },
     )

@@ -33,6 +33,7 @@ def groove_analyzers() -> list[Action]:
     """Look at music."""
     return [
         Action("encode", "music_vae.actions:encode", "Turn pieces into codes."),
+        Action("map", "music_vae.atlas.actions:map", "Draw a map of phrases that plays."),
         Action("trace", "music_vae.actions:trace", "Find the tunes that a melody quotes."),
         Action("dataset", "music_vae.trainers:dataset", "Build a set of songs to train on."),
         Action("evaluate", "music_vae.trainers:evaluate", "Measure a space on other songs."),

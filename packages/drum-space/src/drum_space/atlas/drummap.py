@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from drum_space.atlas.layout import GRID
 from drum_space.data import Bits, pack
 from groove_core.drums import DRUMS
 from groove_core.errors import UsageError
 from groove_core.storage import dump_json, write_text
-from groove_core.values import Report, Value
+from groove_core.values import GRID, Report, Value
 
 if TYPE_CHECKING:
     import torch
@@ -28,15 +27,6 @@ __all__ = ["LAYOUTS", "NEIGHBOURS", "DrumMap", "Layout"]
 
 NEIGHBOURS = 8
 """Patterns whose codes are mixed where t-SNE has no way back."""
-COLORED = 8
-"""Genres with a colour of their own in the picture; the rest is grey."""
-MARKERS = "os^DvPX*"
-GREY = "#9aa0aa"
-RIM = 1.04
-"""Half the width of the picture: points on the rim are drawn whole."""
-NAMED = 12
-"""Own beats that are named in the picture; of more, the names would hide the beats."""
-
 Layout = Literal["tsne", "parametric"]
 LAYOUTS: dict[Layout, str] = {"tsne": "t-SNE", "parametric": "parametric"}
 
@@ -212,54 +202,10 @@ class DrumMap(Value):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both layouts beside each other, with the most frequent genres in colour."""
-        from groove_core.values import new_axes
+        from groove_core.values import plot_layouts
 
-        ax = ax or new_axes(13, 7.2)
-        ax.set_axis_off()
-        for number, (layout, title) in enumerate(LAYOUTS.items()):
-            panel = ax.inset_axes((0.505 * number, 0.07, 0.495, 0.9))
-            self._draw(panel, getattr(self, layout))
-            panel.set_title(title, fontsize=11)
-        handles, labels = panel.get_legend_handles_labels()
-        ax.legend(
-            handles, labels, loc="lower center", ncols=len(labels) // 2 + 1, fontsize=9,
-            frameon=False, bbox_to_anchor=(0.5, -0.05), markerscale=3.5, handletextpad=0.1,
-        )  # fmt: skip
-        return ax
-
-    def _draw(self, panel: Axes, positions: Floats) -> None:
-        """Draw a layout: the rare over the frequent, the user's own over all."""
-        from groove_core.values import INK, PALETTE
-
-        own = len(self) - len(self.yours)
-        points, genre = positions[:own], self.genre[:own]
-        size = float(np.clip(1e5 / own, 3, 20))
-        names = dict(enumerate(self.genres[:COLORED])) | {COLORED: "others"}
-        looks = [*zip(PALETTE, MARKERS, strict=True), (GREY, ".")]
-        for index in (*range(COLORED), COLORED):
-            some = points[np.minimum(genre, COLORED) == index]
-            if len(some):
-                color, marker = looks[index]
-                panel.scatter(
-                    some[:, 0], some[:, 1], s=size, c=color, marker=marker, lw=0, alpha=0.6,
-                    zorder=1 if index == COLORED else 2, rasterized=True,
-                    label=f"{names[index]} {len(some)}",
-                )  # fmt: skip
-        middles, density = _density(points)
-        levels = np.quantile(density[density > 0], (0.4, 0.7, 0.9))
-        if len(np.unique(levels)) == len(levels):
-            panel.contour(middles, middles, density, levels, colors=INK, linewidths=0.6, alpha=0.3)
-        if self.yours:
-            panel.scatter(
-                positions[own:, 0], positions[own:, 1], s=60, facecolors="none", edgecolors=INK,
-                linewidths=1.5, zorder=3,
-            )  # fmt: skip
-        for label, place in zip(self.yours[:NAMED], positions[own:], strict=False):
-            panel.annotate(
-                label, place, (6, 4), textcoords="offset points", fontsize=8, color=INK,
-                bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
-            )  # fmt: skip
-        panel.set(xlim=(-RIM, RIM), ylim=(-RIM, RIM), aspect="equal", xticks=[], yticks=[])
+        layouts = {title: getattr(self, layout) for layout, title in LAYOUTS.items()}
+        return plot_layouts(layouts, self.genre, self.genres, self.yours, ax)
 
     def _save_json(self, path: Path) -> None:
         # A line for each of some hundred thousand numbers would double the file.
@@ -278,7 +224,7 @@ class DrumMap(Value):
             "model": self.model,
             "latent": self.codes.shape[1],
             "drums": [{"name": drum.name, "note": drum.note} for drum in DRUMS],
-            "genres": list(self.genres),
+            "groups": list(self.genres),
             "sources": list(self.sources),
             "layouts": list(LAYOUTS.values()),
             "measures": [
@@ -306,7 +252,7 @@ class DrumMap(Value):
         decoder, plane = self._networks()
         return {
             "bits": np.packbits(self.hits.reshape(len(self), -1), axis=1),
-            "genre": self.genre.astype(np.uint8),
+            "group": self.genre.astype(np.uint8),
             "source": self.source.astype(np.uint16),
             "half_bar": self.half_bar.astype(np.uint16),
             "codes": self.codes,
@@ -318,16 +264,6 @@ class DrumMap(Value):
             "inverse.scale": _array(plane.scale),
             "inverse.shift": _array(plane.shift),
         }
-
-
-def _density(points: Floats) -> tuple[Floats, Floats]:
-    """Count points in cells of the plane, smoothed: the middles of cells, and rows along y."""
-    edges = np.linspace(-RIM, RIM, 91)
-    density = np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0]
-    kernel = np.exp(-np.square(np.linspace(-2.5, 2.5, 11)) / 2)
-    for axis in (0, 1):
-        density = np.apply_along_axis(np.convolve, axis, density, kernel, "same")
-    return (edges[1:] + edges[:-1]) / 2, density
 
 
 def _layers(name: str, network: torch.nn.Sequential) -> dict[str, npt.NDArray[Any]]:

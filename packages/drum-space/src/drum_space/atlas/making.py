@@ -16,15 +16,21 @@ import numpy.typing as npt
 import torch
 
 from drum_space.atlas.drummap import DrumMap
-from drum_space.atlas.layout import place_near, tsne
 from drum_space.atlas.model import ParametricMap
-from drum_space.atlas.neighbors import measure_purity, trustworthiness
+from drum_space.atlas.neighbors import measure_purity
 from drum_space.atlas.training import MapSettings, train_parametric
 from drum_space.data import Bits, PatternSet, open_patterns, pack
 from drum_space.model import DrumAutoencoder
 from groove_core.console import note
 from groove_core.errors import CheckpointError, InputError
-from groove_core.learning import Split, about_intervals, made_with
+from groove_core.learning import (
+    Split,
+    about_intervals,
+    made_with,
+    place_near,
+    trustworthiness,
+    tsne,
+)
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Report
 
@@ -141,7 +147,7 @@ def make_map(
         If there are too few different codes.
     """
     note(f"laying out {len(codes)} patterns with t-SNE")
-    layout = tsne(codes, perplexity=perplexity, seed=seed)
+    layout = tsne(codes, perplexity=perplexity, seed=seed, extra="drum-space[map]")
     plane = train_parametric(codes, layout, settings or MapSettings(), seed=seed)
     note("measuring the map")
     try:

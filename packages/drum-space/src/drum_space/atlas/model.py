@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from drum_space.atlas.layout import GRID
 from drum_space.model import mlp
+from groove_core.values import GRID
 
 __all__ = ["ParametricMap"]
 

@@ -1,8 +1,4 @@
-"""How much of a space is left on a plane, and whether genres lie together in it.
-
-Trustworthiness and continuity are those of J. Venna and S. Kaski, "Neighborhood
-Preservation in Nonlinear Projection Methods: An Experimental Study", ICANN 2001.
-"""
+"""Whether genres lie together in a space, or on a plane."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from groove_core.errors import InputError
 from groove_core.learning import means
 from groove_core.values import Estimate
 
-__all__ = ["Purity", "measure_purity", "nearest_others", "purity", "trustworthiness"]
+__all__ = ["Purity", "measure_purity", "nearest_others", "purity"]
 
 PERMUTATIONS = 50
 ALIKE = 8
@@ -170,38 +166,3 @@ def _permutations(
     for _ in range(PERMUTATIONS):
         swapped[by_size] = np.concatenate([rng.permutation(block) for block in blocks])
         yield genre[first[swapped]][owner]
-
-
-def trustworthiness(high: Floats, low: Floats, *, k: int = 12) -> float:
-    """Tell how far the neighbours in one space are neighbours in another; 1 is perfectly.
-
-    ``1 - 2 / (n k (2n - 3k - 1)) sum_i sum_j max(0, r(i, j) - k)`` over the *k* nearest
-    *j* of each *i* in `low`, with *r(i, j)* the rank of *j* among the neighbours of *i*
-    in `high`. With the arguments swapped it is the continuity. It is the number that
-    ``sklearn.manifold.trustworthiness`` gives, without the matrix of all distances.
-
-    Parameters
-    ----------
-    high, low : float arrays [shape=(n, dimensions)]
-        The same points in both spaces.
-
-    Raises
-    ------
-    InputError
-        If there are not more than 2 `k` points.
-    """
-    n = len(high)
-    if n <= 2 * k:
-        raise InputError(
-            f"{n} patterns are too few to compare the {k} nearest neighbours of each.",
-            hint="Give more files.",
-        )
-    axes = np.ascontiguousarray(np.asarray(high, dtype=np.float64).T)
-    intruders = 0
-    for index, near in enumerate(nearest_others(low, np.arange(n), k=k)):
-        distance = np.square(axes - axes[:, index, None]).sum(axis=0)
-        for other in near:
-            # The point itself is nearer, too: the count is the rank.
-            rank = int(np.count_nonzero(distance < distance[other]))
-            intruders += max(0, rank - k)
-    return 1 - 2 * intruders / (n * k * (2 * n - 3 * k - 1))

@@ -1,90 +1,41 @@
-"""The page: one file with everything in it, which asks nothing of a network."""
+"""The page of the beat map: what a beat is, beside what all maps share."""
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from groove_core.values import build_page
+from groove_core.values import AtlasWords, build_atlas
 
 __all__ = ["build"]
 
-SCRIPTS = (
-    "data.js",
-    "network.js",
-    "places.js",
-    "marks.js",
-    "beats.js",
-    "midi.js",
-    "kit.js",
-    "player.js",
-    "relief.js",
-    "view.js",
-    "overlay.js",
-    "panel.js",
-    "morph.js",
-    "favourites.js",
-    "pointing.js",
-    "keys.js",
-    "main.js",
-)
-"""In the order in which the page reads them: each may use what those before it define."""
-
-ALIGNMENT = 8
-"""Sections start at multiples of it, so that the page can look at them where they are."""
+WORDS = AtlasWords("beat", "beats", "genre", "genres")
 
 
-def build(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+def build(document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """Put the page together.
 
     Parameters
     ----------
     document : dict
-        What the page says: `title`, `model`, `latent`, `drums`, `genres`, `sources`,
-        `layouts`, `measures`, `notes`, `neighbours`, `yours` (labels of the user's own
-        beats) and `yours_count` (so many of the last points are theirs).
+        As `groove_core.values.build_atlas` describes it, and `drums` (name and note of each).
     arrays : mapping of str to arrays
-        What the page draws and computes with: `bits`, `genre`, `source`, `half_bar`,
-        `codes`, `tsne`, `parametric`, `thresholds`, and the layers of the networks
-        `decoder` and `inverse`.
+        As there, and `bits`, `half_bar`, `thresholds`, and the layers of the networks `decoder`
+        and `inverse`; positions are `tsne` and `parametric`.
 
     Returns
     -------
     str
         HTML. The same input gives the same bytes.
     """
-    blob, sections = _pack(arrays)
-    return build_page(
+    return build_atlas(
         resources.files("drum_space.atlas") / "page",
-        title=str(document["title"]),
-        scripts=SCRIPTS,
-        documents={"document": {**document, "sections": sections}},
-        blobs={"blob": blob},
+        words=WORDS,
+        lead="Two-bar drum patterns: what is near sounds alike.",
+        scripts=("grid.js", "kit.js", "beats.js"),
+        document=document,
+        arrays=arrays,
     )
-
-
-def _pack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[bytes, dict[str, Any]]:
-    """Lay arrays out one after the other, and compress them: bytes, and what is where."""
-    sections: dict[str, Any] = {}
-    content = bytearray()
-    for name, array in arrays.items():
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        sections[name] = {
-            "offset": len(content),
-            "length": little.nbytes,
-            "dtype": array.dtype.name,
-            "shape": list(array.shape),
-        }
-        content += little.tobytes()
-        content += bytes(-len(content) % ALIGNMENT)
-    packed = io.BytesIO()
-    # gzip.compress writes the kind of system into the header; this writes "unknown".
-    with gzip.GzipFile("", "wb", 9, packed, mtime=0) as stream:
-        stream.write(content)
-    return packed.getvalue(), sections

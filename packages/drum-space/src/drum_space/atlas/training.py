@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drum_space.atlas.layout import GRID
 from drum_space.atlas.model import ParametricMap
 from groove_core.learning import Run, Step, Training, shuffled, trained
+from groove_core.values import GRID
 
 __all__ = ["MapSettings", "MapTraining", "train_parametric"]
 

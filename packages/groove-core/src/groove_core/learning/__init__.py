@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from groove_core.learning.ema import *
     from groove_core.learning.layers import *
     from groove_core.learning.loop import *
+    from groove_core.learning.planes import *
     from groove_core.learning.run import *
     from groove_core.learning.schedules import *
     from groove_core.learning.splits import *
@@ -26,6 +27,7 @@ else:
         layers="Dropout PixelNorm frozen gradient_penalty minibatch_deviation pixel_norm "
         "r1_penalty",
         loop="fit",
+        planes="place_near trustworthiness tsne",
         run="Run launch",
         schedules="Schedule constant cosine linear warm_up",
         splits="PARTS Split as_learnt content_name divide fingerprint hashed or_own parts_for "

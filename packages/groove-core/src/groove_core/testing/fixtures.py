@@ -1,6 +1,6 @@
 """Fixtures for the tests of plugins: ``pytest_plugins = ["groove_core.testing.fixtures"]``.
 
-Only this module needs pytest.
+Only this module and `groove_core.testing.pages` need pytest.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
+    from groove_core.values.atlas.building import *
+    from groove_core.values.atlas.picture import *
     from groove_core.values.base import *
     from groove_core.values.chords import *
     from groove_core.values.keys import *
@@ -27,6 +29,8 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         **{
+            "atlas.building": "GRID AtlasWords build_atlas",
+            "atlas.picture": "plot_layouts",
             "base": "Value from_json",
             "chords": "QUALITIES Chord",
             "keys": "find_key",
@@ -35,7 +39,7 @@ else:
             "melodies.line": "DEFAULT_VELOCITY HOLD OFF Line",
             "melodies.melody": "Melody",
             "melodies.plots": "plot_melody",
-            "page": "build_page data_url escaped",
+            "page": "assemble_page build_page data_url escaped",
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
             "plots": "INK PALETTE envelope new_axes panel plot_text save_png sheet",
             "records": "Record SoundRecord",

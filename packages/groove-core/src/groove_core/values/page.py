@@ -11,7 +11,7 @@ from typing import Any
 
 from groove_core.storage.files import in_script
 
-__all__ = ["build_page", "data_url", "escaped"]
+__all__ = ["assemble_page", "build_page", "data_url", "escaped"]
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -60,6 +60,27 @@ def build_page(
     def read(name: str) -> str:
         return (parts / name).read_text(encoding="utf-8")
 
+    return assemble_page(
+        title=title,
+        style=read("page.css"),
+        body=read("page.html"),
+        scripts=[read(one) for one in scripts],
+        documents=documents,
+        blobs=blobs,
+    )
+
+
+def assemble_page(
+    *,
+    title: str,
+    style: str,
+    body: str,
+    scripts: Sequence[str],
+    documents: Mapping[str, Any],
+    blobs: Mapping[str, bytes] | None = None,
+) -> str:
+    """Put a page together of texts, as `build_page` does of files."""
+
     def element(kind: str, name: str, content: str) -> str:
         return f'<script type="{kind}" id="{name}">{content}</script>\n'
 
@@ -68,10 +89,10 @@ def build_page(
     return "".join(
         [
             f'{HEAD}<title>{name}</title>\n<link rel="icon" href="data:,">\n',
-            f"<style>\n{look}{read('page.css')}</style>\n</head>\n<body>\n",
-            read("page.html").replace(TITLE, name),
+            f"<style>\n{look}{style}</style>\n</head>\n<body>\n",
+            body.replace(TITLE, name),
             *(element("application/json", id_, in_script(one)) for id_, one in documents.items()),
-            *(f"<script>\n{read(one)}</script>\n" for one in scripts),
+            *(f"<script>\n{one}</script>\n" for one in scripts),
             *(element("text/plain", id_, _base64(one)) for id_, one in (blobs or {}).items()),
             "</body>\n</html>\n",
         ]

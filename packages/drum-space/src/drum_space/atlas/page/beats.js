@@ -1,71 +1,50 @@
 "use strict";
-// Beats: what is heard, shown and saved. Points of the map, and what is decoded between them.
+// Beats as the matter of a map: see pieces.js of the core for what a map asks of its subject.
 
-const STEPS = 32;
-let newBeats = 0;
-
-const yoursFrom = () => count - (facts.yours_count || 0);
-const isYours = (i) => i >= yoursFrom();
-/** The user's own beats count as one more genre. */
-const genreOf = (i) => (isYours(i) ? facts.genres.length : arrays.genre.values[i]);
-const genreName = (genre) => (genre < facts.genres.length ? facts.genres[genre] : "yours");
-const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+const STEPS = 32, HIT_VELOCITY = 100;
+/** MIDI notes of drums have no length that matters: half a step. */
+const HIT_STEPS = 0.5;
 
 function hitsOf(i) {
   const bytes = arrays.bits.values, size = STEPS * facts.drums.length, row = i * Math.ceil(size / 8);
-  return Uint8Array.from({ length: size }, (_, k) => bytes[row + (k >> 3)] >> (7 - (k & 7)) & 1);
+  return unpackHits(bytes.subarray(row, row + Math.ceil(size / 8)));
 }
 
-const silent = (hits) => !hits.includes(1);
+const unpackHits = (bytes) =>
+  Uint8Array.from({ length: STEPS * facts.drums.length }, (_, k) => bytes[k >> 3] >> (7 - (k & 7)) & 1);
+
+function packHits(hits) {
+  const bytes = new Uint8Array(Math.ceil(hits.length / 8));
+  hits.forEach((hit, k) => { bytes[k >> 3] |= hit << (7 - (k & 7)); });
+  return bytes;
+}
+
+/** The hits of each step: [[step, drum], ...]. */
+const listHits = (hits) => Array.from(hits.keys()).filter((k) => hits[k])
+  .map((k) => [Math.floor(k / facts.drums.length), k % facts.drums.length]);
+
+const networks = {};
+
+/** The pattern at a code: 448 zeros and ones, step by step. */
+function decode(code) {
+  const logits = runNetwork(networks.decoder, single(code));
+  const thresholds = arrays.thresholds.values, drums = thresholds.length;
+  return Uint8Array.from(logits, (logit, i) => (logit > thresholds[i % drums] ? 1 : 0));
+}
+
+/** The code at a place of the plane, x and y from -1 to 1. */
+function codeAt(layout, x, y) {
+  if (subject.layouts[layout] === "parametric") {
+    const scale = arrays["inverse.scale"].values, shift = arrays["inverse.shift"].values;
+    return single(runNetwork(networks.inverse, [x, y]).map((v, i) => v * scale[i] + shift[i]));
+  }
+  // t-SNE knows no way back: between points, their codes are mixed.
+  return single(meanCode(weighed(layout, x, y)));
+}
 
 function barOf(i) {
   const half = arrays.half_bar.values[i];
   return `bar ${(half >> 1) + 1}${half & 1 ? " and a half" : ""}`;
-}
-
-function sourceOf(i) {
-  if (isYours(i)) {
-    const label = (facts.yours || [])[i - yoursFrom()];
-    return String(label && label.name !== undefined ? label.name : label || "your beat");
-  }
-  return facts.sources[arrays.source.values[i]] || "";
-}
-
-const fileName = (word, number) =>
-  `${word.normalize("NFKD").replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "").toLowerCase() || "beat"}-${String(number).padStart(4, "0")}`;
-
-function pointBeat(i) {
-  const genre = genreOf(i);
-  return {
-    kind: "point", index: i, genre, hits: hitsOf(i), code: codeOf(i),
-    title: genreName(genre), source: sourceOf(i), where: barOf(i), file: fileName(genreName(genre), i),
-  };
-}
-
-/** A beat that is in no collection: decoded at a place of the map. */
-function newBeat(layout, x, y) {
-  const code = codeAt(layout, x, y), hits = decode(code);
-  newBeats++;
-  return {
-    kind: "new", layout, x, y, code, hits, title: "new beat", source: "decoded here",
-    where: codeText(code), file: fileName("new", newBeats),
-  };
-}
-
-/** What the model makes of a point when it has only the code of it. */
-function remembered(beat) {
-  if (!beat.memory) beat.memory = decode(beat.code);
-  return beat.memory;
-}
-
-const codeText = (code) => `code ${code.map((v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(2)).join(", ")}`;
-
-/** Where a beat is on a layout. What was decoded on the other one sits at the most alike point. */
-function placeOf(beat, layout) {
-  if (beat.kind === "new" && beat.layout === layout) return [beat.x, beat.y];
-  if (beat.index === undefined) beat.index = nearestByCode(beat.code);
-  const { xy } = layouts[layout];
-  return [xy[2 * beat.index], xy[2 * beat.index + 1]];
 }
 
 /** Hits of each drum that plays, in words. */
@@ -79,5 +58,38 @@ function hitsText(hits) {
   return parts.length ? `${parts.join(", ")} ${parts.length === 1 && / 1$/.test(parts[0]) ? "hit" : "hits"}` : "silence";
 }
 
-const beatText = (beat, hits = beat.hits) =>
-  `${beat.title}, ${beat.kind === "point" ? `from ${beat.source}, ${beat.where}` : `${beat.source}, ${beat.where}`}; ${hitsText(hits)}`;
+function memoryText(hits, memory) {
+  let lost = 0, added = 0;
+  hits.forEach((hit, k) => { lost += hit && !memory[k]; added += !hit && memory[k]; });
+  return lost || added ? `${lost} of ${hits.reduce((a, b) => a + b, 0)} lost (outlined), ${added} made up (dotted)` : "remembered without a fault";
+}
+
+const subject = {
+  store: "groove.drum-space.favourites/1",
+  layouts: ["tsne", "parametric"],
+  midi: { name: "drums", channel: 9, marker: (steps) => `groove:steps=${steps}` },
+  start() { networks.decoder = makeNetwork("decoder"); networks.inverse = makeNetwork("inverse"); },
+  lead: (n) => `${plural(n, "two-bar beat")}: what is near sounds alike. Choose one to hear it, or a place between them for a new one.`,
+  music: hitsOf,
+  memory: (i) => decode(codeOf(i)),
+  decode, codeAt,
+  between: (a, b, t) => single(lerp(a, b, t)),
+  tempo: () => 0,
+  where: barOf,
+  place: (code) => `code ${code.map((v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(2)).join(", ")}`,
+  silent: (hits) => !hits.includes(1),
+  steps: () => STEPS,
+  text: hitsText,
+  compare: memoryText,
+  draw: (canvas, hits, { step, other, small } = {}) => drawGrid(canvas, hits, { step, other, labels: small ? 76 : 92 }),
+  voices: () => facts.drums.length,
+  sound: (hits, step, when) => facts.drums.map((_, drum) => drum).filter((drum) => hits[step * facts.drums.length + drum])
+    .map((drum) => [drum, strike(audio.context, audio.mixer, drum, when)]),
+  /** Kick and snare. */
+  stresses: (hits, step) => hits[step * facts.drums.length] || hits[step * facts.drums.length + 1],
+  makeMixer: (context) => makeMixer(context),
+  warm: () => warm(facts.drums.map((_, number) => () => samplesOf(number))),
+  notes: (hits) => listHits(hits).map(([step, drum]) => ({ step, steps: HIT_STEPS, note: facts.drums[drum].note, velocity: HIT_VELOCITY })),
+  pack: (hits) => toBase64(packHits(hits)),
+  unpack: (text) => unpackHits(bytesOf(text)),
+};

@@ -1,37 +1,6 @@
 "use strict";
 // The kit: 14 drums, computed from sines, squares and noise when sound is first asked for.
 
-const RATE = 44100;
-
-/** Random numbers that are the same every time (mulberry32), -1 to 1. */
-function noiseFrom(seed) {
-  let state = seed;
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let t = Math.imul(state ^ state >>> 15, 1 | state);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 31 - 1;
-  };
-}
-
-/** A filter of second order (R. Bristow-Johnson's cookbook): low, high or band. */
-function filter(kind, hertz, q, samples) {
-  const w = 2 * Math.PI * Math.min(hertz, RATE * 0.45) / RATE, cos = Math.cos(w), alpha = Math.sin(w) / (2 * q);
-  const b = { low: [(1 - cos) / 2, 1 - cos, (1 - cos) / 2], high: [(1 + cos) / 2, -1 - cos, (1 + cos) / 2], band: [alpha, 0, -alpha] }[kind];
-  const a0 = 1 + alpha, a1 = -2 * cos / a0, a2 = (1 - alpha) / a0, [b0, b1, b2] = b.map((v) => v / a0);
-  let x1 = 0, x2 = 0, y1 = 0, y2 = 0;
-  return samples.map((x) => {
-    const y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2;
-    x2 = x1; x1 = x; y2 = y1; y1 = y;
-    return y;
-  });
-}
-
-const render = (seconds, sample) => Float32Array.from({ length: Math.round(seconds * RATE) }, (_, i) => sample(i / RATE));
-const decay = (t, seconds) => Math.exp(-t / seconds);
-const attack = (t, seconds) => Math.min(1, t / seconds);
-const add = (...parts) => parts[0].map((v, i) => parts.reduce((sum, part) => sum + (part[i] || 0), 0));
-
 /** A tone that falls from one pitch to another. */
 function falling(seconds, from, to, fall, fade) {
   let phase = 0;
@@ -134,45 +103,16 @@ function samplesOf(number) {
   return kitSamples[number];
 }
 
-/** Compute the kit drum by drum while nothing else is to do, so that the first click sounds at once. */
-function warmKit(number = 0) {
-  if (number >= facts.drums.length) return;
-  const later = window.requestIdleCallback || ((work) => setTimeout(work, 50));
-  later(() => { samplesOf(number); warmKit(number + 1); });
-}
-
-/** Curve of the last stage: straight where it is quiet, never over 0.97. */
-const CEILING = Float32Array.from({ length: 2049 }, (_, i) => {
-  const x = (i / 1024 - 1) * 2, sign = Math.sign(x), size = Math.abs(x);
-  return size < 0.6 ? x : sign * (0.6 + 0.37 * Math.tanh((size - 0.6) / 0.37));
-});
-
-/**
- * The way from the drums to the ears: one panner for each drum, a compressor, a ceiling,
- * the volume. In any kind of audio context, so that tests can render it.
- */
+/** The drums, each at its place from left to right, on their way to the ears. */
 function makeMixer(context) {
-  const compressor = context.createDynamicsCompressor(), ceiling = context.createWaveShaper();
-  compressor.threshold.value = -16; compressor.knee.value = 12; compressor.ratio.value = 3;
-  compressor.attack.value = 0.004; compressor.release.value = 0.14;
-  const into = context.createGain(), half = context.createGain(), volume = context.createGain(), analyser = context.createAnalyser();
-  into.gain.value = 0.62;
-  half.gain.value = 0.5; // the curve spans -2 to 2, so that it bends what is over 1, too
-  ceiling.curve = CEILING;
-  into.connect(compressor); compressor.connect(half); half.connect(ceiling); ceiling.connect(volume);
-  volume.connect(analyser); analyser.connect(context.destination);
+  const output = makeOutput(context);
   const drums = facts.drums.map((drum, number) => {
     const place = context.createStereoPanner ? context.createStereoPanner() : context.createGain();
     if (place.pan) place.pan.value = (KIT[drum.name] || KIT.cowbell)[2];
-    place.connect(into);
-    const takes = samplesOf(number).map((samples) => {
-      const buffer = context.createBuffer(1, samples.length, RATE);
-      buffer.copyToChannel(samples, 0);
-      return buffer;
-    });
-    return { place, takes, next: 0 };
+    place.connect(output.into);
+    return { place, takes: samplesOf(number).map((samples) => bufferOf(context, samples)), next: 0 };
   });
-  return { drums, volume, analyser, open: null };
+  return { ...output, drums, open: null };
 }
 
 const CHOKED_BY = { "closed hi-hat": true, "open hi-hat": true };

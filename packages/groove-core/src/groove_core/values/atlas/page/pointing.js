@@ -18,29 +18,29 @@ function pointAt(px, py, kind = "mouse") {
   return found && found.squared <= reach * reach ? found.index : -1;
 }
 
-/** A new beat at a place of the screen, with a word on how much to expect of it. */
+/** A new piece at a place of the screen, with a word on how much to expect of it. */
 function decodeAt(px, py) {
-  const [x, y] = toMap(px, py), beat = newBeat(view.layout, x, y);
+  const [x, y] = toMap(px, py), piece = newPiece(view.layout, x, y);
   const [{ squared }] = nearest(view.layout, x, y);
-  if (silent(beat.hits)) beat.note = "silence here";
-  else if (Math.sqrt(squared) > layouts[view.layout].far) beat.note = "outside the map: the nearest beats are far away";
-  return beat;
+  if (subject.silent(piece.music)) piece.note = "silence here";
+  else if (Math.sqrt(squared) > layouts[view.layout].far) piece.note = `outside the map: the nearest ${facts.words.pieces} are far away`;
+  return piece;
 }
 
-function beatAt(px, py, kind, exact) {
+function pieceAt(px, py, kind, exact) {
   const i = exact ? -1 : pointAt(px, py, kind);
-  return i >= 0 ? pointBeat(i) : decodeAt(px, py);
+  return i >= 0 ? pointPiece(i) : decodeAt(px, py);
 }
 
 function clickAt(px, py, kind, exact = false) {
-  const beat = beatAt(px, py, kind, exact);
-  if (morph.drawing) { setEnd(beat); return; }
-  const same = beat.kind === "point" && player.playing && shownBeat.kind === "point" && shownBeat.index === beat.index;
+  const piece = pieceAt(px, py, kind, exact);
+  if (morph.drawing) { setEnd(piece); return; }
+  const same = piece.kind === "point" && player.playing && shownPiece.kind === "point" && shownPiece.index === piece.index;
   if (same) { stopPlaying(); announce("stopped"); return; }
   // The keyboard goes on from here; the card says all that the tooltip would.
-  cursor.key = beat.kind === "point" ? beat.index : -1; cursor.tip = false;
+  cursor.key = piece.kind === "point" ? piece.index : -1; cursor.tip = false;
   placeTip();
-  choose(beat, { sound: true });
+  choose(piece, { sound: true });
 }
 
 function onHandle(px, py, kind) {
@@ -100,7 +100,7 @@ function pointerMove(event) {
   } else if (gesture.kind === "handle") {
     walkOn(false); goTo(alongLine(px, py));
   } else {
-    if (!gesture.moved && (!morph.a || morph.b)) setEnd(beatAt(...gesture.start, kind));
+    if (!gesture.moved && (!morph.a || morph.b)) setEnd(pieceAt(...gesture.start, kind));
     morph.loose = [px, py]; redrawOverlay();
   }
   gesture.moved = true; gesture.last = [px, py];
@@ -117,7 +117,7 @@ function pointerUp(event) {
     return;
   }
   if (event.type === "pointercancel") return;
-  if (done.kind === "line" && done.moved) setEnd(beatAt(px, py, event.pointerType));
+  if (done.kind === "line" && done.moved) setEnd(pieceAt(px, py, event.pointerType));
   else if (!done.moved && done.kind !== "handle") {
     if (event.shiftKey && !morph.drawing) setDrawing(true);
     clickAt(px, py, event.pointerType, event.altKey);

@@ -1,12 +1,12 @@
 "use strict";
 // The sequencer: steps are put on the clock of the sound card a little before they are due.
 
-/** What sounds. `scheduled` counts hits by drum; `loop` those of the last whole loop. */
+/** What sounds. `scheduled` counts notes by voice; `loop` those of the last whole loop. */
 const audio = { context: null, mixer: null, analyser: null, scheduled: [], loop: null, volume: 0.8 };
 const player = {
-  playing: false, beat: null, hits: null, tempo: 120, swing: 0,
+  playing: false, piece: null, music: null, tempo: 120, swing: 0,
   step: 0, time: 0, steps: 0, counts: [], timer: 0, rest: 0, pending: new Set(),
-  /** What has been scheduled and not yet been shown: {time, step, beat, hits}. */
+  /** What has been scheduled and not yet been shown: {time, step, piece, music}. */
   queue: [],
   /** Called before the first step of every loop but the first. */
   onLoop: null,
@@ -18,15 +18,16 @@ const AHEAD_HIDDEN_S = 1.4;
 const AudioContextClass = () => window.AudioContext || window.webkitAudioContext;
 const canSound = () => Boolean(AudioContextClass());
 const stepSeconds = () => 15 / player.tempo;
+const noCounts = () => Array.from({ length: subject.voices() }, () => 0);
 
 /** Make or resume the context. Browsers allow it in answer to a gesture only. */
 function wakeAudio() {
   if (!canSound()) return false;
   if (!audio.context) {
     audio.context = new (AudioContextClass())({ latencyHint: "interactive" });
-    audio.mixer = makeMixer(audio.context);
+    audio.mixer = subject.makeMixer(audio.context);
     audio.analyser = audio.mixer.analyser;
-    audio.scheduled = facts.drums.map(() => 0);
+    audio.scheduled = noCounts();
     setVolume(audio.volume);
   }
   if (audio.context.state !== "running" && audio.context.state !== "closed")
@@ -40,14 +41,14 @@ function setVolume(share) {
   if (audio.mixer) audio.mixer.volume.gain.setTargetAtTime(share * share, audio.context.currentTime, 0.015);
 }
 
-/** Start a beat, or let it take over at the next step that is not yet scheduled. */
-function playBeat(beat, hits = beat.hits) {
+/** Start a piece, or let it take over at the next step that is not yet scheduled. */
+function playPiece(piece, music = piece.music) {
   if (!wakeAudio()) return false;
   clearTimeout(player.rest);
-  player.beat = beat; player.hits = hits;
+  player.piece = piece; player.music = music;
   if (!player.playing) {
     Object.assign(player, {
-      playing: true, step: 0, steps: 0, time: audio.context.currentTime + START_S, queue: [], counts: facts.drums.map(() => 0),
+      playing: true, step: 0, steps: 0, time: audio.context.currentTime + START_S, queue: [], counts: noCounts(),
     });
     audio.loop = null;
     player.timer = setInterval(pump, WAKE_MS);
@@ -56,7 +57,7 @@ function playBeat(beat, hits = beat.hits) {
   return true;
 }
 
-function stopBeat() {
+function stopPiece() {
   clearInterval(player.timer);
   player.playing = false; player.queue = [];
   // What has not begun to sound is taken back; what sounds may ring.
@@ -75,21 +76,20 @@ function pump() {
 }
 
 function scheduleStep() {
-  const { step } = player, drums = facts.drums.length;
+  const { step } = player;
   if (step === 0 && player.steps) {
     audio.loop = player.counts;
-    player.counts = facts.drums.map(() => 0);
+    player.counts = noCounts();
     if (player.onLoop) player.onLoop();
   }
   const when = player.time + (step % 2 ? player.swing / 3 * stepSeconds() : 0);
-  for (let d = 0; d < drums; d++) {
-    if (!player.hits[step * drums + d]) continue;
-    player.pending.add([strike(audio.context, audio.mixer, d, when), when]);
-    audio.scheduled[d]++; player.counts[d]++;
+  for (const [voice, source] of subject.sound(player.music, step, when)) {
+    player.pending.add([source, when]);
+    audio.scheduled[voice]++; player.counts[voice]++;
   }
-  player.queue.push({ time: when, step, beat: player.beat, hits: player.hits });
+  player.queue.push({ time: when, step, piece: player.piece, music: player.music });
   player.time += stepSeconds();
-  player.step = (step + 1) % STEPS;
+  player.step = (step + 1) % subject.steps(player.music);
   player.steps++;
 }
 

@@ -1,8 +1,6 @@
 "use strict";
 // Where the points are, and which are near to a place.
 
-/** Arrays with the layouts, in the order of facts.layouts. */
-const LAYOUT_KEYS = ["tsne", "parametric"];
 /** One for each layout: positions x, y, x, y, ... and a grid of cells over [-1, 1]. */
 const layouts = [];
 let count = 0;

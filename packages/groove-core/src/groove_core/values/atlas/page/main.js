@@ -1,41 +1,41 @@
 "use strict";
 // Putting it together: legend, layouts, what the address asks for, and the start.
 
-/** Show one genre alone, or all with -1. */
-function filterBy(genre) {
-  view.only = genre;
+/** Show one group alone, or all with -1. */
+function filterBy(group) {
+  view.only = group;
   highlight(-1); view.fade = 0;
-  for (const chip of $("legend").children) chip.setAttribute("aria-pressed", String(Number(chip.dataset.genre) === genre));
-  $("all").disabled = genre < 0;
+  for (const chip of $("legend").children) chip.setAttribute("aria-pressed", String(Number(chip.dataset.group) === group));
+  $("all").disabled = group < 0;
   if (cursor.key >= 0 && !shown(cursor.key)) cursor.key = -1;
   cursor.hover = -1;
   try { // the address then leads back here
-    history.replaceState(null, "", genre < 0 ? location.pathname + location.search : `#genre=${encodeURIComponent(genreName(genre))}`);
+    history.replaceState(null, "", group < 0 ? location.pathname + location.search : `#${facts.words.group}=${encodeURIComponent(groupName(group))}`);
   } catch { /* some browsers forbid it to pages from disk */ }
   placeTip(); redraw();
 }
 
-/** Follow #genre=funk in the address. */
+/** Follow what the address asks for: #genre=funk, where groups are genres. */
 function followAddress() {
-  const asked = new URLSearchParams(location.hash.slice(1)).get("genre");
-  unsay("genre");
+  const asked = new URLSearchParams(location.hash.slice(1)).get(facts.words.group);
+  unsay("group");
   if (asked === null) { if (view.only >= 0) filterBy(-1); return; }
-  const names = genreNames(), genre = names.findIndex((name) => name.toLowerCase() === asked.toLowerCase());
-  if (genre >= 0) filterBy(genre);
-  else say("genre", `There is no genre “${asked}” on this map. There are: ${names.join(", ")}.`);
+  const names = groupNames(), group = names.findIndex((name) => name.toLowerCase() === asked.toLowerCase());
+  if (group >= 0) filterBy(group);
+  else say("group", `There is no ${facts.words.group} “${asked}” on this map. There are: ${names.join(", ")}.`);
 }
 
-const genreNames = () => (facts.yours_count ? [...facts.genres, "yours"] : facts.genres);
+const groupNames = () => (facts.yours_count ? [...facts.groups, "yours"] : facts.groups);
 
 function makeLegend() {
-  $("legend").replaceChildren(...genreNames().map((name, genre) => {
+  $("legend").replaceChildren(...groupNames().map((name, group) => {
     const chip = document.createElement("button"), size = document.createElement("small");
-    chip.type = "button"; chip.dataset.genre = genre; chip.className = "chip";
-    chip.setAttribute("aria-pressed", String(view.only === genre));
-    size.textContent = genreSizes[genre].toLocaleString("en");
-    chip.append(markPicture(genre, 15), name, " ", size);
-    chip.onclick = () => filterBy(view.only === genre ? -1 : genre);
-    const on = () => { if (view.only < 0) highlight(genre); }, off = () => highlight(-1);
+    chip.type = "button"; chip.dataset.group = group; chip.className = "chip";
+    chip.setAttribute("aria-pressed", String(view.only === group));
+    size.textContent = groupSizes[group].toLocaleString("en");
+    chip.append(markPicture(group, 15), name, " ", size);
+    chip.onclick = () => filterBy(view.only === group ? -1 : group);
+    const on = () => { if (view.only < 0) highlight(group); }, off = () => highlight(-1);
     chip.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") on(); });
     chip.addEventListener("focus", () => { if (chip.matches(":focus-visible")) on(); });
     chip.addEventListener("pointerleave", off); chip.addEventListener("blur", off);
@@ -48,7 +48,8 @@ function chooseLayout(number) {
   showLayout(number);
   [...$("layouts").children].forEach((one, i) => one.setAttribute("aria-pressed", String(i === number)));
   cursor.hover = -1; placeTip(); redrawOverlay();
-  announce(`layout: ${facts.layouts[number]}`);
+  const words = ((facts.axes || [])[number] || []).map((word, k) => word && `${["left", "right", "below", "above"][k]}: ${word}`).filter(Boolean);
+  announce(`layout: ${[facts.layouts[number], ...words].join("; ")}`);
 }
 
 function chooseRelief(flag) {
@@ -72,19 +73,19 @@ function makeTools() {
   $("close").onclick = () => $("help").close();
 }
 
-/** The user's own beats: a list to jump to. */
+/** The user's own pieces: a list to jump to. */
 function makeYours() {
   const first = yoursFrom(), n = count - first;
   $("yours").hidden = !n;
   $("yours-list").replaceChildren(...Array.from({ length: n }, (_, k) => {
     const row = document.createElement("li"), i = first + k, name = sourceOf(i);
-    const one = button(name, `Go to your beat ${name}`, () => {
+    const one = button(name, `Go to your ${facts.words.piece} ${name}`, () => {
       if (!shown(i)) filterBy(-1);
       const { xy } = layouts[view.layout];
       cursor.key = i;
       lookSlowly({ x: xy[2 * i], y: xy[2 * i + 1], zoom: Math.max(view.zoom, 6) }, 500);
       cursor.tip = false; placeTip();
-      choose(pointBeat(i));
+      choose(pointPiece(i));
     });
     one.className = "wide"; row.append(one);
     return row;
@@ -112,7 +113,7 @@ function repaint() {
   reliefs.clear();
   points.upload();
   makeLegend();
-  if (shownBeat) showBeat(shownBeat);
+  if (shownPiece) showPiece(shownPiece);
   delete $("tip").dataset.point; placeTip();
   redraw();
 }
@@ -134,14 +135,14 @@ async function start() {
   try {
     await unpack();
   } catch {
-    fail("This file is damaged or was cut short: the beats in it cannot be read. Get it again, or make it anew.");
+    fail(`This file is damaged or was cut short: the ${facts.words.pieces} in it cannot be read. Get it again, or make it anew.`);
     return;
   }
-  count = arrays.bits.shape[0];
-  networks.decoder = makeNetwork("decoder"); networks.inverse = makeNetwork("inverse");
-  LAYOUT_KEYS.filter((key) => arrays[key]).forEach(makeLayout);
+  count = arrays.group.shape[0];
+  subject.start();
+  subject.layouts.filter((key) => arrays[key]).forEach(makeLayout);
   unsay("start");
-  $("lead").textContent = `${plural(count, "two-bar beat")}: what is near sounds alike. Choose one to hear it, or a place between them for a new one.`;
+  $("lead").textContent = subject.lead(count);
   startView(); makeLegend(); makeTools(); makeYours(); makeAbout();
   startPanel(); startMorph(); startFavourites(); startPointing(); startKeys();
   setTempo(player.tempo); setSwing(0);
@@ -151,7 +152,7 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   redraw();
   document.body.classList.add("ready");
-  if (canSound()) warmKit();
+  if (canSound()) subject.warm();
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();

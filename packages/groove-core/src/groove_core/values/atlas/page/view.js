@@ -6,7 +6,7 @@ const view = {
   x: 0, y: 0, zoom: 1, scale: 1, width: 0, height: 0, dpr: 1,
   /** Layout shown, the one it came from, and how far on the way: 0 to 1. */
   layout: 0, from: 0, mix: 1,
-  /** Genre that stands out, how much it does, and the genre that alone is shown; -1: none. */
+  /** Group that stands out, how much it does, and the group that alone is shown; -1: none. */
   focus: -1, fade: 0, only: -1,
   relief: true,
 };
@@ -20,15 +20,15 @@ const toMap = (px, py) => [view.x + (px - view.width / 2) / view.scale, view.y -
 const clamp = (v, least, most) => Math.max(least, Math.min(most, v));
 
 /** Points that are shown: what a pointer or key can reach. */
-const shown = (i) => view.only < 0 || genreOf(i) === view.only;
+const shown = (i) => view.only < 0 || groupOf(i) === view.only;
 
 /** Size of a point in CSS pixels: as much as there is room, more when near. */
 function pointSize() {
-  const n = view.only < 0 ? count : genreSizes[view.only], room = Math.sqrt(Math.PI * view.fit ** 2 / Math.max(1, n));
+  const n = view.only < 0 ? count : groupSizes[view.only], room = Math.sqrt(Math.PI * view.fit ** 2 / Math.max(1, n));
   return clamp(clamp(0.62 * room, 2.6, 9) * view.zoom ** 0.6, 2.2, 26);
 }
 
-/** Order of drawing: at random, so that no genre hides another; the user's beats on top. */
+/** Order of drawing: at random, so that no group hides another; the user's pieces on top. */
 function drawingOrder() {
   const order = Uint32Array.from({ length: count }, (_, i) => i), random = noiseFrom(1), last = yoursFrom();
   for (let i = last - 1; i > 0; i--) {
@@ -43,12 +43,12 @@ attribute vec2 a_from; attribute vec2 a_to; attribute vec4 a_style; attribute ve
 uniform vec4 u_camera; uniform float u_mix, u_size, u_focus, u_only, u_fade, u_pass, u_alpha, u_dark;
 varying vec4 v_color; varying vec3 v_rim; varying float v_shape, v_size;
 void main() {
-  float genre = floor(a_style.x * 255.0 + 0.5), yours = a_style.w;
+  float group = floor(a_style.x * 255.0 + 0.5), yours = a_style.w;
   // Points set out one after the other.
   float t = clamp(u_mix * 1.4 - a_style.z * 0.4, 0.0, 1.0);
   vec2 at = mix(a_from, a_to, t * t * (3.0 - 2.0 * t));
-  bool mine = u_focus < 0.0 || abs(genre - u_focus) < 0.5;
-  bool away = u_only >= 0.0 && abs(genre - u_only) > 0.5;
+  bool mine = u_focus < 0.0 || abs(group - u_focus) < 0.5;
+  bool away = u_only >= 0.0 && abs(group - u_only) > 0.5;
   if (away || (u_pass > 0.5) != (mine && u_focus >= 0.0) && u_focus >= 0.0) {
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0); gl_PointSize = 1.0; return;
   }
@@ -192,10 +192,10 @@ function makeGlPoints(canvas) {
       fill("corners", Float32Array.of(-1, -1, 1, -1, -1, 1, 1, 1));
     }
     const styles = new Uint8Array(4 * count), colors = new Uint8Array(4 * count);
-    const marks = Array.from({ length: facts.genres.length + 1 }, (_, k) => [markOf(k), channels(colorOf(k))]);
+    const marks = Array.from({ length: facts.groups.length + 1 }, (_, k) => [markOf(k), channels(colorOf(k))]);
     order.forEach((i, k) => {
-      const genre = genreOf(i), [{ shape, hollow }, rgb] = marks[genre];
-      styles.set([genre, shape + (hollow ? 8 : 0), delays[k], isYours(i) ? 255 : 0], 4 * k);
+      const group = groupOf(i), [{ shape, hollow }, rgb] = marks[group];
+      styles.set([group, shape + (hollow ? 8 : 0), delays[k], isYours(i) ? 255 : 0], 4 * k);
       colors.set([...rgb, 255], 4 * k);
     });
     fill("styles", styles); fill("colors", colors);
@@ -274,11 +274,11 @@ function makeFlatPoints(canvas) {
   const g = canvas.getContext("2d"), order = drawingOrder();
   /** A small picture of each mark, since drawing paths 35,000 times takes too long. */
   function stamps(radius) {
-    return Array.from({ length: facts.genres.length + 1 }, (_, genre) => {
+    return Array.from({ length: facts.groups.length + 1 }, (_, group) => {
       const stamp = document.createElement("canvas"), s = stamp.getContext("2d");
       stamp.width = stamp.height = Math.ceil(2 * radius + 3);
       s.translate(stamp.width / 2, stamp.height / 2);
-      drawMark(s, genre, radius);
+      drawMark(s, group, radius);
       return stamp;
     });
   }
@@ -293,9 +293,9 @@ function makeFlatPoints(canvas) {
     const from = layouts[view.from].xy, to = layouts[view.layout].xy, t = view.mix * view.mix * (3 - 2 * view.mix);
     for (const mine of view.fade > 0 ? [false, true] : [true]) for (const [k, i] of order.entries()) {
       if (k >= share * yoursFrom() && !isYours(i)) continue;
-      const genre = genreOf(i);
-      if (view.only >= 0 && genre !== view.only || view.fade > 0 && (genre === view.focus) !== mine) continue;
-      const stamp = (isYours(i) ? big : marks)[genre];
+      const group = groupOf(i);
+      if (view.only >= 0 && group !== view.only || view.fade > 0 && (group === view.focus) !== mine) continue;
+      const stamp = (isYours(i) ? big : marks)[group];
       const [px, py] = toScreen(from[2 * i] + (to[2 * i] - from[2 * i]) * t, from[2 * i + 1] + (to[2 * i + 1] - from[2 * i + 1]) * t);
       const x = px * view.dpr, y = py * view.dpr, half = stamp.width / 2;
       if (x < -half || y < -half || x > canvas.width + half || y > canvas.height + half) continue;
@@ -357,9 +357,9 @@ function showLayout(number) {
   redraw();
 }
 
-function highlight(genre) {
-  if (genre >= 0) view.focus = genre;
-  view.fadeTo = genre >= 0 ? 1 : 0;
+function highlight(group) {
+  if (group >= 0) view.focus = group;
+  view.fadeTo = group >= 0 ? 1 : 0;
   ask();
 }
 
@@ -413,11 +413,11 @@ function drawNow(share = 1) {
   const start = performance.now();
   points.draw(share);
   stats.frames++; stats.ms = performance.now() - start;
-  stats.points = Math.round(share * (view.only < 0 ? count : genreSizes[view.only]));
+  stats.points = Math.round(share * (view.only < 0 ? count : groupSizes[view.only]));
   dirty = false;
 }
 
-let genreSizes = [];
+let groupSizes = [];
 function frame(now) {
   asked = false;
   keepPace(now);
@@ -437,8 +437,8 @@ function frame(now) {
 }
 
 function startView() {
-  genreSizes = Array.from({ length: facts.genres.length + 1 }, () => 0);
-  for (let i = 0; i < count; i++) genreSizes[genreOf(i)]++;
+  groupSizes = Array.from({ length: facts.groups.length + 1 }, () => 0);
+  for (let i = 0; i < count; i++) groupSizes[groupOf(i)]++;
   measure();
   points = makeGlPoints($("points"));
   if (!points) {

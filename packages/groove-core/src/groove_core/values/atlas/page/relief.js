@@ -1,24 +1,27 @@
 "use strict";
 // How dense the points lie: a relief under them, with contour lines.
 
-const RELIEF_CELLS = 180, RELIEF_SPAN = 1.1, RELIEF_SMOOTH = 2.4;
+const RELIEF_CELLS = 180, RELIEF_SPAN = 1.1;
+/** Width of the kernel in cells: fewer points need a wider one (D. Scott's rule, two dimensions). */
+const smoothing = (points) => 2.4 * clamp(35000 / Math.max(1, points), 0.1, 100) ** (1 / 6);
 /** Shares of a high density at which lines are drawn. */
 const CONTOURS = [0.05, 0.12, 0.22, 0.35, 0.5, 0.68];
 const reliefs = new Map();
 
-/** Density over [-1.1, 1.1] squared of the points of a genre, or of all (-1): a KDE on a grid. */
-function densityOf(layout, genre) {
+/** Density over [-1.1, 1.1] squared of the points of a group, or of all (-1): a KDE on a grid. */
+function densityOf(layout, group) {
   const n = RELIEF_CELLS, { xy } = layouts[layout];
-  let grid = new Float32Array(n * n);
+  let grid = new Float32Array(n * n), points = 0;
   for (let i = 0; i < count; i++) {
-    if (genre >= 0 && genreOf(i) !== genre) continue;
+    if (group >= 0 && groupOf(i) !== group) continue;
     const u = (xy[2 * i] / RELIEF_SPAN + 1) / 2 * n - 0.5, v = (xy[2 * i + 1] / RELIEF_SPAN + 1) / 2 * n - 0.5;
     const c = Math.floor(u), r = Math.floor(v), p = u - c, q = v - r;
+    points++;
     grid[r * n + c] += (1 - p) * (1 - q); grid[r * n + c + 1] += p * (1 - q);
     grid[(r + 1) * n + c] += (1 - p) * q; grid[(r + 1) * n + c + 1] += p * q;
   }
-  const reach = Math.ceil(3 * RELIEF_SMOOTH), kernel = [];
-  for (let d = -reach; d <= reach; d++) kernel.push(Math.exp(-0.5 * (d / RELIEF_SMOOTH) ** 2));
+  const wide = smoothing(points), reach = Math.ceil(3 * wide), kernel = [];
+  for (let d = -reach; d <= reach; d++) kernel.push(Math.exp(-0.5 * (d / wide) ** 2));
   for (const stride of [1, n]) { // along x, then along y
     const out = new Float32Array(n * n);
     for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
@@ -89,14 +92,14 @@ function reliefPicture(grid, top, color, strength) {
   return canvas;
 }
 
-/** Relief of a layout, of one genre or of all; computed when first asked for. */
-function reliefOf(layout, genre) {
-  const key = `${layout} ${genre} ${theme()}`;
+/** Relief of a layout, of one group or of all; computed when first asked for. */
+function reliefOf(layout, group) {
+  const key = `${layout} ${group} ${theme()}`;
   if (!reliefs.has(key)) {
-    const grid = densityOf(layout, genre), top = summitOf(grid);
-    const dark = theme() === "dark", color = genre >= 0 ? colorOf(genre) : dark ? "#6C86B8" : "#9A7B4F";
+    const grid = densityOf(layout, group), top = summitOf(grid);
+    const dark = theme() === "dark", color = group >= 0 ? colorOf(group) : dark ? "#6C86B8" : "#9A7B4F";
     reliefs.set(key, {
-      color, picture: reliefPicture(grid, top, color, genre >= 0 ? 0.4 : dark ? 0.34 : 0.26),
+      color, picture: reliefPicture(grid, top, color, group >= 0 ? 0.4 : dark ? 0.34 : 0.26),
       lines: lineTriangles(grid, top),
     });
   }
@@ -107,19 +110,19 @@ function reliefOf(layout, genre) {
 const reliefStrength = () => (view.relief ? clamp(view.mix * 3 - 2, 0, 1) : 0);
 const shownRelief = () => reliefOf(view.layout, view.only);
 
-/** Where each genre is at home: dense, and denser than elsewhere among the others. */
+/** Where each group is at home: dense, and denser than elsewhere among the others. */
 const homes = new Map();
 function homesOf(layout) {
   if (homes.has(layout)) return homes.get(layout);
   const cells = 48, all = new Float32Array(cells * cells), { xy } = layouts[layout];
-  const own = facts.genres.map(() => new Float32Array(cells * cells)), sizes = facts.genres.map(() => 0);
+  const own = facts.groups.map(() => new Float32Array(cells * cells)), sizes = facts.groups.map(() => 0);
   for (let i = 0; i < count; i++) {
     const c = Math.min(cells - 1, Math.floor((xy[2 * i] + 1) / 2 * cells)), r = Math.min(cells - 1, Math.floor((xy[2 * i + 1] + 1) / 2 * cells));
-    const genre = genreOf(i);
-    if (genre < own.length) { own[genre][r * cells + c]++; sizes[genre]++; }
+    const group = groupOf(i);
+    if (group < own.length) { own[group][r * cells + c]++; sizes[group]++; }
     all[r * cells + c]++;
   }
-  const found = own.map((grid, genre) => {
+  const found = own.map((grid, group) => {
     let best = -1, most = 0;
     for (let r = 1; r < cells - 1; r++) for (let c = 1; c < cells - 1; c++) {
       let here = 0, total = 1;
@@ -130,7 +133,7 @@ function homesOf(layout) {
       if (worth > most) { most = worth; best = r * cells + c; }
     }
     return best < 0 ? null : {
-      genre, size: sizes[genre],
+      group, size: sizes[group],
       x: (best % cells + 0.5) / cells * 2 - 1, y: (Math.floor(best / cells) + 0.5) / cells * 2 - 1,
     };
   }).filter(Boolean);

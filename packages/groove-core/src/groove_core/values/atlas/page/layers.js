@@ -1,21 +1,21 @@
 "use strict";
-// Networks in double precision: the same numbers as on the Python side.
+// Layers of networks in double precision: the same numbers as on the Python side.
 
 const SLOPE = 0.2, EPSILON = 1e-5;
-const networks = {};
 
 /** Collect the layers of a network; how many there are is told by the names of the arrays. */
 function makeNetwork(name) {
   const layers = [];
   for (let i = 0; arrays[`${name}.${i}.weight`]; i++) {
     const part = (key) => (arrays[`${name}.${i}.${key}`] || {}).values;
-    const [outputs, inputs] = arrays[`${name}.${i}.weight`].shape;
-    layers.push({
-      inputs, outputs, weight: part("weight"), bias: part("bias"),
-      gain: part("norm.weight"), shift: part("norm.bias"),
-    });
+    layers.push({ ...makeLinear(`${name}.${i}`), gain: part("norm.weight"), shift: part("norm.bias") });
   }
   return layers;
+}
+
+function makeLinear(name, weight = "weight", bias = "bias") {
+  const { shape: [outputs, inputs], values } = arrays[`${name}.${weight}`];
+  return { inputs, outputs, weight: values, bias: arrays[`${name}.${bias}`].values };
 }
 
 function linear(layer, x) {
@@ -52,34 +52,24 @@ function runNetwork(layers, input) {
 /** Codes are single floats, wherever they come from. */
 const single = (code) => Array.from(code, Math.fround);
 
-/** The pattern at a code: 448 zeros and ones, step by step. */
-function decode(code) {
-  const logits = runNetwork(networks.decoder, single(code));
-  const thresholds = arrays.thresholds.values, drums = thresholds.length;
-  return Uint8Array.from(logits, (logit, i) => (logit > thresholds[i % drums] ? 1 : 0));
-}
-
 /** The code of point number i. */
 function codeOf(i) {
   const size = facts.latent;
   return Array.from(arrays.codes.values.subarray(i * size, (i + 1) * size));
 }
 
-/** The code at a place of the plane, x and y from -1 to 1. */
-function codeAt(layout, x, y) {
-  if (LAYOUT_KEYS[layout] === "parametric") {
-    const scale = arrays["inverse.scale"].values, shift = arrays["inverse.shift"].values;
-    return single(runNetwork(networks.inverse, [x, y]).map((v, i) => v * scale[i] + shift[i]));
-  }
-  // t-SNE knows no way back: between points, their codes are mixed.
+/** The nearest points to a place of a layout with their weights, the inverse of the squared distance: {index, weight}, of sum 1. */
+function weighed(layout, x, y) {
+  const some = nearest(layout, x, y, facts.neighbours).map(({ index, squared }) => ({ index, weight: 1 / (squared + 1e-9) }));
+  const total = some.reduce((sum, { weight }) => sum + weight, 0);
+  return some.map(({ index, weight }) => ({ index, weight: weight / total }));
+}
+
+/** The mean of the codes of points, by their weights. */
+function meanCode(points) {
   const sums = new Float64Array(facts.latent);
-  let total = 0;
-  for (const { index, squared } of nearest(layout, x, y, facts.neighbours)) {
-    const weight = 1 / (squared + 1e-9), code = codeOf(index);
-    total += weight;
-    for (let k = 0; k < sums.length; k++) sums[k] += weight * code[k];
-  }
-  return single(sums.map((sum) => sum / total));
+  for (const { index, weight } of points) codeOf(index).forEach((v, k) => { sums[k] += weight * v; });
+  return sums;
 }
 
 const lerp = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);

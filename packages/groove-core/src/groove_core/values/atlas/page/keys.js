@@ -28,7 +28,7 @@ function pointTowards(dx, dy) {
 
 function moveCursor(dx, dy) {
   const i = pointTowards(dx, dy);
-  if (i < 0) { announce("no more beats that way"); return; }
+  if (i < 0) { announce(`no more ${facts.words.pieces} that way`); return; }
   setCursor(i);
 }
 
@@ -36,8 +36,8 @@ function setCursor(i) {
   cursor.key = i; cursor.hover = -1; cursor.tip = true;
   keepInView(i);
   placeTip(); redrawOverlay();
-  const beat = pointBeat(i);
-  announce(beatText(beat));
+  const piece = pointPiece(i);
+  announce(pieceText(piece));
 }
 
 function keepInView(i) {
@@ -49,15 +49,15 @@ function keepInView(i) {
 /** Enter: play the point under the cursor, or stop it; in line mode, make it an end. */
 function enter() {
   const i = cursor.key;
-  if (morph.drawing) { setEnd(i >= 0 ? pointBeat(i) : decodeAt(view.width / 2, view.height / 2)); return; }
-  if (i < 0 || player.playing && shownBeat.kind === "point" && shownBeat.index === i) { togglePlaying(); return; }
-  choose(pointBeat(i), { sound: true });
+  if (morph.drawing) { setEnd(i >= 0 ? pointPiece(i) : decodeAt(view.width / 2, view.height / 2)); return; }
+  if (i < 0 || player.playing && shownPiece.kind === "point" && shownPiece.index === i) { togglePlaying(); return; }
+  choose(pointPiece(i), { sound: true });
 }
 
 function decodeMiddle() {
-  const beat = decodeAt(view.width / 2, view.height / 2);
+  const piece = decodeAt(view.width / 2, view.height / 2);
   cursor.key = -1; placeTip();
-  if (morph.drawing) setEnd(beat); else choose(beat, { sound: true });
+  if (morph.drawing) setEnd(piece); else choose(piece, { sound: true });
 }
 
 function escape() {

@@ -1,5 +1,5 @@
 "use strict";
-// How a genre is told: a colour and a shape, for eyes that see no difference in one of them.
+// How a group is told: a colour and a shape, for eyes that see no difference in one of them.
 
 /** Okabe and Ito's colours; the last is the colour of ink. */
 const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"];
@@ -29,15 +29,15 @@ const SHAPES = [
   ["star", ring(10, 1, 0.45)],
 ];
 
-/** The mark of a genre by its rank. Eight of a kind, then hollow ones, paired anew. */
-function markOf(genre) {
-  if (genre >= facts.genres.length) return { color: 8, shape: 0, hollow: true };
-  const round = Math.floor(genre / 8);
-  return { color: genre % 8, shape: (genre + 3 * round) % 8, hollow: round % 2 === 1 };
+/** The mark of a group by its rank. Eight of a kind, then hollow ones, paired anew. */
+function markOf(group) {
+  if (group >= facts.groups.length) return { color: 8, shape: 0, hollow: true };
+  const round = Math.floor(group / 8);
+  return { color: group % 8, shape: (group + 3 * round) % 8, hollow: round % 2 === 1 };
 }
 
-function colorOf(genre) {
-  const { color } = markOf(genre);
+function colorOf(group) {
+  const { color } = markOf(group);
   if (color === 8) return YOURS_COLORS[theme()];
   return color === 7 && theme() === "dark" ? INK_ON_DARK : PALETTE[color];
 }
@@ -46,21 +46,21 @@ const theme = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark"
 const channels = (color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
 
 /** A darker one for rims on light ground, where yellow alone would not be seen. */
-function rimOf(genre) {
+function rimOf(group) {
   const share = theme() === "dark" ? 0.75 : 0.6;
-  return `rgb(${channels(colorOf(genre)).map((v) => Math.round(v * share)).join(",")})`;
+  return `rgb(${channels(colorOf(group)).map((v) => Math.round(v * share)).join(",")})`;
 }
 
 /** The mark as a small picture for legends and lists. */
-function markPicture(genre, size = 16) {
+function markPicture(group, size = 16) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const { shape, hollow } = markOf(genre), path = document.createElementNS(svg.namespaceURI, "path");
+  const { shape, hollow } = markOf(group), path = document.createElementNS(svg.namespaceURI, "path");
   svg.setAttribute("viewBox", "-1.25 -1.25 2.5 2.5");
   svg.setAttribute("width", size); svg.setAttribute("height", size);
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", `M${SHAPES[shape][1].map(([x, y]) => `${x.toFixed(3)} ${(-y).toFixed(3)}`).join("L")}Z`);
-  path.setAttribute("fill", hollow ? "none" : colorOf(genre));
-  path.setAttribute("stroke", hollow ? colorOf(genre) : rimOf(genre));
+  path.setAttribute("fill", hollow ? "none" : colorOf(group));
+  path.setAttribute("stroke", hollow ? colorOf(group) : rimOf(group));
   path.setAttribute("stroke-width", hollow ? 0.42 : 0.18);
   path.setAttribute("stroke-linejoin", "round");
   svg.append(path);
@@ -68,12 +68,12 @@ function markPicture(genre, size = 16) {
 }
 
 /** Draw a mark on a 2-D canvas around (0, 0). */
-function drawMark(g, genre, radius) {
-  const { shape, hollow } = markOf(genre);
+function drawMark(g, group, radius) {
+  const { shape, hollow } = markOf(group);
   g.beginPath();
   for (const [x, y] of SHAPES[shape][1]) g.lineTo(x * radius, -y * radius);
   g.closePath();
-  if (hollow) { g.strokeStyle = colorOf(genre); g.lineWidth = Math.max(1, radius * 0.42); g.stroke(); return; }
-  g.fillStyle = colorOf(genre); g.fill();
-  if (radius > 3) { g.strokeStyle = rimOf(genre); g.lineWidth = 1; g.stroke(); }
+  if (hollow) { g.strokeStyle = colorOf(group); g.lineWidth = Math.max(1, radius * 0.42); g.stroke(); return; }
+  g.fillStyle = colorOf(group); g.fill();
+  if (radius > 3) { g.strokeStyle = rimOf(group); g.lineWidth = 1; g.stroke(); }
 }

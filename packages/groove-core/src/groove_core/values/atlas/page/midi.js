@@ -1,7 +1,7 @@
 "use strict";
-// Standard MIDI files, as groove_core writes drum patterns: it reads these back hit for hit.
+// Standard MIDI files, as groove_core writes them: it reads these back note for note.
 
-const TICKS = 120, PER_QUARTER = 480, VELOCITY = 100, LENGTH = 60;
+const TICKS = 120, PER_QUARTER = 480;
 /** Full swing puts every odd sixteenth where the last third of a beat's half is. */
 const SWING_TICKS = TICKS / 3;
 
@@ -34,30 +34,34 @@ function midiTrack(events, end) {
 const meta = (kind, bytes) => [0xff, kind, ...variable(bytes.length), ...bytes];
 
 /**
- * Beats one after the other: {hits, tempo in bpm, swing from 0 to 1}.
- * Each begins with its tempo; the markers tell how long the whole is.
+ * Pieces one after the other: {music, tempo in bpm, swing from 0 to 1}.
+ * Each begins with its tempo; the markers tell how long the whole is. `subject.notes(music)` lists
+ * {step, steps, note, velocity}, and `subject.midi` has the name of the track, its channel, and the
+ * marker of so many steps.
  */
-function midiFile(beats) {
-  const drums = facts.drums, length = STEPS * TICKS, end = beats.length * length;
-  const conductor = [[0, meta(0x58, [4, 2, 24, 8])], [0, meta(0x06, latin(`groove:steps=${beats.length * STEPS}`))]];
+function midiFile(pieces) {
+  const { name, channel, marker } = subject.midi, lengths = pieces.map(({ music }) => subject.steps(music));
+  const whole = lengths.reduce((sum, steps) => sum + steps, 0), end = whole * TICKS;
+  const conductor = [[0, meta(0x58, [4, 2, 24, 8])], [0, meta(0x06, latin(marker(whole)))]];
   const offs = [], ons = [];
-  beats.forEach(({ hits, tempo, swing }, number) => {
+  let begin = 0;
+  pieces.forEach(({ music, tempo, swing }, number) => {
     const us = Math.round(6e7 / tempo);
-    if (!number || us !== Math.round(6e7 / beats[number - 1].tempo))
-      conductor.push([number * length, meta(0x51, [us >> 16 & 255, us >> 8 & 255, us & 255])]);
-    hits.forEach((hit, k) => {
-      if (!hit) return;
-      const step = Math.floor(k / drums.length), note = drums[k % drums.length].note;
-      const tick = number * length + step * TICKS + swingTicks(step, swing);
-      ons.push([tick, [0x99, note, VELOCITY]]);
-      offs.push([tick + LENGTH, [0x89, note, 0]]);
-    });
+    if (!number || us !== Math.round(6e7 / pieces[number - 1].tempo))
+      conductor.push([begin, meta(0x51, [us >> 16 & 255, us >> 8 & 255, us & 255])]);
+    const tickOf = (step) => begin + step * TICKS + swingTicks(step, swing);
+    for (const { step, steps, note, velocity } of subject.notes(music)) {
+      const on = tickOf(step), off = Number.isInteger(steps) ? tickOf(step + steps) : on + steps * TICKS;
+      ons.push([on, [0x90 | channel, note, velocity]]);
+      offs.push([off, [0x80 | channel, note, 0]]);
+    }
+    begin += lengths[number] * TICKS;
   });
   conductor.push([end - 1, meta(0x06, latin("groove:end"))]);
   return Uint8Array.from([
     ...chunk("MThd", [0, 1, 0, 2, PER_QUARTER >> 8, PER_QUARTER & 255]),
     ...midiTrack(conductor, end),
-    ...midiTrack([[0, meta(0x03, latin("drums"))], ...offs, ...ons], end),
+    ...midiTrack([[0, meta(0x03, latin(name))], ...offs, ...ons], end),
   ]);
 }
 

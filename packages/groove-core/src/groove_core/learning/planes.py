@@ -1,9 +1,11 @@
-"""Where t-SNE puts the codes of patterns on a plane.
+"""Codes on a plane: where t-SNE puts them, and how much of their space is left there.
 
 t-SNE is from L. van der Maaten and G. Hinton, "Visualizing Data using t-SNE", JMLR 9,
 2008; openTSNE (P. G. Poličar, M. Stražar and B. Zupan, JSS 109, 2024) computes it with
 the interpolation of G. C. Linderman et al., Nature Methods 16, 2019, started from the
 principal components as D. Kobak and P. Berens advise (Nature Communications 10, 2019).
+Trustworthiness and continuity are those of J. Venna and S. Kaski, "Neighborhood
+Preservation in Nonlinear Projection Methods: An Experimental Study", ICANN 2001.
 """
 
 from __future__ import annotations
@@ -13,11 +15,9 @@ import numpy.typing as npt
 
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
+from groove_core.learning.statistics import AT_ONCE, distances, nearest
 
-__all__ = ["GRID", "place_near", "tsne"]
-
-GRID = 32767
-"""Positions, -1 to 1, are kept as multiples of 1 / 32767, which 16 bits can hold."""
+__all__ = ["place_near", "trustworthiness", "tsne"]
 
 MIN_CODES = 5
 STEP = 50
@@ -34,7 +34,14 @@ Floats = npt.NDArray[np.floating]
 Positions = npt.NDArray[np.float64]
 
 
-def tsne(codes: Floats, *, perplexity: float = 30, seed: int = 0, n_jobs: int = -1) -> Positions:
+def tsne(
+    codes: Floats,
+    *,
+    perplexity: float = 30,
+    seed: int = 0,
+    n_jobs: int = -1,
+    extra: str = "groove-core[map]",
+) -> Positions:
     """Lay codes out on a plane, near to each other what is near in the latent space.
 
     Neighbours are found exactly, and the result does not depend on the number of threads.
@@ -46,6 +53,8 @@ def tsne(codes: Floats, *, perplexity: float = 30, seed: int = 0, n_jobs: int = 
         About how many neighbours a code has; less where there are few codes.
     n_jobs : int
         Threads, where there are many codes; -1 for as many as there are cores.
+    extra : str
+        What to install where openTSNE is missing.
 
     Returns
     -------
@@ -63,18 +72,18 @@ def tsne(codes: Floats, *, perplexity: float = 30, seed: int = 0, n_jobs: int = 
         from openTSNE import TSNE  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise UsageError(
-            "A map needs openTSNE, which is not installed.", hint='pip install "drum-space[map]"'
+            "A map needs openTSNE, which is not installed.", hint=f'pip install "{extra}"'
         ) from error
     codes = np.asarray(codes, dtype=np.float64)
     n, latent = codes.shape
     distinct = len(np.unique(codes, axis=0))
     if distinct < MIN_CODES:
         raise InputError(
-            f"{distinct} different patterns are too few for a map.",
+            f"{distinct} different codes are too few for a map.",
             hint=f"Give {MIN_CODES} or more.",
         )
     if n < 4 * perplexity:
-        note(f"the perplexity is {n / 4:g} instead of {perplexity:g}: there are {n} patterns")
+        note(f"the perplexity is {n / 4:g} instead of {perplexity:g}: there are {n} codes")
         perplexity = n / 4
     if latent == 1:
         codes = np.pad(codes, ((0, 0), (0, 1)))  # the start has two components
@@ -86,7 +95,7 @@ def tsne(codes: Floats, *, perplexity: float = 30, seed: int = 0, n_jobs: int = 
         random_state=seed,
         n_jobs=n_jobs if n > THREADED else 1,
     ).prepare_initial(codes)
-    for done in track(range(0, EARLY + LATE, STEP), "laying patterns out"):
+    for done in track(range(0, EARLY + LATE, STEP), "laying codes out"):
         exaggeration = EXAGGERATION if done < EARLY else 1
         embedding.optimize(STEP, inplace=True, exaggeration=exaggeration)
     low, high = embedding.min(axis=0), embedding.max(axis=0)
@@ -111,10 +120,50 @@ def place_near(codes: Floats, layout: Floats, new: Floats) -> Positions:
     -------
     float array [shape=(m, 2)]
     """
-    from sklearn.neighbors import NearestNeighbors
+    import torch
 
     if not len(new):
         return np.zeros((0, 2))
-    nearest = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(new, return_distance=False)
-    placed: Positions = np.asarray(layout, dtype=np.float64)[nearest[:, 0]]
+    some, others = (torch.from_numpy(np.asarray(one, np.float64)) for one in (new, codes))
+    placed: Positions = np.asarray(layout, dtype=np.float64)[nearest(some, others)[1].numpy()]
     return placed
+
+
+def trustworthiness(high: Floats, low: Floats, *, k: int = 12) -> float:
+    """Measure how far the neighbours in one space are neighbours in another; 1 is perfect.
+
+    ``1 - 2 / (n k (2n - 3k - 1)) sum_i sum_j max(0, r(i, j) - k)`` over the *k* nearest
+    *j* of each *i* in `low`, with *r(i, j)* the rank of *j* among the neighbours of *i*
+    in `high`. With the arguments swapped it is the continuity. It is the number that
+    ``sklearn.manifold.trustworthiness`` returns, without the matrix of all distances.
+
+    Parameters
+    ----------
+    high, low : float arrays [shape=(n, dimensions)]
+        The same points in both spaces.
+
+    Raises
+    ------
+    InputError
+        If there are not more than 2 `k` points.
+    """
+    import torch
+
+    n = len(high)
+    if n <= 2 * k:
+        raise InputError(
+            f"{n} points are too few to compare the {k} nearest neighbours of each.",
+            hint="Give more files.",
+        )
+    above, below = (torch.from_numpy(np.asarray(one, np.float64)) for one in (high, low))
+    intruders = 0
+    for own in torch.arange(n).split(AT_ONCE):
+        away = distances(below[own], below)
+        away[torch.arange(len(own)), own] = torch.inf
+        near = away.topk(k, dim=1, largest=False).indices
+        apart = distances(above[own], above)
+        for row, others in zip(apart, near, strict=True):
+            # The point itself is nearer, too: the count is the rank.
+            ranks = (row < row[others][:, None]).sum(dim=1)
+            intruders += int((ranks - k).clamp(min=0).sum())
+    return 1 - 2 * intruders / (n * k * (2 * n - 3 * k - 1))

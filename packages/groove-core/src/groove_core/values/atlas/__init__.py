@@ -1,0 +1,1 @@
+"""Maps of pieces of music: pages that play, and pictures."""

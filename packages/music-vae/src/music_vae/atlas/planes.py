@@ -1,0 +1,166 @@
+"""Where phrases lie on a plane.
+
+Three planes of the same codes answer three questions. *Likeness*: t-SNE, what is near sounds
+alike. *Main axes*: the two principal components, named after the attributes that go with them.
+*Roles*: two linear readings of the code, chorus against verse and bridge against both. Each song
+is placed by readings that were fitted to other songs, so that the plane shows no more than what
+holds for a song that was never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from groove_core.learning import auc, bootstrap, spearman
+from groove_core.values import Estimate
+from music_vae.attributes import attributes_of, fit_readings, measure
+
+__all__ = ["Axes", "Plane", "axes_of", "main_axes", "role_plane"]
+
+FOLDS = 5
+NAMED_FROM = 0.4
+"""Rank correlation with an attribute from which an axis is named after it."""
+CHANCE = 0.5
+WORDS = {
+    "density": ("fewer notes", "more notes"),
+    "syncopation": ("on the beat", "syncopated"),
+    "register": ("lower", "higher"),
+    "interval": ("stepwise", "leaps"),
+}
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Axes = tuple[str, str, str, str]
+"""What lies to the left, to the right, below and above; empty where it has no name."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Positions on a plane, -1 to 1.
+
+    Parameters
+    ----------
+    positions : float array [shape=(n, 2)]
+    yours : float array [shape=(m, 2)]
+        Of further codes.
+    """
+
+    positions: Floats
+    yours: Floats
+
+
+def main_axes(codes: Floats, yours: Floats) -> tuple[Plane, float]:
+    """Return the first two principal components, and their share of the variance.
+
+    Parameters
+    ----------
+    codes : float array [shape=(n, dimensions)], n > 2
+    yours : float array [shape=(m, dimensions)]
+
+    Returns
+    -------
+    Plane
+        Both axes have the same scale. Each points to where its longest weight is positive.
+    float
+    """
+    middle = codes.mean(axis=0)
+    _, sizes, ways = np.linalg.svd(codes - middle, full_matrices=False)
+    first = ways[:2]
+    first = first * np.sign(np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], 1))
+    placed, others = (codes - middle) @ first.T, (yours - middle) @ first.T
+    squared = np.square(sizes)
+    scale = max(float(np.abs(placed).max()), 1e-9)
+    # What lies beyond all others stands at the edge.
+    plane = Plane(placed / scale, np.clip(others / scale, -1, 1))
+    return plane, float(squared[:2].sum() / max(squared.sum(), 1e-12))
+
+
+def axes_of(positions: Floats, events: Ints) -> Axes:
+    """Name the axes of a plane after the attributes of melodies that go with them most.
+
+    Parameters
+    ----------
+    positions : float array [shape=(n, 2)]
+    events : int array [shape=(n, steps)]
+    """
+    names = list(attributes_of(("melody",)))
+    values = measure(events[:, None], ("melody",))[:, [names.index(name) for name in WORDS]]
+    found: list[str] = []
+    for axis in positions.T:
+        best, words = NAMED_FROM, ("", "")
+        for column, (less, more) in zip(values.T, WORDS.values(), strict=True):
+            known = np.isfinite(column)
+            r = spearman([axis[known]], [column[known]], bootstrap(1, 0)).value
+            if abs(r) > best:
+                best, words = abs(r), (less, more) if r > 0 else (more, less)
+        found += words
+    left, right, bottom, top = found
+    return left, right, bottom, top
+
+
+def role_plane(
+    codes: Floats, role: Sequence[str], song: Sequence[str], yours: Floats
+) -> tuple[Plane, dict[str, Estimate]] | None:
+    """Place phrases by what other songs say of choruses, verses and bridges.
+
+    Parameters
+    ----------
+    codes : float array [shape=(n, dimensions)]
+    role, song : sequences of str [n each]
+        Phrases of one song are placed by readings that know none of them.
+    yours : float array [shape=(m, dimensions)]
+        Of further songs.
+
+    Returns
+    -------
+    Plane
+        x: verse to chorus, y: bridge, in deviations d as tanh(d / 2): none is too far out.
+    dict of str to Estimate
+        Area under the curve of both readings, with intervals over songs.
+
+    None where there is too little of a role, or where codes tell choruses from verses no better
+    than chance: a plane that shows more would be of these songs only.
+    """
+    roles, (_, owner) = np.array(role), np.unique(song, return_inverse=True)
+    songs = int(owner.max()) + 1
+    known = roles != "phrase"
+    if min((roles == one).sum() for one in ("chorus", "verse")) < FOLDS or songs < 2 * FOLDS:
+        return None
+    values = np.stack(
+        [np.select([roles == "chorus", roles == "verse"], [1.0, -1.0], 0.0), roles == "bridge"],
+        axis=1,
+    )
+    # Songs in turn, so that each fold has some of all parts of a sorted list.
+    fold = owner % FOLDS
+    z = torch.from_numpy(codes)
+    placed = np.zeros((len(codes), 2))
+    for number in range(FOLDS):
+        others = known & (fold != number)
+        readings = fit_readings(z[others], values[others])
+        # Folds differ in how far apart they see the roles: each in its own deviations.
+        seen = readings.read(z[others])
+        middle, spread = seen.mean(dim=0), seen.std(dim=0).clamp(min=1e-9)
+        mine = fold == number
+        placed[mine] = ((readings.read(z[mine]) - middle) / spread).numpy()
+    readings = fit_readings(z[known], values[known])
+    seen = readings.read(z[known])
+    far = (readings.read(torch.from_numpy(yours)) - seen.mean(dim=0)) / seen.std(dim=0)
+    draws = bootstrap(songs)
+
+    def area(axis: int, *either: npt.NDArray[np.bool_]) -> Estimate:
+        positive, negative = (
+            [placed[(owner == one) & which, axis] for one in range(songs)] for which in either
+        )
+        return auc(positive, negative, draws)
+
+    areas = {"chorus against verse": area(0, roles == "chorus", roles == "verse")}
+    if (roles == "bridge").sum() >= FOLDS:
+        areas["bridge against both"] = area(1, roles == "bridge", known & (roles != "bridge"))
+    if not areas["chorus against verse"].low > CHANCE:
+        return None
+    return Plane(np.tanh(placed / 2), np.tanh(far.numpy() / 2)), areas
