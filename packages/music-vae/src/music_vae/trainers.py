@@ -24,6 +24,7 @@ from groove_core.actions import (
 )
 from groove_core.values import Report
 from music_vae.loading import PACKAGE, Name
+from music_vae.options import Model
 
 if TYPE_CHECKING:
     from groove_core.tunes import TuneSet
@@ -149,9 +150,7 @@ def train(
 def adapt(
     songs: Annotated[Readable[Path], Opt("folder of songs of one kind, 10 to 50 files")],
     *,
-    model: Annotated[Name, Opt("latent space to begin with (ignored with --checkpoint)")] = (
-        "mel-2bar"
-    ),
+    model: Model = "mel-2bar",
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-songs)")] = None,
     into: Into = None,
     rank: Annotated[
@@ -216,9 +215,7 @@ def evaluate(
             "move; choruses: whether codes tell them from other phrases"
         ),
     ] = "reconstruction",
-    model: Annotated[Name, Opt("latent space to measure (ignored with --checkpoint)")] = (
-        "mel-2bar"
-    ),
+    model: Model = "mel-2bar",
     count: Annotated[
         int | None,
         Opt("pieces that are drawn, or pairs of them (default: 1000, or 500 pairs)",

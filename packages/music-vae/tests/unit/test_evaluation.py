@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -103,6 +104,19 @@ def test_a_code_that_tells_is_no_alarm(learnt):
     assert space.gain_bits.low > math.log2(6)
     assert 1 <= space.active <= 4
     assert space.kl_bits.value > math.log2(6)
+
+
+@pytest.mark.parametrize(("share", "is_deaf"), [(0.0, True), (0.02, True), (1.0, False)])
+def test_a_decoder_that_hardly_hears_its_code_sets_off_the_alarm(learnt, share, is_deaf):
+    """Codes vary as before, so that only what they save of a piece can tell."""
+    model, windows = copy.deepcopy(learnt[0]), learnt[1]
+    core = model.decoder.core(0)
+    with torch.no_grad():
+        core.start.weight *= share
+        core.lstm.weight_ih_l0[:, 90:] *= share
+    space = space_of(model, windows.events, windows.song)
+    assert space.active >= 1
+    assert space.alarms == (["the code of another piece is as good as its own"] if is_deaf else [])
 
 
 def test_bits_of_a_uniform_decoder(windows):

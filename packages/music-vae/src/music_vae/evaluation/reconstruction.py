@@ -33,8 +33,8 @@ from music_vae.windows import WindowSet
 
 __all__ = ["Space", "accuracy", "bits_of", "measured", "of_other_songs", "per", "space_of"]
 
-LEAST_GAIN_BITS = 1.0
-"""A code that saves less than this of a piece says nothing about it."""
+LEAST_GAIN_BITS, LEAST_GAIN = 1.0, 0.05
+"""A code that saves less of a piece, in bits or as a share of them, says nothing about it."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -111,7 +111,8 @@ class Space:
     def alarms(self) -> list[str]:
         """Signs that the decoder does without its code (posterior collapse)."""
         found = []
-        if not self.gain_bits.low > LEAST_GAIN_BITS:
+        others = self.bits.value + self.gain_bits.value
+        if not self.gain_bits.low > max(LEAST_GAIN_BITS, LEAST_GAIN * others):
             found.append("the code of another piece is as good as its own")
         if not self.active:
             found.append("no dimension of the code varies")
