@@ -21,11 +21,17 @@ CASES = {
     "vary": {**WRITING, "piece": TUNE, "count": 2},
     "shift": {**WRITING, "piece": TUNE, "attribute": "register", "steps": 2},
     "encode": {"pieces": [TUNE, OTHER]},
+    "evaluate": {"about": "reconstruction", "seed": 1},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
     "evaluate": {"about": "attributes", "count": 4, "seed": 1},
 }
-WITHOUT = {"dataset", "trace"}
-"""They have no network."""
+WITHOUT = {"dataset", "evaluate", "map", "trace"}
+"""The second and the third load as the others do; the first and the last have no network."""
+
+
+@pytest.fixture(scope="module")
+def data(tunes, tmp_path_factory) -> str:
+    return str(tunes.save(tmp_path_factory.mktemp("data") / "tunes.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +58,31 @@ def test_an_action_gives_the_same_on_every_device(action, device, tiny, data):
 def test_no_action_is_forgotten():
     roles = loader.load("music-vae").roles
     assert {*CASES} | WITHOUT == {name for name, role in roles.items() if role != "trainer"}
+
+
+@pytest.mark.parametrize("about", ["interpolation", "samples", "attributes"])
+def test_measuring_computes_where_it_is_told_to(about, tiny, data):
+    check_device(
+        "music-vae", "evaluate", "cpu:0", about=about, count=4, seed=1, data=data,
+        checkpoint=str(tiny["mel-2bar"]),
+    )  # fmt: skip
+
+
+@pytest.mark.gpu
+def test_adapting_on_a_gpu_makes_weights_for_a_cpu(tiny, data, tunes, tmp_path, monkeypatch):
+    from pathlib import Path
+
+    import torch
+
+    from music_vae import adapt, adapting, sample
+
+    monkeypatch.setattr("music_vae.sets._shipped", lambda name, kind: tunes)
+    monkeypatch.setattr(adapting, "SAMPLES", 4)
+    torch.cuda.reset_peak_memory_stats()
+    adapt(
+        Path(data), into=tmp_path / "mine", epochs=2, device="cuda",
+        checkpoint=str(tiny["mel-2bar"]),
+    )  # fmt: skip
+    assert torch.cuda.max_memory_allocated() > 0
+    made = sample(count=1, checkpoint=str(tmp_path / "mine"), device="cpu")
+    assert len(list(made)) == 1

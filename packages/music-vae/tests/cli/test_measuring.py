@@ -5,35 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from groove_core.learning import Split
 from groove_core.storage import checkpoints
-from groove_core.tunes import Tune, TuneSet
-from groove_core.values import LeadSheet, Report
+from groove_core.values import Report
 from music_vae import adapting
 from music_vae.evaluation import reports
 from music_vae.evaluation.reports import ABOUT
 from music_vae.loading import load
-
-
-@pytest.fixture(scope="module")
-def tunes() -> TuneSet:
-    """Twelve melodies of four bars, three of them a test."""
-    parts = ["train"] * 7 + ["validation"] * 2 + ["test"] * 3
-    return TuneSet.of([
-        Tune(f"{i}", "made", f"made/{i}", part, (walked(i),))
-        for i, part in enumerate(parts)
-    ])  # fmt: skip
-
-
-def walked(seed: int) -> LeadSheet:
-    rng = np.random.default_rng(seed)
-    scale = np.array([60, 62, 64, 65, 67, 69, 71, 72])
-    walk = np.abs(np.cumsum(rng.integers(-2, 3, 32))) % 8
-    rows = [(2 * at, 2, pitch, 80) for at, pitch in enumerate(scale[walk])]
-    return LeadSheet(np.array(rows), length=64)
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def heard(
     ]  # fmt: skip
     for kind, (events, owner) in _pieces(model, held_out, count, seed).items():
         read = model.likeness.read(codes_of(model, events))
-        rows.append((kind, None, None, mean((read > 0).numpy(), owner), len(events)))
+        rows.append((kind, None, None, mean((read > 0).cpu().numpy(), owner), len(events)))
     return Report(
         f"{name}: choruses of {len(draws[0])} songs that were not learnt",
         ("", "area under the curve", "above statistics", "heard as chorus", "pieces"),
@@ -186,14 +186,14 @@ def _pieces(
 ) -> Mapping[str, tuple[Ints, Ints | None]]:
     """Return held-out phrases and samples, and the song of each."""
     generator = torch.Generator().manual_seed(seed)
-    found: dict[str, tuple[Ints, Ints | None]] = {
-        "samples": (drawn_by(model, "fitted", count, seed=seed), None),
-        "samples of N(0, I)": (drawn_by(model, "normal", count, seed=seed), None),
-    }
+    real: dict[str, tuple[Ints, Ints | None]] = {}
+    made: dict[str, tuple[Ints, Ints | None]] = {}
     for kind, which in (("choruses", held_out.is_chorus), ("other phrases", ~held_out.is_chorus)):
         events = held_out.events[which]
         codes = near(codes_of(model, events), count, model.prior.deviation().cpu(), generator)
-        made = decoded(model, codes, temperature=TEMPERATURE, generator=generator)
-        found[f"samples like {kind}"] = (made, None)
-        found[f"held-out {kind}"] = (events, held_out.song[which])
-    return found
+        drawn = decoded(model, codes, temperature=TEMPERATURE, generator=generator)
+        real[f"held-out {kind}"] = (events, held_out.song[which])
+        made[f"samples like {kind}"] = (drawn, None)
+    made["samples"] = (drawn_by(model, "fitted", count, seed=seed), None)
+    made["samples of N(0, I)"] = (drawn_by(model, "normal", count, seed=seed), None)
+    return real | made
