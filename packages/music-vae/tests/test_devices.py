@@ -7,8 +7,7 @@ import pytest
 
 from groove_core.plugins import loader
 from groove_core.testing.devices import DEVICES, check_device
-from groove_core.tunes import Tune, TuneSet
-from groove_core.values import Codes, LeadSheet, Melody
+from groove_core.values import Codes, Melody
 
 TUNE = Melody.from_text("M:4/4 L:1/16 " + "C4 - E4 - G4 - . . " * 4).to_score()
 OTHER = Melody.from_text("M:4/4 L:1/16 " + "A4 - . . F4 - D4 - " * 4).to_score()
@@ -23,7 +22,6 @@ CASES = {
     "encode": {"pieces": [TUNE, OTHER]},
     "evaluate": {"about": "reconstruction", "seed": 1},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
-    "evaluate": {"about": "attributes", "count": 4, "seed": 1},
 }
 WITHOUT = {"dataset", "evaluate", "map", "trace"}
 """The second and the third load as the others do; the first and the last have no network."""
@@ -32,19 +30,6 @@ WITHOUT = {"dataset", "evaluate", "map", "trace"}
 @pytest.fixture(scope="module")
 def data(tunes, tmp_path_factory) -> str:
     return str(tunes.save(tmp_path_factory.mktemp("data") / "tunes.npz"))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> str:
-    """Make a set of four tunes, two of which are held out."""
-    rng, tunes = np.random.default_rng(0), []
-    for number, part in enumerate(["train", "validation", "test", "test"]):
-        pitches = 60 + rng.integers(0, 12, 32)
-        rows = [[2 * at, 2, int(pitch), 80] for at, pitch in enumerate(pitches)]
-        tunes.append(Tune(f"{number}", "made", f"{number}", part, (LeadSheet(np.array(rows)),)))
-    path = tmp_path_factory.mktemp("data") / "tunes.npz"
-    TuneSet.of(tunes).save(path)
-    return str(path)
 
 
 @pytest.mark.parametrize("device", DEVICES)
