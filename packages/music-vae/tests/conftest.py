@@ -122,10 +122,7 @@ def tunes() -> TuneSet:
 
 @pytest.fixture(scope="session")
 def learnt() -> tuple[MusicVAE, WindowSet]:
-    """Train a network on six bars, each of which repeats a note of its own.
-
-    Larger first weights than usual let the code speak within a hundred steps.
-    """
+    """Train a network on six bars, each of which repeats a note of its own."""
     events = np.zeros((6, 1, 16), np.int16)
     events[:, 0, ::2] = (41 + 3 * np.arange(6))[:, None]
     windows = WindowSet(
@@ -135,9 +132,7 @@ def learnt() -> tuple[MusicVAE, WindowSet]:
         bars=1, latent=4, encoder=32, decoder=32, components=1, epochs=100, batch_size=6,
         learning_rate=2e-2, transpose=0,
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("music_vae.model.FIRST_WEIGHTS", 0.3)
-        return trained(VAETraining, settings, windows, Run(1)).model, windows
+    return trained(VAETraining, settings, windows, Run(1)).model, windows
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from music_vae.alphabets import ALPHABETS
+from music_vae.recurrent import set_first_weights
 
 __all__ = [
     "STEPS_PER_BAR", "ConductorDecoder", "Core", "Features", "FlatDecoder", "Pick", "draw",
@@ -103,6 +104,7 @@ class Core(nn.Module):
         self.features = Features([voice])
         self.start = nn.Linear(context, 2 * layers * size)
         self.lstm = nn.LSTM(self.features.size + context, size, layers, batch_first=True)
+        set_first_weights(self.lstm, self.features.size)
         self.out = nn.Linear(size, self.classes)
 
     def state(self, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -222,12 +224,18 @@ class _Decoder(nn.Module):
         assert isinstance(core, Core)
         return core
 
-    def before(self, events: Tensor) -> list[Tensor]:
-        """Return the event before each step, for each voice [shape=(n, steps)]."""
-        return [
-            F.pad(events[:, number, :-1], (1, 0), value=start)
-            for number, start in enumerate(self.silence)
-        ]
+    def before(self, events: Tensor, unheard: Tensor | None = None) -> list[Tensor]:
+        """Return the event before each step, for each voice [shape=(n, steps)].
+
+        Where `unheard` [shape=(n, voices, steps), bool] says so, it is as before the first step.
+        """
+        found = []
+        for number, start in enumerate(self.silence):
+            heard = F.pad(events[:, number, :-1], (1, 0), value=start)
+            if unheard is not None:
+                heard = heard.masked_fill(unheard[:, number], start)
+            found.append(heard)
+        return found
 
 
 class FlatDecoder(_Decoder):
@@ -237,7 +245,12 @@ class FlatDecoder(_Decoder):
         super().__init__(voices, context=latent, size=size, layers=layers)
 
     def forward(
-        self, z: Tensor, events: Tensor, pick: Pick | None = None, own: Tensor | None = None
+        self,
+        z: Tensor,
+        events: Tensor,
+        pick: Pick | None = None,
+        own: Tensor | None = None,
+        unheard: Tensor | None = None,
     ) -> list[Tensor]:
         """Return the logits of each voice [shape=(n, steps, classes)].
 
@@ -249,9 +262,12 @@ class FlatDecoder(_Decoder):
         pick, own : optional
             Scheduled sampling: behind the steps that `own` [shape=(n, voices, steps), bool] marks,
             an event that `pick` takes from the logits is heard.
+        unheard : bool tensor [shape=(n, voices, steps)], optional
+            Steps that do not hear the event before: without scheduled sampling.
         """
         if pick is None or own is None:
-            return [self.core(v)(z, before) for v, before in enumerate(self.before(events))]
+            heard = self.before(events, unheard)
+            return [self.core(v)(z, before) for v, before in enumerate(heard)]
         found = []
         for voice, before in enumerate(self.before(events)):
             choose = _of_voice(pick, voice)
@@ -296,10 +312,12 @@ class ConductorDecoder(_Decoder):
         super().__init__(voices, context=conductor + listens, size=size, layers=layers)
         self.start = nn.Linear(latent, 2 * conductor)
         self.conductor = nn.LSTM(latent, conductor, batch_first=True)
+        set_first_weights(self.conductor)
         self.listens = listens
         if listens:
             self.features = Features(voices)
             self.listener = nn.GRU(self.features.size, listens, batch_first=True)
+            set_first_weights(self.listener, self.features.size)
 
     def lead(self, z: Tensor, bars: int) -> Tensor:
         """Return what the conductor says of each bar [shape=(n, bars, conductor)]."""
@@ -313,7 +331,13 @@ class ConductorDecoder(_Decoder):
         found: Tensor = self.listener(self.features(bar))[1][0]
         return found
 
-    def forward(self, z: Tensor, events: Tensor, deaf: Tensor | None = None) -> list[Tensor]:
+    def forward(
+        self,
+        z: Tensor,
+        events: Tensor,
+        deaf: Tensor | None = None,
+        unheard: Tensor | None = None,
+    ) -> list[Tensor]:
         """Return the logits of each voice [shape=(n, steps, classes)], under teacher forcing.
 
         Parameters
@@ -322,6 +346,8 @@ class ConductorDecoder(_Decoder):
         events : int tensor [shape=(n, voices, steps)]
         deaf : bool tensor [shape=(n, bars)], optional
             Bars that do not hear the bar before.
+        unheard : bool tensor [shape=(n, voices, steps)], optional
+            Steps that do not hear the event before.
         """
         n, bars = len(z), events.shape[2] // STEPS_PER_BAR
         context = self.lead(z, bars)
@@ -337,7 +363,7 @@ class ConductorDecoder(_Decoder):
             self.core(voice)(context, before.reshape(-1, STEPS_PER_BAR)).reshape(
                 n, bars * STEPS_PER_BAR, -1
             )
-            for voice, before in enumerate(self.before(events))
+            for voice, before in enumerate(self.before(events, unheard))
         ]
 
     def decode(self, z: Tensor, steps: int, pick: Pick) -> Tensor:

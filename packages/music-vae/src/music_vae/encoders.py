@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from music_vae.decoders import STEPS_PER_BAR, Features
+from music_vae.recurrent import set_first_weights
 
 __all__ = ["BarEncoder", "FlatEncoder"]
 
@@ -21,9 +22,10 @@ __all__ = ["BarEncoder", "FlatEncoder"]
 class _BothWays(nn.Module):
     """A bidirectional LSTM, of which the last states are kept."""
 
-    def __init__(self, features: int, size: int) -> None:
+    def __init__(self, inputs: int, size: int, *, features: int = 0) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(features, size, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(inputs, size, batch_first=True, bidirectional=True)
+        set_first_weights(self.lstm, features)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last states of both ways [shape=(n, 2 * size)]."""
@@ -44,7 +46,7 @@ class FlatEncoder(nn.Module):
     def __init__(self, voices: Sequence[str], size: int) -> None:
         super().__init__()
         self.features = Features(voices)
-        self.steps = _BothWays(self.features.size, size)
+        self.steps = _BothWays(self.features.size, size, features=self.features.size)
         self.size = 2 * size
 
     def forward(self, events: Tensor) -> Tensor:
@@ -54,14 +56,14 @@ class FlatEncoder(nn.Module):
 
 
 class BarEncoder(nn.Module):
-    """Reads the steps of each bar, and then the bars; the LSTM of bars is half as wide."""
+    """Reads the steps of each bar, and then the bars; each way is half as wide as a flat one."""
 
     def __init__(self, voices: Sequence[str], size: int) -> None:
         super().__init__()
         self.features = Features(voices)
-        self.steps = _BothWays(self.features.size, size // 2)
-        self.bars = _BothWays(2 * (size // 2), size)
-        self.size = 2 * size
+        self.steps = _BothWays(self.features.size, size // 2, features=self.features.size)
+        self.size = 2 * (size // 2)
+        self.bars = _BothWays(self.size, size // 2)
 
     def forward(self, events: Tensor) -> Tensor:
         """Read events [shape=(n, voices, steps)], whole bars; returns [shape=(n, size)]."""

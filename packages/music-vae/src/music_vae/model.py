@@ -27,8 +27,10 @@ from music_vae.prior import Mixture
 
 __all__ = ["MusicVAE"]
 
-FIRST_WEIGHTS = 1e-3
-"""Deviation of the first weights of mu and sigma: a training begins near sigma = ln 2."""
+FIRST_BIAS = -2.0
+"""Of sigma, which begins near 0.13: the decoder hears of a code at once. With 0, as in the paper,
+sigma begins at 0.7, and codes drown in noise.
+"""
 LEAST_DEVIATION = 1e-6
 """So that the logarithm of a deviation stays finite."""
 
@@ -102,9 +104,9 @@ class MusicVAE(nn.Module):
         self.encoder = (BarEncoder if by_bar else FlatEncoder)(voices, encoder)
         self.mean = nn.Linear(self.encoder.size, latent)
         self.deviation = nn.Linear(self.encoder.size, latent)
-        for layer in (self.mean, self.deviation):
-            nn.init.normal_(layer.weight, std=FIRST_WEIGHTS)
-            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.mean.weight, std=self.encoder.size**-0.5)
+        nn.init.zeros_(self.mean.bias)
+        nn.init.constant_(self.deviation.bias, FIRST_BIAS)
         self.decoder: FlatDecoder | ConductorDecoder
         if conductor:
             self.decoder = ConductorDecoder(

@@ -157,7 +157,7 @@ def test_phrases_and_melodies_of_a_song_are_one_group_in_one_part():
 
 
 def test_phrases_are_divided_by_what_a_checkpoint_has_learnt(tmp_path):
-    found, _ = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
+    found = read_structure(archive(tmp_path, s001=SONG, s002=SONG), TABLE)
     card = {"name": "net", "data": Split("song").card(["one"], {"train": [0]})}
     heads = found.as_learnt([card]).tunes.heads
     assert [head.part for head in heads] == ["test", "train"]

@@ -53,7 +53,7 @@ def test_the_flat_decoder_has_as_many_weights_as_the_conductor():
     assert sizes["mel-16bar-flat"] == pytest.approx(sizes["mel-16bar"], rel=0.005)
 
 
-@pytest.mark.parametrize("more", [{}, {"patience": 1.0}, {"average": 0.9}])
+@pytest.mark.parametrize("more", [{}, {"patience": 1.0}, {"average": 0.9}, {"unheard": 0.5}])
 def test_a_resumed_training_is_an_unbroken_one(windows, tmp_path, more):
     check_resume(VAETraining, replace(SMALL, **more), windows, tmp_path)
 
@@ -82,6 +82,19 @@ def test_beta_and_own_events_follow_the_steps(windows, monkeypatch):
     assert {(top, keep) for _, top, keep in seen} == {(0.3, 0.9)}
 
 
+def test_a_share_of_the_events_is_not_heard(windows, monkeypatch):
+    shares = []
+    forward = MusicVAE.forward
+
+    def spy(self, events, noise, **told):
+        shares.append(told["unheard"].float().mean().item())
+        return forward(self, events, noise, **told)
+
+    monkeypatch.setattr(MusicVAE, "forward", spy)
+    trained(VAETraining, replace(SMALL, unheard=0.3, epochs=1), windows, Run(1))
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.03)
+
+
 def test_free_bits_are_not_paid(windows, monkeypatch):
     """With more free bits than there are, the loss is the reconstruction alone."""
     losses = {}
@@ -89,7 +102,7 @@ def test_free_bits_are_not_paid(windows, monkeypatch):
         settings = replace(SMALL, free_bits=free, beta=1000.0, beta_keep=0.0, epochs=12,
                            learning_rate=1e-2)  # fmt: skip
         losses[free] = trained(VAETraining, settings, windows, Run(1)).history[-1]["kl"]
-    assert losses[0.0] < 0.02 < losses[1e6]
+    assert losses[0.0] < 2 < 10 < losses[1e6]
 
 
 def test_pieces_are_transposed_at_random_within_the_piano(windows):
