@@ -199,10 +199,10 @@ def test_roles_that_codes_tell_are_shown():
 def test_roles_that_codes_do_not_tell_are_not_shown():
     """Forty songs of twenty dimensions can be told by heart; other songs cannot."""
     shown = 0
-    for seed in range(12):
+    for seed in range(6):
         codes, role, song = roles_at_random(40, told=0.0, seed=seed)
         shown += role_plane(codes, role, song, codes[:0]) is not None
-    assert shown <= 2
+    assert shown <= 1
     assert role_plane(codes, ("phrase",) * 120, song, codes[:0]) is None
     assert role_plane(codes[:9], role[:9], song[:9], codes[:0]) is None
 

@@ -9,6 +9,7 @@ length than of its melody.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -119,10 +120,11 @@ class _Phrase:
 def from_set(phrases: PhraseSet) -> Gathered:
     """Gather the labelled phrases of songs, each letter of a song once: repeats are its copies."""
     found, seen = list[_Phrase](), set[tuple[int, str]]()
+    song_of = functools.lru_cache(1)(phrases.song)  # its phrases follow each other
     for phrase in phrases.phrases:
         if phrase.bars < SHORTEST or (phrase.song, phrase.letter) in seen:
             continue
-        song, head = phrases.song(phrase.song), phrases.tunes.heads[phrase.song]
+        song, head = song_of(phrase.song), phrases.tunes.heads[phrase.song]
         row = _row(song, phrase.bar, min(phrase.bars, BARS))
         if (row >= NOTE).sum() < FEWEST_NOTES:
             continue

@@ -145,7 +145,7 @@ def _planes(
         axes["roles"] = ROLE_AXES
         areas = tuple(told.items())
         notes.append(
-            "Roles: each song is placed by readings of its codes that were fitted to other songs. "
+            "Roles: each song is placed by logistic regressions on codes, fitted to other songs. "
             "area: share of the pairs of which the reading tells which is which; .5 is chance."
         )
     elif len(set(phrases.role)) > 1:

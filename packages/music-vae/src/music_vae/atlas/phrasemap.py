@@ -159,7 +159,7 @@ class PhraseMap(Value):
         network = copy.deepcopy(self._network()).half().double()
         parts = np.asarray(codes, np.float32).reshape(len(codes) * self.parts, -1)
         events = network.decode(torch.from_numpy(parts).double())
-        written: npt.NDArray[np.int64] = events.numpy().reshape(len(codes), -1)
+        written: npt.NDArray[np.int64] = events.cpu().numpy().reshape(len(codes), -1)
         return written
 
     def _network(self) -> MusicVAE:

@@ -18,11 +18,14 @@ import torch
 
 from groove_core.learning import auc, bootstrap, spearman
 from groove_core.values import Estimate
-from music_vae.attributes import attributes_of, fit_readings, measure
+from music_vae.attributes import attributes_of, measure
+from music_vae.likeness import fitted
+from music_vae.phrases import ROLES
 
 __all__ = ["Axes", "Plane", "axes_of", "main_axes", "role_plane"]
 
-FOLDS = 5
+FOLDS, FEWEST = 5, 10
+"""Of songs; and phrases of a role, without which it is not read."""
 NAMED_FROM = 0.4
 """Rank correlation with an attribute from which an axis is named after it."""
 CHANCE = 0.5
@@ -35,6 +38,7 @@ WORDS = {
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Axes = tuple[str, str, str, str]
 """What lies to the left, to the right, below and above; empty where it has no name."""
 
@@ -128,39 +132,48 @@ def role_plane(
     """
     roles, (_, owner) = np.array(role), np.unique(song, return_inverse=True)
     songs = int(owner.max()) + 1
-    known = roles != "phrase"
-    if min((roles == one).sum() for one in ("chorus", "verse")) < FOLDS or songs < 2 * FOLDS:
+    chorus, verse, bridge = (roles == one for one in ROLES)
+    if min(chorus.sum(), verse.sum()) < FEWEST or songs < 2 * FOLDS:
         return None
-    values = np.stack(
-        [np.select([roles == "chorus", roles == "verse"], [1.0, -1.0], 0.0), roles == "bridge"],
-        axis=1,
-    )
     # Songs in turn, so that each fold has some of all parts of a sorted list.
-    fold = owner % FOLDS
-    z = torch.from_numpy(codes)
-    placed = np.zeros((len(codes), 2))
-    for number in range(FOLDS):
-        others = known & (fold != number)
-        readings = fit_readings(z[others], values[others])
-        # Folds differ in how far apart they see the roles: each in its own deviations.
-        seen = readings.read(z[others])
-        middle, spread = seen.mean(dim=0), seen.std(dim=0).clamp(min=1e-9)
-        mine = fold == number
-        placed[mine] = ((readings.read(z[mine]) - middle) / spread).numpy()
-    readings = fit_readings(z[known], values[known])
-    seen = readings.read(z[known])
-    far = (readings.read(torch.from_numpy(yours)) - seen.mean(dim=0)) / seen.std(dim=0)
-    draws = bootstrap(songs)
-
-    def area(axis: int, *either: npt.NDArray[np.bool_]) -> Estimate:
-        positive, negative = (
-            [placed[(owner == one) & which, axis] for one in range(songs)] for which in either
+    fold, draws = owner % FOLDS, bootstrap(songs)
+    placed, far = np.zeros((len(codes), 2)), np.zeros((len(yours), 2))
+    areas: dict[str, Estimate] = {}
+    either = {
+        "chorus against verse": (chorus, verse),
+        "bridge against both": (bridge, chorus | verse),
+    }
+    for axis, (name, (yes, no)) in enumerate(either.items()):
+        if yes.sum() < FEWEST:
+            continue
+        for number in range(FOLDS):
+            mine = fold == number
+            placed[mine, axis] = _read(codes[mine], codes, yes, no, fold, unseen=number)
+        far[:, axis] = _read(yours, codes, yes, no, fold, unseen=None)
+        areas[name] = auc(
+            [placed[(owner == one) & yes, axis] for one in range(songs)],
+            [placed[(owner == one) & no, axis] for one in range(songs)],
+            draws,
         )
-        return auc(positive, negative, draws)
-
-    areas = {"chorus against verse": area(0, roles == "chorus", roles == "verse")}
-    if (roles == "bridge").sum() >= FOLDS:
-        areas["bridge against both"] = area(1, roles == "bridge", known & (roles != "bridge"))
     if not areas["chorus against verse"].low > CHANCE:
         return None
-    return Plane(np.tanh(placed / 2), np.tanh(far.numpy() / 2)), areas
+    return Plane(np.tanh(placed / 2), np.tanh(far / 2)), areas
+
+
+def _read(
+    rows: Floats, codes: Floats, yes: Bools, no: Bools, fold: Ints, *, unseen: int | None
+) -> Floats:
+    """Read how much codes are like those of one kind, by what folds but an unseen one say.
+
+    Returns
+    -------
+    float array [shape=(n,)]
+        In deviations of what was learnt: folds differ in how far apart they see the kinds.
+    """
+    seen, chooses = fold != unseen, fold == ((unseen or 0) + 1) % FOLDS
+    z, labels = torch.from_numpy(codes), torch.from_numpy(yes)
+    learnt, others = ((yes | no) & seen & ~chooses, (yes | no) & chooses)
+    reading = fitted(z[learnt], labels[learnt], z[others], labels[others])
+    of_learnt = reading.read(z[learnt])
+    found = (reading.read(torch.from_numpy(rows)) - of_learnt.mean()) / of_learnt.std().clamp(1e-9)
+    return np.asarray(found.numpy())
