@@ -43,17 +43,17 @@ class Settings:
     listens: int = 0
     components: int = 8
     epochs: int = 15
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    batch_size: int = 64
+    learning_rate: float = 4e-3
     free_bits: float = 16.0
     """Of the whole code: what a piece does not pay for."""
     beta: float = 0.2
     """Weight of the divergence in the end."""
-    beta_keep: float = 0.999
+    beta_keep: float = 0.9998
     """The weight is beta (1 - keep^step)."""
     patience: float = 0.0
     """k of scheduled sampling; 0: the decoder hears what was played, never its own events."""
-    unheard: float = 0.5
+    unheard: float = 0.3
     """Share of the events that the decoder does not hear, so that it learns to need the code."""
     deaf: float = 0.0
     """Share of the bars that do not hear the bar before, so that they learn to need the code."""
@@ -80,7 +80,7 @@ class Settings:
 
 _LONG = Settings(
     bars=16, latent=128, encoder=256, by_bar=True, decoder=224, conductor=160, components=4,
-    epochs=24, batch_size=64, free_bits=64.0,
+    epochs=24, batch_size=32, free_bits=64.0,
 )  # fmt: skip
 PRESETS: dict[str, Settings] = {
     "mel-2bar": Settings(encoder=192, epochs=40),
@@ -89,7 +89,7 @@ PRESETS: dict[str, Settings] = {
     "drums-16bar": replace(_LONG, voices=("drums",), epochs=40),
     "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), decoder=176, epochs=12),
     # As many weights as mel-16bar has: what the conductor is worth.
-    "mel-16bar-flat": replace(_LONG, conductor=0, decoder=305, batch_size=128),
+    "mel-16bar-flat": replace(_LONG, conductor=0, decoder=305, batch_size=64),
 }
 """What two cores of a CPU learn in little more than an hour; the paper has wider networks."""
 
