@@ -37,6 +37,9 @@ TINY = {
     "trio-16bar": {
         **SMALL, "voices": TRIO, "bars": 16, "by_bar": True, "conductor": 8, "listens": 4
     },
+    "shared": {
+        **SMALL, "voices": TRIO, "bars": 16, "latent": 32, "conductor": 8, "listens": 4, "plan": 3
+    },
 }  # fmt: skip
 
 
@@ -64,9 +67,9 @@ def networks() -> dict[str, MusicVAE]:
         count = len(made[name].attributes)
         made[name].set_readings(
             Readings(
-                torch.randn(count, 6),
+                torch.randn(count, made[name].latent),
                 torch.randn(count),
-                torch.randn(count, 6),
+                torch.randn(count, made[name].latent),
                 torch.tensor([[-2.0, 2.0]] * count),
             )
         )

@@ -14,8 +14,12 @@ conductor makes the context of each bar, and hears no notes:
 
 Bars share the weights of the cores, so under teacher forcing all bars are computed at once. A.
 Roberts et al., "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music",
-2018 (1803.05428), section 3; there the conductor has no input. Bars that listen are ours: a GRU
-summarises all voices of the bar before, and the summary belongs to the context of a bar.
+2018 (1803.05428), section 3; there the conductor has no input.
+
+Ours are three things. A bar has a share z_b of the code: the conductor hears z_b in the place of
+z, and the context of the bar is [g_b, z_b]. Steps have a plan: of the context of a bar, two layers
+make what each of its steps hears. And bars may listen: a GRU summarises all voices of the bar
+before, and the summary belongs to the context of a bar.
 """
 
 from __future__ import annotations
@@ -92,20 +96,38 @@ class Core(nn.Module):
     ----------
     voice : ``melody``, ``bass`` or ``drums``
     context : int
-        Numbers that it hears at every step.
+        Numbers that it hears at every step, or that the plan of a bar is made from.
     size, layers : int
         Of its LSTM.
+    plan : int
+        Numbers that each step of a bar is told of its own; 0: all hear the same context.
     """
 
-    def __init__(self, voice: str, *, context: int, size: int, layers: int = 1) -> None:
+    def __init__(
+        self, voice: str, *, context: int, size: int, layers: int = 1, plan: int = 0
+    ) -> None:
         super().__init__()
         self.classes = ALPHABETS[voice].classes
         self.shape = 2, layers, size
         self.features = Features([voice])
         self.start = nn.Linear(context, 2 * layers * size)
-        self.lstm = nn.LSTM(self.features.size + context, size, layers, batch_first=True)
+        self.plan: nn.Module | None = None
+        if plan:
+            self.plan = nn.Sequential(
+                nn.Linear(context, size),
+                nn.SiLU(),
+                nn.Linear(size, STEPS_PER_BAR * plan),
+                nn.Unflatten(1, (STEPS_PER_BAR, plan)),
+            )
+        heard = plan or context
+        self.lstm = nn.LSTM(self.features.size + heard, size, layers, batch_first=True)
         set_first_weights(self.lstm, self.features.size)
         self.out = nn.Linear(size, self.classes)
+
+    def told(self, context: Tensor) -> Tensor:
+        """Return what each step hears [shape=(n, 16, plan)], or all of them (n, 1, context)."""
+        found: Tensor = self.plan(context) if self.plan else context[:, None]
+        return found
 
     def state(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return the first state, as `torch.nn.LSTM` takes it."""
@@ -125,8 +147,8 @@ class Core(nn.Module):
         -------
         Tensor [shape=(n, steps, classes)]
         """
-        held = context[:, None].expand(-1, before.shape[1], -1)
-        x = torch.cat([self.features(before[:, None]), held], dim=-1)
+        told = self.told(context).expand(-1, before.shape[1], -1)
+        x = torch.cat([self.features(before[:, None]), told], dim=-1)
         h, _ = self.lstm(x, self.state(context))
         logits: Tensor = self.out(h)
         return logits
@@ -159,11 +181,11 @@ class Core(nn.Module):
         logits : Tensor [shape=(n, steps, classes)]
         """
         hs, cs = (list(part) for part in self.state(context))
-        told, constant = self._first_gates(context)
+        of_event, of_context = self._first_gates(context)
         before = first
         events, logits = [], []
         for step in range(steps):
-            gates = told[before] + constant
+            gates = of_event[before] + of_context[:, step if self.plan else 0]
             for layer in range(len(hs)):
                 if layer:
                     gates = self._of_layer("ih", layer, hs[layer - 1])
@@ -181,15 +203,15 @@ class Core(nn.Module):
     def _first_gates(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return what each class adds to the gates of the first layer, and what the context adds.
 
-        Neither changes from step to step, so each is computed once: writing is twice as fast.
+        Neither depends on what is written, so each is computed once: writing is twice as fast.
         """
         table = self.features.get_buffer("table_0")
         weight = self.lstm.weight_ih_l0
         assert isinstance(weight, Tensor)
-        of_event, of_context = weight.split([table.shape[1], context.shape[1]], dim=1)
+        of_event, of_told = weight.tensor_split([table.shape[1]], dim=1)
         bias = self.lstm.bias_ih_l0
         assert isinstance(bias, Tensor)
-        return F.linear(table, of_event), F.linear(context, of_context, bias)
+        return F.linear(table, of_event), F.linear(self.told(context), of_told, bias)
 
     def _of_layer(self, kind: str, layer: int, x: Tensor) -> Tensor:
         """Multiply by the weights of the input (``ih``) or the state (``hh``) of a layer."""
@@ -209,12 +231,15 @@ def _cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
 class _Decoder(nn.Module):
     """The cores of all voices, and what both kinds of decoders have in common."""
 
-    def __init__(self, voices: Sequence[str], *, context: int, size: int, layers: int = 1) -> None:
+    def __init__(
+        self, voices: Sequence[str], *, context: int, size: int, layers: int = 1, plan: int = 0
+    ) -> None:
         super().__init__()
         self.voices = tuple(voices)
-        self.cores = nn.ModuleDict(
-            {voice: Core(voice, context=context, size=size, layers=layers) for voice in voices}
-        )
+        self.cores = nn.ModuleDict({
+            voice: Core(voice, context=context, size=size, layers=layers, plan=plan)
+            for voice in voices
+        })  # fmt: skip
         self.silence = [ALPHABETS[voice].classes for voice in voices]
         """The class before the first step of each voice."""
 
@@ -297,6 +322,10 @@ class ConductorDecoder(_Decoder):
     ----------
     listens : int
         Size of the summary of the bar before; 0: bars know each other through the conductor only.
+    plan : int
+        Numbers that each step is told of its own; 0: the decoder of the paper.
+    share : int
+        Numbers of the code that are about each bar, with a plan.
     """
 
     def __init__(
@@ -308,10 +337,14 @@ class ConductorDecoder(_Decoder):
         size: int,
         layers: int = 1,
         listens: int = 0,
+        plan: int = 0,
+        share: int = 0,
     ) -> None:
-        super().__init__(voices, context=conductor + listens, size=size, layers=layers)
+        context = conductor + share + listens
+        super().__init__(voices, context=context, size=size, layers=layers, plan=plan)
+        self.share = share
         self.start = nn.Linear(latent, 2 * conductor)
-        self.conductor = nn.LSTM(latent, conductor, batch_first=True)
+        self.conductor = nn.LSTM(share or latent, conductor, batch_first=True)
         set_first_weights(self.conductor)
         self.listens = listens
         if listens:
@@ -320,9 +353,12 @@ class ConductorDecoder(_Decoder):
             set_first_weights(self.listener, self.features.size)
 
     def lead(self, z: Tensor, bars: int) -> Tensor:
-        """Return what the conductor says of each bar [shape=(n, bars, conductor)]."""
+        """Return what the conductor says of each bar [shape=(n, bars, conductor + share)]."""
         h, c = torch.tanh(self.start(z)).chunk(2, dim=1)
         state = h[None].contiguous(), c[None].contiguous()
+        if self.share:
+            mine = z.unflatten(1, (bars, self.share))
+            return torch.cat([self.conductor(mine, state)[0], mine], dim=-1)
         led: Tensor = self.conductor(z[:, None].expand(-1, bars, -1), state)[0]
         return led
 

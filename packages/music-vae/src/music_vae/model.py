@@ -21,7 +21,7 @@ from groove_core.errors import UsageError
 from music_vae.alphabets import VOICES
 from music_vae.attributes import Readings, attributes_of
 from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
-from music_vae.encoders import BarEncoder, FlatEncoder
+from music_vae.encoders import BarEncoder, FlatEncoder, ShareEncoder
 from music_vae.likeness import Likeness
 from music_vae.prior import Mixture
 
@@ -56,6 +56,9 @@ class MusicVAE(nn.Module):
         Width of the conductor's LSTM; 0: a flat decoder.
     listens : int
         Size of the summary that a bar has of the bar before; 0: none.
+    plan : int
+        Numbers that each step is told of its own, while each bar has its own share of the code; 0:
+        the networks of the paper. The encoder then reads a bar at once.
     components : int
         Gaussians of the fitted prior.
     """
@@ -82,6 +85,7 @@ class MusicVAE(nn.Module):
         layers: int = 1,
         conductor: int = 0,
         listens: int = 0,
+        plan: int = 0,
         components: int = 8,
     ) -> None:
         super().__init__()
@@ -94,16 +98,25 @@ class MusicVAE(nn.Module):
             raise UsageError(
                 "Only bars with a conductor can listen to each other.", hint="Give conductor=256."
             )
+        if plan and (not conductor or latent % bars):
+            raise UsageError(
+                f"{bars} bars cannot have shares of a code of {latent} without a conductor."
+                if not conductor
+                else f"A code of {latent} cannot be shared by {bars} bars.",
+                hint=f"Give conductor=128, and a latent that is a multiple of {bars}.",
+            )
+        share = latent // bars if plan else 0
         self.config: dict[str, Any] = {
             "voices": list(voices), "bars": bars, "latent": latent, "encoder": encoder,
             "by_bar": by_bar, "decoder": decoder, "layers": layers, "conductor": conductor,
-            "listens": listens, "components": components,
+            "listens": listens, "plan": plan, "components": components,
         }  # fmt: skip
         self.voices, self.bars, self.latent = tuple(voices), bars, latent
         self.steps = bars * STEPS_PER_BAR
-        self.encoder = (BarEncoder if by_bar else FlatEncoder)(voices, encoder)
-        self.mean = nn.Linear(self.encoder.size, latent)
-        self.deviation = nn.Linear(self.encoder.size, latent)
+        kind = ShareEncoder if plan else BarEncoder if by_bar else FlatEncoder
+        self.encoder: ShareEncoder | BarEncoder | FlatEncoder = kind(voices, encoder)
+        self.mean = nn.Linear(self.encoder.size, share or latent)
+        self.deviation = nn.Linear(self.encoder.size, share or latent)
         nn.init.normal_(self.mean.weight, std=self.encoder.size**-0.5)
         nn.init.zeros_(self.mean.bias)
         nn.init.constant_(self.deviation.bias, FIRST_BIAS)
@@ -111,7 +124,7 @@ class MusicVAE(nn.Module):
         if conductor:
             self.decoder = ConductorDecoder(
                 voices, latent=latent, conductor=conductor, size=decoder, layers=layers,
-                listens=listens,
+                listens=listens, plan=plan, share=share,
             )  # fmt: skip
         else:
             self.decoder = FlatDecoder(voices, latent=latent, size=decoder, layers=layers)
@@ -180,7 +193,9 @@ class MusicVAE(nn.Module):
         mean, deviation : Tensor [each shape=(n, latent)]
         """
         h = self.encoder(events)
-        return self.mean(h), F.softplus(self.deviation(h)) + LEAST_DEVIATION
+        # Where bars have shares of the code, h is that of each bar.
+        deviation = F.softplus(self.deviation(h)) + LEAST_DEVIATION
+        return self.mean(h).flatten(1), deviation.flatten(1)
 
     def forward(
         self, events: Tensor, noise: Tensor, **told: Any

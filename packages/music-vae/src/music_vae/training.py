@@ -41,6 +41,7 @@ class Settings:
     layers: int = 1
     conductor: int = 0
     listens: int = 0
+    plan: int = 0
     components: int = 8
     epochs: int = 15
     batch_size: int = 64
@@ -74,23 +75,23 @@ class Settings:
     def network(self) -> dict[str, Any]:
         """What `MusicVAE` is made from."""
         names = ("voices", "bars", "latent", "encoder", "by_bar", "decoder", "layers", "conductor",
-                 "listens", "components")  # fmt: skip
+                 "listens", "plan", "components")  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 
-_LONG = Settings(
-    bars=16, latent=128, encoder=256, by_bar=True, decoder=224, conductor=160, components=4,
-    epochs=24, batch_size=32, free_bits=64.0,
-)  # fmt: skip
+_SHORT = Settings(encoder=224, decoder=192, conductor=128, plan=48)
+_LONG = replace(_SHORT, bars=16, latent=128, conductor=160, batch_size=32, free_bits=64.0,
+                components=4)  # fmt: skip
 PRESETS: dict[str, Settings] = {
-    "mel-2bar": Settings(encoder=192, epochs=40),
-    "drums-2bar": Settings(voices=("drums",), encoder=160, epochs=80),
-    "mel-16bar": _LONG,
-    "drums-16bar": replace(_LONG, voices=("drums",), epochs=40),
-    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), decoder=176, epochs=12),
-    # As many weights as mel-16bar has: what the conductor is worth.
-    "mel-16bar-flat": replace(_LONG, conductor=0, decoder=305, batch_size=64),
-}
+    "mel-2bar": replace(_SHORT, epochs=60),
+    "drums-2bar": replace(_SHORT, voices=("drums",), epochs=120),
+    "mel-16bar": replace(_LONG, epochs=40),
+    "drums-16bar": replace(_LONG, voices=("drums",), epochs=60),
+    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), decoder=160, epochs=20),
+    # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
+    "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=264, batch_size=64,
+                              epochs=20),
+}  # fmt: skip
 """What two cores of a CPU learn in little more than an hour; the paper has wider networks."""
 
 

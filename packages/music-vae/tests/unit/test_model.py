@@ -14,7 +14,7 @@ from music_vae.loading import PACKAGE
 from music_vae.model import MusicVAE
 from music_vae.prior import fit_mixture
 
-KINDS = ["mel-2bar", "drums-2bar", "mel-16bar", "trio-16bar"]
+KINDS = ["mel-2bar", "drums-2bar", "mel-16bar", "trio-16bar", "shared"]
 
 
 def cell_of(lstm: nn.LSTM, suffix: str = "l0") -> nn.LSTMCell:
@@ -34,9 +34,14 @@ def literal_core(core: Core, voice: str, context, events, last):
     cell, size = cell_of(core.lstm), core.lstm.hidden_size
     start = torch.tanh(core.start(context))
     h, c = start[:, :size], start[:, size:]
-    logits = []
+    logits, told = [], context
     for step in range(events.shape[1]):
-        h, c = cell(torch.cat([one_hot(voice, last), context], dim=1), (h, c))
+        if core.plan:
+            inner, _, outer, _ = core.plan
+            whole = outer(inner(context) * torch.sigmoid(inner(context)))
+            width = whole.shape[1] // 16
+            told = whole[:, step * width : step * width + width]
+        h, c = cell(torch.cat([one_hot(voice, last), told], dim=1), (h, c))
         logits.append(core.out(h))
         last = events[:, step]
     return torch.stack(logits, dim=1)
@@ -50,23 +55,24 @@ def test_the_flat_decoder_is_its_equations(networks, events_of):
     torch.testing.assert_close(model.decoder(z, events)[0], expected)
 
 
-@pytest.mark.parametrize("kind", ["mel-16bar", "trio-16bar"])
+@pytest.mark.parametrize("kind", ["mel-16bar", "trio-16bar", "shared"])
 def test_bars_at_once_are_bars_one_by_one(networks, events_of, kind):
     """Under teacher forcing all bars are computed at once; here one by one, with cells."""
     model = networks[kind]
     decoder, voices = model.decoder, model.voices
-    events, z = events_of(voices, 2, 256), torch.randn(2, 6)
+    events, z = events_of(voices, 2, 256), torch.randn(2, model.latent)
     size = decoder.conductor.hidden_size
     cell, first = cell_of(decoder.conductor), torch.tanh(decoder.start(z))
     g, d = first[:, :size], first[:, size:]
     told = torch.zeros(2, decoder.listens)
     expected: list[list[torch.Tensor]] = [[] for _ in voices]
     for bar in range(16):
-        g, d = cell(z, (g, d))
+        mine = z[:, 2 * bar : 2 * bar + 2] if decoder.share else z
+        g, d = cell(mine, (g, d))
         now = slice(16 * bar, 16 * bar + 16)
         for v, voice in enumerate(voices):
             last = events[:, v, 16 * bar - 1] if bar else torch.full((2,), ALPHABETS[voice].classes)
-            context = torch.cat([g, told], dim=1)
+            context = torch.cat([g, mine, told] if decoder.share else [g, told], dim=1)
             expected[v].append(
                 literal_core(decoder.core(v), voice, context, events[:, v, now], last)
             )
@@ -81,7 +87,7 @@ def test_bars_at_once_are_bars_one_by_one(networks, events_of, kind):
 def test_what_is_written_is_likeliest_told_itself(networks, kind):
     """Free running and teacher forcing are one network: told what it wrote, it would say it."""
     model = networks[kind]
-    z = 3 * torch.randn(4, 6)
+    z = 3 * torch.randn(4, model.latent)
     written = model.decode(z)
     told = torch.stack([logits.argmax(dim=-1) for logits in model.decoder(z, written)], dim=1)
     # Where two classes are equally likely but for rounding, either may be chosen.
@@ -93,7 +99,7 @@ def test_no_step_hears_what_comes(networks, events_of, kind):
     """A later event changes no earlier logits, and does change later ones."""
     model = networks[kind]
     at = model.steps // 2 + 3
-    events, z = events_of(model.voices, 2, model.steps), torch.randn(2, 6)
+    events, z = events_of(model.voices, 2, model.steps), torch.randn(2, model.latent)
     other = events.clone()
     other[:, :, at] = (events[:, :, at] + 7) % 90
     for one, two in zip(model.decoder(z, events), model.decoder(z, other), strict=True):
@@ -104,7 +110,7 @@ def test_no_step_hears_what_comes(networks, events_of, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_heard_is_as_before_the_first_step(networks, events_of, kind):
     model = networks[kind]
-    events, z = events_of(model.voices, 2, model.steps), torch.randn(2, 6)
+    events, z = events_of(model.voices, 2, model.steps), torch.randn(2, model.latent)
     plain = model.decoder(z, events)
     unheard = torch.zeros(events.shape, dtype=torch.bool)
     for one, two in zip(plain, model.decoder(z, events, unheard=unheard), strict=True):
@@ -134,7 +140,7 @@ def test_a_training_begins_with_codes_that_say_something(events_of, shape):
 def test_the_conductor_hears_no_notes(networks, events_of):
     """Without listening, a bar knows of another bar only its last event."""
     model = networks["mel-16bar"]
-    z = torch.randn(2, 6)
+    z = torch.randn(2, model.latent)
     events = events_of(["melody"], 2, 256)
     other = events.clone()
     other[:, :, :31] = 0  # two bars, but for the last event
@@ -145,7 +151,7 @@ def test_the_conductor_hears_no_notes(networks, events_of):
 
 def test_bars_that_listen_hear_every_voice_of_the_bar_before(networks, events_of):
     model = networks["trio-16bar"]
-    z = torch.randn(2, 6)
+    z = torch.randn(2, model.latent)
     events = events_of(model.voices, 2, 256)
     other = events.clone()
     other[:, 1, 3] = (events[:, 1, 3] + 7) % 90  # the bass, in the first bar
@@ -188,7 +194,7 @@ def test_bars_are_read_alike(networks, events_of):
 def test_scheduled_sampling_hears_what_it_says(networks, events_of):
     """With none of its own events it is teacher forcing, with all of them free running."""
     model = networks["mel-2bar"]
-    events, z = events_of(["melody"], 4, 32), torch.randn(4, 6)
+    events, z = events_of(["melody"], 4, 32), torch.randn(4, model.latent)
 
     def pick(logits, voice, step):
         return draw(logits, 0.0)
@@ -239,7 +245,7 @@ def test_events_are_drawn_by_their_chances():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed_writes_the_same(networks, kind):
     model = networks[kind]
-    z = torch.randn(3, 6)
+    z = torch.randn(3, model.latent)
 
     def written(seed):
         return model.decode(z, temperature=1.0, generator=torch.Generator().manual_seed(seed))
@@ -272,7 +278,7 @@ def test_names_of_weights_stay():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stored_network_writes_the_same(networks, tiny, kind):
     loaded, _ = checkpoints.load(PACKAGE, tiny[kind], MusicVAE)
-    z = torch.randn(2, 6)
+    z = torch.randn(2, networks[kind].latent)
     assert torch.equal(loaded.eval().decode(z), networks[kind].decode(z))
 
 
@@ -298,3 +304,23 @@ def test_unknown_voices_are_refused(voices):
 def test_only_bars_listen():
     with pytest.raises(UsageError, match="conductor"):
         MusicVAE(listens=8)
+
+
+def test_a_share_of_the_code_is_about_its_bar(networks, events_of):
+    """Through the encoder of bars alone, an event changes the share of its bar most."""
+    model = networks["shared"]
+    events = events_of(model.voices, 8, 256)
+    other = events.clone()
+    other[:, :, 112:128] = (events[:, :, 112:128] + 7) % 90
+    apart = (model.encode(events)[0] - model.encode(other)[0]).unflatten(1, (16, -1))
+    assert (apart.norm(dim=2).argmax(dim=1) == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [({"bars": 2, "latent": 6, "plan": 3}, "without a conductor"),
+     ({"bars": 16, "latent": 6, "plan": 3, "conductor": 8}, "cannot be shared by 16 bars")],
+)  # fmt: skip
+def test_shares_need_a_conductor_and_whole_numbers(config, says):
+    with pytest.raises(UsageError, match=says):
+        MusicVAE(**config)

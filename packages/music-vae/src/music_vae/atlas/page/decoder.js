@@ -2,7 +2,7 @@
 // The decoder in double precision, as decoders.py has it: the likeliest event at each step.
 
 const OFF_CLASS = 1, NOTE = 2, LOWEST = 21, STEPS_PER_BAR = 16;
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const sigmoid = (x) => 1 / (1 + Math.exp(-x)), silu = (x) => x * sigmoid(x);
 
 /** The weights of one layer of an LSTM or GRU: what it makes of its input and of its state. */
 const makeRecurrent = (name, layer) =>
@@ -43,15 +43,24 @@ function makeCore(name) {
   const layers = [];
   while (arrays[`${name}.lstm.weight_ih_l${layers.length}`]) layers.push(makeRecurrent(`${name}.lstm`, layers.length));
   const out = makeLinear(`${name}.out`), [{ ih }] = layers;
-  return { start: makeLinear(`${name}.start`), layers, out, table: tableOf(ih, out.outputs), told: columnsFrom(ih, out.outputs) };
+  const plan = arrays[`${name}.plan.0.weight`] && [makeLinear(`${name}.plan.0`), makeLinear(`${name}.plan.2`)];
+  return { start: makeLinear(`${name}.start`), layers, out, plan, table: tableOf(ih, out.outputs), told: columnsFrom(ih, out.outputs) };
+}
+
+/** What each step of a bar is told; without a plan, all steps the same. */
+function toldOf({ plan, told }, context) {
+  if (!plan) { const same = linear(told, context); return () => same; }
+  const all = linear(plan[1], linear(plan[0], context).map(silu)), size = all.length / STEPS_PER_BAR;
+  return (step) => linear(told, all.subarray(step * size, (step + 1) * size));
 }
 
 /** Write so many steps of a voice, beginning behind an event. */
-function unroll({ start, layers, out, table, told }, context, first, steps) {
-  const states = firstStates(start, context, layers.length), constant = linear(told, context);
+function unroll(core, context, first, steps) {
+  const { start, layers, out, table } = core, told = toldOf(core, context);
+  const states = firstStates(start, context, layers.length);
   const events = new Uint8Array(steps);
   for (let step = 0, before = first; step < steps; step++) {
-    let gates = constant.map((v, k) => v + table[before][k]);
+    let gates = told(step).map((v, k) => v + table[before][k]);
     layers.forEach(({ ih, hh }, layer) => {
       if (layer) gates = linear(ih, states[layer - 1].h);
       lstmStep(gates, hh, states[layer]);
@@ -92,12 +101,14 @@ function makeDecoder() {
 function write({ core, start, conductor, listener }, code, bars) {
   const silence = core.out.outputs;
   if (!conductor) return unroll(core, code, silence, bars * STEPS_PER_BAR);
-  const [state] = firstStates(start, code, 1), told = linear(conductor.ih, code);
+  // A bar may have its own share of the code.
+  const [state] = firstStates(start, code, 1), share = conductor.ih.inputs, hasShares = share < code.length;
   const events = new Uint8Array(bars * STEPS_PER_BAR);
   let before = silence, summary = new Float64Array(listener ? listener.hh.outputs / 3 : 0);
   for (let bar = 0; bar < bars; bar++) {
-    lstmStep(told, conductor.hh, state);
-    const written = unroll(core, [...state.h, ...summary], before, STEPS_PER_BAR);
+    const mine = hasShares ? code.slice(bar * share, (bar + 1) * share) : code;
+    lstmStep(linear(conductor.ih, mine), conductor.hh, state);
+    const written = unroll(core, [...state.h, ...(hasShares ? mine : []), ...summary], before, STEPS_PER_BAR);
     events.set(written, bar * STEPS_PER_BAR);
     before = written[STEPS_PER_BAR - 1];
     if (listener) summary = summaryOf(listener, written);
