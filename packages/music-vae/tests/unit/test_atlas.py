@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
 
@@ -283,6 +284,13 @@ def test_what_was_saved_is_read_again(drawn, tmp_path):
         again.save(tmp_path / "map.html")
     drawn.save(tmp_path / "map.png")
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_page_does_not_guess_what_a_decoder_does(drawn, tmp_path):
+    network = copy.deepcopy(drawn.network)
+    network.decoder.extra = torch.nn.Linear(2, 2)
+    with pytest.raises(UsageError, match=r"decoder with decoder\.extra\.bias"):
+        replace(drawn, network=network).save(tmp_path / "map.html")
 
 
 def test_the_map_in_words(drawn):
