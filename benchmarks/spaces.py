@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from groove_core.learning import Run, about_intervals, bootstrap, hashed, interval, mean, trained
+from groove_core.learning import Run, about_intervals, hashed, interval, mean, trained
 from groove_core.storage import read_table
 from groove_core.tunes import Stream, Stretches, TuneSet, mean_of_known
 from groove_core.tunes import open_tunes as songs_of_folder
@@ -42,7 +42,7 @@ from melody_rnn.transformer import Transformer
 from melody_rnn.tunes import shipped
 from music_vae.adapting import AdaptSettings, AdaptTraining, Own
 from music_vae.alphabets import melody_events
-from music_vae.evaluation import per
+from music_vae.evaluation import per, per_rounds
 from music_vae.evaluation.interpolation import POINTS, pairs_of, ways_between
 from music_vae.evaluation.keys import pitch_classes, scale_of
 from music_vae.evaluation.samples import SIZES, drawn_by, pieces_beside
@@ -78,11 +78,7 @@ def times(
     bits: np.ndarray, counts: np.ndarray, others: np.ndarray, other_counts: np.ndarray, owners
 ) -> Estimate:
     """Return bits per count as a multiple of other bits per count, with an interval over owners."""
-    _, owner = np.unique(owners, return_inverse=True)
-    draws = bootstrap(int(owner.max()) + 1)
-    columns = [draws @ np.bincount(owner, x) for x in (bits, counts, others, other_counts)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return interval(columns[0] / columns[1] / (columns[2] / columns[3]))
+    return interval(per_rounds(bits, counts, owners) / per_rounds(others, other_counts, owners))
 
 
 def melody_of(model: MusicVAE) -> int:

@@ -95,6 +95,8 @@ def test_bits_as_a_multiple_of_others(spaces):
     ones = np.ones(4)
     found = spaces.times(3 * ones, 2 * ones, ones, ones, np.arange(4))
     assert found.value == found.low == found.high == 1.5
+    nothing = spaces.times(ones, ones, ones, 0 * ones, np.arange(4))
+    assert np.isnan(nothing.value)
 
 
 def test_ways_have_the_bits_of_their_middles(spaces, judge, model, windows):

@@ -306,7 +306,7 @@ def shift(
     amount: Annotated[
         float,
         Opt(
-            "distance, in deviations of the attribute over all music; below 0 for less",
+            "distance, in deviations of all codes along the attribute; below 0 for less",
             min=-10,
             max=10,
         ),

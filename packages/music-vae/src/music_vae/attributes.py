@@ -4,9 +4,13 @@ A melody has five attributes: density, syncopation, register, interval size and 
 the first two. Those of a trio are those of its melody.
 
 A reading of an attribute is linear in the code: r(z) = W z + b, by least squares over the codes of
-the training split. The step of an attribute is the likeliest change of a code that moves its
-reading by one deviation and leaves the other readings as they are. With the covariance S of codes,
-steps are the columns of S W^T (W S W^T)^-1, each times the deviation of its reading.
+the training split. The step of an attribute is how codes of music change with it while the other
+attributes stay: its row of the regression of codes on all attributes, scaled to one deviation of
+codes in that direction (a Mahalanobis distance of 1).
+
+Steps that leave the other *readings* as they are would go far from any music: what codes hardly say
+is read from what they say of the other attributes, and holding such a reading still costs most of
+the way.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ SCALES = np.array([np.roll(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), k) fo
 KICK_OR_SNARE = 3
 """Bits of a class of drums."""
 RIDGE = 1e-3
-"""Added to the covariance of readings, of which each has the variance 1."""
+"""Variance that is added where a covariance is inverted, as a share of the mean variance."""
 OUTER = 0.01
 """Readings of so large a share of pieces lie below, and as many above, of what counts as known."""
 
@@ -175,7 +179,8 @@ class Readings:
     weights : Tensor [shape=(attributes, dimensions)]
     biases : Tensor [shape=(attributes,)]
     steps : Tensor [shape=(attributes, dimensions)]
-        Of an attribute that does not vary, or of which codes say nothing, 0.
+        Each a deviation of codes long. Of an attribute that does not vary, or of which codes say
+        nothing, 0.
     ranges : Tensor [shape=(attributes, 2)]
         Lowest and highest reading of music, but for the outer hundredths.
     """
@@ -217,17 +222,21 @@ def fit_readings(codes: Tensor, values: npt.ArrayLike) -> Readings:
         nothing = torch.zeros(count, dimensions, dtype=torch.float64)
         return Readings(nothing, nothing[:, 0], nothing, torch.zeros(count, 2).double())
     centre, level = z.mean(dim=0), a.mean(dim=0)
-    covariance = (z - centre).T @ (z - centre) / len(z)
+    z, a = z - centre, a - level
+    covariance = z.T @ z / len(z)
     # As much as keeps few codes from being read by heart.
     ridge = RIDGE * covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(z.shape[1])
-    weights = torch.linalg.solve(covariance + ridge, (z - centre).T @ (a - level) / len(z)).T
+    both = z.T @ a / len(z)
+    weights = torch.linalg.solve(covariance + ridge, both).T
     biases = level - weights @ centre
-    read = z @ weights.T + biases
-    deviation = read.std(dim=0, correction=0)
-    told = deviation > 1e-6 * a.std(dim=0, correction=0).clamp(min=1e-6)
-    unit = torch.where(told, deviation, 1.0)[:, None]
-    scaled = weights / unit
-    together = scaled @ covariance @ scaled.T + RIDGE * torch.eye(len(unit))
-    steps = torch.linalg.solve(together, scaled @ covariance) * told[:, None]
-    ranges = torch.quantile(read, torch.tensor([OUTER, 1 - OUTER]).double(), dim=0).T
+    read = z @ weights.T
+    spread = a.std(dim=0, correction=0)
+    told = read.std(dim=0, correction=0) > 1e-6 * spread.clamp(min=1e-6)
+    # In deviations of each attribute; one that does not vary has no part in it.
+    unit = torch.where(told, spread, 1.0)
+    correlation = (a / unit).T @ (a / unit) / len(a) * told * told[:, None]
+    moved = torch.linalg.solve(correlation + RIDGE * torch.eye(len(unit)), (both / unit).T)
+    length = (moved @ torch.linalg.solve(covariance + ridge, moved.T)).diagonal().sqrt()
+    steps = moved / torch.where(told, length, 1.0)[:, None] * told[:, None]
+    ranges = torch.quantile(read + level, torch.tensor([OUTER, 1 - OUTER]).double(), dim=0).T
     return Readings(weights, biases, steps, ranges)

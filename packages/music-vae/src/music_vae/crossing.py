@@ -116,7 +116,7 @@ def kept(one: Ints, other: Ints, made: Ints, voices: Sequence[str]) -> dict[str,
         share of its intervals that go the same way as those of the first piece, where both have
         their notes. ``harmony``: share of its notes on pitch classes of the second piece's bar.
         ``endings``: F1 of the events at the ends of phrases and those of the second piece. Drums
-        have no contour and no harmony.
+        have no contour and no harmony, and neither has what has no notes.
     """
     least = 1 if voices[0] == "drums" else NOTE
     begins, mine = made[0] >= least, one[0] >= least
@@ -125,11 +125,11 @@ def kept(one: Ints, other: Ints, made: Ints, voices: Sequence[str]) -> dict[str,
     if voices[0] != "drums":
         both = np.flatnonzero(begins & mine)
         ways = np.sign(np.diff(made[0, both])) == np.sign(np.diff(one[0, both]))
-        found["contour"] = float(ways.mean()) if len(ways) else np.nan
+        found |= {"contour": float(ways.mean())} if len(ways) else {}
         places = np.flatnonzero(begins)
         allowed = harmony(other, voices)[places // STEPS_PER_BAR]
         hits = allowed[np.arange(len(places)), (made[0, places] - NOTE + LOWEST) % 12]
-        found["harmony"] = float(hits.mean()) if len(hits) else np.nan
+        found |= {"harmony": float(hits.mean())} if len(hits) else {}
     ends = endings(made.shape[1])
     found["endings"] = f1(other[:, ends], made[:, ends])
     return found

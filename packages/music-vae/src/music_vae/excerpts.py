@@ -108,7 +108,8 @@ def excerpts(
     if (longest := max(one.bars for one in every)) < bars:
         raise InputError(
             f"{given.name} has {longest} of the {bars} bars that the model reads.",
-            hint=f"Give pieces of {bars} bars or more, or use a model of two: --model mel-2bar",
+            hint=f"Give pieces of {bars} bars or more"
+            + (", or use a model of two: --model mel-2bar." if bars > 2 else "."),
         )
     return every
 

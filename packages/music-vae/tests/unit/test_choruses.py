@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from groove_core.errors import InputError
 from groove_core.tunes import Tune, TuneSet
@@ -129,10 +130,32 @@ def test_choruses_an_octave_higher_are_told_from_the_others(hearing, data):
     assert report.cell("codes and statistics", "above statistics").value == 0
     assert report.cell("statistics", "above statistics") is None
     assert report.cell("codes", "pieces") == 20  # phrases of four songs
+    assert report.cell("statistics, against their song", "above statistics") is None
+    assert report.cell("codes, against their song", "above statistics").value <= 0
     rows = {row[0]: row[3:] for row in report.rows}
     assert rows["held-out choruses"][1] == 24
     assert rows["samples like choruses"][1] == 20
     assert rows["samples"][0].value <= 1
+
+
+def test_songs_in_keys_of_their_own_are_told_by_what_is_higher_in_each(hearing):
+    """A chorus lies six semitones above its verse, but songs lie anywhere: only this helps."""
+    tunes = []
+    for number, part in enumerate(["train"] * 24 + ["validation"] * 6 + ["test"] * 24):
+        tune = song(number, part, high=6)
+        [sheet] = tune.melodies
+        up = int(np.random.default_rng(number).integers(-24, 25))
+        notes = sheet.notes + np.array([0, 0, up, 0])
+        tunes.append(replace(tune, melodies=(replace(sheet, notes=notes),)))
+    report = heard(hearing, PhraseSet(TuneSet.of(tunes), [LABELS] * len(tunes)), "mine", count=4)
+    assert report.cell("statistics", "area under the curve").value < 0.8
+    assert report.cell("statistics, against their song", "area under the curve").value > 0.95
+
+
+def test_the_mean_of_a_song_is_taken_off():
+    rows = torch.tensor([[1.0, 0.0], [5.0, 2.0], [3.0, 7.0]])
+    found = choruses._against(rows, np.array([4, 9, 4]))
+    assert found.tolist() == [[-1, -3.5], [0, 0], [1, 3.5]]
 
 
 def test_choruses_like_all_else_are_not_told_from_it(hearing):

@@ -50,6 +50,13 @@ def test_intervals_are_over_songs():
     assert by_window.high - by_window.low < 0.08
 
 
+def test_nothing_can_be_divided_by_no_event():
+    """Not infinitely many bits for each event of a silent piece."""
+    found = per([3.0, 2.0], [0, 0], [0, 1])
+    assert math.isnan(found.value)
+    assert per([3.0, 2.0], [0, 1], [0, 1]).value == 5
+
+
 def test_ways_of_reading(networks, events_of):
     """Batches do not matter, and the code is the mean of the posterior."""
     model = networks["mel-2bar"]

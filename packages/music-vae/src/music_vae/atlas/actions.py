@@ -23,7 +23,7 @@ def map(  # noqa: A001 - the product's word
     ] = None,
     data: Annotated[
         Readable[list[Score]] | None,
-        Opt("MIDI files, or a folder of them, to draw instead of the packaged songs"),
+        Opt("MIDI files, or a folder of them, to draw (default: the packaged songs)"),
     ] = None,
     model: Annotated[
         Literal["mel-2bar", "mel-16bar"], Opt("latent space to use (ignored with --checkpoint)")

@@ -32,6 +32,7 @@ from music_vae.prior import near
 
 __all__ = ["heard", "likeness_of", "statistics"]
 
+AGAINST = ", against their song"
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -132,7 +133,45 @@ def heard(
             f"{name} has not learnt what choruses are like.",
             hint="Use a packaged model of melodies, or train on labelled songs of POP909.",
         )
-    blank = _blank(model, seed)
+    areas = _areas(model, sides, _blank(model, seed))
+    phrases = len(np.unique(held_out.phrase))
+    rows: list[tuple[Cell, ...]] = []
+    for kind, rounds in areas.items():
+        base = areas["statistics" + (AGAINST if kind.endswith(AGAINST) else "")]
+        above = None if base is rounds else interval(rounds - base)
+        rows.append((kind, interval(rounds), above, None, phrases))
+    for kind, (events, owner) in _pieces(model, held_out, count, seed).items():
+        read = model.likeness.read(codes_of(model, events))
+        rows.append((kind, None, None, mean((read > 0).cpu().numpy(), owner), len(events)))
+    return Report(
+        f"{name}: choruses of {len(np.unique(held_out.song))} songs that were not learnt",
+        ("", "area under the curve", "above statistics", "heard as chorus", "pieces"),
+        rows,
+        notes=(
+            "area under the curve: how often a chorus is told from another phrase, by a logistic "
+            "regression on excerpts of training songs; the mean over the excerpts of a phrase.",
+            "above statistics: what is added to pitch, density and their like; the same songs are "
+            "drawn for both.",
+            "against their song: the mean over all excerpts of a song is taken off, which needs "
+            "the whole song.",
+            "heard as chorus: share that the reading kept with the network calls rather a chorus, "
+            "if choruses and other phrases were equally many.",
+            f"Samples are drawn at a temperature of {TEMPERATURE}, and encoded again to be heard.",
+            about_intervals("songs, of samples over samples"),
+        ),
+    )
+
+
+def _areas(model: MusicVAE, sides: Sequence[Excerpts], blank: MusicVAE) -> dict[str, Floats]:
+    """Return the area of each way to tell choruses, in each round of a bootstrap over songs.
+
+    Parameters
+    ----------
+    sides : three Excerpts
+        To learn from, to choose the ridge by, and to measure on.
+    blank : MusicVAE
+        A network that has learnt nothing.
+    """
     features: dict[str, list[Tensor]] = {
         "statistics": [statistics(one.events) for one in sides],
         "codes": [codes_of(model, one.events).double() for one in sides],
@@ -144,35 +183,26 @@ def heard(
         torch.cat(both, dim=1)
         for both in zip(features["codes"], features["statistics"], strict=True)
     ]
-    draws = bootstrap(len(np.unique(held_out.song)))
+    features |= {
+        f"{kind}{AGAINST}": [
+            _against(x, one.song) for x, one in zip(features[kind], sides, strict=True)
+        ]
+        for kind in ("statistics", "codes", "codes and statistics")
+    }
+    draws = bootstrap(len(np.unique(sides[2].song)))
     labels = [torch.from_numpy(one.is_chorus) for one in sides]
-    areas: dict[str, Floats] = {}
-    for kind, (x, others, test) in features.items():
-        reading = fitted(x, labels[0], others, labels[1])
-        areas[kind] = auc_rounds(*_scores(reading, test, held_out), draws)
-    rows: list[tuple[Cell, ...]] = [
-        (kind, interval(rounds), None if kind == "statistics" else
-         interval(rounds - areas["statistics"]), None, len(np.unique(held_out.phrase)))
-        for kind, rounds in areas.items()
-    ]  # fmt: skip
-    for kind, (events, owner) in _pieces(model, held_out, count, seed).items():
-        read = model.likeness.read(codes_of(model, events))
-        rows.append((kind, None, None, mean((read > 0).cpu().numpy(), owner), len(events)))
-    return Report(
-        f"{name}: choruses of {len(draws[0])} songs that were not learnt",
-        ("", "area under the curve", "above statistics", "heard as chorus", "pieces"),
-        rows,
-        notes=(
-            "area under the curve: how often a chorus is told from another phrase, by a logistic "
-            "regression on excerpts of training songs; the mean over the excerpts of a phrase.",
-            "above statistics: what is added to pitch, density and their like; the same songs are "
-            "drawn for both.",
-            "heard as chorus: share that the reading kept with the network calls rather a chorus, "
-            "if choruses and other phrases were equally many.",
-            f"Samples are drawn at a temperature of {TEMPERATURE}, and encoded again to be heard.",
-            about_intervals("songs, of samples over samples"),
-        ),
-    )
+    return {
+        kind: auc_rounds(*_scores(fitted(x, labels[0], others, labels[1]), test, sides[2]), draws)
+        for kind, (x, others, test) in features.items()
+    }
+
+
+def _against(rows: Tensor, song: Ints) -> Tensor:
+    """Return rows without the mean of their song."""
+    _, owner, counts = np.unique(song, return_inverse=True, return_counts=True)
+    of = torch.from_numpy(owner)
+    sums = torch.zeros(len(counts), rows.shape[1], dtype=rows.dtype).index_add(0, of, rows)
+    return rows - (sums / torch.from_numpy(counts)[:, None])[of]
 
 
 def _blank(model: MusicVAE, seed: int) -> MusicVAE:

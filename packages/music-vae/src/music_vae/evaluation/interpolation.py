@@ -20,6 +20,7 @@ from groove_core.tunes import mean_of_known
 from groove_core.values import Cell, Report
 from music_vae.evaluation.coding import codes_of, decoded
 from music_vae.evaluation.keys import in_key_of, pitch_classes
+from music_vae.evaluation.shifts import rank_correlations
 from music_vae.model import MusicVAE
 from music_vae.prior import slerp
 from music_vae.windows import WindowSet
@@ -126,16 +127,17 @@ def interpolated(
         rows.append((way, *(mean_of_known(each, owner) for each in measures)))
     remembered = pitch_classes(ways["arc in the space"], windows.voices)[:, 0]
     own_key = in_key_of(remembered, remembered[:, None])
-    rows.append(("the first piece itself", None, None, None, mean_of_known(own_key, owner)))
+    rows.append(("the first piece itself", *[None] * 4, mean_of_known(own_key, owner)))
     return Report(
         f"{name}: ways between {len(owner)} pairs of pieces that were not learnt",
-        ("", "leaves step by step", "largest jump", "pieces", "in key"),
+        ("", "leaves step by step", "rank correlation", "largest jump", "pieces", "in key"),
         rows,
         notes=(
             f"A way has {POINTS} pieces with both ends, which are the same for all ways: what the "
             "network remembers of two pieces.",
             "leaves step by step: share of ways, seen from each end, on which no piece is nearer "
             "to the end than the one before; near is what has most equal steps.",
+            "rank correlation: Spearman's, of the distance to an end with the order of the pieces.",
             "largest jump: the most that changes from one piece to the next, as a share of what "
             "differs between the ends. Even steps would be "
             f"{1 / (POINTS - 1):.3f}.",
@@ -147,7 +149,7 @@ def interpolated(
     )
 
 
-def _path(made: Ints) -> tuple[Floats, Floats, Floats]:
+def _path(made: Ints) -> tuple[Floats, Floats, Floats, Floats]:
     """Return how evenly ways [shape=(pairs, POINTS, voices, steps)] go, each shape=(pairs,).
 
     Of a way between equal pieces, which goes nowhere, nothing can be said: NaN.
@@ -156,6 +158,7 @@ def _path(made: Ints) -> tuple[Floats, Floats, Floats]:
     whole = differs[:, 0, -1]
     leaves = (np.diff(differs[:, 0], axis=1) >= 0).all(axis=1)
     arrives = (np.diff(differs[:, -1], axis=1) <= 0).all(axis=1)
+    order = rank_correlations(differs[:, 0]) - rank_correlations(differs[:, -1])
     jump = np.diagonal(differs, offset=1, axis1=1, axis2=2).max(axis=1)
     # A piece is new on its way if it differs from each before it.
     before = np.tril(np.ones((POINTS, POINTS), bool), -1)
@@ -164,6 +167,7 @@ def _path(made: Ints) -> tuple[Floats, Floats, Floats]:
     with np.errstate(invalid="ignore", divide="ignore"):
         return (
             np.where(somewhere, np.mean([leaves, arrives], axis=0), np.nan),
+            np.where(somewhere, order / 2, np.nan),
             np.where(somewhere, jump / whole, np.nan),
             np.where(somewhere, pieces, np.nan),
         )

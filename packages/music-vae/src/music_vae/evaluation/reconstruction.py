@@ -31,7 +31,9 @@ from music_vae.loss import active_units, kl_divergence, reconstruction
 from music_vae.model import MusicVAE
 from music_vae.windows import WindowSet
 
-__all__ = ["Space", "accuracy", "bits_of", "measured", "of_other_songs", "per", "space_of"]
+__all__ = [
+    "Space", "accuracy", "bits_of", "measured", "of_other_songs", "per", "per_rounds", "space_of",
+]  # fmt: skip
 
 LEAST_GAIN_BITS, LEAST_GAIN = 1.0, 0.05
 """A code that saves less of a piece, in bits or as a share of them, says nothing about it."""
@@ -43,16 +45,21 @@ Floats = npt.NDArray[np.float64]
 def per(right: npt.ArrayLike, of: npt.ArrayLike, owners: npt.ArrayLike) -> Estimate:
     """Return all counts divided by all others, with an interval over the owners of the items.
 
+    NaN where the others are 0.
+
     >>> print(per([1, 1, 0, 0], [1, 1, 1, 1], ["a", "a", "b", "b"]).value)
     0.5
     """
+    return interval(per_rounds(right, of, owners))
+
+
+def per_rounds(right: npt.ArrayLike, of: npt.ArrayLike, owners: npt.ArrayLike) -> Floats:
+    """Return what `per` divides in each round of a bootstrap over owners [shape=(rounds,)]."""
     _, owner = np.unique(np.asarray(owners), return_inverse=True)
     draws = bootstrap(int(owner.max()) + 1)
-    with np.errstate(invalid="ignore"):  # a round may draw no event
-        return interval(
-            (draws @ np.bincount(owner, np.asarray(right, float)))
-            / (draws @ np.bincount(owner, np.asarray(of, float)))
-        )
+    tops, bottoms = (draws @ np.bincount(owner, np.asarray(x, float)) for x in (right, of))
+    # A round may draw no event.
+    return np.where(bottoms > 0, tops / np.where(bottoms > 0, bottoms, 1), np.nan)
 
 
 def accuracy(real: Ints, made: Ints, owners: npt.ArrayLike) -> tuple[Estimate, Estimate, Estimate]:
