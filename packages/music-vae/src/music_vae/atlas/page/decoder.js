@@ -89,18 +89,21 @@ function makeDecoder() {
 }
 
 /** Events of so many bars from a code. */
-function write({ core, start, conductor, listener }, code, bars) {
-  const silence = core.out.outputs;
+function write({ core, start, conductor, listener }, numbers, bars) {
+  // Typed arrays throughout: of two kinds of arrays, a browser would compile a loop that is far slower.
+  const silence = core.out.outputs, code = Float64Array.from(numbers);
   if (!conductor) return unroll(core, code, silence, bars * STEPS_PER_BAR);
   const [state] = firstStates(start, code, 1), told = linear(conductor.ih, code);
   const events = new Uint8Array(bars * STEPS_PER_BAR);
-  let before = silence, summary = new Float64Array(listener ? listener.hh.outputs / 3 : 0);
+  const size = state.h.length, context = new Float64Array(size + (listener ? listener.hh.outputs / 3 : 0));
+  let before = silence;
   for (let bar = 0; bar < bars; bar++) {
     lstmStep(told, conductor.hh, state);
-    const written = unroll(core, [...state.h, ...summary], before, STEPS_PER_BAR);
+    context.set(state.h);
+    const written = unroll(core, context, before, STEPS_PER_BAR);
     events.set(written, bar * STEPS_PER_BAR);
     before = written[STEPS_PER_BAR - 1];
-    if (listener) summary = summaryOf(listener, written);
+    if (listener) context.set(summaryOf(listener, written), size);
   }
   return events;
 }
