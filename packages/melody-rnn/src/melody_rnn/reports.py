@@ -10,6 +10,7 @@ from groove_core.values import Report
 from melody_rnn.evaluation import compared, filled
 from melody_rnn.lessons import Lesson
 from melody_rnn.loading import NETWORKS, PACKAGE, load, load_transformer
+from melody_rnn.places import placed
 from melody_rnn.samples import harmony, sampled
 
 __all__ = ["packaged", "report"]
@@ -28,7 +29,7 @@ def report(
 
     Parameters
     ----------
-    about : ``bits``, ``melodies``, ``fill`` or ``chords``
+    about : ``bits``, ``places``, ``melodies``, ``fill`` or ``chords``
     tunes : TuneSet
         Divided anew by what the networks have learnt.
     checkpoint : str, optional
@@ -61,4 +62,6 @@ def report(
         return harmony(networks["transformer"], lesson, seed=seed)
     if about == "bits":
         return compared(networks, lesson)
+    if about == "places":
+        return placed(networks, lesson)
     return sampled(networks, lesson, count=count, seed=seed)
