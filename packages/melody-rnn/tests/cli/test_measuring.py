@@ -149,7 +149,7 @@ def own(tunes_of, tmp_path):
         ("bits", "lookback", "equal chances", 5),
         ("places", "lookback", "nothing happens", 3),
         ("melodies", "basic", "held-out tunes", 18),
-        ("fill", "transformer", "mine", 6),
+        ("fill", "transformer", "mine", 5),
         ("chords", "transformer", "the tune itself", 3),
     ],
 )
