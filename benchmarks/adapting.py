@@ -1,12 +1,12 @@
 """How much nearer `melody-rnn adapt` comes to a book of tunes of which it learns ten.
 
-    OMP_NUM_THREADS=2 python benchmarks/adapting.py my-book
-    OMP_NUM_THREADS=2 python benchmarks/adapting.py my-book --tunes 20 --seed 2 --json
+    OMP_NUM_THREADS=2 python benchmarks/adapting.py a-book another-book
+    OMP_NUM_THREADS=2 python benchmarks/adapting.py a-book --tunes 20 --seed 2 --json
 
-Ten tunes of a folder are drawn. `adapt` learns from eight of them, and stops by the other two. All
-other tunes of the folder, of which neither weights nor stopping knew anything, are measured before
-and after, and so is the test split of the shipped tunes, which shows what was forgotten. Copies are
-looked for in the ten, and the control is how much of the others stands in them.
+Ten tunes of each folder are drawn. `adapt` learns from eight of them, and stops by the other two.
+All other tunes of the folder, of which neither weights nor stopping knew anything, are measured
+before and after, and so is the test split of the shipped tunes, which shows what was forgotten.
+Copies are looked for in the ten; the control is how much of the others stands in them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pairs import seconds
 
 from groove_core.learning import PARTS, about_intervals, hashed
 from groove_core.tunes import Stretches, TuneSet, open_tunes
-from groove_core.values import Report
+from groove_core.values import Cell, Report
 from melody_rnn import adapt
 from melody_rnn.evaluation import bits_of, per
 from melody_rnn.lessons import Lesson
@@ -32,7 +32,7 @@ from melody_rnn.training import TransformerTraining
 from melody_rnn.tunes import shipped
 
 GRID, SAMPLES = 4, 200
-SIZES = (16, 32)
+SIZE = 16
 """Steps of copies."""
 
 
@@ -49,59 +49,50 @@ def divided(tunes: TuneSet, count: int, seed: int) -> tuple[TuneSet, TuneSet]:
     )
 
 
+def row(folder: Path, count: int, seed: int) -> tuple[Cell, ...]:
+    """Adapt to some tunes of a folder, and measure before and after."""
+    mine, others = divided(open_tunes(folder), count, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        own, place = Path(scratch) / "own.npz", Path(scratch) / "adapted"
+        mine.save(own)
+        taken = seconds(lambda: adapt(own, into=place, device="cpu", seed=seed))
+        networks = [load("transformer", name, "cpu")[0] for name in (None, str(place))]
+    book, general = Lesson(others).part(*PARTS), Lesson(shipped()).part("test")
+    learnt = [one for one in Lesson(mine).part(*PARTS)[0] if one.grid == GRID]
+    stretches = {SIZE: Stretches(stream_of(learnt), SIZE)}
+    like = windows(learnt, TransformerTraining.steps)
+    like = like.pick(np.arange(SAMPLES) % len(like))
+    copies = [copied(stretches, lines_of(drawn(network, like, seed)))[0] for network in networks]
+    on_grid = [(line, tune) for line, tune in zip(*book, strict=True) if line.grid == GRID]
+    [control] = copied(stretches, *zip(*on_grid, strict=True))
+    (before, counts), (after, _) = (bits_of(network, book[0]) for network in networks)
+    (whole, _), (then, _) = (bits_of(network, general[0]) for network in networks)
+    return (
+        folder.name, *(per(bits, counts[:, 1], book[1]) for bits in (before, after)),
+        per(before - after, before, book[1]), per(then - whole, whole, general[1]),
+        *copies, control, len(others), round(taken / 60, 1),
+    )  # fmt: skip
+
+
 def main() -> None:
-    """Adapt, and measure before and after."""
+    """Adapt to each book."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="songs of one composer or book")
+    parser.add_argument("folders", type=Path, nargs="+", help="songs of a composer or book, each")
     parser.add_argument("--tunes", type=int, default=10, help="to learn from (default: 10)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    mine, others = divided(open_tunes(options.folder), options.tunes, options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        own, after = Path(folder) / "own.npz", Path(folder) / "adapted"
-        mine.save(own)
-        taken = seconds(lambda: adapt(own, into=after, device="cpu", seed=options.seed))
-        networks = {
-            "before": load("transformer", None, "cpu")[0],
-            "after": load("transformer", str(after), "cpu")[0],
-        }
-    sides = {
-        f"{len(others)} other tunes of the book": Lesson(others).part(*PARTS),
-        "shipped test tunes": Lesson(shipped()).part("test"),
-    }
-    learnt = [one for one in Lesson(mine).part(*PARTS)[0] if one.grid == GRID]
-    stretches = {size: Stretches(stream_of(learnt), size) for size in SIZES}
-    like = windows(learnt, TransformerTraining.steps)
-    like = like.pick(np.arange(SAMPLES) % len(like))
-    known = {
-        name: [(*bits_of(network, lines), tunes) for lines, tunes in sides.values()]
-        for name, network in networks.items()
-    }
-    rows = [
-        (
-            name,
-            *(per(bits, counts[:, 1], tunes) for bits, counts, tunes in known[name]),
-            *copied(stretches, lines_of(drawn(network, like, options.seed))),
-        )
-        for name, network in networks.items()
-    ]
-    saved = [
-        per(before - after, before, tunes)
-        for (before, _, tunes), (after, _, _) in zip(*known.values(), strict=True)
-    ]
-    book, owners = next(iter(sides.values()))
-    on_grid = [i for i, line in enumerate(book) if line.grid == GRID]
-    control = copied(stretches, [book[i] for i in on_grid], [owners[i] for i in on_grid])
     report = Report(
-        f"Before and after adapt on {options.tunes} tunes, {taken / 60:.1f} minutes",
-        ("network", *(f"{side}, bits per event" for side in sides),
-         *(f"copied, {size} steps" for size in SIZES)),
-        (*rows, ("share saved", *saved, *[None] * len(SIZES)),
-         ("other tunes of the book", None, None, *control)),
+        f"What adapt learns from {options.tunes} tunes of a book, measured on all its others",
+        (
+            "book", "bits per event before", "after", "share saved", "more on shipped test tunes",
+            f"copied, {SIZE} steps, before", "copied after", "copied by the others", "others",
+            "minutes",
+        ),
+        [row(folder, options.tunes, options.seed) for folder in options.folders],
         notes=(
-            "copied: share of stretches that stand in the tunes that were learnt, of "
-            f"{SAMPLES} melodies that were written, and of the other tunes of the book.",
+            f"copied: share of stretches of {SIZE} steps that stand in the tunes that were learnt, "
+            f"of {SAMPLES} melodies that were written, and of the other tunes of the book.",
             about_intervals("tunes, of copies over melodies"),
         ),
     )  # fmt: skip
