@@ -2,7 +2,7 @@
 // The decoder in double precision, as decoders.py has it: the likeliest event at each step.
 
 const OFF_CLASS = 1, NOTE = 2, LOWEST = 21, STEPS_PER_BAR = 16;
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const sigmoid = (x) => 1 / (1 + Math.exp(-x)), silu = (x) => x * sigmoid(x);
 
 /** The weights of one layer of an LSTM or GRU: what it makes of its input and of its state. */
 const makeRecurrent = (name, layer) =>
@@ -43,15 +43,23 @@ function makeCore(name) {
   const layers = [];
   while (arrays[`${name}.lstm.weight_ih_l${layers.length}`]) layers.push(makeRecurrent(`${name}.lstm`, layers.length));
   const out = makeLinear(`${name}.out`), [{ ih }] = layers;
-  return { start: makeLinear(`${name}.start`), layers, out, table: tableOf(ih, out.outputs), told: columnsFrom(ih, out.outputs) };
+  const plan = arrays[`${name}.plan.0.weight`] && [makeLinear(`${name}.plan.0`), makeLinear(`${name}.plan.2`)];
+  return { start: makeLinear(`${name}.start`), layers, out, plan, table: tableOf(ih, out.outputs), told: columnsFrom(ih, out.outputs) };
+}
+
+/** What the steps of a bar are told: by a plan each its own, else all the same. */
+function toldOf({ plan, told }, context) {
+  if (!plan) { const same = linear(told, context); return () => same; }
+  const all = linear(plan[1], linear(plan[0], context).map(silu)), size = all.length / STEPS_PER_BAR;
+  return (step) => linear(told, all.subarray(step * size, (step + 1) * size));
 }
 
 /** Write so many steps of a voice, beginning behind an event. */
-function unroll({ start, layers, out, table, told }, context, first, steps) {
-  const states = firstStates(start, context, layers.length), constant = linear(told, context);
-  const events = new Uint8Array(steps);
+function unroll(core, context, first, steps) {
+  const { start, layers, out, table } = core, told = toldOf(core, context);
+  const states = firstStates(start, context, layers.length), events = new Uint8Array(steps);
   for (let step = 0, before = first; step < steps; step++) {
-    let gates = constant.map((v, k) => v + table[before][k]);
+    let gates = told(step).map((v, k) => v + table[before][k]);
     layers.forEach(({ ih, hh }, layer) => {
       if (layer) gates = linear(ih, states[layer - 1].h);
       lstmStep(gates, hh, states[layer]);
@@ -93,17 +101,20 @@ function write({ core, start, conductor, listener }, numbers, bars) {
   // Typed arrays throughout: of two kinds of arrays, a browser would compile a loop that is far slower.
   const silence = core.out.outputs, code = Float64Array.from(numbers);
   if (!conductor) return unroll(core, code, silence, bars * STEPS_PER_BAR);
-  const [state] = firstStates(start, code, 1), told = linear(conductor.ih, code);
+  // Each bar hears all of the code, or has its own share of it, which then belongs to its context.
+  const [state] = firstStates(start, code, 1), share = conductor.ih.inputs, isShared = share < code.length;
+  const own = state.h.length, behind = own + (isShared ? share : 0);
+  const context = new Float64Array(behind + (listener ? listener.hh.outputs / 3 : 0));
   const events = new Uint8Array(bars * STEPS_PER_BAR);
-  const size = state.h.length, context = new Float64Array(size + (listener ? listener.hh.outputs / 3 : 0));
-  let before = silence;
-  for (let bar = 0; bar < bars; bar++) {
-    lstmStep(told, conductor.hh, state);
+  for (let bar = 0, before = silence; bar < bars; bar++) {
+    const mine = isShared ? code.subarray(bar * share, (bar + 1) * share) : code;
+    lstmStep(linear(conductor.ih, mine), conductor.hh, state);
     context.set(state.h);
+    if (isShared) context.set(mine, own);
     const written = unroll(core, context, before, STEPS_PER_BAR);
     events.set(written, bar * STEPS_PER_BAR);
     before = written[STEPS_PER_BAR - 1];
-    if (listener) context.set(summaryOf(listener, written), size);
+    if (listener) context.set(summaryOf(listener, written), behind);
   }
   return events;
 }
