@@ -5,7 +5,7 @@
     OMP_NUM_THREADS=2 python benchmarks/melodies.py learning --batches 40
 
 start     the whole process of `sample` for one melody, against `import torch`: see `pairs`
-writing   steps that each network writes per second, of one melody and of 64 at once, from nothing
+writing   steps that each network writes per second: one melody and many at once, from nothing
 tracing   how long `trace` takes for a held-out melody, in all tunes that were learnt from
 learning  how long an epoch of training takes on the packaged tunes, by some of its batches
 
@@ -40,9 +40,9 @@ from melody_rnn.transformer import Transformer
 from melody_rnn.tunes import shipped
 from melody_rnn.writing import draws, write
 
-STEPS = 256
-"""Of a melody: sixteen bars of 4/4."""
-AT_ONCE = (1, 64)
+BAR = 16
+AT_ONCE = ((1, 16), (64, 16), (64, 8), (256, 8))
+"""Melodies, and the bars of each: what lies further back makes a step of the Transformer dearer."""
 
 
 def start(options: argparse.Namespace) -> Iterator[dict]:
@@ -58,16 +58,17 @@ def writing(options: argparse.Namespace) -> Iterator[dict]:
     """Count the steps that are written per second."""
     for name, kind in NETWORKS.items():
         network = kind().eval() if options.untrained else load(name, None, "cpu")[0].eval()
-        for count in AT_ONCE:
-            silence = windows(lines_of(np.zeros((count, STEPS), np.int64)), STEPS)
+        for count, bars in AT_ONCE:
+            steps = BAR * bars
+            silence = windows(lines_of(np.zeros((count, steps), np.int64)), steps)
             on = None
             if isinstance(network, Transformer):
                 on = opened(conditions_of(silence, "cpu"))
-            random = draws(range(count), STEPS)
-            run = partial(write, network, STEPS, random, on=on, top_p=TOP_P)
+            random = draws(range(count), steps)
+            run = partial(write, network, steps, random, on=on, top_p=TOP_P)
             yield {
-                "name": f"writing: {name}, {count} at once",
-                "steps_per_s": round(count * STEPS / median(run, options.rounds)),
+                "name": f"writing: {name}, {count} of {bars} bars at once",
+                "steps_per_s": round(count * steps / median(run, options.rounds)),
             }
 
 

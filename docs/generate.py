@@ -6,6 +6,7 @@ A part stands between ``<!-- generated: NAME ARGUMENTS -->`` and ``<!-- end -->`
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import re
 import sys
@@ -68,12 +69,28 @@ def evaluation(package: str, *names: str) -> str:
     return table.to_markdown() + "\n\n" + "\n".join(f"- {note}" for note in table.notes)
 
 
-def measured(package: str, name: str) -> str:
-    """Give the table of an evaluation that was kept in the folder ``measured`` of a package."""
+def kept(package: str, name: str) -> Report:
+    """Read the table of an evaluation that was kept in the folder ``measured`` of a package."""
     document = read_json(ROOT / "packages" / package / "measured" / f"{name}.json")
-    table = Report.from_json(document.get("result", document))
+    return Report.from_json(document.get("result", document))
+
+
+def measured(package: str, name: str, *, across: bool = False) -> str:
+    """Give a kept table, its rows across if it is asked for so."""
+    table = kept(package, name)
+    table = table.turned() if across else table
     notes = "\n".join(f"- {note}" for note in table.notes)
     return f"**{table.title[:1].upper()}{table.title[1:]}**\n\n{table.to_markdown()}\n\n{notes}"
+
+
+def pivoted(package: str, name: str, cell: str) -> str:
+    """Give one column of a kept table: its first column down, its second one across."""
+    table = kept(package, name)
+    at = table.columns.index(cell.replace("-", " "))
+    found = {(row[0], row[1]): row[at] for row in table.rows}
+    down, across = (list(dict.fromkeys(column)) for column in zip(*found, strict=True))
+    rows = [(name, *(found.get((name, other)) for other in across)) for name in down]
+    return Report("", (table.columns[0], *map(str, across)), rows).to_markdown()
 
 
 def lines(package: str, name: str) -> str:
@@ -131,6 +148,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "genres": genres,
     "lines": lines,
     "measured": measured,
+    "turned": functools.partial(measured, across=True),
+    "pivoted": pivoted,
     "feels": feels,
     "posterior": posterior,
     "tastes": tastes,

@@ -23,8 +23,8 @@ CASES = {
     "evaluate": {"about": "reconstruction", "seed": 1},
     "decode": {**WRITING, "codes": Codes(np.linspace(-1, 1, 12).reshape(2, 6))},
 }
-WITHOUT = {"dataset", "evaluate", "map", "trace"}
-"""The second and the third load as the others do; the first and the last have no network."""
+WITHOUT = {"dataset", "map", "trace"}
+"""The second loads its network as the others do; the first and the last have none."""
 
 
 @pytest.fixture(scope="module")

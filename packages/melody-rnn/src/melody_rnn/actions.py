@@ -436,10 +436,11 @@ def adapt(
 def evaluate(
     *,
     about: Annotated[
-        Literal["bits", "melodies", "fill", "chords"],
+        Literal["bits", "places", "melodies", "fill", "chords"],
         Opt(
-            "bits: what is known of tunes; melodies: style and copies of what is written; "
-            "fill: what both sides of a gap help; chords: chord tones on strong beats"
+            "bits: what is known of tunes; places: where in them the bits are; "
+            "melodies: style and copies of what is written; fill: what both sides of a gap help; "
+            "chords: chord tones on strong beats"
         ),
     ] = "bits",
     count: Annotated[int, Opt("melodies that are written", min=2, max=10_000)] = 1000,

@@ -135,6 +135,7 @@ def compared(networks: Mapping[str, Network], lesson: Lesson, *, controls: bool 
         notes=(
             "per event: all bits, divided by the notes and rests that begin.",
             "The Transformer is told metre and mode (major or minor), other networks nothing.",
+            "n-grams: of the length and weight that are best on the corpus's validation songs.",
             f"Networks begin anew after {STEPS} steps of a long tune, n-grams go on.",
             about_intervals("tunes"),
         ),
@@ -154,7 +155,7 @@ def _controls(
     return {
         "equal chances": np.array([math.log2(CLASSES) * (len(x) - x.lead) for x in lines]),
         "frequencies": _bits(plain, lines),
-        f"n-grams ({tuned.order} steps)": _bits(tuned, lines),
+        "n-grams": _bits(tuned, lines),
     }
 
 
@@ -189,10 +190,11 @@ def filled(
         bits = [(one * hidden).sum(axis=1) / math.log(2) for one in nats]
         gain = per(bits[0] - bits[1], bits[0], owner)
         shown = [per(one, events, owner) for one in bits]
-        rows.append((corpus, *shown, *[None] * (3 - len(shown)), gain, len(set(owner.tolist()))))
+        rows.append((corpus, *shown, gain, len(set(owner.tolist()))))
     if not rows:
         raise InputError(f"No test tune has {4 * bars} bars.", hint="Give longer songs.")
-    columns = ("corpus", "left side only", "both sides", "another network", "gain", "tunes")
+    beside = [] if other is None else [type(other).__name__.lower()]
+    columns = ("corpus", "left side only", "both sides", *beside, "gain", "tunes")
     return Report(
         f"Bits per event of {bars} hidden bars", columns, rows,
         notes=("gain: share of the bits that the right side saves.", about_intervals("tunes")),

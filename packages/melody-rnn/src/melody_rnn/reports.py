@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from groove_core.storage import checkpoints
 from groove_core.tunes import TuneSet
 from groove_core.values import Report
 from melody_rnn.evaluation import compared, filled
 from melody_rnn.lessons import Lesson
-from melody_rnn.loading import NETWORKS, PACKAGE, load, load_transformer
+from melody_rnn.loading import NETWORKS, load, load_transformer
+from melody_rnn.places import placed
 from melody_rnn.samples import harmony, sampled
 
-__all__ = ["packaged", "report"]
-
-
-def packaged() -> list[str]:
-    """Return the networks whose weights come with the package, the simplest first."""
-    there = {one.name for one in checkpoints.available(PACKAGE) if one.origin == "packaged"}
-    return [name for name in reversed(NETWORKS) if name in there]
+__all__ = ["report"]
 
 
 def report(
@@ -28,7 +22,7 @@ def report(
 
     Parameters
     ----------
-    about : ``bits``, ``melodies``, ``fill`` or ``chords``
+    about : ``bits``, ``places``, ``melodies``, ``fill`` or ``chords``
     tunes : TuneSet
         Divided anew by what the networks have learnt.
     checkpoint : str, optional
@@ -46,10 +40,10 @@ def report(
     loaded: dict[str, tuple[Any, dict[str, Any]]]
     if about in ("fill", "chords"):
         loaded = {"transformer": load_transformer(checkpoint, device)}
-        if about == "fill" and checkpoint is None and "attention" in packaged():
+        if about == "fill" and checkpoint is None:
             loaded["attention"] = load("attention", None, device)
     elif checkpoint is None:
-        loaded = {name: load(name, None, device) for name in packaged()}
+        loaded = {name: load(name, None, device) for name in reversed(NETWORKS)}
     else:
         network, card = load("transformer", checkpoint, device)
         loaded = {card["name"]: (network, card)}
@@ -61,4 +55,6 @@ def report(
         return harmony(networks["transformer"], lesson, seed=seed)
     if about == "bits":
         return compared(networks, lesson)
+    if about == "places":
+        return placed(networks, lesson)
     return sampled(networks, lesson, count=count, seed=seed)

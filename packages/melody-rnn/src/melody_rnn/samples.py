@@ -142,7 +142,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
     add("chance", lines_of(rng.integers(0, CLASSES, (count, steps))))
     counted = NGrams(lesson.lines).tuned(lesson.part("validation")[0] or held_out)
     written = counted.sample(count, steps, BAR, GRID, rng=rng, top_p=TOP_P)
-    add(f"n-grams ({counted.order} steps)", lines_of(written))
+    add("n-grams", lines_of(written))
     like = windows(copies, steps)
     for name, network in networks.items():
         add(name, lines_of(drawn(network, like, seed)))
@@ -157,6 +157,7 @@ def sampled(networks: Mapping[str, Network], lesson: Lesson, *, count: int, seed
             "like real ones: area that is common to the histogram and that of held-out tunes.",
             "copied: share of stretches that stand in a training tune, transposed or not; that of "
             "held-out tunes is what tunes share without copying.",
+            f"n-grams: of up to {counted.order} steps, which is best on validation songs.",
             f"Networks and n-grams draw from the likeliest events, of {TOP_P} together.",
             f"Real tunes are the first {BARS} bars of those that are so long and rest for no bar.",
             about_intervals("melodies, of tunes over tunes"),

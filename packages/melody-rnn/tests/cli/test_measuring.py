@@ -147,8 +147,9 @@ def own(tunes_of, tmp_path):
     ("about", "kind", "first", "columns"),
     [
         ("bits", "lookback", "equal chances", 5),
+        ("places", "lookback", "nothing happens", 3),
         ("melodies", "basic", "held-out tunes", 18),
-        ("fill", "transformer", "mine", 6),
+        ("fill", "transformer", "mine", 5),
         ("chords", "transformer", "the tune itself", 3),
     ],
 )
@@ -177,6 +178,7 @@ def test_only_the_transformer_fills_and_is_told_chords(groove, own, tiny, about)
     ("about", "message"),
     [
         ("bits", "No melody can be learnt by basic"),
+        ("places", "No tune of the test split can be read"),
         ("melodies", "No test tune has sixteen bars of 4/4"),
         ("fill", "No test tune has 8 bars"),
         ("chords", "Fewer than two test tunes of sixteen bars have chords"),

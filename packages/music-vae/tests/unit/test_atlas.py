@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from dataclasses import replace
 
@@ -158,11 +159,11 @@ def test_main_axes_are_those_of_the_covariance():
     values, ways = np.linalg.eigh(np.cov(codes.T))
     assert share == pytest.approx(values[-2:].sum() / values.sum())
     placed = (codes - codes.mean(axis=0)) @ ways[:, ::-1][:, :2]
-    scaled = placed / np.abs(placed).max()
+    scaled = np.tanh(placed / placed.std(axis=0) / 2)
     for axis in range(2):
         r = np.corrcoef(plane.positions[:, axis], placed[:, axis])[0, 1]
         np.testing.assert_allclose(plane.positions[:, axis], np.sign(r) * scaled[:, axis])
-    assert np.abs(plane.yours[0]).max() == 1  # far away: at the edge
+    assert np.abs(plane.yours[0]).max() == pytest.approx(1)  # far away: at the edge
 
 
 def test_an_axis_is_named_after_what_it_goes_with():
@@ -174,6 +175,9 @@ def test_an_axis_is_named_after_what_it_goes_with():
     assert (left, right) == ("lower", "higher")
     assert (bottom, top) == ("", "")
     assert axes_of(-positions, events)[:2] == ("higher", "lower")
+    # An attribute that goes with both axes names the one that it goes with more.
+    positions[:, 1] = positions[:, 0] + RNG.normal(0, 0.1, 40)
+    assert axes_of(positions, events) == ("lower", "higher", "", "")
 
 
 def roles_at_random(songs: int, *, told: float, seed: int = 0):
@@ -280,6 +284,13 @@ def test_what_was_saved_is_read_again(drawn, tmp_path):
         again.save(tmp_path / "map.html")
     drawn.save(tmp_path / "map.png")
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_page_does_not_guess_what_a_decoder_does(drawn, tmp_path):
+    network = copy.deepcopy(drawn.network)
+    network.decoder.extra = torch.nn.Linear(2, 2)
+    with pytest.raises(UsageError, match=r"decoder with decoder\.extra\.bias"):
+        replace(drawn, network=network).save(tmp_path / "map.html")
 
 
 def test_the_map_in_words(drawn):

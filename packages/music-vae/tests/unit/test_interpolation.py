@@ -158,6 +158,9 @@ def test_a_report_of_ways(learnt):
     assert rows["cut from one to the other"][0].value == 1
     assert rows["the first piece itself"] == (None, None, None, None, Estimate(1, 1, 1))
     assert rows["arc in the space"][3].value < rows["mixed step by step"][3].value
+    far = report.data["distance"]
+    assert all(curve[0] == 0 and len(curve) == POINTS for curve in far.values())
+    assert far["arc in the space"][-1] == far["mixed step by step"][-1] > 0
     one = WindowSet(windows.events, windows.song, windows.groups, windows.voices,
                     {"test": np.flatnonzero(windows.song == 0)})  # fmt: skip
     with pytest.raises(InputError, match="of one song"):

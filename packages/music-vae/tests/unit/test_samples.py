@@ -139,6 +139,8 @@ def test_a_report_of_samples(networks, songs_of):
     assert real["pieces"] == 6
     # Two bars have no bar four before, and no melody has drums.
     assert "repeats 4 ago" not in report.columns
+    assert not any(note.startswith("repeats 4 ago") for note in report.notes)
+    assert any(note.startswith("repeats 1 ago") for note in report.notes)
     assert f"{DRUMS}, like real ones" not in report.columns
     for part in ("train", "test"):
         few = replace(windows, parts={**windows.parts, part: np.zeros(0, int)})

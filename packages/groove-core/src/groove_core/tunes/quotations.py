@@ -60,20 +60,22 @@ class Quotation:
 def draw_quotations(ax: Axes, quotations: Sequence[Quotation]) -> None:
     """Draw quotations as lines with the names of their songs below a piano roll.
 
-    Those that overlap, or whose names would, stand below each other.
+    Those that overlap, or whose names would, stand below each other. A song has one colour.
     """
-    from groove_core.values import PALETTE
+    from groove_core.values import INK, PALETTE
 
     low, high = ax.get_ylim()
     first, end = ax.get_xlim()
     letter = LETTER_INCHES * (end - first) * ax.figure.dpi / ax.bbox.width
     rows: list[float] = []
-    for number, one in enumerate(quotations):
+    songs = list(dict.fromkeys((one.corpus, one.song) for one in quotations))
+    for one in quotations:
+        number = songs.index((one.corpus, one.song))
         label = f" {one.song}"
         row = next((n for n, taken in enumerate(rows) if taken <= one.start), len(rows))
         rows[row : row + 1] = [one.start + max(one.steps, letter * len(label))]
         y, color = low - 1.5 * (row + 1), PALETTE[1 + number % (len(PALETTE) - 1)]
         ends = [one.start, one.start + one.steps]
         ax.plot(ends, [y, y], color=color, lw=3, solid_capstyle="butt")
-        ax.text(one.start, y + 0.15, label, fontsize=7, va="bottom", color=color)
+        ax.text(one.start, y + 0.15, label, fontsize=7, va="bottom", color=INK)
     ax.set_ylim(low - 1.5 * len(rows) - 0.5 * bool(rows), high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,10 @@ __all__ = ["LAYOUTS", "NEIGHBOURS", "PhraseMap"]
 NEIGHBOURS = 8
 """Phrases whose codes are mixed between them: a plane has no way back to all of a code."""
 LAYOUTS = {"likeness": "Likeness", "axes": "Main axes", "roles": "Roles"}
+READ = re.compile(
+    r"decoder\.(cores\.melody\.(start|lstm|out|plan\.[02])|start|conductor|listener)\."
+)
+"""Weights that ``decoder.js`` knows."""
 TEXTS = ("groups", "sources", "keys", "yours")
 COLUMNS = ("group", "source", "first", "bars", "key", "tempo")
 
@@ -286,8 +291,20 @@ class PhraseMap(Value):
 
 
 def _weights(network: MusicVAE) -> dict[str, npt.NDArray[np.float16]]:
-    """Return the weights of the decoder by their names, in half precision."""
-    return {name: _half(weight) for name, weight in network.decoder.named_parameters("decoder")}
+    """Return the weights of the decoder by their names, in half precision.
+
+    Raises
+    ------
+    UsageError
+        If it has weights that the page would not use: it would write something else.
+    """
+    weights = dict(network.decoder.named_parameters("decoder"))
+    if unknown := sorted(name for name in weights if not READ.match(name)):
+        raise UsageError(
+            f"A page cannot write as a decoder with {unknown[0]} does.",
+            hint="Use --format json,png, or another --model.",
+        )
+    return {name: _half(weight) for name, weight in weights.items()}
 
 
 def _half(tensor: torch.Tensor) -> npt.NDArray[np.float16]:

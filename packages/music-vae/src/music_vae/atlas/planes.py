@@ -69,7 +69,8 @@ def main_axes(codes: Floats, yours: Floats) -> tuple[Plane, float]:
     Returns
     -------
     Plane
-        Both axes have the same scale. Each points to where its longest weight is positive.
+        In deviations d of an axis as tanh(d / 2): none is too far out. Each axis points to where
+        its longest weight is positive.
     float
     """
     middle = codes.mean(axis=0)
@@ -78,10 +79,13 @@ def main_axes(codes: Floats, yours: Floats) -> tuple[Plane, float]:
     first = first * np.sign(np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], 1))
     placed, others = (codes - middle) @ first.T, (yours - middle) @ first.T
     squared = np.square(sizes)
-    scale = max(float(np.abs(placed).max()), 1e-9)
-    # What lies beyond all others stands at the edge.
-    plane = Plane(placed / scale, np.clip(others / scale, -1, 1))
-    return plane, float(squared[:2].sum() / max(squared.sum(), 1e-12))
+    share = float(squared[:2].sum() / max(squared.sum(), 1e-12))
+    return _squashed(placed, others, placed.std(axis=0)), share
+
+
+def _squashed(positions: Floats, yours: Floats, deviation: Floats | float = 1.0) -> Plane:
+    per = 2 * np.maximum(deviation, 1e-9)
+    return Plane(np.tanh(positions / per), np.tanh(yours / per))
 
 
 def axes_of(positions: Floats, events: Ints) -> Axes:
@@ -94,17 +98,19 @@ def axes_of(positions: Floats, events: Ints) -> Axes:
     """
     names = list(attributes_of(("melody",)))
     values = measure(events[:, None], ("melody",))[:, [names.index(name) for name in WORDS]]
-    found: list[str] = []
-    for axis in positions.T:
-        best, words = NAMED_FROM, ("", "")
-        for column, (less, more) in zip(values.T, WORDS.values(), strict=True):
-            known = np.isfinite(column)
-            r = spearman([axis[known]], [column[known]], bootstrap(1, 0)).value
-            if abs(r) > best:
-                best, words = abs(r), (less, more) if r > 0 else (more, less)
-        found += words
-    left, right, bottom, top = found
-    return left, right, bottom, top
+    r = np.zeros((2, len(WORDS)))
+    for (axis, column), _ in np.ndenumerate(r):
+        known = np.isfinite(values[:, column])
+        sides = [positions[known, axis]], [values[known, column]]
+        r[axis, column] = np.nan_to_num(spearman(*sides, bootstrap(1, 0)).value)
+    found = [("", ""), ("", "")]
+    # The strongest first; each attribute names one axis.
+    while np.abs(r).max() >= NAMED_FROM:
+        axis, column = np.unravel_index(np.abs(r).argmax(), r.shape)
+        less, more = list(WORDS.values())[column]
+        found[axis] = (less, more) if r[axis, column] > 0 else (more, less)
+        r[axis], r[:, column] = 0, 0
+    return (*found[0], *found[1])
 
 
 def role_plane(
@@ -123,7 +129,7 @@ def role_plane(
     Returns
     -------
     Plane
-        x: verse to chorus, y: bridge, in deviations d as tanh(d / 2): none is too far out.
+        x: verse to chorus, y: bridge, in deviations d as tanh(d / 2).
     dict of str to Estimate
         Area under the curve of both readings, with intervals over songs.
 
@@ -157,7 +163,7 @@ def role_plane(
         )
     if not areas["chorus against verse"].low > CHANCE:
         return None
-    return Plane(np.tanh(placed / 2), np.tanh(far / 2)), areas
+    return _squashed(placed, far), areas
 
 
 def _read(

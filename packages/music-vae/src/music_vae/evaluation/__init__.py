@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        coding="codes_of decoded free_running teacher_forced",
+        coding="BATCH batches codes_of decoded free_running teacher_forced",
         reconstruction="Space accuracy bits_of measured of_other_songs per per_rounds space_of",
     )

@@ -146,6 +146,13 @@ def interpolated(
             "of one of the ends.",
             about_intervals("songs"),
         ),
+        data={
+            # Of each piece from the first one, the mean over all pairs: the curve of the paper.
+            "distance": {
+                way: (made != made[:, :1]).mean(axis=(0, 2, 3)).tolist()
+                for way, made in ways.items()
+            }
+        },
     )
 
 

@@ -238,12 +238,13 @@ def sampled(
             ])  # fmt: skip
     shown = Report("", columns, rows).rows  # in which what is no number is None
     kept = [at for at in range(len(columns)) if any(row[at] is not None for row in shown)]
+    names = [columns[at] for at in kept]
     return Report(
         f"{name}: pieces that are written from drawn codes",
-        [columns[at] for at in kept],
+        names,
         [[row[at] for at in kept] for row in shown],
         notes=(
-            *(f"{one}: {what}." for one, what in MEASURES.items() if one in columns),
+            *(f"{one}: {what}." for one, what in MEASURES.items() if one in names),
             "Notes are counted in the C of the major scale that holds most of them; of drums, hits "
             "are counted.",
             "like real ones: area that is common to the histogram and that of held-out songs.",

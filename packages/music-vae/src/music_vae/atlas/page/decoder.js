@@ -47,7 +47,7 @@ function makeCore(name) {
   return { start: makeLinear(`${name}.start`), layers, out, plan, table: tableOf(ih, out.outputs), told: columnsFrom(ih, out.outputs) };
 }
 
-/** What each step of a bar is told; without a plan, all steps the same. */
+/** What the steps of a bar are told: by a plan each its own, else all the same. */
 function toldOf({ plan, told }, context) {
   if (!plan) { const same = linear(told, context); return () => same; }
   const all = linear(plan[1], linear(plan[0], context).map(silu)), size = all.length / STEPS_PER_BAR;
@@ -57,8 +57,7 @@ function toldOf({ plan, told }, context) {
 /** Write so many steps of a voice, beginning behind an event. */
 function unroll(core, context, first, steps) {
   const { start, layers, out, table } = core, told = toldOf(core, context);
-  const states = firstStates(start, context, layers.length);
-  const events = new Uint8Array(steps);
+  const states = firstStates(start, context, layers.length), events = new Uint8Array(steps);
   for (let step = 0, before = first; step < steps; step++) {
     let gates = told(step).map((v, k) => v + table[before][k]);
     layers.forEach(({ ih, hh }, layer) => {
@@ -98,20 +97,24 @@ function makeDecoder() {
 }
 
 /** Events of so many bars from a code. */
-function write({ core, start, conductor, listener }, code, bars) {
-  const silence = core.out.outputs;
+function write({ core, start, conductor, listener }, numbers, bars) {
+  // Typed arrays throughout: of two kinds of arrays, a browser would compile a loop that is far slower.
+  const silence = core.out.outputs, code = Float64Array.from(numbers);
   if (!conductor) return unroll(core, code, silence, bars * STEPS_PER_BAR);
-  // A bar may have its own share of the code.
-  const [state] = firstStates(start, code, 1), share = conductor.ih.inputs, hasShares = share < code.length;
+  // Each bar hears all of the code, or has its own share of it, which then belongs to its context.
+  const [state] = firstStates(start, code, 1), share = conductor.ih.inputs, isShared = share < code.length;
+  const own = state.h.length, behind = own + (isShared ? share : 0);
+  const context = new Float64Array(behind + (listener ? listener.hh.outputs / 3 : 0));
   const events = new Uint8Array(bars * STEPS_PER_BAR);
-  let before = silence, summary = new Float64Array(listener ? listener.hh.outputs / 3 : 0);
-  for (let bar = 0; bar < bars; bar++) {
-    const mine = hasShares ? code.slice(bar * share, (bar + 1) * share) : code;
+  for (let bar = 0, before = silence; bar < bars; bar++) {
+    const mine = isShared ? code.subarray(bar * share, (bar + 1) * share) : code;
     lstmStep(linear(conductor.ih, mine), conductor.hh, state);
-    const written = unroll(core, [...state.h, ...(hasShares ? mine : []), ...summary], before, STEPS_PER_BAR);
+    context.set(state.h);
+    if (isShared) context.set(mine, own);
+    const written = unroll(core, context, before, STEPS_PER_BAR);
     events.set(written, bar * STEPS_PER_BAR);
     before = written[STEPS_PER_BAR - 1];
-    if (listener) summary = summaryOf(listener, written);
+    if (listener) context.set(summaryOf(listener, written), behind);
   }
   return events;
 }
