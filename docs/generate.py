@@ -76,7 +76,7 @@ def kept(package: str, name: str) -> Report:
 
 
 def measured(package: str, name: str, *, across: bool = False) -> str:
-    """Give a kept table, its rows across if it is asked for so."""
+    """Return a kept table as Markdown; with `across`, its rows stand side by side."""
     table = kept(package, name)
     table = table.turned() if across else table
     notes = "\n".join(f"- {note}" for note in table.notes)
@@ -84,7 +84,7 @@ def measured(package: str, name: str, *, across: bool = False) -> str:
 
 
 def pivoted(package: str, name: str, cell: str) -> str:
-    """Give one column of a kept table: its first column down, its second one across."""
+    """Return one column of a kept table: its first column down, its second one across."""
     table = kept(package, name)
     at = table.columns.index(cell.replace("-", " "))
     found = {(row[0], row[1]): row[at] for row in table.rows}

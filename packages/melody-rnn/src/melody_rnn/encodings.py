@@ -65,7 +65,7 @@ class Encoding:
 
     def told(self, events: Ints) -> Floats:
         """Return the numbers of the step whose event was taken last."""
-        raise NotImplementedError
+        raise NotImplementedError  # each network is told something else
 
     def ago(self, steps: int) -> Ints | None:
         """Return the events so many steps before the last one."""
