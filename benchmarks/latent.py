@@ -25,7 +25,6 @@ from pairs import pair, seconds, show
 from ratios import process
 
 from music_vae.model import MusicVAE
-from music_vae.prior import sample_codes
 from music_vae.results import Piece
 from music_vae.training import PRESETS
 from music_vae.writing import drawn
@@ -54,7 +53,7 @@ def writing(options: argparse.Namespace) -> Iterator[dict]:
 def draw(network: MusicVAE, count: int) -> list[Piece]:
     """Draw pieces as `sample` does."""
     generator = torch.Generator().manual_seed(1)
-    codes = partial(sample_codes, network.prior, generator=generator)
+    codes = partial(network.prior.draw, generator=generator)
     made = drawn(network, codes, count, 0.5, generator, None)
     return [Piece(events, network.voices) for events in made]
 

@@ -28,7 +28,7 @@ CARD = {
     "version": "1", "package": PACKAGE, "data": {}, "metrics": {}, "seed": 1, "made_with": {},
     "license": "MIT", "intended_use": "tests", "limits": "", "paper": "",
 }  # fmt: skip
-SMALL = {"latent": 6, "encoder": 8, "decoder": 8, "components": 2}
+SMALL = {"latent": 6, "encoder": 8, "decoder": 8, "flow": 4}
 TRIO = ("melody", "bass", "drums")
 TINY = {
     "mel-2bar": {**SMALL},
@@ -132,7 +132,7 @@ def learnt() -> tuple[MusicVAE, WindowSet]:
         events, np.arange(6) % 2, ("a", "b"), ("melody",), {"train": np.arange(6)}
     )  # fmt: skip
     settings = Settings(
-        bars=1, latent=4, encoder=32, decoder=32, components=1, epochs=100, batch_size=6,
+        bars=1, latent=4, encoder=32, decoder=32, flow=4, epochs=100, batch_size=6,
         learning_rate=2e-2, transpose=0,
     )  # fmt: skip
     return trained(VAETraining, settings, windows, Run(1)).model, windows

@@ -83,7 +83,6 @@ def sample(
     """
     import torch
 
-    from music_vae.prior import near, sample_codes
     from music_vae.results import Piece
     from music_vae.writing import check_key, codes_of_files, drawn
 
@@ -94,10 +93,9 @@ def sample(
 
     def draw(n: int) -> torch.Tensor:
         if around is not None:
-            deviation = network.prior.deviation().cpu()
-            return near(around, n, deviation, generator, temperature=spread)
+            return network.prior.near(around, n, generator, temperature=spread)
         if prior == "fitted":
-            return sample_codes(network.prior, n, generator, temperature=spread)
+            return network.prior.draw(n, generator, temperature=spread)
         return spread * torch.randn(n, network.latent, generator=generator)
 
     for events in drawn(network, draw, count, temperature, generator, key):
@@ -152,7 +150,6 @@ def interpolate(
     import torch
 
     from music_vae.matching import find_pair, moved
-    from music_vae.prior import slerp
     from music_vae.results import Piece
     from music_vae.writing import code_of, written
 
@@ -162,7 +159,8 @@ def interpolate(
     pair = find_pair(start, end, voices, network.bars, spans, track=track)
     there = moved(pair.second.events, voices, pair.semitones)
     shares = torch.linspace(0, 1, steps + 2)
-    codes = slerp(code_of(network, pair.first.events), code_of(network, there), shares)
+    ends = code_of(network, pair.first.events), code_of(network, there)
+    codes = network.prior.between(*ends, shares)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     stretch = pair.first.stretch
     pieces = []
@@ -287,8 +285,8 @@ def vary(
     network, _ = load(model, checkpoint, device)
     excerpt = chosen(piece, network.voices, network.bars, span, track=track)
     generator = torch.Generator().manual_seed(draw_seed(seed))
-    noise = torch.randn(count, network.latent, generator=generator)
-    codes = code_of(network, excerpt.events) + amount * network.prior.deviation().cpu() * noise
+    code = code_of(network, excerpt.events)
+    codes = network.prior.neighbours(code, count, amount, generator)
     return varied(network, excerpt, codes, temperature, generator, flat=flat, alone=alone)
 
 

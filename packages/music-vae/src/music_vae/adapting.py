@@ -4,8 +4,8 @@ The encoder stays as it is, so that codes, maps and attributes keep their meanin
 of the decoder a matrix of low rank is added, B A, which begins at 0 (E. J. Hu et al., "LoRA:
 Low-Rank Adaptation of Large Language Models", 2106.09685); it is added for good in the end. A
 fifth of the songs is held out: what is kept is the average of the weights that knows those best,
-and the training stops when they are no longer known better. Then the prior is refitted to the
-codes of the songs, see `music_vae.prior.shrunk`.
+and the training stops when they are no longer known better. Then the prior is fitted to the
+codes of the songs, see `music_vae.prior.fitted`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from music_vae.evaluation.samples import (
 from music_vae.loading import PACKAGE
 from music_vae.loss import reconstruction
 from music_vae.model import MusicVAE
-from music_vae.prior import shrunk
+from music_vae.prior import fitted
 from music_vae.windows import BY_SONG, WindowSet, moves, transposed
 
 __all__ = ["AdaptSettings", "AdaptTraining", "LowRank", "Own"]
@@ -268,18 +268,18 @@ class AdaptTraining(Training[AdaptSettings, Own, nn.Module]):
         return self.best.model.merged()
 
     def finish(self) -> None:
-        """Refit the prior to the codes of the songs."""
+        """Fit the prior to the codes of the songs."""
         model = self.adapted
         mine, held_out = (
             codes_of(model, events) for events in (self.events, self.data.held_out[0])
         )
-        mixture, counts_as = shrunk(model.prior, mine, held_out)
+        prior, counts_as = fitted(model.prior, mine, held_out)
         self.extra["prior"] = {"codes": len(mine), "counts_as": None}
         if math.isinf(counts_as):
             note("no prior nearer to the songs knew the held-out ones better: it is as it was")
             return
         self.extra["prior"]["counts_as"] = counts_as
-        model.set_prior(mixture)
+        model.set_prior(prior)
 
     @property
     def adapted(self) -> MusicVAE:

@@ -2,7 +2,7 @@
 
     q(z | x) = N(mu, sigma^2),  mu = W_mu h + b_mu,  sigma = softplus(W_sigma h + b_sigma)
     z = mu + sigma e,  e ~ N(0, I)
-    p(x | z) as in `music_vae.decoders`, h as in `music_vae.encoders`
+    p(x | z) as in `music_vae.decoders`, h as in `music_vae.encoders`, p(z) as in `music_vae.prior`
 
 A. Roberts, J. Engel, C. Raffel, C. Hawthorne and D. Eck, "A Hierarchical Latent Vector Model for
 Learning Long-Term Structure in Music", ICML 2018 (1803.05428).
@@ -22,8 +22,9 @@ from music_vae.alphabets import VOICES
 from music_vae.attributes import Readings, attributes_of
 from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
 from music_vae.encoders import BarEncoder, FlatEncoder, ShareEncoder
+from music_vae.flow import Flow
 from music_vae.likeness import Likeness
-from music_vae.prior import Mixture
+from music_vae.prior import Prior
 
 __all__ = ["MusicVAE"]
 
@@ -59,13 +60,12 @@ class MusicVAE(nn.Module):
     plan : int
         Numbers that each step is told of its own, while each bar has its own share of the code; 0:
         the networks of the paper. The encoder then reads a bar at once.
-    components : int
-        Gaussians of the fitted prior.
+    flow : int
+        Width of the flow from normal numbers to codes.
     """
 
-    prior_weights: Tensor
-    prior_means: Tensor
-    prior_factors: Tensor
+    prior_mean: Tensor
+    prior_deviation: Tensor
     attribute_weights: Tensor
     attribute_biases: Tensor
     attribute_steps: Tensor
@@ -86,7 +86,7 @@ class MusicVAE(nn.Module):
         conductor: int = 0,
         listens: int = 0,
         plan: int = 0,
-        components: int = 8,
+        flow: int = 96,
     ) -> None:
         super().__init__()
         if not voices or [voice for voice in VOICES if voice in voices] != list(voices):
@@ -109,7 +109,7 @@ class MusicVAE(nn.Module):
         self.config: dict[str, Any] = {
             "voices": list(voices), "bars": bars, "latent": latent, "encoder": encoder,
             "by_bar": by_bar, "decoder": decoder, "layers": layers, "conductor": conductor,
-            "listens": listens, "plan": plan, "components": components,
+            "listens": listens, "plan": plan, "flow": flow,
         }  # fmt: skip
         self.voices, self.bars, self.latent = tuple(voices), bars, latent
         self.steps = bars * STEPS_PER_BAR
@@ -128,11 +128,10 @@ class MusicVAE(nn.Module):
             )  # fmt: skip
         else:
             self.decoder = FlatDecoder(voices, latent=latent, size=decoder, layers=layers)
-        # Filled after the training; until then each component is the N(0, I) of the loss.
-        self.register_buffer("prior_weights", torch.full((components,), 1 / components))
-        self.register_buffer("prior_means", torch.zeros(components, latent))
-        self.register_buffer("prior_factors", torch.eye(latent).repeat(components, 1, 1))
-        # Filled then, too; until then codes say nothing of attributes.
+        self.flow = Flow(bars if plan else 1, latent, size=flow)
+        self.register_buffer("prior_mean", torch.zeros(latent))
+        self.register_buffer("prior_deviation", torch.ones(latent))
+        # Filled after the training; until then codes say nothing of attributes.
         self.attributes = tuple(attributes_of(voices))
         count = len(self.attributes)
         self.register_buffer("attribute_weights", torch.zeros(count, latent))
@@ -143,18 +142,15 @@ class MusicVAE(nn.Module):
         self.register_buffer("chorus_bias", torch.zeros(()))
 
     @property
-    def prior(self) -> Mixture:
-        """The prior that was fitted to the codes of the training data."""
-        return Mixture(self.prior_weights, self.prior_means, self.prior_factors)
+    def prior(self) -> Prior:
+        """The distribution of codes of music."""
+        return Prior(self.flow, self.prior_mean, self.prior_deviation)
 
     @torch.no_grad()
-    def set_prior(self, mixture: Mixture) -> None:
-        """Keep a prior with at most as many components as there is room for."""
-        count = len(mixture.weights)
-        self.prior_weights.zero_()  # components that are not there are never drawn
-        self.prior_weights[:count] = mixture.weights.to(self.prior_weights)
-        self.prior_means[:count] = mixture.means.to(self.prior_means)
-        self.prior_factors[:count] = mixture.factors.to(self.prior_factors)
+    def set_prior(self, prior: Prior) -> None:
+        """Keep a prior with the same flow."""
+        self.prior_mean.copy_(prior.mean)
+        self.prior_deviation.copy_(prior.deviation)
 
     @property
     def readings(self) -> Readings:
@@ -198,15 +194,21 @@ class MusicVAE(nn.Module):
         return self.mean(h).flatten(1), deviation.flatten(1)
 
     def forward(
-        self, events: Tensor, noise: Tensor, **told: Any
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Return the logits of each voice under teacher forcing, and the posterior.
+        self,
+        events: Tensor,
+        noise: Tensor,
+        way: tuple[Tensor, Tensor] | None = None,
+        **told: Any,
+    ) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+        """Return the logits of each voice under teacher forcing, the posterior, and its flow.
 
         Parameters
         ----------
         events : int tensor [shape=(n, voices, steps)]
         noise : Tensor [shape=(n, latent)]
             Normal numbers e of z = mu + sigma e.
+        way : two Tensors [shape=(n, draws, latent) and (n, draws)], optional
+            Normal numbers and times from which the flow learns, see `Flow.loss`.
         told
             What the decoder's ``forward`` takes besides.
 
@@ -214,9 +216,18 @@ class MusicVAE(nn.Module):
         -------
         logits : list of Tensor [each shape=(n, steps, classes)]
         mean, deviation : Tensor [each shape=(n, latent)]
+        flow : Tensor [shape=(n,)]
+            Loss of the flow; 0 without a way.
         """
         mean, deviation = self.encode(events)
-        return self.decoder(mean + deviation * noise, events, **told), mean, deviation
+        logits = self.decoder(mean + deviation * noise, events, **told)
+        if way is None:
+            return logits, mean, deviation, noise.new_zeros(len(noise))
+        normal, time = way
+        codes = mean.detach().float()[:, None].expand_as(normal)  # which do not feel the flow
+        with torch.autocast(codes.device.type, enabled=False):  # small networks are faster so
+            flow = self.flow.loss(codes.flatten(0, 1), normal.flatten(0, 1), time.flatten())
+        return logits, mean, deviation, flow.view(time.shape).mean(dim=1)
 
     @torch.no_grad()
     def decode(
@@ -240,4 +251,4 @@ class MusicVAE(nn.Module):
             shape = len(self.voices), self.steps, len(z)
             uniform = torch.rand(shape, generator=generator).to(z.device)
             pick = lambda logits, voice, step: draw(logits, temperature, uniform[voice, step])  # noqa: E731
-        return self.decoder.decode(z.to(self.prior_means), self.steps, pick)
+        return self.decoder.decode(z.to(self.prior_mean), self.steps, pick)

@@ -21,7 +21,6 @@ from music_vae.likeness import Likeness
 from music_vae.loading import PACKAGE
 from music_vae.loss import beta_at, charged, kl_divergence, own_share, reconstruction
 from music_vae.model import MusicVAE
-from music_vae.prior import fit_mixture
 from music_vae.sets import phrases
 from music_vae.windows import WindowSet, moves, transposed
 
@@ -42,14 +41,14 @@ class Settings:
     conductor: int = 0
     listens: int = 0
     plan: int = 0
-    components: int = 8
+    flow: int = 96
     epochs: int = 15
     batch_size: int = 64
     learning_rate: float = 4e-3
     free_bits: float = 16.0
     """Of the whole code: what a piece does not pay for."""
-    beta: float = 0.2
-    """Weight of the divergence in the end."""
+    beta: float = 1.0
+    """Weight of the divergence in the end; below 1, codes say more than music needs."""
     beta_keep: float = 0.9998
     """The weight is beta (1 - keep^step)."""
     patience: float = 0.0
@@ -58,6 +57,8 @@ class Settings:
     """Share of the events that the decoder does not hear, so that it learns to need the code."""
     deaf: float = 0.0
     """Share of the bars that do not hear the bar before, so that they learn to need the code."""
+    draws: int = 2
+    """Normal numbers and times from which the flow learns, of each piece and step."""
     transpose: int = 5
     """Semitones up or down, at most, by which pieces are transposed at random."""
     average: float = 0.0
@@ -75,21 +76,21 @@ class Settings:
     def network(self) -> dict[str, Any]:
         """What `MusicVAE` is made from."""
         names = ("voices", "bars", "latent", "encoder", "by_bar", "decoder", "layers", "conductor",
-                 "listens", "plan", "components")  # fmt: skip
+                 "listens", "plan", "flow")  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 
-_SHORT = Settings(encoder=224, decoder=192, conductor=128, plan=48)
-_LONG = replace(_SHORT, bars=16, latent=128, conductor=160, batch_size=32, free_bits=64.0,
-                components=4)  # fmt: skip
+_SHORT = Settings(encoder=192, decoder=160, conductor=96, plan=48)
+_LONG = replace(_SHORT, bars=16, latent=256, conductor=128, flow=128, batch_size=32, free_bits=64.0,
+                draws=1)  # fmt: skip
 PRESETS: dict[str, Settings] = {
     "mel-2bar": replace(_SHORT, epochs=60),
     "drums-2bar": replace(_SHORT, voices=("drums",), epochs=120),
     "mel-16bar": replace(_LONG, epochs=40),
     "drums-16bar": replace(_LONG, voices=("drums",), epochs=60),
-    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), decoder=160, epochs=20),
+    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), decoder=144, epochs=20),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
-    "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=264, batch_size=64,
+    "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=168, batch_size=64,
                               epochs=20),
 }  # fmt: skip
 """What two cores of a CPU learn in little more than an hour; the paper has wider networks."""
@@ -155,19 +156,21 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return torch.from_numpy(transposed(events.astype(np.int64), voices, by))
 
     def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the nats of a piece, and what of them are reconstruction and divergence."""
+        """Return the nats of a piece and the loss of the flow, and what they are made of."""
         settings, now = self.settings, self.clock.steps
         mine = self.events[step.rows(batch).numpy()]
         events = self.transposed(mine, step.rand(len(batch))).to(step.device)
         noise = step.randn(len(batch), settings.latent)
+        size = len(batch), settings.draws
+        way = step.randn(*size, settings.latent), step.rand(*size)
         told = self.heard(len(batch), step)
         with step.autocast(settings.precision):
-            logits, mean, deviation = self.modules["model"](events, noise, **told)
-        nats = reconstruction(logits, events).mean()
+            logits, mean, deviation, flow = self.modules["model"](events, noise, way, **told)
+        nats, flow = reconstruction(logits, events).mean(), flow.mean()
         kl = kl_divergence(mean.float(), deviation.float())
         paid = charged(kl, settings.free_bits).mean()
         beta = beta_at(now, top=settings.beta, keep=settings.beta_keep)
-        return nats + beta * paid, {"nats": nats, "kl": kl.mean()}
+        return nats + beta * paid + flow, {"nats": nats, "kl": kl.mean(), "flow": flow}
 
     def heard(self, size: int, step: Step) -> dict[str, Any]:
         """Choose what the decoder hears instead of what was played, of a batch of so many pieces.
@@ -204,9 +207,8 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return shown
 
     def finish(self) -> None:
-        """Fit the prior, and readings of attributes and choruses, to codes of what was learnt."""
+        """Fit readings of attributes and choruses to codes of what was learnt."""
         codes = codes_of(self.model, self.events)
-        self.model.set_prior(fit_mixture(codes, self.settings.components, seed=self.seed))
         values = measure(self.events, self.settings.voices)
         self.model.set_readings(fit_readings(codes, values))
         if self.settings.voices == ("melody",) and (likeness := self.choruses()) is not None:

@@ -22,7 +22,7 @@ from music_vae.windows import WindowSet
 @pytest.fixture
 def small(monkeypatch):
     """Make the networks of all models tiny."""
-    tiny = {"latent": 16, "encoder": 8, "decoder": 8, "components": 1, "epochs": 1, "batch_size": 8}
+    tiny = {"latent": 16, "encoder": 8, "decoder": 8, "flow": 4, "epochs": 1, "batch_size": 8}
     for name, settings in PRESETS.items():
         monkeypatch.setitem(PRESETS, name, replace(
             settings, **tiny, conductor=settings.conductor and 8, listens=settings.listens and 4

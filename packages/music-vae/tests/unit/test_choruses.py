@@ -202,7 +202,7 @@ def test_a_training_reads_the_labelled_songs_that_it_learnt(data, monkeypatch):
     from music_vae.training import Settings, VAETraining
     from music_vae.windows import Song, WindowSet, of_melodies
 
-    settings = Settings(latent=4, encoder=8, decoder=8, components=1, epochs=1, batch_size=8)
+    settings = Settings(latent=4, encoder=8, decoder=8, flow=4, epochs=1, batch_size=8)
     songs = [
         of_melodies(f"group {number}", [data.song(number)], part)
         for number, part in enumerate(["train", "train", "validation", "test"])

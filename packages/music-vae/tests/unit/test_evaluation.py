@@ -91,7 +91,7 @@ def windows(songs_of) -> WindowSet:
 def test_a_decoder_that_does_without_its_code_sets_off_the_alarm(windows):
     """Weights of 0 from the code: the posterior collapse, made."""
     torch.manual_seed(0)
-    model = MusicVAE(latent=4, encoder=8, decoder=8, components=1).eval()
+    model = MusicVAE(latent=4, encoder=8, decoder=8, flow=4).eval()
     core = model.decoder.core(0)
     with torch.no_grad():
         core.start.weight.zero_()
@@ -127,7 +127,7 @@ def test_a_decoder_that_hardly_hears_its_code_sets_off_the_alarm(learnt, share, 
 
 
 def test_bits_of_a_uniform_decoder(windows):
-    model = MusicVAE(latent=4, encoder=8, decoder=8, components=1).eval()
+    model = MusicVAE(latent=4, encoder=8, decoder=8, flow=4).eval()
     with torch.no_grad():
         model.decoder.core(0).out.weight.zero_()
         model.decoder.core(0).out.bias.zero_()

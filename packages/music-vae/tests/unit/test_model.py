@@ -12,7 +12,6 @@ from music_vae.alphabets import ALPHABETS
 from music_vae.decoders import Core, draw
 from music_vae.loading import PACKAGE
 from music_vae.model import MusicVAE
-from music_vae.prior import fit_mixture
 
 KINDS = ["mel-2bar", "drums-2bar", "mel-16bar", "trio-16bar", "shared"]
 
@@ -262,11 +261,11 @@ def test_names_of_weights_stay():
     """Stored checkpoints have these names."""
     model = MusicVAE(
         voices=("melody", "drums"), bars=16, latent=4, encoder=4, by_bar=True, decoder=4,
-        conductor=4, listens=2, components=1,
+        conductor=4, listens=2, flow=4,
     )  # fmt: skip
     parts = {name.rpartition(".")[0] or name for name in model.state_dict()}
     assert parts == {
-        "prior_weights", "prior_means", "prior_factors", "attribute_weights", "attribute_biases",
+        "prior_mean", "prior_deviation", "attribute_weights", "attribute_biases",
         "attribute_steps", "attribute_ranges", "chorus_weights", "chorus_bias",
         "encoder.steps.lstm", "encoder.bars.lstm",
         "mean", "deviation", "decoder.start", "decoder.conductor", "decoder.listener",
@@ -280,19 +279,6 @@ def test_a_stored_network_writes_the_same(networks, tiny, kind):
     loaded, _ = checkpoints.load(PACKAGE, tiny[kind], MusicVAE)
     z = torch.randn(2, networks[kind].latent)
     assert torch.equal(loaded.eval().decode(z), networks[kind].decode(z))
-
-
-def test_a_prior_with_fewer_components_is_kept():
-    torch.manual_seed(0)
-    model = MusicVAE(latent=2, encoder=4, decoder=4, components=3)
-    codes = torch.randn(9, 2) + 5
-    mixture = fit_mixture(codes, 2)
-    model.set_prior(mixture)
-    torch.testing.assert_close(
-        model.prior.log_density(codes), mixture.log_density(codes.double()).float(),
-        atol=1e-4, rtol=1e-4,
-    )  # fmt: skip
-    assert model.prior_weights.tolist()[2] == 0
 
 
 @pytest.mark.parametrize("voices", [[], ["flute"], ["drums", "melody"]])

@@ -29,7 +29,7 @@ SHAPES = {
 def network_of(**shape: int) -> MusicVAE:
     """Make a network that writes many different events, since its weights are large."""
     torch.manual_seed(2)
-    network = MusicVAE(latent=6, encoder=8, decoder=16, components=1, **shape)
+    network = MusicVAE(latent=6, encoder=8, decoder=16, flow=4, **shape)
     with torch.no_grad():
         for weight in network.decoder.parameters():
             weight.normal_(std=1.2 if weight.dim() > 1 else 0.5)

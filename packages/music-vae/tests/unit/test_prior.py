@@ -1,163 +1,125 @@
-"""The prior and the way between codes."""
+"""The prior, neighbours of codes, and the way between them."""
 
 from __future__ import annotations
 
-import itertools
 import math
 
-import numpy as np
 import pytest
 import torch
 
-from groove_core.errors import InputError
-from music_vae.prior import RIDGE, Mixture, _refitted, fit_mixture, sample_codes, shrunk, slerp
+from music_vae.flow import Flow
+from music_vae.prior import BESIDE, Prior, beside, fitted, slerp
 
 
-@pytest.fixture(scope="module")
-def known() -> Mixture:
-    """Two Gaussians far from each other, one of them slanted."""
-    factors = torch.tensor([[[1.0, 0.0], [0.8, 0.3]], [[0.5, 0.0], [0.0, 0.5]]]).double()
-    means = torch.tensor([[0.0, 0.0], [8.0, -8.0]]).double()
-    return Mixture(torch.tensor([0.25, 0.75]).double(), means, factors)
+class Shifted(Flow):
+    """A flow that is known: every number becomes twice as large, and 3 more."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__(1, latent, size=4, layers=1)
+
+    def codes(self, normal: torch.Tensor) -> torch.Tensor:
+        return 2 * normal + 3
+
+    def normal(self, codes: torch.Tensor) -> torch.Tensor:
+        return (codes - 3) / 2
 
 
-@pytest.fixture(scope="module")
-def drawn(known) -> torch.Tensor:
-    return sample_codes(known, 8000, torch.Generator().manual_seed(1))
+def prior_of(mean: list[float], deviation: list[float]) -> Prior:
+    return Prior(Shifted(len(mean)), torch.tensor(mean), torch.tensor(deviation))
 
 
-def test_densities_are_those_of_torch(known, drawn):
-    from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
-
-    other = MixtureSameFamily(
-        Categorical(known.weights), MultivariateNormal(known.means, scale_tril=known.factors)
-    )
-    codes = drawn[:50].double()
-    torch.testing.assert_close(known.log_density(codes), other.log_prob(codes))
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
 
 
-def test_draws_have_the_moments_of_the_mixture(known, drawn):
-    first = drawn[drawn[:, 0] < 4]
-    assert len(first) / len(drawn) == pytest.approx(0.25, abs=0.02)
-    expected = known.factors[0] @ known.factors[0].T
-    assert np.cov(first.T.numpy()) == pytest.approx(expected.numpy(), abs=0.08)
-    torch.testing.assert_close(known.deviation(), drawn.std(dim=0), rtol=0.03, atol=0)
-    still = sample_codes(known, 9, torch.Generator().manual_seed(1), temperature=0.0)
-    assert {tuple(row) for row in still.tolist()} == {(0.0, 0.0), (8.0, -8.0)}
+def test_draws_have_the_moments_of_the_prior(generator):
+    prior = prior_of([1.0, -2.0], [0.5, 2.0])
+    drawn = prior.draw(20_000, generator)
+    torch.testing.assert_close(drawn.mean(dim=0), torch.tensor([5.0, -1.0]), atol=0.1, rtol=0)
+    torch.testing.assert_close(drawn.std(dim=0), torch.tensor([1.0, 4.0]), rtol=0.03, atol=0)
+    still = prior.draw(3, generator, temperature=0.0)
+    assert still.tolist() == [[5.0, -1.0]] * 3
 
 
-def test_a_fit_finds_the_mixture(known, drawn):
-    found = fit_mixture(drawn, 2)
-    order = found.means[:, 0].argsort()
-    torch.testing.assert_close(found.weights[order], known.weights, atol=0.02, rtol=0)
-    torch.testing.assert_close(found.means[order], known.means, atol=0.06, rtol=0)
-    ridge = RIDGE * drawn.double().var(dim=0, correction=0).mean() * torch.eye(2).double()
-    expected = known.factors @ known.factors.mT + ridge
-    got = found.factors[order] @ found.factors[order].mT
-    torch.testing.assert_close(got, expected, atol=0.08, rtol=0)
+def test_near_is_between_two_and_a_little_beside(generator):
+    prior = prior_of([0.0] * 3, [1.0] * 3)
+    codes = torch.tensor([[9.0, 3.0, 3.0], [3.0, 9.0, 3.0]])  # 3 from 0, before they flow
+    on_the_arc = prior.flow.normal(prior.near(codes, 500, generator, temperature=0.0))
+    assert torch.allclose(on_the_arc.norm(dim=1), torch.tensor(3.0))
+    assert (on_the_arc >= -1e-6).all()
+    at_an_end = (on_the_arc[:, :2].max(dim=1).values > 3 - 1e-6).float().mean()
+    assert at_an_end == pytest.approx(0.5, abs=0.06)  # half of the pairs are one code
+    one = prior.flow.normal(prior.near(codes[:1], 4000, generator, temperature=2.0))
+    shrinks = math.hypot(1, 2 * BESIDE)
+    torch.testing.assert_close(one.mean(dim=0), torch.tensor([3.0, 0, 0]) / shrinks,
+                               atol=0.05, rtol=0)  # fmt: skip
+    torch.testing.assert_close(one.std(dim=0), torch.full((3,), 2 * BESIDE / shrinks),
+                               atol=0.02, rtol=0)  # fmt: skip
 
 
-def test_a_single_gaussian_is_mean_and_covariance(drawn):
-    found = fit_mixture(drawn, 1)
-    z = drawn.double()
-    torch.testing.assert_close(found.means[0], z.mean(dim=0))
-    covariance = torch.cov(z.T, correction=0)
-    ridge = RIDGE * covariance.diagonal().mean() * torch.eye(2).double()
-    torch.testing.assert_close(found.factors[0] @ found.factors[0].T, covariance + ridge)
+def test_neighbours_lie_farther_and_farther_away(generator):
+    prior = prior_of([0.0] * 50, [1.0] * 50)
+    code = prior.flow.codes(torch.randn(1, 50, generator=generator))[0]
+    assert torch.equal(prior.neighbours(code, 3, 0.0, generator), code.expand(3, -1))
+    away = [
+        (prior.neighbours(code, 200, amount, generator) - code).norm(dim=1).mean()
+        for amount in (0.1, 0.5, 1.0, 2.0)
+    ]
+    assert away == sorted(away)
+    far = prior.flow.normal(prior.neighbours(code, 2000, 2.0, generator))
+    assert far.square().mean() == pytest.approx(1.0, abs=0.1)  # as normal numbers are
 
 
-def test_each_round_fits_better(drawn):
-    fits = [fit_mixture(drawn, 4, rounds=n, tolerance=-math.inf) for n in (1, 2, 4, 8, 16)]
-    densities = [float(fit.log_density(drawn.double()).mean()) for fit in fits]
-    # The ridge is no part of the maximisation, so a round may lose a trace.
-    assert all(b > a - 1e-4 for a, b in itertools.pairwise(densities))
-    assert densities[-1] > densities[0]
+def test_normal_numbers_stay_as_large(generator):
+    normal = torch.randn(40_000, 1, generator=generator)
+    for amount in (0.0, 0.5, 5.0):
+        assert beside(normal, amount, generator).std() == pytest.approx(1.0, abs=0.02)
 
 
-def test_few_codes_have_few_components():
-    codes = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
-    assert len(fit_mixture(codes, 8).weights) == 2
-    assert len(fit_mixture(codes[:3], 8).weights) == 1
+def test_the_way_between_codes_is_an_arc_before_it_flows():
+    prior = prior_of([0.0, 0.0], [1.0, 1.0])
+    start, end = torch.tensor([5.0, 3.0]), torch.tensor([3.0, 5.0])
+    shares = torch.tensor([0.0, 0.5, 1.0])
+    way = prior.between(start, end, shares)
+    half = 3 + math.sqrt(2)
+    torch.testing.assert_close(way, torch.tensor([[5.0, 3.0], [half, half], [3.0, 5.0]]))
+    many = prior.between(start.expand(3, -1), end.expand(3, -1), shares)
+    torch.testing.assert_close(many, way)
 
 
-def test_a_dimension_that_says_nothing_is_no_obstacle():
-    codes = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
-    codes[:, 1] = 0.0
-    found = fit_mixture(codes, 2)
-    assert torch.isfinite(found.factors).all()
-    again = sample_codes(found, 100, torch.Generator().manual_seed(1))
-    assert again[:, 1].abs().max() < 0.2
+# --- fitting to a few codes --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codes", [torch.zeros(5, 3), torch.zeros(0, 3)])
-def test_equal_codes_have_no_prior(codes):
-    with pytest.raises(InputError, match="equal codes"):
-        fit_mixture(codes, 2)
+def test_a_prior_that_counts_as_many_codes_is_fitted_to_both(generator):
+    """What would be the moments of its own codes and of the new ones together."""
+    prior = prior_of([1.0], [2.0])
+    codes = prior.flow.codes(5 + torch.randn(200, 1, generator=generator))
+    found, counts_as = fitted(prior, codes[:100], codes[100:])
+    assert counts_as == 0.25 * 100
+    own = prior.flow.normal(codes[:100])
+    old = torch.randn(100_000, 1, generator=generator) * 2 + 1
+    both = torch.cat([own.repeat(1000, 1), old[:25_000]])
+    torch.testing.assert_close(found.mean, both.mean(dim=0), atol=0.02, rtol=0)
+    torch.testing.assert_close(found.deviation, both.std(dim=0), atol=0.02, rtol=0)
 
 
-# --- refitting -------------------------------------------------------------------------------
+def test_how_much_the_old_prior_counts_is_chosen_by_held_out_codes(generator):
+    """Of few codes from the same music, it counts much."""
+    prior = prior_of([0.0] * 20, [1.0] * 20)
+    drawn = prior.draw(1000, generator)
+    _, counts_as = fitted(prior, drawn[:10], drawn[10:])
+    assert counts_as > 16 * 10
 
 
-def test_a_prior_that_counts_as_many_codes_is_fitted_to_both():
-    """One Gaussian: the mean and covariance of its own codes and of the new ones together."""
-    generator = torch.Generator().manual_seed(1)
-    first = torch.randn(300, 2, generator=generator).double() + 3
-    codes = 2 * torch.randn(100, 2, generator=generator).double()
-    z = first - first.mean(dim=0)
-    old = Mixture(torch.ones(1).double(), first.mean(dim=0)[None],
-                  torch.linalg.cholesky(z.T @ z / 300)[None])  # fmt: skip
-    found = _refitted(old, codes, 300.0)
-    both = torch.cat([first, codes])
-    torch.testing.assert_close(found.means[0], both.mean(dim=0))
-    covariance = torch.cov(both.T, correction=0)
-    torch.testing.assert_close(found.factors[0] @ found.factors[0].T, covariance)
+def test_a_prior_that_nothing_new_improves_stays(generator):
+    prior = prior_of([0.0, 0.0], [1.0, 1.0])
+    found, counts_as = fitted(prior, torch.full((30, 2), 50.0), prior.draw(500, generator))
+    assert math.isinf(counts_as)
+    assert found is prior
 
 
-def test_components_that_have_no_new_codes_stay(known):
-    """New codes are near the second component: the first loses weight, and nothing else."""
-    codes = torch.tensor([[8.5, -8.0]]).repeat(50, 1) + 0.1 * torch.randn(
-        50, 2, generator=torch.Generator().manual_seed(0)
-    )
-    found = _refitted(known, codes.double(), 150.0)
-    torch.testing.assert_close(found.weights[0], torch.tensor(0.25 * 150 / 200).double())
-    torch.testing.assert_close(found.means[0], known.means[0])
-    torch.testing.assert_close(found.factors[0], known.factors[0])
-    assert 8 < found.means[1, 0] < 8.5
-    # Each round only rises, so that what counts most pulls most.
-    nearer = _refitted(known, codes.double(), 15.0)
-    assert 8 < found.means[1, 0] < nearer.means[1, 0] < 8.5
-    assert nearer.log_density(codes).mean() > found.log_density(codes).mean()
-
-
-def test_how_much_the_old_prior_counts_is_chosen_by_held_out_codes(known, drawn):
-    """Of new codes from elsewhere little of the old is kept, of few from the same much."""
-    generator = torch.Generator().manual_seed(2)
-    elsewhere = torch.randn(400, 2, generator=generator) + torch.tensor([-9.0, 9.0])
-    far, counts_far = shrunk(known, elsewhere[:200], elsewhere[200:])
-    assert counts_far == 0.25 * 200
-    assert far.log_density(elsewhere[200:].double()).mean() > -8
-    _, counts_near = shrunk(known, drawn[:8], drawn[2000:4000])
-    assert counts_near > 16 * 8 or math.isinf(counts_near)
-
-
-def test_a_prior_that_nothing_new_improves_stays(known, drawn):
-    misleading = torch.full((30, 2), 50.0)
-    found, counts = shrunk(known, misleading, drawn[:500])
-    assert math.isinf(counts)
-    assert torch.equal(found.means, known.means)
-
-
-def test_components_without_weight_are_left_out(known, drawn):
-    """As a network has them whose prior has fewer components than there is room for."""
-    room = Mixture(
-        torch.cat([known.weights, torch.zeros(1).double()]),
-        torch.cat([known.means, torch.zeros(1, 2).double()]),
-        torch.cat([known.factors, torch.eye(2).double()[None]]),
-    )
-    codes = drawn[:50] + 1
-    one, two = (shrunk(mixture, codes, drawn[50:90] + 1)[0] for mixture in (room, known))
-    assert len(one.weights) == 2
-    torch.testing.assert_close(one.means, two.means)
+# --- arcs --------------------------------------------------------------------------------------
 
 
 def test_slerp_goes_along_the_circle():

@@ -28,7 +28,6 @@ from music_vae.evaluation.samples import TEMPERATURE, drawn_by
 from music_vae.likeness import Likeness, fitted
 from music_vae.model import MusicVAE
 from music_vae.phrases import PhraseSet
-from music_vae.prior import near
 
 __all__ = ["heard", "likeness_of", "statistics"]
 
@@ -208,7 +207,7 @@ def _against(rows: Tensor, song: Ints) -> Tensor:
 def _blank(model: MusicVAE, seed: int) -> MusicVAE:
     """Make a network as it was before it learnt."""
     with seeded(seed):
-        return MusicVAE(**model.config).to(model.prior_means.device).eval()
+        return MusicVAE(**model.config).to(model.prior_mean.device).eval()
 
 
 def _pieces(
@@ -220,7 +219,7 @@ def _pieces(
     made: dict[str, tuple[Ints, Ints | None]] = {}
     for kind, which in (("choruses", held_out.is_chorus), ("other phrases", ~held_out.is_chorus)):
         events = held_out.events[which]
-        codes = near(codes_of(model, events), count, model.prior.deviation().cpu(), generator)
+        codes = model.prior.near(codes_of(model, events), count, generator)
         drawn = decoded(model, codes, temperature=TEMPERATURE, generator=generator)
         real[f"held-out {kind}"] = (events, held_out.song[which])
         made[f"samples like {kind}"] = (drawn, None)

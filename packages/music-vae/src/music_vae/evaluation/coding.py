@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 def batches(model: MusicVAE, events: npt.ArrayLike) -> Sequence[Tensor]:
     """Return windows [shape=(n, voices, steps)] in batches, on the device of a network."""
     whole = torch.from_numpy(np.asarray(events, np.int64))
-    device = model.prior_means.device
+    device = model.prior_mean.device
     return [part.to(device) for part in whole.split(BATCH)]
 
 

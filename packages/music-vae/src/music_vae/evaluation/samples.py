@@ -18,7 +18,6 @@ from music_vae.alphabets import ALPHABETS, LOWEST, NOTE, drum_hits, melody_event
 from music_vae.evaluation.coding import decoded, free_running
 from music_vae.evaluation.keys import pitch_classes, scale_of
 from music_vae.model import MusicVAE
-from music_vae.prior import sample_codes
 from music_vae.windows import WindowSet
 
 __all__ = [
@@ -64,7 +63,7 @@ def drawn_by(
     """
     generator = torch.Generator().manual_seed(seed)
     if prior == "fitted":
-        codes = sample_codes(model.prior, count, generator)
+        codes = model.prior.draw(count, generator)
     else:
         codes = torch.randn(count, model.latent, generator=generator)
     return decoded(model, codes, temperature=temperature, generator=generator)
