@@ -17,6 +17,7 @@ from music_vae.choruses import excerpts_of
 from music_vae.evaluation import choruses
 from music_vae.evaluation.choruses import heard, likeness_of, statistics
 from music_vae.phrases import PhraseSet
+from music_vae.prior import Prior
 
 LABELS = "i2A4B4A4B4B4o2"  # B is the chorus
 
@@ -179,7 +180,7 @@ def test_samples_near_choruses_are_heard_if_the_network_remembers(hearing, data,
         return np.where(is_chorus, high, low)
 
     monkeypatch.setattr(choruses, "decoded", remembered)
-    monkeypatch.setattr(choruses, "near", lambda codes, count, *_: codes[:count])
+    monkeypatch.setattr(Prior, "near", lambda self, codes, count, generator: codes[:count])
     rows = {row[0]: row[3] for row in heard(hearing, data, "mine", count=12).rows}
     for kind in ("choruses", "other phrases"):
         real, near = rows[f"held-out {kind}"].value, rows[f"samples like {kind}"].value

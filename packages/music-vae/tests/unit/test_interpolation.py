@@ -124,10 +124,13 @@ def test_all_ways_join_the_same_pieces(networks, windows):
         assert made.shape == (5, POINTS, 1, 32)
         np.testing.assert_array_equal(made[:, 0], starts)
         np.testing.assert_array_equal(made[:, -1], ends)
-    middle = model.decode(slerp(a[2], b[2], torch.tensor([0.25])))
-    np.testing.assert_array_equal(ways["arc in the space"][2, 2], middle[0])
-    middle = model.decode((0.75 * a[2] + 0.25 * b[2])[None])
-    np.testing.assert_array_equal(ways["line in the space"][2, 2], middle[0])
+    share = torch.tensor([0.25])
+    for name, code in (
+        ("arc in the space", model.prior.between(a[2], b[2], share)),
+        ("arc of codes, without the flow", slerp(a[2], b[2], share)),
+        ("line of codes", (0.75 * a[2] + 0.25 * b[2])[None]),
+    ):
+        np.testing.assert_array_equal(ways[name][2, 2], model.decode(code)[0])
     mixed = ways["mixed step by step"]
     assert ((mixed == starts[:, None]) | (mixed == ends[:, None])).all()
     cut = ways["cut from one to the other"][:, 2]  # a quarter of the way

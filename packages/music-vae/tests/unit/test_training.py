@@ -12,7 +12,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.learning import Run, train, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
-from music_vae.evaluation import codes_of, free_running
+from music_vae.evaluation import free_running
 from music_vae.loading import MODELS, PACKAGE
 from music_vae.model import MusicVAE
 from music_vae.training import PRESETS, Settings, VAETraining
@@ -87,9 +87,9 @@ def test_a_share_of_the_events_is_not_heard(windows, monkeypatch):
     shares = []
     forward = MusicVAE.forward
 
-    def spy(self, events, noise, **told):
+    def spy(self, events, noise, way, **told):
         shares.append(told["unheard"].float().mean().item())
-        return forward(self, events, noise, **told)
+        return forward(self, events, noise, way, **told)
 
     monkeypatch.setattr(MusicVAE, "forward", spy)
     trained(VAETraining, replace(SMALL, unheard=0.3, epochs=1), windows, Run(1))

@@ -82,18 +82,20 @@ def ways_between(
     real = np.asarray(events, np.int64)
     starts, ends = (codes_of(model, real[numbers]) for numbers in pairs)
     shares = torch.linspace(0, 1, POINTS)
-    arc = torch.stack([slerp(a, b, shares) for a, b in zip(starts, ends, strict=True)])
-    line = torch.lerp(starts[:, None], ends[:, None], shares[None, :, None])
-    made = _written(model, arc)
+    each = [codes.repeat_interleave(POINTS, dim=0) for codes in (starts, ends)]
+    along = shares.repeat(len(starts))
+    shape = len(starts), POINTS, -1
+    made = _written(model, model.prior.between(*each, along).reshape(shape))
     start, end = made[:, :1], made[:, -1:]
     rng, share = np.random.default_rng(seed), shares.numpy()[:, None, None]
     late = rng.random(start.shape)
     at = np.arange(real.shape[2]) / real.shape[2]
-    others = real[rng.integers(0, len(real), (len(arc), POINTS))]
+    others = real[rng.integers(0, len(real), (len(starts), POINTS))]
     others[:, 0], others[:, -1] = start[:, 0], end[:, 0]
     return {
         "arc in the space": made,
-        "line in the space": _written(model, line),
+        "arc of codes, without the flow": _written(model, slerp(*each, along).reshape(shape)),
+        "line of codes": _written(model, torch.lerp(*each, along[:, None]).reshape(shape)),
         "mixed step by step": np.where(late < share, end, start),
         "cut from one to the other": np.where(at < 1 - share, start, end),
         "pieces of other songs": others,

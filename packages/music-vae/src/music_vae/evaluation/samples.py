@@ -15,7 +15,7 @@ from groove_core.tunes import HISTOGRAMS, MEASURES, Sheet, Stream, Stretches, me
 from groove_core.tunes.measures import BARS_AGO, repetition
 from groove_core.values import Cell, Estimate, Report
 from music_vae.alphabets import ALPHABETS, LOWEST, NOTE, drum_hits, melody_events
-from music_vae.evaluation.coding import decoded, free_running
+from music_vae.evaluation.coding import codes_of, decoded, free_running
 from music_vae.evaluation.keys import pitch_classes, scale_of
 from music_vae.model import MusicVAE
 from music_vae.windows import WindowSet
@@ -29,6 +29,10 @@ SIZES = (16, 32)
 """Steps of stretches that are looked for in what was learnt."""
 TEMPERATURE = 0.5
 """As `sample` has it by default."""
+MOMENTS = 5000
+"""Pieces whose codes say what the moments are, at most."""
+RIDGE = 1e-4
+"""Variance that is added to every dimension, so that those which say nothing are no obstacle."""
 DRUMS, PLACES = "drums", "places in a bar"
 
 Ints = npt.NDArray[np.int64]
@@ -197,8 +201,20 @@ def pieces_beside(
         "chance": (np.stack(chance, axis=1), None),
         "the codes of held-out songs": (free_running(model, held_out), owner),
         "the fitted prior": (drawn_by(model, "fitted", count, seed=seed), None),
+        "a Gaussian, without the flow": (_by_moments(model, learnt, count, seed), None),
         "N(0, I)": (drawn_by(model, "normal", count, seed=seed), None),
     }
+
+
+def _by_moments(model: MusicVAE, learnt: npt.ArrayLike, count: int, seed: int) -> Ints:
+    """Draw pieces from the Gaussian with the mean and the covariance of codes of learnt pieces."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = np.asarray(learnt)
+    codes = codes_of(model, rows[evenly(len(rows), MOMENTS)]).double()
+    factor = torch.linalg.cholesky(torch.cov(codes.T) + RIDGE * torch.eye(codes.shape[1]))
+    noise = torch.randn(count, codes.shape[1], generator=generator).double()
+    drawn = (codes.mean(dim=0) + noise @ factor.T).float()
+    return decoded(model, drawn, temperature=TEMPERATURE, generator=generator)
 
 
 def sampled(
