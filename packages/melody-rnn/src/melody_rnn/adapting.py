@@ -21,7 +21,15 @@ from torch import Tensor, nn
 
 from groove_core.console import note
 from groove_core.errors import InputError
-from groove_core.learning import EMA, PARTS, Split, about_intervals, digest, hashed, parts_to_learn
+from groove_core.learning import (
+    EMA,
+    PARTS,
+    Best,
+    about_intervals,
+    adapted_split,
+    digest,
+    parts_to_adapt,
+)
 from groove_core.tunes import BY_TUNE, Stretches, TuneSet
 from groove_core.values import Cell, Report
 from melody_rnn.evaluation import bits_of, per
@@ -33,9 +41,7 @@ from melody_rnn.transformer import Transformer
 
 __all__ = ["AdaptSettings", "AdaptTraining", "Own"]
 
-ADAPTED = Split(BY_TUNE.by, shares=(0.8, 0.2, 0.0))
-"""How own tunes are divided: what is held out also chooses the weights."""
-FEWEST_TUNES, FEWEST_WINDOWS = 3, 8
+FEWEST_WINDOWS = 8
 GENERAL = 300
 """Melodies of the validation split on which is measured what was forgotten, at most."""
 SAMPLES, STEPS, COPIED = 64, 256, 16
@@ -84,26 +90,7 @@ class Own:
         InputError
             If there are too few tunes, or the network has learnt from all of them.
         """
-        groups = self.tunes.groups
-        different = sorted(set(groups), key=hashed)
-        if len(different) < FEWEST_TUNES:
-            raise InputError(
-                f"Only {len(different)} different tunes are usable; {FEWEST_TUNES} are needed, "
-                "one of them to see when to stop.",
-                hint="Give more songs; ten are a good beginning.",
-            )
-        # Exactly a fifth: of ten tunes, a throw of the dice for each would often leave one.
-        kept_back = set(different[: max(1, round(ADAPTED.shares[1] * len(different)))])
-        held_out = np.array([group in kept_back for group in groups])
-        sides = np.flatnonzero(~held_out), np.flatnonzero(held_out), np.zeros(0, np.int64)
-        parts = parts_to_learn(self.card, groups, dict(zip(PARTS, sides, strict=True)))
-        if not len(parts["validation"]):
-            raise InputError(
-                f"{self.card['name']} has learnt from all of these tunes: none is left to see "
-                "when to stop.",
-                hint="Give more songs, or leave --checkpoint out.",
-            )
-        return parts
+        return parts_to_adapt(self.card, self.tunes.groups, by=BY_TUNE.by)
 
     @functools.cached_property
     def lines(self) -> list[Line]:
@@ -149,28 +136,6 @@ class Own:
         assert isinstance(model, Transformer)
         bits, counts = bits_of(model, self.held_out[0])
         return float(bits.sum() / counts[:, 1].sum())
-
-
-class Best(nn.Module):
-    """The weights that know the held-out tunes best so far."""
-
-    bits: Tensor
-    waited: Tensor
-
-    def __init__(self, model: Transformer, bits: float) -> None:
-        super().__init__()
-        self.model = copy.deepcopy(model).requires_grad_(False)
-        self.register_buffer("bits", torch.tensor([bits, bits]))  # before, and best
-        self.register_buffer("waited", torch.tensor(0))
-
-    def take(self, model: nn.Module, bits: float) -> None:
-        """Keep weights if they are better."""
-        self.waited += 1
-        now = self.bits.new_tensor(bits)  # as rounded as the best, or equal ones would be better
-        if now < self.bits[1]:
-            self.model.load_state_dict(model.state_dict())
-            self.bits[1] = now
-            self.waited.zero_()
 
 
 class AdaptTraining(TransformerTraining):
@@ -224,6 +189,7 @@ class AdaptTraining(TransformerTraining):
         before, after = self.best.bits.tolist()
         if after >= before:
             note("no epoch knew the held-out tunes better: the network is as it was")
+        assert isinstance(self.best.model, Transformer)
         return self.best.model
 
     def split(self) -> dict[str, Any]:
@@ -231,7 +197,8 @@ class AdaptTraining(TransformerTraining):
         own, general = self.data, self.data.general.tunes
         rehearsed = len(own.tunes) + general.parts["train"]
         parts = {**own.parts, "train": np.append(own.parts["train"], rehearsed)}
-        return ADAPTED.card([*own.tunes.groups, *general.groups], parts, own.card)
+        groups = [*own.tunes.groups, *general.groups]
+        return adapted_split(BY_TUNE.by).card(groups, parts, own.card)
 
     def card(self) -> dict[str, Any]:
         """Say what the network is for, and what it began with."""

@@ -14,7 +14,7 @@ from groove_core.learning import Run, hashed, rounded, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
 from melody_rnn import adapting
-from melody_rnn.adapting import AdaptSettings, AdaptTraining, Best, Own
+from melody_rnn.adapting import AdaptSettings, AdaptTraining, Own
 from melody_rnn.lessons import Lesson
 from melody_rnn.loading import PACKAGE
 from melody_rnn.transformer import Transformer
@@ -129,14 +129,6 @@ def test_a_training_that_gets_worse_leaves_the_network_as_it_was(own, model, cap
     shown = capsys.readouterr().err
     assert "nothing more is learnt after epoch 2 of 9" in shown
     assert "the network is as it was" in shown
-
-
-def test_an_epoch_that_changes_nothing_is_not_better(model):
-    """Its bits are no smaller than themselves, rounded to 32 bits."""
-    for bits in (2.1 + number / 7 for number in range(20)):
-        best = Best(model, bits)
-        best.take(model, bits)
-        assert int(best.waited) == 1
 
 
 def test_the_weights_of_the_best_epoch_are_kept(own, monkeypatch):
