@@ -55,15 +55,7 @@ def latent_map() -> None:
     drawn = drum_space.map()
     drawn.save(FOLDER / "map.png")
     with tempfile.TemporaryDirectory() as folder:
-        page = drawn.save(Path(folder) / "map.html")
-        with _opened(page, width=1280, height=800) as tab:
-            tab.wait_for_selector("body.ready")
-            box = tab.locator("canvas").first.bounding_box()
-            tab.mouse.click(box["x"] + 0.62 * box["width"], box["y"] + 0.52 * box["height"])
-            tab.wait_for_timeout(1500)
-            tab.mouse.move(5, 5)
-            tab.wait_for_timeout(300)
-            tab.screenshot(path=FOLDER / "atlas.png")
+        _play(drawn.save(Path(folder) / "map.html"), FOLDER / "atlas.png")
 
 
 def form() -> None:
@@ -328,6 +320,47 @@ def melodies() -> None:
     soundfile.write(folder / "sounds/melody.mp3", sound.samples.T, 44_100, compression_level=0.7)
 
 
+def morphs() -> None:
+    """Draw and record a morph of music-vae, as the first commands of its README make it."""
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    from music_vae import interpolate
+    from music_vae import sample as draw_pieces
+    from music_vae.results import Piece
+
+    folder = PACKAGES / "music-vae"
+    end = next(iter(draw_pieces(key="C", seed=1)))
+    pieces = list(interpolate("L:1/8 C4 E4 G4 - A4 G4 E4 - F4 D4 F4 A4 G4 - - -", end))
+    lines = [piece.line().notes for piece in pieces]
+    pitches = np.concatenate([notes[:, 2] for notes in lines])
+    ends = np.array([to_rgb(PALETTE[0]), to_rgb(PALETTE[4])])
+    figure = Figure(figsize=(11, 3.6), dpi=100, layout="constrained")
+    shares = np.linspace(0, 1, len(pieces))
+    for ax, notes, share in zip(figure.subplots(2, 4).flat, lines, shares, strict=True):
+        ax.barh(notes[:, 2], notes[:, 1] - 0.15, left=notes[:, 0], height=0.9,
+                color=(1 - share) * ends[0] + share * ends[1])  # fmt: skip
+        for step in range(0, 33, 4):
+            ax.axvline(step, color=INK, lw=0.9 if step % 16 == 0 else 0.25, zorder=0)
+        ax.set(xlim=(0, 32), ylim=(pitches.min() - 1, pitches.max() + 1), xticks=[], yticks=[])
+        ax.set_title(f"{share:.0%}", fontsize=9)
+    (folder / "pictures").mkdir(exist_ok=True)
+    (folder / "sounds").mkdir(exist_ok=True)
+    figure.savefig(folder / "pictures/morph.png", metadata={"Software": None})
+    sound = render(Piece.join(pieces).performed(), sample_rate=44_100)
+    soundfile.write(folder / "sounds/morph.mp3", sound.samples.T, 44_100, compression_level=0.7)
+
+
+def map_of_phrases() -> None:
+    """Look at the page of the map of music-vae, on which a phrase plays."""
+    from music_vae import map as draw_map
+
+    (PACKAGES / "music-vae/pictures").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        page = draw_map().save(Path(folder) / "map.html")
+        _play(page, PACKAGES / "music-vae/pictures/map.png")
+
+
 def cut_and_paste() -> None:
     """Run the notebook on what a network copies from a small corpus; keep table, plot and sound."""
     import shutil
@@ -413,6 +446,18 @@ def _opened(page: Path, *, width: int, height: int) -> Iterator[Any]:
         browser.close()
 
 
+def _play(page: Path, target: Path) -> None:
+    """Play what lies near the middle of a map of beats or phrases, and take a picture."""
+    with _opened(page, width=1280, height=800) as tab:
+        tab.wait_for_selector("body.ready")
+        box = tab.locator("canvas").first.bounding_box()
+        tab.mouse.click(box["x"] + 0.62 * box["width"], box["y"] + 0.52 * box["height"])
+        tab.wait_for_timeout(1500)
+        tab.mouse.move(5, 5)
+        tab.wait_for_timeout(300)
+        tab.screenshot(path=target)
+
+
 def _photograph(page: Path, target: Path) -> None:
     """Click into a map of genres, and take a picture."""
     with _opened(page, width=1120, height=830) as tab:
@@ -424,7 +469,7 @@ def _photograph(page: Path, target: Path) -> None:
 
 
 PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
-            listener, instruments, melodies, cut_and_paste)  # fmt: skip
+            listener, instruments, melodies, morphs, map_of_phrases, cut_and_paste)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -31,6 +31,7 @@ __all__ = ["PACKAGES", "PARTS", "commands", "environment", "value_classes"]
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "drum-space", "groove-vae", "genre-map", "gansynth-lite", "music-recsys", "melody-rnn",
+    "music-vae",
 )  # fmt: skip
 ENVIRONMENT = {
     "GROOVE_HOME": "Folder whose `models/PACKAGE/NAME` are found by name, and where `profiles` "

@@ -186,7 +186,18 @@ def melody_rnn() -> Iterator[Learnt]:
             yield "melody-rnn", stored.name, learnt
 
 
-KNOWN = (drum_space, gansynth_lite, genre_map, groove_vae, melody_rnn, music_recsys)
+def music_vae() -> Iterator[Learnt]:
+    """Cut the packaged songs as each network reads them."""
+    from music_vae.sets import windows_of
+    from music_vae.training import PRESETS
+
+    for stored in checkpoints.available("music-vae"):
+        if stored.origin == "packaged":
+            learnt = windows_of(PRESETS[stored.name]).card()["learnt"]
+            yield "music-vae", stored.name, learnt
+
+
+KNOWN = (drum_space, gansynth_lite, genre_map, groove_vae, melody_rnn, music_recsys, music_vae)
 
 
 def put(folder: Path, learnt: dict[str, Any], *, check: bool) -> bool:

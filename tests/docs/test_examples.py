@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"beat_to_song", "watch_runs"}
 WRITES = {
     "beat_to_song": ["song.mid", "song.wav"],
+    "busier_phrase": ["busier.mid", "busier.wav", "busier.png"],
     "genre_border": ["border.png", "border.wav", "border.json"],
     "instrument_from_sound": ["bell.wav", "instrument.json", "tune.wav", "kit.sfz"],
     "least_quoted_melody": ["melody.mid", "melody.wav", "melody.png", "sources.txt"],

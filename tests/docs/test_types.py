@@ -18,6 +18,7 @@ import genre_map
 import groove_vae
 import melody_rnn
 import music_recsys
+import music_vae
 
 {calls}
 """
@@ -40,11 +41,17 @@ melody_rnn.adapt("songs", minutes=10)
 music_recsys.rate("song.mp3", 4)
 music_recsys.learn(ratings="ratings.csv")
 music_recsys.recommend("songs", count=3)
+music_vae.interpolate("one.mid", Path("two.mid"), bars_a="9-24")
+music_vae.sample(like="songs", key="F#m")
+music_vae.encode(["one.mid", Path("two.mid")])
+music_vae.map(place="songs")
+music_vae.adapt("songs", model="mel-16bar")
 """
 WRONG = {
     'drum_space.vary("beat.mid", count="4")': 'Argument "count" to "vary"',
     'drum_space.vary("beat.mid", size=4)': 'Unexpected keyword argument "size"',
     'melody_rnn.vary("song.mid", keep="chords")': 'Argument "keep" to "vary"',
+    'music_vae.shift("song.mid", attribute="speed")': 'Argument "attribute" to "shift"',
     'music_recsys.rate("song.mp3")': 'Missing positional argument "rating"',
     'groove_vae.compare("a.wav", measure="mean")': 'Argument "measure" to "compare"',
 }

@@ -301,7 +301,7 @@ class WindowSet:
                 else "Give more songs.",
             )
 
-    def card(self) -> dict[str, object]:
+    def card(self) -> dict[str, Any]:
         """Return what the card of a checkpoint remembers of the split."""
         groups = [self.groups[number] for number in self.song.tolist()]
         return BY_SONG.or_published(groups, self.parts).card(groups, self.parts)
