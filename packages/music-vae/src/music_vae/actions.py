@@ -129,7 +129,7 @@ def interpolate(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[Piece]:
-    """Morph one piece into another along an arc of the latent space.
+    """Morph one piece into another along an arc of the latent space, in even steps.
 
     Of longer pieces the bars are found that go together best: how they repeat, where notes begin,
     and keys near to each other. On the way, both are in one key signature.
@@ -147,10 +147,12 @@ def interpolate(
     UsageError
         If the bars are not there, or more than the model has.
     """
+    import numpy as np
     import torch
 
     from music_vae.matching import find_pair, moved
     from music_vae.results import Piece
+    from music_vae.ways import evenly_apart, shares_for
     from music_vae.writing import code_of, written
 
     spans = bars_of(bars_a, "--bars-a"), bars_of(bars_b, "--bars-b")
@@ -158,14 +160,14 @@ def interpolate(
     voices = network.voices
     pair = find_pair(start, end, voices, network.bars, spans, track=track)
     there = moved(pair.second.events, voices, pair.semitones)
-    shares = torch.linspace(0, 1, steps + 2)
     ends = code_of(network, pair.first.events), code_of(network, there)
-    codes = network.prior.between(*ends, shares)
+    codes = network.prior.between(*ends, shares_for(steps + 2))
     generator = torch.Generator().manual_seed(draw_seed(seed))
+    made = np.stack([*written(network, codes, temperature, generator)])
     stretch = pair.first.stretch
     pieces = []
-    for share, events in zip(shares, written(network, codes, temperature, generator), strict=True):
-        back = -pair.semitones if keys == "own" and share > 0.5 else 0
+    for number, events in enumerate(made[evenly_apart(made, steps + 2)]):
+        back = -pair.semitones if keys == "own" and 2 * number > steps + 1 else 0
         piece = Piece(
             moved(events, voices, back), voices, stretch.tempo_bpm, flat=flat, name=stretch.name
         )

@@ -7,6 +7,9 @@ context at every step, and its own last event:
     (h_t, c_t) = LSTM([event_{t-1}, context], (h_{t-1}, c_{t-1}))
     p(event_t) = softmax(W h_t + b)
 
+Of drums, W is W + F V with the features F of the combinations: their logits are the sums of those
+of their hits, so that combinations are written that were hardly learnt.
+
 The flat decoder is a core for each voice, whose context is the code z. In the hierarchical one a
 conductor makes the context of each bar, and hears no notes:
 
@@ -123,6 +126,16 @@ class Core(nn.Module):
         self.lstm = nn.LSTM(self.features.size + heard, size, layers, batch_first=True)
         set_first_weights(self.lstm, self.features.size)
         self.out = nn.Linear(size, self.classes)
+        self.hits: nn.Linear | None = None
+        if not ALPHABETS[voice].is_pitched:
+            self.hits = nn.Linear(size, self.features.size, bias=False)
+
+    def weight(self) -> Tensor:
+        """Return the weight of the output [shape=(classes, size)]: W + F V."""
+        if self.hits is None:
+            return self.out.weight
+        table = self.features.get_buffer("table_0")[: self.classes]
+        return self.out.weight + table @ self.hits.weight
 
     def told(self, context: Tensor) -> Tensor:
         """Return what each step hears [shape=(n, 16, plan)], or all of them (n, 1, context)."""
@@ -150,8 +163,7 @@ class Core(nn.Module):
         told = self.told(context).expand(-1, before.shape[1], -1)
         x = torch.cat([self.features(before[:, None]), told], dim=-1)
         h, _ = self.lstm(x, self.state(context))
-        logits: Tensor = self.out(h)
-        return logits
+        return F.linear(h, self.weight(), self.out.bias)
 
     def unroll(
         self,
@@ -182,6 +194,7 @@ class Core(nn.Module):
         """
         hs, cs = (list(part) for part in self.state(context))
         of_event, of_context = self._first_gates(context)
+        weight = self.weight()
         before = first
         events, logits = [], []
         for step in range(steps):
@@ -191,7 +204,7 @@ class Core(nn.Module):
                     gates = self._of_layer("ih", layer, hs[layer - 1])
                 hs[layer], cs[layer] = _cell(gates + self._of_layer("hh", layer, hs[layer]),
                                              cs[layer])  # fmt: skip
-            scores = self.out(hs[-1])
+            scores = F.linear(hs[-1], weight, self.out.bias)
             before = pick(scores, step)
             events.append(before)
             logits.append(scores)

@@ -41,7 +41,10 @@ def literal_core(core: Core, voice: str, context, events, last):
             width = whole.shape[1] // 16
             told = whole[:, step * width : step * width + width]
         h, c = cell(torch.cat([one_hot(voice, last), told], dim=1), (h, c))
-        logits.append(core.out(h))
+        scores = core.out(h)
+        if voice == "drums":
+            scores = scores + core.hits(h) @ one_hot(voice, torch.arange(512)).T
+        logits.append(scores)
         last = events[:, step]
     return torch.stack(logits, dim=1)
 
@@ -271,6 +274,10 @@ def test_names_of_weights_stay():
         "mean", "deviation", "decoder.start", "decoder.conductor", "decoder.listener",
         *(f"decoder.cores.{v}.{part}" for v in ("melody", "drums")
           for part in ("start", "lstm", "out")),
+        "decoder.cores.drums.hits", "flow", "flow.read", "flow.write", "flow.norm",
+        *(f"flow.time.{n}" for n in (0, 2)),
+        *(f"flow.blocks.{n}.{part}" for n in range(3) for part in (
+            "self_attn", "self_attn.out_proj", "linear1", "linear2", "norm1", "norm2")),
     }  # fmt: skip
 
 
@@ -279,6 +286,17 @@ def test_a_stored_network_writes_the_same(networks, tiny, kind):
     loaded, _ = checkpoints.load(PACKAGE, tiny[kind], MusicVAE)
     z = torch.randn(2, networks[kind].latent)
     assert torch.equal(loaded.eval().decode(z), networks[kind].decode(z))
+
+
+def test_combinations_of_drums_share_what_their_hits_say(events_of):
+    """The logits of a class are its own and those of its hits: kick and snare are 1 + 2."""
+    core = MusicVAE(voices=("drums",), latent=4, encoder=4, decoder=4, flow=4).decoder.core(0)
+    torch.nn.init.zeros_(core.out.weight)
+    h = torch.randn(5, 4)
+    said = h @ core.weight().T
+    torch.testing.assert_close(said[:, 3], said[:, 1] + said[:, 2])
+    torch.testing.assert_close(said[:, 4 + 256], said[:, 4] + said[:, 256])
+    assert said[:, 0].abs().min() > 0  # that nothing is hit is one of the features
 
 
 @pytest.mark.parametrize("voices", [[], ["flute"], ["drums", "melody"]])

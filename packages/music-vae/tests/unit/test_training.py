@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import Run, train, trained
+from groove_core.learning import Run, Step, launch, train, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
 from music_vae.evaluation import free_running
 from music_vae.loading import MODELS, PACKAGE
 from music_vae.model import MusicVAE
-from music_vae.training import PRESETS, Settings, VAETraining
+from music_vae.training import LAYERS, PRESETS, Settings, VAETraining
 from music_vae.windows import Song, WindowSet
 
 SMALL = Settings(latent=4, encoder=8, decoder=8, flow=4, epochs=2, batch_size=8)
@@ -116,6 +116,33 @@ def test_pieces_are_transposed_at_random_within_the_piano(windows):
         assert (moved[~notes] == events[~notes]).all()
         [shifts[share]] = set((moved - events)[notes].tolist())
     assert list(shifts.values()) == [-5, 0, 5]
+
+
+def test_drums_are_put_together_of_two_pieces():
+    """Each group is of the piece itself or of one other, and so told; all else stays."""
+    settings = replace(TRIO, layered=0.5)
+    rng = np.random.default_rng(0)
+    events = rng.integers(0, 90, (200, 3, 256))
+    events[:, 2] = rng.integers(0, 512, (200, 256))
+    given = torch.from_numpy(events)
+    training = object.__new__(VAETraining)
+    training.settings = settings
+    made, is_real = training.layered(
+        given, 200, Step(launch("cpu"), torch.Generator().manual_seed(1), size=200)
+    )
+    assert torch.equal(made[:, :2], given[:, :2])
+    assert torch.equal(made[is_real], given[is_real])
+    assert is_real.float().mean() == pytest.approx(0.5, abs=0.1)
+    assert sum(LAYERS) == 511
+    changed = 0
+    for number in torch.nonzero(~is_real)[:20, 0].tolist():
+        sources = set()
+        for layer in LAYERS:
+            same = ((given[:, 2] & layer) == (made[number, 2] & layer)).all(dim=1)
+            sources.add(int(same.nonzero()[0, 0]))
+        assert len(sources | {number}) <= 2
+        changed += sources != {number}
+    assert changed > 10
 
 
 def test_an_average_is_what_is_kept(windows):

@@ -9,6 +9,8 @@ Long-Term Structure in Music", 2018, 1803.05428, section 5.2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,8 +23,10 @@ from groove_core.values import Cell, Report
 from music_vae.evaluation.coding import codes_of, decoded
 from music_vae.evaluation.keys import in_key_of, pitch_classes
 from music_vae.evaluation.shifts import rank_correlations
+from music_vae.matching import key_of, moved, way_to
 from music_vae.model import MusicVAE
 from music_vae.prior import slerp
+from music_vae.ways import evenly_apart, shares_for
 from music_vae.windows import WindowSet
 
 __all__ = ["POINTS", "interpolated", "pairs_of", "ways_between"]
@@ -67,7 +71,8 @@ def ways_between(
 ) -> dict[str, Ints]:
     """Return pieces on several ways from one window to another.
 
-    All ways join what the network remembers of the two windows.
+    All ways join what the network remembers of the two windows, the second one in the key
+    signature of the first.
 
     Parameters
     ----------
@@ -80,12 +85,14 @@ def ways_between(
     dict of str to int array [each shape=(pairs, POINTS, voices, steps)]
     """
     real = np.asarray(events, np.int64)
-    starts, ends = (codes_of(model, real[numbers]) for numbers in pairs)
-    shares = torch.linspace(0, 1, POINTS)
+    first, second = (real[numbers] for numbers in pairs)
+    second = _in_key_of(second, first, model.voices)
+    starts, ends = codes_of(model, first), codes_of(model, second)
+    shares, fine = torch.linspace(0, 1, POINTS), shares_for(POINTS)
     each = [codes.repeat_interleave(POINTS, dim=0) for codes in (starts, ends)]
     along = shares.repeat(len(starts))
     shape = len(starts), POINTS, -1
-    made = _written(model, model.prior.between(*each, along).reshape(shape))
+    made = np.stack([_morph(model, a, b, fine) for a, b in zip(starts, ends, strict=True)])
     start, end = made[:, :1], made[:, -1:]
     rng, share = np.random.default_rng(seed), shares.numpy()[:, None, None]
     late = rng.random(start.shape)
@@ -94,12 +101,29 @@ def ways_between(
     others[:, 0], others[:, -1] = start[:, 0], end[:, 0]
     return {
         "arc in the space": made,
+        "arc, not spaced": _written(model, model.prior.between(*each, along).reshape(shape)),
         "arc of codes, without the flow": _written(model, slerp(*each, along).reshape(shape)),
         "line of codes": _written(model, torch.lerp(*each, along[:, None]).reshape(shape)),
         "mixed step by step": np.where(late < share, end, start),
         "cut from one to the other": np.where(at < 1 - share, start, end),
         "pieces of other songs": others,
     }
+
+
+def _morph(model: MusicVAE, start: Tensor, end: Tensor, shares: Tensor) -> Ints:
+    """Return what `interpolate` writes [shape=(POINTS, voices, steps)]."""
+    every = decoded(model, model.prior.between(start, end, shares))
+    return every[evenly_apart(every, POINTS)]
+
+
+def _in_key_of(events: Ints, others: Ints, voices: Sequence[str]) -> Ints:
+    """Move pieces to the key signatures of others, as `interpolate` does."""
+    found = []
+    for one, other in zip(events, others, strict=True):
+        mine, wanted = key_of(one, voices), key_of(other, voices)
+        by = 0 if mine is None or wanted is None else way_to(wanted[0], mine[0])
+        found.append(moved(one, voices, by))
+    return np.stack(found)
 
 
 def _written(model: MusicVAE, codes: Tensor) -> Ints:
@@ -136,7 +160,9 @@ def interpolated(
         rows,
         notes=(
             f"A way has {POINTS} pieces with both ends, which are the same for all ways: what the "
-            "network remembers of two pieces.",
+            "network remembers of two pieces, the second in the key signature of the first.",
+            "arc in the space: as `interpolate` goes, in even steps; not spaced: as it comes, in "
+            "even steps of the space.",
             "leaves step by step: share of ways, seen from each end, on which no piece is nearer "
             "to the end than the one before; near is what has most equal steps.",
             "rank correlation: Spearman's, of the distance to an end with the order of the pieces.",
