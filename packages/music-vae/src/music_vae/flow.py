@@ -97,7 +97,8 @@ class Flow(nn.Module):
         time : Tensor [shape=(n,), 0 to 1]
         """
         on_the_way = torch.lerp(normal, codes, time[:, None])
-        return (self(on_the_way, time).float() - (codes - normal)).square().sum(dim=1)
+        velocity: Tensor = self(on_the_way, time)
+        return (velocity.float() - (codes - normal)).square().sum(dim=1)
 
     def codes(self, normal: Tensor) -> Tensor:
         """Return the codes of normal numbers [each shape=(n, latent)]."""

@@ -89,10 +89,10 @@ def ways_between(
     second = _in_key_of(second, first, model.voices)
     starts, ends = codes_of(model, first), codes_of(model, second)
     shares, fine = torch.linspace(0, 1, POINTS), shares_for(POINTS)
-    each = [codes.repeat_interleave(POINTS, dim=0) for codes in (starts, ends)]
+    a, b = (codes.repeat_interleave(POINTS, dim=0) for codes in (starts, ends))
     along = shares.repeat(len(starts))
     shape = len(starts), POINTS, -1
-    made = np.stack([_morph(model, a, b, fine) for a, b in zip(starts, ends, strict=True)])
+    made = np.stack([_morph(model, *both, fine) for both in zip(starts, ends, strict=True)])
     start, end = made[:, :1], made[:, -1:]
     rng, share = np.random.default_rng(seed), shares.numpy()[:, None, None]
     late = rng.random(start.shape)
@@ -101,9 +101,9 @@ def ways_between(
     others[:, 0], others[:, -1] = start[:, 0], end[:, 0]
     return {
         "arc in the space": made,
-        "arc, not spaced": _written(model, model.prior.between(*each, along).reshape(shape)),
-        "arc of codes, without the flow": _written(model, slerp(*each, along).reshape(shape)),
-        "line of codes": _written(model, torch.lerp(*each, along[:, None]).reshape(shape)),
+        "arc, not spaced": _written(model, model.prior.between(a, b, along).reshape(shape)),
+        "arc of codes, without the flow": _written(model, slerp(a, b, along).reshape(shape)),
+        "line of codes": _written(model, torch.lerp(a, b, along[:, None]).reshape(shape)),
         "mixed step by step": np.where(late < share, end, start),
         "cut from one to the other": np.where(at < 1 - share, start, end),
         "pieces of other songs": others,
