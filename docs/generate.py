@@ -140,6 +140,28 @@ def posterior(package: str, name: str) -> str:
     )
 
 
+def spaces() -> str:
+    """List what the networks of music-vae are made of, and how they are trained."""
+    from music_vae.model import MusicVAE
+    from music_vae.training import PRESETS
+
+    columns = (
+        "", "numbers of a code", "of them for each bar", "encoder", "conductor", "plan of a step",
+        "decoder of a voice", "flow", "free bits", "β", "pieces with layered drums", "epochs",
+        "million weights",
+    )  # fmt: skip
+    rows = [
+        (
+            f"`{name}`", one.latent, one.latent // one.bars if one.plan else None, one.encoder,
+            one.conductor or None, one.plan or None, one.decoder, one.flow, int(one.free_bits),
+            f"{one.beta:g}", f"{one.layered:.0%}" if one.layered else None, one.epochs,
+            f"{sum(p.numel() for p in MusicVAE(**one.network).parameters()) / 1e6:.1f}",
+        )
+        for name, one in PRESETS.items()
+    ]  # fmt: skip
+    return Report("", columns, tuple(rows)).turned().to_markdown()
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "drums": drums,
     "hooks": hooks,
@@ -152,6 +174,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "pivoted": pivoted,
     "feels": feels,
     "posterior": posterior,
+    "spaces": spaces,
     "tastes": tastes,
 }
 
