@@ -17,7 +17,6 @@ from groove_core.storage import checkpoints
 from groove_core.tunes import Tune, TuneSet
 from groove_core.values import LeadSheet, Melody, Score
 from music_vae.alphabets import ALPHABETS
-from music_vae.attributes import Readings
 from music_vae.loading import PACKAGE
 from music_vae.model import MusicVAE
 from music_vae.pieces import score_of
@@ -64,15 +63,6 @@ def networks() -> dict[str, MusicVAE]:
     for name, config in TINY.items():
         torch.manual_seed(1)
         made[name] = MusicVAE(**config).eval()
-        count = len(made[name].attributes)
-        made[name].set_readings(
-            Readings(
-                torch.randn(count, made[name].latent),
-                torch.randn(count),
-                torch.randn(count, made[name].latent),
-                torch.tensor([[-2.0, 2.0]] * count),
-            )
-        )
     return made
 
 

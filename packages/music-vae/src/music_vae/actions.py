@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -306,7 +307,7 @@ def shift(
     amount: Annotated[
         float,
         Opt(
-            "distance, in deviations of all codes along the attribute; below 0 for less",
+            "distance along the attribute; below 0 for less",
             min=-10,
             max=10,
         ),
@@ -339,23 +340,21 @@ def shift(
         If there is nothing to read.
     UsageError
         If the bars are not there, or drums are to have a pitch.
-    CheckpointError
-        If the network has not learnt what the attribute is.
     """
     import torch
 
     from groove_core.console import note
     from music_vae.attributes import attributes_of
     from music_vae.excerpts import chosen
-    from music_vae.writing import code_of, measured, shifted, varied
+    from music_vae.writing import check_known, code_of, measured, shifted, varied
 
     span = bars_of(bars)
     network, _ = load(model, checkpoint, device)
     unit = attributes_of(network.voices)
     excerpt = chosen(piece, network.voices, network.bars, span, track=track)
     amounts = torch.linspace(0, amount, steps + 1)
-    codes = shifted(network, code_of(network, excerpt.events), attribute, amounts)
     generator = torch.Generator().manual_seed(draw_seed(seed))
+    codes = shifted(network, code_of(network, excerpt.events), attribute, amounts, generator)
     made = varied(network, excerpt, codes, temperature, generator, flat=flat, alone=alone)
     remembered = measured(next(made), excerpt.events)
     for share, one in zip(amounts[1:].tolist(), made, strict=True):
@@ -364,6 +363,7 @@ def shift(
         texts = ["none" if x is None else f"{x:.3g}" for x in told]
         note(f"{attribute}: {texts[0]} {unit[attribute].unit} in {excerpt}, {texts[1]} as the "
              f"model remembers them, {texts[2]} with an amount of {share:g}")  # fmt: skip
+        check_known(network, attribute, found.get(attribute, math.nan), share)
         yield replace(one, about={"amount": share, **found})
 
 

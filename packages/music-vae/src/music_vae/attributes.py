@@ -1,16 +1,16 @@
-"""What is measured of pieces, and what codes say of it: readings, and steps that change one.
+"""What is measured of pieces, and the attribute vectors of a piece.
 
 A melody has five attributes: density, syncopation, register, interval size and scale. A beat has
 the first two. Those of a trio are those of its melody.
 
-A reading of an attribute is linear in the code: r(z) = W z + b, by least squares over the codes of
-the training split. The step of an attribute is how codes of music change with it while the other
-attributes stay: its row of the regression of codes on all attributes, scaled to one deviation of
-codes in that direction (a Mahalanobis distance of 1).
+The vector of an attribute at a piece is how what is written changes with the code there. Of many
+neighbours e ~ N(0, I) of the piece, with attributes a of what is written from each, it is
 
-Steps that leave the other *readings* as they are would go far from any music: what codes hardly say
-is read from what they say of the other attributes, and holding such a reading still costs most of
-the way.
+    the row of C^-1 E[a e] of the attribute, one long,  C = E[a a]
+
+with a in deviations from their means: how neighbours differ that have more of the attribute, and
+as much of the others. A single vector for all pieces moves density and register, but what leaps
+are, or which notes belong to a scale, differs from piece to piece.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from music_vae.alphabets import LOWEST, NOTE
 from music_vae.decoders import STEPS_PER_BAR
 
 __all__ = [
-    "ATTRIBUTES", "SCALES", "Attribute", "Readings", "attributes_of", "fit_readings", "measure",
+    "ATTRIBUTES", "SCALES", "Attribute", "attributes_of", "measure", "ranges_of", "vectors_of",
 ]  # fmt: skip
 
 Ints = npt.NDArray[np.int64]
@@ -40,9 +40,9 @@ SCALES = np.array([np.roll(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), k) fo
 KICK_OR_SNARE = 3
 """Bits of a class of drums."""
 RIDGE = 1e-3
-"""Variance that is added where a covariance is inverted, as a share of the mean variance."""
+"""What is added to the diagonal of C."""
 OUTER = 0.01
-"""Readings of so large a share of pieces lie below, and as many above, of what counts as known."""
+"""Attributes of so large a share of pieces lie below, and as many above, what counts as known."""
 
 
 @dataclass(frozen=True)
@@ -170,73 +170,50 @@ def measure(events: npt.ArrayLike, voices: Sequence[str]) -> Floats:
     return np.stack([one.of(rows) for one in attributes_of(voices).values()], axis=1)
 
 
-@dataclass(frozen=True)
-class Readings:
-    """What codes say of attributes.
+def ranges_of(values: npt.ArrayLike) -> Floats:
+    """Return the lowest and the highest number of each attribute, but for the outer hundredths.
 
     Parameters
     ----------
-    weights : Tensor [shape=(attributes, dimensions)]
-    biases : Tensor [shape=(attributes,)]
-    steps : Tensor [shape=(attributes, dimensions)]
-        Each a deviation of codes long. Of an attribute that does not vary, or of which codes say
-        nothing, 0.
-    ranges : Tensor [shape=(attributes, 2)]
-        Lowest and highest reading of music, but for the outer hundredths.
-    """
-
-    weights: Tensor
-    biases: Tensor
-    steps: Tensor
-    ranges: Tensor
-
-    def read(self, codes: Tensor) -> Tensor:
-        """Return the readings of codes [shape=(n, dimensions)] as (n, attributes)."""
-        return codes @ self.weights.T + self.biases
-
-    def beyond(self, codes: Tensor) -> Tensor:
-        """Return which readings lie beyond those of music [shape=(n, attributes), bool]."""
-        read = self.read(codes)
-        return (read < self.ranges[:, 0]) | (read > self.ranges[:, 1])
-
-
-def fit_readings(codes: Tensor, values: npt.ArrayLike) -> Readings:
-    """Fit the readings of attributes to the codes of pieces.
-
-    Parameters
-    ----------
-    codes : Tensor [shape=(n, dimensions)]
     values : float array [shape=(n, attributes)]
-        Pieces with a NaN do not count.
 
     Returns
     -------
-    Readings
-        In double precision, on the CPU.
+    float array [shape=(attributes, 2)]
+        NaN of an attribute that no piece has.
+    """
+    given = np.asarray(values, np.float64)
+    known = [column[np.isfinite(column)] for column in given.T]
+    return np.array([
+        np.quantile(one, [OUTER, 1 - OUTER]) if len(one) else [np.nan, np.nan] for one in known
+    ])  # fmt: skip
+
+
+def vectors_of(neighbours: Tensor, values: npt.ArrayLike) -> Tensor:
+    """Return the vectors of attributes at a piece [shape=(attributes, dimensions)].
+
+    Parameters
+    ----------
+    neighbours : Tensor [shape=(n, dimensions)]
+        Normal numbers by which they differ from the piece.
+    values : float array [shape=(n, attributes)]
+        Of what is written from them; those with a NaN do not count.
+
+    Returns
+    -------
+    Tensor
+        Each one long; 0 of an attribute that is the same for all.
     """
     given = torch.from_numpy(np.asarray(values, np.float64))
     known = given.isfinite().all(dim=1)
-    z, a = codes.detach().cpu().double()[known], given[known]
-    if len(z) < 2:
-        count, dimensions = given.shape[1], codes.shape[1]
-        nothing = torch.zeros(count, dimensions, dtype=torch.float64)
-        return Readings(nothing, nothing[:, 0], nothing, torch.zeros(count, 2).double())
-    centre, level = z.mean(dim=0), a.mean(dim=0)
-    z, a = z - centre, a - level
-    covariance = z.T @ z / len(z)
-    # As much as keeps few codes from being read by heart.
-    ridge = RIDGE * covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(z.shape[1])
-    both = z.T @ a / len(z)
-    weights = torch.linalg.solve(covariance + ridge, both).T
-    biases = level - weights @ centre
-    read = z @ weights.T
+    e, a = neighbours.detach().cpu().double()[known], given[known]
+    if len(a) < 2:
+        return torch.zeros(given.shape[1], e.shape[1])
     spread = a.std(dim=0, correction=0)
-    told = read.std(dim=0, correction=0) > 1e-6 * spread.clamp(min=1e-6)
-    # In deviations of each attribute; one that does not vary has no part in it.
-    unit = torch.where(told, spread, 1.0)
-    correlation = (a / unit).T @ (a / unit) / len(a) * told * told[:, None]
-    moved = torch.linalg.solve(correlation + RIDGE * torch.eye(len(unit)), (both / unit).T)
-    length = (moved @ torch.linalg.solve(covariance + ridge, moved.T)).diagonal().sqrt()
-    steps = moved / torch.where(told, length, 1.0)[:, None] * told[:, None]
-    ranges = torch.quantile(read + level, torch.tensor([OUTER, 1 - OUTER]).double(), dim=0).T
-    return Readings(weights, biases, steps, ranges)
+    varies = spread > 0
+    unit = (a - a.mean(dim=0)) / torch.where(varies, spread, 1.0)
+    together = unit.T @ unit / len(a)
+    moved = torch.linalg.solve(together + RIDGE * torch.eye(len(spread)), unit.T @ e / len(a))
+    length = moved.norm(dim=1, keepdim=True)
+    found: Tensor = torch.where(varies[:, None], moved / length.clamp(min=1e-12), 0.0).float()
+    return found

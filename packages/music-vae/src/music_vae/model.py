@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from groove_core.errors import UsageError
 from music_vae.alphabets import VOICES
-from music_vae.attributes import Readings, attributes_of
+from music_vae.attributes import attributes_of
 from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pick, draw
 from music_vae.encoders import BarEncoder, FlatEncoder, ShareEncoder
 from music_vae.flow import Flow
@@ -32,12 +32,14 @@ FIRST_BIAS = -2.0
 """Of sigma, which begins near 0.13: the decoder hears of a code at once. With 0, as in the paper,
 sigma begins at 0.7, and codes drown in noise.
 """
+FAR = 6e4
+"""No attribute is so far from 0; and half precision, in which weights are stored, reaches it."""
 LEAST_DEVIATION = 1e-6
 """So that the logarithm of a deviation stays finite."""
 
 
 class MusicVAE(nn.Module):
-    """Encoder, decoder, and what is fitted to codes: the prior, and readings of them.
+    """Encoder, decoder and prior, and what is known of the music that was learnt.
 
     Parameters
     ----------
@@ -66,9 +68,6 @@ class MusicVAE(nn.Module):
 
     prior_mean: Tensor
     prior_deviation: Tensor
-    attribute_weights: Tensor
-    attribute_biases: Tensor
-    attribute_steps: Tensor
     attribute_ranges: Tensor
     chorus_weights: Tensor
     chorus_bias: Tensor
@@ -131,13 +130,10 @@ class MusicVAE(nn.Module):
         self.flow = Flow(bars if plan else 1, latent, size=flow)
         self.register_buffer("prior_mean", torch.zeros(latent))
         self.register_buffer("prior_deviation", torch.ones(latent))
-        # Filled after the training; until then codes say nothing of attributes.
+        # Filled after the training; until then all attributes are known, and choruses are not.
         self.attributes = tuple(attributes_of(voices))
-        count = len(self.attributes)
-        self.register_buffer("attribute_weights", torch.zeros(count, latent))
-        self.register_buffer("attribute_biases", torch.zeros(count))
-        self.register_buffer("attribute_steps", torch.zeros(count, latent))
-        self.register_buffer("attribute_ranges", torch.zeros(count, 2))
+        known = torch.tensor([-FAR, FAR]).repeat(len(self.attributes), 1)
+        self.register_buffer("attribute_ranges", known)
         self.register_buffer("chorus_weights", torch.zeros(latent))
         self.register_buffer("chorus_bias", torch.zeros(()))
 
@@ -151,20 +147,6 @@ class MusicVAE(nn.Module):
         """Keep a prior with the same flow."""
         self.prior_mean.copy_(prior.mean)
         self.prior_deviation.copy_(prior.deviation)
-
-    @property
-    def readings(self) -> Readings:
-        """What codes say of attributes, in the order of ``attributes``."""
-        return Readings(
-            self.attribute_weights, self.attribute_biases, self.attribute_steps,
-            self.attribute_ranges,
-        )  # fmt: skip
-
-    @torch.no_grad()
-    def set_readings(self, readings: Readings) -> None:
-        """Keep readings of the attributes."""
-        for name in ("weights", "biases", "steps", "ranges"):
-            self.get_buffer(f"attribute_{name}").copy_(getattr(readings, name))
 
     @property
     def likeness(self) -> Likeness:

@@ -14,9 +14,9 @@ from groove_core.drums import KIT_DRUMS
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import EMA, PARTS, Step, Training, cosine, digest, shuffled, warm_up
 from groove_core.values import Report
-from music_vae.attributes import fit_readings, measure
+from music_vae.attributes import measure, ranges_of
 from music_vae.decoders import STEPS_PER_BAR, draw
-from music_vae.evaluation import codes_of, measured
+from music_vae.evaluation import measured
 from music_vae.evaluation.choruses import likeness_of
 from music_vae.likeness import Likeness
 from music_vae.loading import PACKAGE
@@ -101,10 +101,10 @@ _LONG = replace(_SHORT, bars=16, latent=256, conductor=128, flow=128, batch_size
 PRESETS: dict[str, Settings] = {
     "mel-2bar": replace(_SHORT, epochs=45),
     "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, epochs=100),
-    "mel-16bar": replace(_LONG, epochs=40),
-    "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, epochs=30),
+    "mel-16bar": replace(_LONG, epochs=20),
+    "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, epochs=24),
     "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), latent=384, decoder=144,
-                          layered=0.7, epochs=15),
+                          layered=0.7, epochs=9),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
     "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=168, batch_size=64,
                               epochs=20),
@@ -256,10 +256,10 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return shown
 
     def finish(self) -> None:
-        """Fit readings of attributes and choruses to codes of what was learnt."""
-        codes = codes_of(self.model, self.events)
-        values = measure(self.events, self.settings.voices)
-        self.model.set_readings(fit_readings(codes, values))
+        """Keep how far attributes of what was learnt reach, and a reading of choruses."""
+        ranges = torch.from_numpy(ranges_of(measure(self.events, self.settings.voices)))
+        known = ranges.isfinite()
+        self.model.attribute_ranges[known] = ranges[known].to(self.model.attribute_ranges)
         if self.settings.voices == ("melody",) and (likeness := self.choruses()) is not None:
             self.model.set_likeness(likeness)
 

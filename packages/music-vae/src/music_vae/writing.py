@@ -11,7 +11,7 @@ from torch import Tensor
 
 from groove_core.actions import each
 from groove_core.console import note
-from groove_core.errors import CheckpointError, UsageError
+from groove_core.errors import UsageError
 from groove_core.values import LeadSheet, Score, key_sharps
 from music_vae.attributes import attributes_of, measure
 from music_vae.evaluation.coding import BATCH, codes_of
@@ -19,9 +19,11 @@ from music_vae.excerpts import Excerpt, excerpts
 from music_vae.matching import key_of, moved, way_to
 from music_vae.model import MusicVAE
 from music_vae.results import Piece
+from music_vae.shifting import along
 
 __all__ = [
-    "check_key", "code_of", "codes_of_files", "drawn", "measured", "shifted", "varied", "written",
+    "check_key", "check_known", "code_of", "codes_of_files", "drawn", "measured", "shifted",
+    "varied", "written",
 ]  # fmt: skip
 
 ROUNDS = 8
@@ -128,38 +130,36 @@ def varied(
         yield piece.alone() if alone else piece
 
 
-def shifted(network: MusicVAE, code: Tensor, attribute: str, amounts: Tensor) -> Tensor:
+def shifted(
+    network: MusicVAE, code: Tensor, attribute: str, amounts: Tensor, generator: torch.Generator
+) -> Tensor:
     """Return a code that is moved along an attribute [shape=(n, latent)].
 
-    What lies beyond the readings of music is said.
+    Parameters
+    ----------
+    amounts : Tensor [shape=(n,)]
+        From 0 away, in one direction.
 
     Raises
     ------
     UsageError
         If the model has no such attribute.
-    CheckpointError
-        If codes of the network say nothing of it.
     """
     if attribute not in network.attributes:
         raise UsageError(
             f"{' and '.join(network.voices).capitalize()} have no {attribute}.",
             hint=f"Use {' or '.join(network.attributes)}.",
         )
-    number, readings = network.attributes.index(attribute), network.readings
-    step = readings.steps[number].cpu()
-    if not step.any():
-        raise CheckpointError(
-            f"The codes of this model say nothing of {attribute}.",
-            hint="Train it again, with music in which this differs.",
-        )
-    codes = code + amounts[:, None] * step
-    beyond = readings.beyond(codes.to(readings.weights))[:, number]
-    if beyond.any():
-        low, high = readings.ranges[number].tolist()
-        far = float(amounts[int(beyond.cpu().nonzero()[0])])
-        note(f"an amount of {far:g} leads beyond the music that the model knows, a {attribute} "
+    number, normal = network.attributes.index(attribute), network.flow.normal(code[None])[0]
+    return network.flow.codes(along(network, normal, number, amounts.tolist(), generator)).cpu()
+
+
+def check_known(network: MusicVAE, attribute: str, value: float, amount: float) -> None:
+    """Say so if an attribute is beyond the music that was learnt."""
+    low, high = network.attribute_ranges[network.attributes.index(attribute)].tolist()
+    if not low <= value <= high:
+        note(f"an amount of {amount:g} leads beyond the music that the model knows, a {attribute} "
              f"of {low:.3g} to {high:.3g}; what it writes there may be no music")  # fmt: skip
-    return codes
 
 
 def measured(piece: Piece, before: Ints) -> dict[str, float]:

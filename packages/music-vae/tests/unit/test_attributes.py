@@ -1,4 +1,4 @@
-"""Attributes against slow, literal versions, and readings of codes made for them."""
+"""Attributes against slow, literal versions, and vectors of neighbours made for them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import torch
 from groove_core.drums import DrumPattern
 from groove_core.values import Melody
 from music_vae.alphabets import drum_classes, melody_classes
-from music_vae.attributes import ATTRIBUTES, attributes_of, fit_readings, measure
-from music_vae.evaluation import codes_of
+from music_vae.attributes import ATTRIBUTES, attributes_of, measure, ranges_of, vectors_of
 
 SCALES = [{(tonic + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11)} for tonic in range(12)]
 
@@ -86,84 +85,61 @@ def test_a_trio_has_the_attributes_of_its_melody(events_of):
     np.testing.assert_array_equal(measure(events, trio), measure(events[:, :1], ["melody"]))
 
 
+# --- vectors -----------------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="module")
 def made():
-    """Make codes of eight dimensions that say three attributes, which hang together."""
+    """Make neighbours of eight dimensions and three attributes, the last two of which go along."""
     rng = np.random.default_rng(0)
-    mix = rng.normal(size=(8, 8))
-    codes = rng.normal(size=(4000, 8)) @ mix
+    e = rng.normal(size=(4000, 8))
     weights = rng.normal(size=(8, 3))
-    weights[:, 2] += weights[:, 0]
-    values = codes @ weights + np.array([10.0, -3.0, 0.0]) + 0.1 * rng.normal(size=(4000, 3))
-    return torch.from_numpy(codes), values
+    weights[:, 2] += weights[:, 1]
+    return torch.from_numpy(e), e @ weights + np.array([10.0, -3.0, 0.0]), weights
 
 
-def test_readings_say_what_was_measured(made):
-    codes, values = made
-    readings = fit_readings(codes, values)
-    np.testing.assert_allclose(readings.read(codes).numpy(), values, atol=0.6)
-    low, high = readings.ranges.T.numpy()
-    np.testing.assert_allclose(low, np.quantile(values, 0.01, axis=0), atol=0.5)
-    np.testing.assert_allclose(high, np.quantile(values, 0.99, axis=0), atol=0.5)
-    beyond = readings.beyond(codes).double().mean(dim=0)
-    assert beyond.tolist() == pytest.approx([0.02] * 3, abs=0.002)
-
-
-def test_steps_are_the_regression_of_codes_on_attributes(made):
-    codes, values = made
-    steps = fit_readings(codes, values).steps.numpy()
+def test_vectors_are_the_regression_of_neighbours_on_attributes(made):
+    e, values, _ = made
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
-    design = np.column_stack([scaled, np.ones(len(scaled))])
-    rows = np.linalg.lstsq(design, codes.numpy(), rcond=None)[0][:3]
-    inverse = np.linalg.inv(np.cov(codes.numpy().T))
-    lengths = np.sqrt(np.einsum("ij,jk,ik->i", rows, inverse, rows))
-    np.testing.assert_allclose(steps, rows / lengths[:, None], atol=0.06)
+    rows = np.linalg.lstsq(scaled, e.numpy(), rcond=None)[0]
+    expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors_of(e, values).numpy(), expected, atol=0.03)
 
 
-def test_a_step_moves_what_codes_say_of_one_attribute(made):
-    """Where codes say all of it, the other readings stay."""
-    codes, values = made
-    readings = fit_readings(codes, values)
-    moves = (readings.steps @ readings.weights.T).numpy() / values.std(axis=0)
-    assert (np.diag(moves) > 0.15).all()
-    np.testing.assert_allclose(moves - np.diag(np.diag(moves)), 0, atol=0.02)
-
-
-def test_what_codes_hardly_say_does_not_lead_a_step_astray(made):
-    """A fourth attribute is noise, with a trace of the first: its reading is that of the first."""
-    codes, values = made
-    noise = np.random.default_rng(1).normal(size=len(values)) * values[:, 0].std()
-    more = np.column_stack([values, noise + 0.1 * values[:, 0]])
-    first, again = (fit_readings(codes, some).steps[0] for some in (values, more))
-    torch.testing.assert_close(again, first, atol=0.05, rtol=0)
+def test_a_vector_moves_one_attribute_and_leaves_the_others(made):
+    e, values, weights = made
+    moves = vectors_of(e, values).double().numpy() @ weights / values.std(axis=0)
+    assert (np.diag(moves) > 0.4).all()
+    np.testing.assert_allclose(moves - np.diag(np.diag(moves)), 0, atol=0.05)
 
 
 def test_pieces_without_a_number_do_not_count(made):
-    codes, values = made
+    e, values, _ = made
     spoilt = values.copy()
     spoilt[::2, 1] = np.nan
-    some, every = fit_readings(codes, spoilt), fit_readings(codes[1::2], values[1::2])
-    torch.testing.assert_close(some.steps, every.steps)
+    torch.testing.assert_close(vectors_of(e, spoilt), vectors_of(e[1::2], values[1::2]))
+    assert not vectors_of(e, np.full_like(values, np.nan)).any()
 
 
 def test_what_does_not_vary_is_not_moved(made):
-    codes, values = made
+    e, values, _ = made
     still = values.copy()
     still[:, 1] = 7.0
-    readings = fit_readings(codes, still)
-    assert not readings.steps[1].any()
-    assert readings.steps[0].any()
-    assert readings.read(codes)[:, 1].tolist() == pytest.approx([7.0] * len(codes))
-    nothing = fit_readings(codes[:1], values[:1])
-    assert not nothing.steps.any()
+    found = vectors_of(e, still)
+    assert not found[1].any()
+    assert found[[0, 2]].norm(dim=1).tolist() == pytest.approx([1, 1])
 
 
-def test_a_training_ends_with_readings(learnt):
+def test_ranges_leave_out_the_outer_hundredths():
+    values = np.column_stack([np.arange(101.0), np.full(101, np.nan)])
+    values[7, 0] = np.nan
+    low, high = ranges_of(values)[0]
+    assert (low, high) == pytest.approx((1, 99), abs=0.1)
+    assert np.isnan(ranges_of(values)[1]).all()
+
+
+def test_a_training_ends_with_the_ranges_of_what_was_learnt(learnt):
     model, windows = learnt
     assert model.attributes == ("density", "syncopation", "register", "interval", "scale")
-    found = fit_readings(codes_of(model, windows.events), measure(windows.events, windows.voices))
-    torch.testing.assert_close(model.readings.steps, found.steps.float(), atol=0.01, rtol=0.01)
-    torch.testing.assert_close(model.readings.ranges, found.ranges.float(), atol=0.01, rtol=0.01)
-    register = model.attributes.index("register")
-    assert model.readings.steps[register].any()
-    assert not model.readings.steps[model.attributes.index("density")].any()
+    expected = ranges_of(measure(windows.events, windows.voices))
+    np.testing.assert_allclose(model.attribute_ranges.numpy(), expected, rtol=2e-3)

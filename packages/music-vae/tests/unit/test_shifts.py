@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from groove_core.errors import InputError
-from music_vae.attributes import attributes_of, measure
+from music_vae import shifting
+from music_vae.attributes import attributes_of
 from music_vae.evaluation import shifts
 from music_vae.evaluation.shifts import AMOUNTS, rank_correlations, shifted
 from music_vae.windows import Song, WindowSet
@@ -31,53 +32,76 @@ def test_rank_correlations_against_pearson_of_ranks():
     assert np.isnan(rank_correlations([[1, 2, np.nan, 4, 5]])).all()
 
 
-def test_what_moves_is_told_from_what_stays(networks, windows, monkeypatch):
-    """A decoder that writes as many notes as the first number of a code says, all of one pitch."""
-    model = networks["mel-2bar"]
-    names = list(attributes_of(["melody"]))
-    steps = torch.zeros(len(names), 6)
-    steps[names.index("density"), 0] = 1.0
+@pytest.fixture
+def hats(networks, monkeypatch):
+    """Make a decoder of four kicks a bar, and as many hi-hats as the first number says."""
 
-    def written(model, codes):
+    def written(model, codes, **_):
         made = np.zeros((len(codes), 1, 32), np.int64)
+        made[..., ::4] = 1
         for piece, code in zip(made, codes, strict=True):
-            piece[0, : 2 * int(8 + round(2 * code[0].item())) : 2] = 41
+            piece[0, : max(int(16 + round(4 * code[0].item())), 0)] |= 4
         return made
 
     monkeypatch.setattr(shifts, "decoded", written)
+    monkeypatch.setattr(shifting, "decoded", written)
     monkeypatch.setattr(shifts, "codes_of", lambda model, events: torch.zeros(len(events), 6))
-    readings = type("Fake", (), {"steps": steps})
-    monkeypatch.setattr(type(model), "readings", property(lambda self: readings))
-    report = shifted(model, windows, "mine")
+    return networks["drums-2bar"]
+
+
+@pytest.fixture
+def beats() -> WindowSet:
+    return WindowSet(np.zeros((4, 1, 32), np.int16), np.arange(4), tuple("abcd"), ("drums",),
+                     {"test": np.arange(4)})  # fmt: skip
+
+
+def test_what_moves_is_told_from_what_stays(hats, beats):
+    report = shifted(hats, beats, "mine", count=4)
     assert report.cell("density up", "density").value == 1
-    assert report.cell("density up", "register").value == 0
-    assert report.cell("density up", "moved by").value == pytest.approx(4)  # notes a bar
-    assert report.cell("register up", "register").value == 0
-    assert report.cell("a random direction", "density").value == 0
+    assert report.cell("density up", "syncopation").value == 0
+    # Four steps of .19 sqrt(6) along the first number, four hits in two bars each.
+    moved = 4 * 4 * shifting.STEP * 6**0.5 / 2
+    assert report.cell("density up", "moved by").value == pytest.approx(moved, abs=0.5)
+    assert report.cell("syncopation up", "density").value == 0
+    assert abs(report.cell("a random direction", "density").value) < 1
 
 
-def test_a_report_has_a_row_for_each_attribute(networks, windows):
+def test_a_vector_is_found_by_what_neighbours_are_like(hats):
+    found = shifting.vectors_at(hats, torch.zeros(6), torch.Generator().manual_seed(1))
+    assert found[0, 0] > 0.9
+    assert found[0].norm() == pytest.approx(1)
+    assert not found[1].any()
+
+
+def test_a_way_has_a_new_vector_at_each_whole_amount(networks, monkeypatch):
+    model, looked = networks["mel-2bar"], []
+
+    def vectors(model, normal, generator):
+        looked.append(normal.clone())
+        return torch.eye(6)[:5] if len(looked) == 1 else torch.eye(6)[1:]
+
+    monkeypatch.setattr(shifting, "vectors_at", vectors)
+    length = shifting.STEP * 6**0.5
+    way = shifting.along(model, torch.zeros(6), 0, [0.0, -0.5, -2.5], torch.Generator())
+    assert len(looked) == 3
+    torch.testing.assert_close(way[0], torch.zeros(6))
+    torch.testing.assert_close(way[1], -0.5 * length * torch.eye(6)[0])
+    torch.testing.assert_close(way[2], -length * (0.5 * torch.eye(6)[0] + 2 * torch.eye(6)[1]))
+    known = shifting.along(model, torch.zeros(6), 0, [1.0], torch.Generator(), torch.eye(6)[2:])
+    torch.testing.assert_close(known[0], length * torch.eye(6)[2])
+    assert len(looked) == 3
+
+
+def test_a_report_has_a_row_for_each_attribute(networks, windows, monkeypatch):
+    monkeypatch.setattr(shifting, "NEIGHBOURS", 8)
     report = shifted(networks["mel-2bar"], windows, "mine", count=3)
     names = list(attributes_of(["melody"]))
     assert [row[0] for row in report.rows] == [
         *(f"{name} up" for name in names), "a random direction"
     ]  # fmt: skip
     assert list(report.columns[1:-1]) == names
-    # Nothing is fitted to a network that has learnt nothing, so nothing moves it.
-    assert all(row[1].value == 0 for row in report.rows)
     assert len(AMOUNTS) == 5
     empty = WindowSet(windows.events, windows.song, windows.groups, windows.voices,
                       {"test": np.zeros(0, int)})  # fmt: skip
     with pytest.raises(InputError, match="no windows"):
         shifted(networks["mel-2bar"], empty, "mine")
-
-
-def test_attributes_are_measured_of_what_is_written(networks, windows, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        shifts,
-        "measure",
-        lambda events, voices: seen.append(len(events)) or measure(events, voices),
-    )
-    shifted(networks["mel-2bar"], windows, "mine", count=4)
-    assert seen == [4 * len(AMOUNTS)] * 6

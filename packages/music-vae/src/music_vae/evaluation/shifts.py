@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import about_intervals
 from groove_core.tunes import mean_of_known
@@ -14,6 +16,7 @@ from music_vae.attributes import attributes_of, measure
 from music_vae.evaluation.coding import codes_of, decoded
 from music_vae.evaluation.samples import evenly
 from music_vae.model import MusicVAE
+from music_vae.shifting import STEP, along, vectors_at
 from music_vae.windows import WindowSet
 
 __all__ = ["AMOUNTS", "rank_correlations", "shifted"]
@@ -53,7 +56,7 @@ def rank_correlations(values: npt.ArrayLike) -> Floats:
 
 
 def shifted(
-    model: MusicVAE, windows: WindowSet, name: str, *, count: int = 500, seed: int = 1
+    model: MusicVAE, windows: WindowSet, name: str, *, count: int = 100, seed: int = 1
 ) -> Report:
     """Measure what steps along each attribute do to all attributes of held-out pieces.
 
@@ -66,32 +69,25 @@ def shifted(
     if not len(events):
         raise InputError("The test split has no windows.", hint="Give more songs.")
     chosen = evenly(len(events), count)
-    codes, owner = codes_of(model, events[chosen]), song[chosen]
-    steps = model.readings.steps.cpu().to(codes)
-    attributes = attributes_of(windows.voices)
-    generator = torch.Generator().manual_seed(seed)
-    anywhere = torch.randn(codes.shape, generator=generator) * codes.std(dim=0, correction=0)
-    length = steps.norm(dim=1).mean() / anywhere.norm(dim=1, keepdim=True).clamp(min=1e-9)
-    ways = {
-        **{f"{one} up": step.expand_as(codes) for one, step in zip(attributes, steps, strict=True)},
-        "a random direction": anywhere * length,
-    }
-    amounts = torch.tensor(AMOUNTS)[None, :, None]
+    attributes, generator = attributes_of(windows.voices), torch.Generator().manual_seed(seed)
+    normal, owner = model.flow.normal(codes_of(model, events[chosen])).cpu(), song[chosen]
+    ways = [_ways(model, one, len(attributes), generator) for one in track(normal, "pieces")]
+    codes = model.flow.codes(torch.stack(ways).flatten(0, 2))
+    values = measure(decoded(model, codes), windows.voices)
+    values = values.reshape(len(normal), len(attributes) + 1, len(AMOUNTS), -1)
     rows: list[tuple[Cell, ...]] = []
-    for number, (way, direction) in enumerate(ways.items()):
-        moved = codes[:, None] + amounts * direction[:, None]
-        values = measure(decoded(model, moved.flatten(0, 1)), windows.voices)
-        values = values.reshape(len(codes), len(AMOUNTS), -1)
+    for number, way in enumerate([*(f"{one} up" for one in attributes), "a random direction"]):
         follows = [
-            mean_of_known(rank_correlations(values[:, :, one]), owner)
+            mean_of_known(rank_correlations(values[:, number, :, one]), owner)
             for one in range(len(attributes))
         ]
         span: Cell = None
         if number < len(attributes):
-            span = mean_of_known(values[:, -1, number] - values[:, 0, number], owner)
+            ends = values[:, number, :, number]
+            span = mean_of_known(ends[:, -1] - ends[:, 0], owner)
         rows.append((way, *follows, span))
     return Report(
-        f"{name}: what steps along an attribute do to {len(codes)} pieces that were not learnt",
+        f"{name}: what steps along an attribute do to {len(normal)} pieces that were not learnt",
         ("", *attributes, "moved by"),
         rows,
         notes=(
@@ -100,7 +96,30 @@ def shifted(
             "mean over pieces; a piece that does not change counts 0.",
             "moved by: how much higher its attribute is at the last amount than at the first, in "
             + "; ".join(f"{one}: {what.unit}" for one, what in attributes.items()) + ".",
-            "Random directions are as long as the mean step, and each piece has its own.",
+            "Random directions are as long as the steps, and each piece has its own.",
             about_intervals("songs"),
         ),
     )  # fmt: skip
+
+
+def _ways(model: MusicVAE, normal: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return a piece at each amount of each attribute, and in a random direction.
+
+    Returns
+    -------
+    Tensor [shape=(count + 1, amounts, latent)]
+    """
+    first = vectors_at(model, normal, generator)
+    less = [amount for amount in reversed(AMOUNTS) if amount < 0]
+    more = [amount for amount in AMOUNTS if amount >= 0]
+    ways = [
+        torch.cat([
+            along(model, normal, one, less, generator, first).flip(0),
+            along(model, normal, one, more, generator, first),
+        ])
+        for one in range(count)
+    ]  # fmt: skip
+    anywhere = torch.randn(len(normal), generator=generator)
+    length = STEP * len(normal) ** 0.5 / anywhere.norm()
+    ways.append(normal + torch.tensor(AMOUNTS)[:, None] * length * anywhere)
+    return torch.stack(ways)
