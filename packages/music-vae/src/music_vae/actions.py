@@ -20,7 +20,7 @@ from groove_core.actions import (
 )
 from groove_core.errors import InputError, UsageError
 from groove_core.values import Codes, LeadSheet, Score
-from music_vae.loading import MODELS, load
+from music_vae.loading import SHIPPED, load
 from music_vae.options import (
     Alone,
     AttributeName,
@@ -432,7 +432,7 @@ def decode(
             hint="Encode and decode with the same --model or --checkpoint.",
         )
     if codes.model and codes.model != card["name"]:
-        option = "model" if codes.model in MODELS else "checkpoint"
+        option = "model" if codes.model in SHIPPED else "checkpoint"
         raise InputError(
             f"The codes are of the model {codes.model!r}, not {card['name']!r}.",
             hint=f"--{option} {codes.model}",

@@ -9,11 +9,13 @@ from groove_core.storage import checkpoints
 if TYPE_CHECKING:
     from music_vae.model import MusicVAE
 
-__all__ = ["MODELS", "PACKAGE", "Name", "load"]
+__all__ = ["PACKAGE", "SHIPPED", "Name", "Shipped", "load"]
 
 PACKAGE = "music-vae"
+Shipped = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar"]
+SHIPPED: tuple[str, ...] = get_args(Shipped)
 Name = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar", "mel-16bar-flat"]
-MODELS: tuple[str, ...] = get_args(Name)
+"""What `train` has settings for."""
 
 
 def load(model: str, checkpoint: str | None, device: str) -> tuple[MusicVAE, dict[str, Any]]:

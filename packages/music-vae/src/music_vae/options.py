@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from groove_core.actions import Opt, Readable
 from groove_core.errors import UsageError
 from groove_core.values import LeadSheet, Score
-from music_vae.loading import Name
+from music_vae.loading import Shipped
 
 __all__ = [
     "Alone", "AttributeName", "Bars", "BarsA", "BarsB", "Flat", "Given", "Model", "Spread",
     "Temperature", "Tempo", "Track", "bars_of",
 ]  # fmt: skip
 
-Model = Annotated[Name, Opt("latent space to use (ignored with --checkpoint)")]
+Model = Annotated[Shipped, Opt("latent space to use (ignored with --checkpoint)")]
 Given = Annotated[
     Readable[Score | LeadSheet],
     Opt("file of a piece, or a phrase such as 'C4 E4 G4 -'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from groove_core.learning import Run, Step, launch, train, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
 from music_vae.evaluation import free_running
-from music_vae.loading import MODELS, PACKAGE
+from music_vae.loading import PACKAGE, Name
 from music_vae.model import MusicVAE
 from music_vae.training import LAYERS, PRESETS, Settings, VAETraining
 from music_vae.windows import Song, WindowSet
@@ -41,7 +42,7 @@ def trios(trio_of) -> WindowSet:
 
 
 def test_there_is_a_preset_for_each_model():
-    assert set(PRESETS) == set(MODELS)
+    assert set(PRESETS) == set(get_args(Name))
 
 
 def test_the_flat_decoder_has_as_many_weights_as_the_conductor():
