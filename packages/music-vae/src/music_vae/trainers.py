@@ -218,7 +218,7 @@ def evaluate(
     model: Model = "mel-2bar",
     count: Annotated[
         int | None,
-        Opt("pieces that are drawn, or pairs of them (default: 1000, or 500 pairs)",
+        Opt("pieces, or pairs of them (default: 1000, 500 pairs, or 100 to shift)",
             min=2, max=100_000),
     ] = None,
     data: DataPath = None,
