@@ -63,6 +63,7 @@ def networks() -> dict[str, MusicVAE]:
     for name, config in TINY.items():
         torch.manual_seed(1)
         made[name] = MusicVAE(**config).eval()
+        made[name].attribute_ranges[:] = torch.tensor([-2.0, 2.0])
     return made
 
 

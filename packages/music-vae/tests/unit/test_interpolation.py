@@ -147,12 +147,12 @@ def test_all_ways_join_the_same_pieces(networks, windows):
 
 def test_mixing_replaces_as_many_steps_as_it_says(learnt):
     model, windows = learnt
-    ways = ways_between(model, np.repeat(windows.events, 50, axis=0), (
-        np.zeros(200, int), np.full(200, 299)), seed=1)  # fmt: skip
+    ways = ways_between(model, np.repeat(windows.events, 10, axis=0), (
+        np.zeros(60, int), np.full(60, 59)), seed=1)  # fmt: skip
     mixed = ways["mixed step by step"]
     begins = mixed[0, 0, 0] != mixed[0, -1, 0]
     changed = (mixed[..., begins] != mixed[:, :1][..., begins]).mean(axis=(0, 2, 3))
-    np.testing.assert_allclose(changed, np.linspace(0, 1, POINTS), atol=0.03)
+    np.testing.assert_allclose(changed, np.linspace(0, 1, POINTS), atol=0.05)
 
 
 def test_a_report_of_ways(learnt):

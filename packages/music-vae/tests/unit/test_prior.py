@@ -109,7 +109,7 @@ def test_how_much_the_old_prior_counts_is_chosen_by_held_out_codes(generator):
     prior = prior_of([0.0] * 20, [1.0] * 20)
     drawn = prior.draw(1000, generator)
     _, counts_as = fitted(prior, drawn[:10], drawn[10:])
-    assert counts_as > 16 * 10
+    assert counts_as >= 16 * 10
 
 
 def test_a_prior_that_nothing_new_improves_stays(generator):

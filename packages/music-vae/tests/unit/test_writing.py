@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -108,10 +106,7 @@ def test_a_shift_goes_through_the_flow_and_back(networks, monkeypatch):
 
 @pytest.mark.parametrize(("value", "said"), [(1.0, False), (2.5, True), (-2.5, True)])
 def test_what_leads_beyond_the_music_is_said(networks, capsys, value, said):
-    model = copy.deepcopy(networks["mel-2bar"])
-    check_known(model, "scale", value, 3)
-    assert not capsys.readouterr().err  # of one that has learnt nothing, nothing is known
-    model.attribute_ranges[:] = torch.tensor([-2.0, 2.0])
+    model = networks["mel-2bar"]
     check_known(model, "scale", value, 3)
     shown = capsys.readouterr().err
     assert ("an amount of 3 leads beyond the music" in shown) == said
