@@ -100,11 +100,13 @@ _LONG = replace(_SHORT, bars=16, latent=256, conductor=128, flow=128, batch_size
                 draws=1)  # fmt: skip
 PRESETS: dict[str, Settings] = {
     "mel-2bar": replace(_SHORT, epochs=45),
-    "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, epochs=100),
+    "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, beta=0.3,
+                          epochs=100),
     "mel-16bar": replace(_LONG, epochs=20),
-    "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, epochs=24),
+    "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, beta=0.3,
+                           epochs=24),
     "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), latent=384, decoder=144,
-                          layered=0.7, epochs=9),
+                          layered=0.7, beta=0.3, epochs=9),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
     "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=168, batch_size=64,
                               epochs=20),
