@@ -18,7 +18,7 @@ NEIGHBOURS = 256
 """Pieces that are written to find a vector."""
 NEAR = 0.3
 """How far beside the piece these lie, in deviations of normal numbers."""
-STEP = 0.19
+STEP = 0.25
 """Length of a step with an amount of 1, as a share of that of normal numbers."""
 
 

@@ -101,7 +101,7 @@ _LONG = replace(_SHORT, bars=16, latent=256, conductor=128, flow=128, batch_size
 PRESETS: dict[str, Settings] = {
     "mel-2bar": replace(_SHORT, epochs=45),
     "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, beta=0.3,
-                          epochs=100),
+                          epochs=75),
     "mel-16bar": replace(_LONG, epochs=20),
     "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, beta=0.3,
                            epochs=24),

@@ -59,7 +59,7 @@ def test_what_moves_is_told_from_what_stays(hats, beats):
     report = shifted(hats, beats, "mine", count=4)
     assert report.cell("density up", "density").value == 1
     assert report.cell("density up", "syncopation").value == 0
-    # Four steps of .19 sqrt(6) along the first number, four hits in two bars each.
+    # Four steps of .25 sqrt(6) along the first number, four hits in two bars each.
     moved = 4 * 4 * shifting.STEP * 6**0.5 / 2
     assert report.cell("density up", "moved by").value == pytest.approx(moved, abs=0.5)
     assert report.cell("syncopation up", "density").value == 0
