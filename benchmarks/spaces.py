@@ -1,11 +1,11 @@
 """What a judge without a part in the training says of music-vae, and how much both systems paste.
 
     python benchmarks/spaces.py ways --model mel-16bar       # bits between two pieces
-    python benchmarks/spaces.py samples --model mel-16bar    # bits of what is drawn
+    python benchmarks/spaces.py bits --model mel-16bar       # bits of what is drawn
     python benchmarks/spaces.py pasting --books oneills --composers "Clara Wieck" --index index.tsv
 
 ways     bits of the middle between two held-out pieces, against those of its ends
-samples  bits of drawn pieces, beside real ones, copies and chance
+bits     of drawn pieces, beside real ones, copies and chance
 pasting  both systems adapted to one half of each book: are samples nearer to the other half, and
          how much of them is copied? The judge is adapted to that other half. A book is a folder
          of songs, or the lieder of a composer among the packaged tunes
@@ -126,7 +126,7 @@ def ways(
     )  # fmt: skip
 
 
-def samples(
+def bits_of_samples(
     model: MusicVAE, windows: WindowSet, judge: Transformer, name: str, *, count: int, seed: int
 ) -> Report:
     """Measure the bits of drawn pieces beside those of real ones."""
@@ -316,7 +316,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["ways", "samples", "pasting"])
+    parser.add_argument("part", choices=["ways", "bits", "pasting"])
     parser.add_argument("--model", nargs="+", default=["mel-16bar"], help="names or checkpoints")
     parser.add_argument("--judge", help="checkpoint of a Transformer (default: the packaged one)")
     parser.add_argument("--count", type=int, default=500, help="pairs or samples (default: 500)")
@@ -344,7 +344,7 @@ def main() -> None:
         report = pasting(open_books(options, longest), spaces, rnn, options)
         reports = {"pasting": report}
     else:
-        measure = {"ways": ways, "samples": samples}[options.part]
+        measure = {"ways": ways, "bits": bits_of_samples}[options.part]
         reports = {
             f"{options.part}-{name}": measure(
                 model, windows, rnn[0], name, count=options.count, seed=options.seed
