@@ -37,7 +37,8 @@ from groove_core.learning import (
     shuffled,
 )
 from groove_core.values import Cell, Report
-from music_vae.evaluation import bits_of, codes_of, per
+from music_vae.coding import codes_of
+from music_vae.evaluation import bits_of, per
 from music_vae.evaluation.samples import (
     SIZES,
     Copies,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from music_vae.attributes import measure, vectors_of
-from music_vae.evaluation.coding import decoded
+from music_vae.coding import decoded
 from music_vae.model import MusicVAE
 
 __all__ = ["STEP", "along", "vectors_at"]

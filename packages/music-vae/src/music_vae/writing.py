@@ -14,7 +14,7 @@ from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.values import LeadSheet, Score, key_sharps
 from music_vae.attributes import attributes_of, measure
-from music_vae.evaluation.coding import BATCH, codes_of
+from music_vae.coding import BATCH, codes_of
 from music_vae.excerpts import Excerpt, excerpts
 from music_vae.matching import key_of, moved, way_to
 from music_vae.model import MusicVAE

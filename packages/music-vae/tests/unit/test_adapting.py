@@ -180,7 +180,7 @@ def test_bits_are_those_of_events(own, model):
 def test_the_prior_goes_where_the_songs_are(own, networks):
     """Draws are nearer to the codes of own songs than before."""
     training = trained(AdaptTraining, FEW, own, Run(1))
-    from music_vae.evaluation import codes_of
+    from music_vae.coding import codes_of
 
     mine = codes_of(training.model, own.learnt)
     apart = []

@@ -13,8 +13,8 @@ import pytest
 import music_vae
 from groove_core.learning import PARTS
 from groove_core.storage import checkpoints
-from music_vae.evaluation import decoded, space_of
-from music_vae.evaluation.coding import codes_of
+from music_vae.coding import codes_of, decoded
+from music_vae.evaluation import space_of
 from music_vae.evaluation.samples import evenly
 from music_vae.loading import SHIPPED, load
 from music_vae.sets import windows_of

@@ -13,7 +13,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.learning import Run, Step, launch, train, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
-from music_vae.evaluation import free_running
+from music_vae.coding import free_running
 from music_vae.loading import PACKAGE, Name
 from music_vae.model import MusicVAE
 from music_vae.training import LAYERS, PRESETS, Settings, VAETraining

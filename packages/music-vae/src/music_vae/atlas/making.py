@@ -17,7 +17,7 @@ from music_vae.alphabets import without_lone_offs
 from music_vae.atlas.gathering import BARS, Gathered, roles_of
 from music_vae.atlas.phrasemap import LAYOUTS, PhraseMap
 from music_vae.atlas.planes import Axes, Plane, axes_of, main_axes, role_plane
-from music_vae.evaluation import codes_of
+from music_vae.coding import codes_of
 from music_vae.model import MusicVAE
 
 __all__ = ["draw_map"]

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
-    from music_vae.evaluation.coding import *
     from music_vae.evaluation.reconstruction import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        coding="BATCH batches codes_of decoded free_running teacher_forced",
         reconstruction="Space accuracy bits_of measured of_other_songs per per_rounds space_of",
     )

@@ -23,7 +23,7 @@ from groove_core.values import Cell, Report
 from music_vae.alphabets import NOTE, OFF_CLASS
 from music_vae.attributes import measure
 from music_vae.choruses import Excerpts, excerpts_of
-from music_vae.evaluation.coding import codes_of, decoded
+from music_vae.coding import codes_of, decoded
 from music_vae.evaluation.samples import TEMPERATURE, drawn_by
 from music_vae.likeness import Likeness, fitted
 from music_vae.model import MusicVAE

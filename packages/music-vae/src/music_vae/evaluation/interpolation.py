@@ -20,7 +20,7 @@ from groove_core.errors import InputError
 from groove_core.learning import about_intervals
 from groove_core.tunes import mean_of_known
 from groove_core.values import Cell, Report
-from music_vae.evaluation.coding import codes_of, decoded
+from music_vae.coding import codes_of, decoded
 from music_vae.evaluation.keys import in_key_of, pitch_classes
 from music_vae.evaluation.shifts import rank_correlations
 from music_vae.matching import key_of, moved, way_to

@@ -20,7 +20,7 @@ from torch import Tensor
 from groove_core.errors import InputError
 from groove_core.learning import about_intervals, bootstrap, interval, nearest
 from groove_core.values import Cell, Estimate, Report
-from music_vae.evaluation.coding import (
+from music_vae.coding import (
     BATCH,
     batches,
     codes_of,

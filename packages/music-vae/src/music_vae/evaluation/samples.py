@@ -15,7 +15,7 @@ from groove_core.tunes import HISTOGRAMS, MEASURES, Sheet, Stream, Stretches, me
 from groove_core.tunes.measures import BARS_AGO, repetition
 from groove_core.values import Cell, Estimate, Report
 from music_vae.alphabets import ALPHABETS, LOWEST, NOTE, drum_hits, melody_events
-from music_vae.evaluation.coding import codes_of, decoded, free_running
+from music_vae.coding import codes_of, decoded, free_running
 from music_vae.evaluation.keys import pitch_classes, scale_of
 from music_vae.model import MusicVAE
 from music_vae.windows import WindowSet

@@ -13,7 +13,7 @@ from groove_core.learning import about_intervals
 from groove_core.tunes import mean_of_known
 from groove_core.values import Cell, Report
 from music_vae.attributes import attributes_of, measure
-from music_vae.evaluation.coding import codes_of, decoded
+from music_vae.coding import codes_of, decoded
 from music_vae.evaluation.samples import evenly
 from music_vae.model import MusicVAE
 from music_vae.shifting import STEP, along, vectors_at
