@@ -11,15 +11,13 @@ import pytest
 import torch
 
 from groove_core.errors import InputError
+from music_vae.coding import codes_of, free_running, teacher_forced
 from music_vae.evaluation import (
     accuracy,
-    codes_of,
-    free_running,
     measured,
     of_other_songs,
     per,
     space_of,
-    teacher_forced,
 )
 from music_vae.model import MusicVAE
 from music_vae.windows import Song, WindowSet
