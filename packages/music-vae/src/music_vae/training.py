@@ -109,7 +109,7 @@ PRESETS: dict[str, Settings] = {
                           layered=0.7, beta=0.3, epochs=9),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
     "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=168, batch_size=64,
-                              epochs=20),
+                              epochs=8),
 }  # fmt: skip
 """What two cores of a CPU learn in little more than an hour; the paper has wider networks."""
 
