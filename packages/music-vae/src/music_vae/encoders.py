@@ -25,7 +25,7 @@ from music_vae.recurrent import set_first_weights
 __all__ = ["BarEncoder", "FlatEncoder", "ShareEncoder"]
 
 EMBEDDING = 32
-"""Numbers that a step is read as, where bars are read at once."""
+"""Numbers that a step of each voice is read as, where bars are read at once."""
 
 
 class _BothWays(nn.Module):
@@ -89,10 +89,11 @@ class ShareEncoder(nn.Module):
     def __init__(self, voices: Sequence[str], size: int) -> None:
         super().__init__()
         self.features = Features(voices)
-        self.step = nn.Linear(self.features.size, EMBEDDING)
+        embedding = len(voices) * EMBEDDING
+        self.step = nn.Linear(self.features.size, embedding)
         nn.init.normal_(self.step.weight, std=0.5)  # one of many features is 1
         self.bar = nn.Sequential(
-            nn.SiLU(), nn.Linear(STEPS_PER_BAR * EMBEDDING, size), nn.SiLU(),
+            nn.SiLU(), nn.Linear(STEPS_PER_BAR * embedding, size), nn.SiLU(),
             nn.Linear(size, size), nn.SiLU(),
         )  # fmt: skip
         self.bars = nn.LSTM(size, size // 2, batch_first=True, bidirectional=True)
@@ -102,5 +103,5 @@ class ShareEncoder(nn.Module):
     def forward(self, events: Tensor) -> Tensor:
         """Read events [shape=(n, voices, steps)], whole bars; returns [shape=(n, bars, size)]."""
         x = self.step(self.features(events))
-        bars = self.bar(x.reshape(len(x), -1, STEPS_PER_BAR * EMBEDDING))
+        bars = self.bar(x.unflatten(1, (-1, STEPS_PER_BAR)).flatten(2))
         return torch.cat([self.bars(bars)[0], bars], dim=-1)

@@ -103,10 +103,10 @@ PRESETS: dict[str, Settings] = {
     "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, beta=0.3,
                           epochs=75),
     "mel-16bar": replace(_LONG, epochs=20),
-    "drums-16bar": replace(_LONG, voices=("drums",), layered=0.7, beta=0.3,
+    "drums-16bar": replace(_LONG, voices=("drums",), latent=384, flow=96, layered=0.7, beta=0.3,
                            epochs=24),
-    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), latent=384, decoder=144,
-                          layered=0.7, beta=0.3, epochs=9),
+    "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), latent=576, encoder=224,
+                          decoder=136, flow=96, layered=0.7, beta=0.3, epochs=18),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
     "mel-16bar-flat": replace(_LONG, conductor=0, plan=0, by_bar=True, decoder=168, batch_size=64,
                               epochs=8),
