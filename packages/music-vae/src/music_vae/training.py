@@ -103,8 +103,8 @@ PRESETS: dict[str, Settings] = {
     "drums-2bar": replace(_SHORT, voices=("drums",), layered=0.7, beta=0.3,
                           epochs=75),
     "mel-16bar": replace(_LONG, epochs=20),
-    "drums-16bar": replace(_LONG, voices=("drums",), latent=384, flow=96, layered=0.7, beta=0.3,
-                           epochs=24),
+    "drums-16bar": replace(_LONG, voices=("drums",), latent=384, decoder=144, flow=96, layered=0.7,
+                           beta=0.3, epochs=24),
     "trio-16bar": replace(_LONG, voices=("melody", "bass", "drums"), latent=576, encoder=224,
                           decoder=136, flow=96, layered=0.7, beta=0.3, epochs=18),
     # The networks of the paper, with as many weights as mel-16bar: what bars and shares are worth.
