@@ -269,8 +269,9 @@ class AdaptTraining(Training[AdaptSettings, Own, nn.Module]):
         return self.best.model.merged()
 
     def finish(self) -> None:
-        """Fit the prior to the codes of the songs."""
+        """Fit the prior to the codes of the songs, and keep their forms."""
         model = self.adapted
+        model.learn_forms(self.events)
         mine, held_out = (
             codes_of(model, events) for events in (self.events, self.data.held_out[0])
         )

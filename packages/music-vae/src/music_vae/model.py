@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,7 +25,7 @@ from music_vae.decoders import STEPS_PER_BAR, ConductorDecoder, FlatDecoder, Pic
 from music_vae.encoders import BarEncoder, FlatEncoder, ShareEncoder
 from music_vae.flow import Flow
 from music_vae.likeness import Likeness
-from music_vae.prior import Prior
+from music_vae.prior import Prior, forms_of
 
 __all__ = ["MusicVAE"]
 
@@ -32,6 +33,8 @@ FIRST_BIAS = -2.0
 """Of sigma, which begins near 0.13: the decoder hears of a code at once. With 0, as in the paper,
 sigma begins at 0.7, and codes drown in noise.
 """
+FORMS = 256
+"""Pieces whose forms are kept."""
 FAR = 6e4
 """No attribute is so far from 0; and half precision, in which weights are stored, reaches it."""
 LEAST_DEVIATION = 1e-6
@@ -68,6 +71,7 @@ class MusicVAE(nn.Module):
 
     prior_mean: Tensor
     prior_deviation: Tensor
+    forms: Tensor
     attribute_ranges: Tensor
     chorus_weights: Tensor
     chorus_bias: Tensor
@@ -130,7 +134,10 @@ class MusicVAE(nn.Module):
         self.flow = Flow(bars if plan else 1, latent, size=flow)
         self.register_buffer("prior_mean", torch.zeros(latent))
         self.register_buffer("prior_deviation", torch.ones(latent))
-        # Filled after the training; until then all attributes are known, and choruses are not.
+        # Filled after the training; until then no bar repeats another, all attributes are known,
+        # and choruses are not.
+        own = torch.arange(self.flow.shares, dtype=torch.int16)
+        self.register_buffer("forms", own.repeat(FORMS, 1))
         self.attributes = tuple(attributes_of(voices))
         known = torch.tensor([-FAR, FAR]).repeat(len(self.attributes), 1)
         self.register_buffer("attribute_ranges", known)
@@ -140,13 +147,19 @@ class MusicVAE(nn.Module):
     @property
     def prior(self) -> Prior:
         """The distribution of codes of music."""
-        return Prior(self.flow, self.prior_mean, self.prior_deviation)
+        return Prior(self.flow, self.prior_mean, self.prior_deviation, self.forms)
 
     @torch.no_grad()
     def set_prior(self, prior: Prior) -> None:
-        """Keep a prior with the same flow."""
+        """Keep a prior with the same flow and the same forms."""
         self.prior_mean.copy_(prior.mean)
         self.prior_deviation.copy_(prior.deviation)
+
+    @torch.no_grad()
+    def learn_forms(self, events: npt.ArrayLike) -> None:
+        """Keep the forms of some pieces [shape=(n, voices, steps)], if bars have shares."""
+        if self.flow.shares > 1:
+            self.forms.copy_(forms_of(events, FORMS))
 
     @property
     def likeness(self) -> Likeness:

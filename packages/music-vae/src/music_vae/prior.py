@@ -1,8 +1,10 @@
 """The prior of codes, and what lies near codes and between them.
 
-    u = m + s e,  e ~ N(0, I),  z as `music_vae.flow` has it of u
+    u = m + s e,  e ~ N(0, I),  z' as `music_vae.flow` has it of u,  z_b = z'_f(b)
 
-with m = 0 and s = 1 until a space is adapted. Codes have normal numbers, so that neighbours of a
+with m = 0 and s = 1 until a space is adapted. A form f, drawn from those of the music that was
+learnt, says which bar each bar b repeats, if any: codes of equal bars have equal shares, which no
+flow hits by chance. Codes have normal numbers, so that neighbours of a
 piece, and the way from one piece to another, are looked for among those: what lies there is music
 again, while beside a code, and on the straight line between two, there may be none.
 """
@@ -10,14 +12,17 @@ again, while beside a code, and on the straight line between two, there may be n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from music_vae.decoders import STEPS_PER_BAR
 from music_vae.flow import Flow
 
-__all__ = ["Prior", "beside", "fitted", "slerp"]
+__all__ = ["Prior", "beside", "fitted", "forms_of", "slerp"]
 
 BESIDE = 0.25
 """How far beside the arc between two codes those near them lie."""
@@ -34,11 +39,14 @@ class Prior:
     flow : Flow
     mean, deviation : Tensor [each shape=(latent,)]
         m and s.
+    forms : int tensor [shape=(n, bars)]
+        Bars that bars repeat, their own number where they do not; of a code without shares one bar.
     """
 
     flow: Flow
     mean: Tensor
     deviation: Tensor
+    forms: Tensor
 
     def draw(
         self, count: int, generator: torch.Generator, *, temperature: float = 1.0
@@ -54,7 +62,12 @@ class Prior:
         Tensor [shape=(count, latent)]
         """
         noise = torch.randn(count, len(self.mean), generator=generator).to(self.mean)
-        return self.flow.codes(self.mean + temperature * self.deviation * noise)
+        codes = self.flow.codes(self.mean + temperature * self.deviation * noise)
+        shares = codes.unflatten(1, (self.forms.shape[1], -1))
+        which = torch.randint(len(self.forms), (count,), generator=generator)
+        form = self.forms[which.to(self.forms.device)].long()[:, :, None]
+        drawn: Tensor = shares.gather(1, form.expand_as(shares)).flatten(1)
+        return drawn
 
     def near(
         self, codes: Tensor, count: int, generator: torch.Generator, *, temperature: float = 1.0
@@ -132,6 +145,27 @@ def beside(normal: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return (normal + amount * noise) / math.sqrt(1 + amount**2)
 
 
+def forms_of(events: npt.ArrayLike, count: int) -> Tensor:
+    """Return which bar each bar of pieces repeats in all voices, its own number if none.
+
+    Parameters
+    ----------
+    events : int array [shape=(n, voices, steps)]
+    count : int
+        Pieces that are looked at, evenly spaced, some of them more than once if there are fewer.
+
+    Returns
+    -------
+    int tensor [shape=(count, bars)]
+    """
+    every = np.asarray(events)
+    some = every[np.arange(count) * len(every) // count]
+    bars = some.reshape(*some.shape[:2], -1, STEPS_PER_BAR).transpose(0, 2, 1, 3)
+    bars = bars.reshape(*bars.shape[:2], -1)
+    same = (bars[:, :, None] == bars[:, None]).all(axis=3)
+    return torch.from_numpy(same.argmax(axis=2))
+
+
 def fitted(prior: Prior, codes: Tensor, held_out: Tensor) -> tuple[Prior, float]:
     """Fit a prior to a few codes, without leaving the old one farther than they can justify.
 
@@ -162,7 +196,7 @@ def fitted(prior: Prior, codes: Tensor, held_out: Tensor) -> tuple[Prior, float]
         mean = new * own.mean(dim=0) + old * prior.mean
         square = new * (own - mean).square().mean(dim=0)
         square += old * (prior.deviation.square() + (prior.mean - mean).square())
-        now = Prior(prior.flow, mean, square.sqrt())
+        now = replace(prior, mean=mean, deviation=square.sqrt())
         if (density := _density(now, others)) > highest:
             best, chosen, highest = now, times * len(own), density
     return best, chosen

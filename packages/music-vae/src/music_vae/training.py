@@ -258,7 +258,8 @@ class VAETraining(Training[Settings, WindowSet, MusicVAE]):
         return shown
 
     def finish(self) -> None:
-        """Keep how far attributes of what was learnt reach, and a reading of choruses."""
+        """Keep forms of what was learnt, how far attributes reach, and a reading of choruses."""
+        self.model.learn_forms(self.events)
         ranges = torch.from_numpy(ranges_of(measure(self.events, self.settings.voices)))
         known = ranges.isfinite()
         self.model.attribute_ranges[known] = ranges[known].to(self.model.attribute_ranges)

@@ -268,7 +268,8 @@ def test_names_of_weights_stay():
     )  # fmt: skip
     parts = {name.rpartition(".")[0] or name for name in model.state_dict()}
     assert parts == {
-        "prior_mean", "prior_deviation", "attribute_ranges", "chorus_weights", "chorus_bias",
+        "prior_mean", "prior_deviation", "forms", "attribute_ranges", "chorus_weights",
+        "chorus_bias",
         "encoder.steps.lstm", "encoder.bars.lstm",
         "mean", "deviation", "decoder.start", "decoder.conductor", "decoder.listener",
         *(f"decoder.cores.{v}.{part}" for v in ("melody", "drums")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from music_vae.flow import Flow
-from music_vae.prior import BESIDE, Prior, beside, fitted, slerp
+from music_vae.prior import BESIDE, Prior, beside, fitted, forms_of, slerp
 
 
 class Shifted(Flow):
@@ -25,7 +27,8 @@ class Shifted(Flow):
 
 
 def prior_of(mean: list[float], deviation: list[float]) -> Prior:
-    return Prior(Shifted(len(mean)), torch.tensor(mean), torch.tensor(deviation))
+    return Prior(Shifted(len(mean)), torch.tensor(mean), torch.tensor(deviation),
+                 torch.zeros(1, 1, dtype=torch.int16))  # fmt: skip
 
 
 @pytest.fixture
@@ -40,6 +43,26 @@ def test_draws_have_the_moments_of_the_prior(generator):
     torch.testing.assert_close(drawn.std(dim=0), torch.tensor([1.0, 4.0]), rtol=0.03, atol=0)
     still = prior.draw(3, generator, temperature=0.0)
     assert still.tolist() == [[5.0, -1.0]] * 3
+
+
+def test_bars_repeat_others_as_in_the_music_that_was_learnt(generator):
+    """Of three bars with two numbers each, the last one repeats the first in three of four."""
+    forms = torch.tensor([[0, 1, 0]] * 3 + [[0, 1, 2]])
+    prior = replace(prior_of([0.0] * 6, [1.0] * 6), forms=forms)
+    first, second, third = prior.draw(4000, generator).unflatten(1, (3, 2)).unbind(dim=1)
+    assert (first == third).all(dim=1).float().mean() == pytest.approx(0.75, abs=0.03)
+    assert not (first == second).any()
+
+
+def test_forms_are_those_of_equal_bars():
+    bars = np.random.default_rng(0).integers(1, 90, (4, 2, 16))  # each of two voices
+    pieces = [[0, 1, 0, 2], [3, 3, 3, 3], [0, 1, 2, 3]]
+    events = np.stack([bars[one].transpose(1, 0, 2).reshape(2, 64) for one in pieces])
+    events[0, 1, -1] = 0  # of the last bar, in one voice
+    wanted = [[0, 1, 0, 3], [0, 0, 0, 0], [0, 1, 2, 3]]
+    assert forms_of(events, 3).tolist() == wanted
+    assert forms_of(events, 6).tolist() == [one for one in wanted for _ in range(2)]
+    assert forms_of(events, 1).tolist() == wanted[:1]
 
 
 def test_near_is_between_two_and_a_little_beside(generator):
