@@ -59,7 +59,7 @@ def judge() -> Transformer:
 @pytest.fixture(scope="module")
 def model() -> MusicVAE:
     torch.manual_seed(1)
-    return MusicVAE(latent=6, encoder=8, decoder=8, components=1).eval()
+    return MusicVAE(latent=6, encoder=8, decoder=8, flow=4).eval()
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_ways_have_the_bits_of_their_middles(spaces, judge, model, windows):
 
 
 def test_samples_beside_real_ones(spaces, judge, model, windows):
-    report = spaces.samples(model, windows, judge, "tiny", count=4, seed=1)
+    report = spaces.bits_of_samples(model, windows, judge, "tiny", count=4, seed=1)
     names = [row[0] for row in report.rows]
     assert names[:3] == ["held-out songs", "learnt songs", "chance"]
     events, _ = windows.part("test")
@@ -128,9 +128,9 @@ def test_samples_beside_real_ones(spaces, judge, model, windows):
     bits, counts = spaces.judged(judge, events[evenly(len(events), 4)][:, 0].astype(np.int64))
     wanted = bits.sum() / counts[:, 1].sum()
     assert report.cell("held-out songs", "bits per event").value == pytest.approx(wanted)
-    drums = MusicVAE(voices=("drums",), latent=2, encoder=4, decoder=4, components=1)
+    drums = MusicVAE(voices=("drums",), latent=2, encoder=4, decoder=4, flow=4)
     with pytest.raises(SystemExit, match="choose a model that has one"):
-        spaces.samples(drums, windows, judge, "tiny", count=4, seed=1)
+        spaces.bits_of_samples(drums, windows, judge, "tiny", count=4, seed=1)
 
 
 # --- books -----------------------------------------------------------------------------------
