@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from torch import nn
 
-from groove_core.errors import InputError
-from groove_core.learning import Best, Split, auc, auc_rounds, bootstrap, hashed, parts_to_adapt
+torch = pytest.importorskip("torch")
+from groove_core.errors import InputError  # noqa: E402
+from groove_core.learning import (  # noqa: E402
+    Best,
+    Split,
+    auc,
+    auc_rounds,
+    bootstrap,
+    hashed,
+    parts_to_adapt,
+)
+
+nn = torch.nn
 
 CARD = {"name": "net", "data": {}}
 

@@ -73,6 +73,7 @@ def test_arrays_come_back(page):
 
 
 def test_a_picture_shows_groups_and_names_ones_own():
+    pytest.importorskip("matplotlib")
     rng = np.random.default_rng(1)
     places = {name: rng.uniform(-1, 1, (40, 2)) for name in ("one", "two", "three")}
     group = np.append(np.arange(38) % 2, [2, 2])

@@ -58,6 +58,7 @@ def test_without_open_tsne(monkeypatch):
 
 
 def test_new_codes_are_where_their_nearest_code_is():
+    pytest.importorskip("torch")
     kind = np.arange(360) % 3
     codes = CENTRES[kind] + RNG.normal(size=(360, 4))
     layout = CENTRES[kind][:, :2] / 9 + RNG.normal(0, 0.01, (360, 2))
