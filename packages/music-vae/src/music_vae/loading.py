@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGE", "SHIPPED", "Name", "Shipped", "load"]
 
 PACKAGE = "music-vae"
-Shipped = Literal["mel-2bar", "drums-2bar", "mel-16bar"]
+Shipped = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar"]
 SHIPPED: tuple[str, ...] = get_args(Shipped)
 Name = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar", "mel-16bar-flat"]
 """What `train` has settings for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,7 +18,7 @@ from music_vae.attributes import attributes_of, measure
 from music_vae.coding import codes_of, decoded
 from music_vae.evaluation.samples import evenly
 from music_vae.model import MusicVAE
-from music_vae.shifting import STEP, along, vectors_at
+from music_vae.shifting import STEP, along, around, stepped, values_at
 from music_vae.windows import WindowSet
 
 __all__ = ["AMOUNTS", "rank_correlations", "shifted"]
@@ -74,18 +76,19 @@ def shifted(
     ways = [_ways(model, one, len(attributes), generator) for one in track(normal, "pieces")]
     codes = model.flow.codes(torch.stack(ways).flatten(0, 2))
     values = measure(decoded(model, codes), windows.voices)
-    values = values.reshape(len(normal), len(attributes) + 1, len(AMOUNTS), -1)
+    values = values.reshape(len(normal), 2 * len(attributes) + 1, len(AMOUNTS), -1)
+
+    def follows(way: int, one: int) -> Cell:
+        return mean_of_known(rank_correlations(values[:, way, :, one]), owner)
+
+    numbers = range(len(attributes))
     rows: list[tuple[Cell, ...]] = []
-    for number, way in enumerate([*(f"{one} up" for one in attributes), "a random direction"]):
-        follows = [
-            mean_of_known(rank_correlations(values[:, number, :, one]), owner)
-            for one in range(len(attributes))
-        ]
-        span: Cell = None
-        if number < len(attributes):
-            ends = values[:, number, :, number]
-            span = mean_of_known(ends[:, -1] - ends[:, 0], owner)
-        rows.append((way, *follows, span))
+    for number, name_of in enumerate(attributes):
+        ends = values[:, number, :, number]
+        span = mean_of_known(ends[:, -1] - ends[:, 0], owner)
+        rows.append((f"{name_of} up", *(follows(number, one) for one in numbers), span))
+    rows.append(("chosen, without vectors", *(follows(-2 - one, one) for one in numbers), None))
+    rows.append(("a random direction", *(follows(-1, one) for one in numbers), None))
     return Report(
         f"{name}: what steps along an attribute do to {len(normal)} pieces that were not learnt",
         ("", *attributes, "moved by"),
@@ -96,6 +99,8 @@ def shifted(
             "mean over pieces; a piece that does not change counts 0.",
             "moved by: how much higher its attribute is at the last amount than at the first, in "
             + "; ".join(f"{one}: {what.unit}" for one, what in attributes.items()) + ".",
+            "chosen, without vectors: what it does for each attribute to try as many places, in "
+            "random directions.",
             "Random directions are as long as the steps, and each piece has its own.",
             about_intervals("songs"),
         ),
@@ -103,13 +108,14 @@ def shifted(
 
 
 def _ways(model: MusicVAE, normal: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return a piece at each amount of each attribute, and in a random direction.
+    """Return a piece at each amount of each attribute, then by choice alone, and by chance.
 
     Returns
     -------
-    Tensor [shape=(count + 1, amounts, latent)]
+    Tensor [shape=(2 count + 1, amounts, latent)]
+        By choice alone, the last attribute comes first.
     """
-    first = vectors_at(model, normal, generator)
+    first = around(model, normal, generator)
     less = [amount for amount in reversed(AMOUNTS) if amount < 0]
     more = [amount for amount in AMOUNTS if amount >= 0]
     ways = [
@@ -119,7 +125,20 @@ def _ways(model: MusicVAE, normal: Tensor, count: int, generator: torch.Generato
         ])
         for one in range(count)
     ]  # fmt: skip
-    anywhere = torch.randn(len(normal), generator=generator)
-    length = STEP * len(normal) ** 0.5 / anywhere.norm()
-    ways.append(normal + torch.tensor(AMOUNTS)[:, None] * length * anywhere)
+    for one in reversed(range(count)):
+        aimless = first._replace(vectors=_direction(len(normal), generator).expand(count, -1))
+        places = {0.0: normal}
+        for amount in (*less, *more[1:]):
+            by = math.copysign(1, amount)
+            before = places[amount - by]
+            known = aimless._replace(here=values_at(model, before[None])[0])
+            places[amount] = stepped(model, before, known, one, by, generator)
+        ways.append(torch.stack([places[amount] for amount in AMOUNTS]))
+    by_chance = STEP * len(normal) ** 0.5 * _direction(len(normal), generator)
+    ways.append(normal + torch.tensor(AMOUNTS)[:, None] * by_chance)
     return torch.stack(ways)
+
+
+def _direction(numbers: int, generator: torch.Generator) -> Tensor:
+    found = torch.randn(numbers, generator=generator)
+    return found / found.norm()
