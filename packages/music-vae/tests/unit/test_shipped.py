@@ -32,7 +32,7 @@ LEAST = {
     "drums-2bar": {"drums": 0.92},
     "mel-16bar": {"melody": 0.81},
     "drums-16bar": {"drums": 0.85},
-    "trio-16bar": {"melody": 0.75, "bass": 0.77, "drums": 0.86},
+    "trio-16bar": {"melody": 0.75, "bass": 0.77, "drums": 0.8},
 }
 """Share of the steps that come back from the code alone, at least, in the card's test."""
 every_network = pytest.mark.parametrize("name", sorted(KNOWN))
