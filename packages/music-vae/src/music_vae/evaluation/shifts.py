@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from groove_core.console import track
@@ -140,5 +141,4 @@ def _ways(model: MusicVAE, normal: Tensor, count: int, generator: torch.Generato
 
 
 def _direction(numbers: int, generator: torch.Generator) -> Tensor:
-    found = torch.randn(numbers, generator=generator)
-    return found / found.norm()
+    return F.normalize(torch.randn(numbers, generator=generator), dim=0)
