@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from groove_core.errors import InputError
 from groove_core.learning import Run, about_intervals, hashed, interval, mean, trained
 from groove_core.storage import read_table
 from groove_core.tunes import Stream, Stretches, TuneSet, mean_of_known
@@ -258,8 +259,11 @@ def pasting(books: dict[str, TuneSet], spaces: dict, rnn, options) -> Report:
     rows: list[tuple] = []
     for name, tunes in books.items():
         print(f"{name}: {len(tunes)} songs", flush=True)
-        rows += pasted(name, tunes, spaces, rnn, options)
-    if len(books) > 1:
+        try:
+            rows += list(pasted(name, tunes, spaces, rnn, options))
+        except InputError as error:
+            print(f"{name} is left out: {error}", flush=True)
+    if len({row[0] for row in rows}) > 1:
         # A book counts once, however many songs it has.
         for system, when in dict.fromkeys(
             row[1:3] for row in rows if row[2] in ("before", "after")
