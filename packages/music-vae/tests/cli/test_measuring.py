@@ -32,7 +32,9 @@ def report_of(result) -> Report:
 
 
 @pytest.mark.parametrize("about", [one for one in ABOUT if one != "choruses"])
-def test_all_is_measured_of_own_songs(groove, own, tiny, about):
+def test_all_is_measured_of_own_songs(groove, own, tiny, about, monkeypatch):
+    monkeypatch.setattr("music_vae.shifting.NEIGHBOURS", 8)
+    monkeypatch.setattr("music_vae.shifting.PLACES", 4)
     count = [] if about == "reconstruction" else ["--count", "4"]
     report = report_of(groove("evaluate", "--about", about, "--data", "own.npz", *count, "--json",
                               "--checkpoint", tiny["mel-2bar"]))  # fmt: skip

@@ -128,6 +128,7 @@ def test_a_way_has_a_new_vector_at_each_whole_amount(networks, monkeypatch):
 
 def test_a_report_has_a_row_for_each_attribute(networks, windows, monkeypatch):
     monkeypatch.setattr(shifting, "NEIGHBOURS", 8)
+    monkeypatch.setattr(shifting, "PLACES", 4)
     report = shifted(networks["mel-2bar"], windows, "mine", count=3)
     names = list(attributes_of(["melody"]))
     assert [row[0] for row in report.rows] == [
