@@ -1,7 +1,9 @@
-"""Devices: asked for by name, and tried before they are used."""
+"""Devices: asked for by name, and tried before they are used; and the threads of a processor."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from groove_core.errors import DeviceError, UsageError
@@ -9,7 +11,7 @@ from groove_core.errors import DeviceError, UsageError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["available", "resolve", "widest"]
+__all__ = ["available", "one_thread", "resolve", "widest"]
 
 
 def _works(device: str) -> str:
@@ -77,3 +79,20 @@ def widest(device: torch.device | str) -> torch.dtype:
     import torch
 
     return torch.float32 if torch.device(device).type == "mps" else torch.float64
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on the calling thread alone.
+
+    Threads that share a small step wait for each other after it. That takes longer than the step
+    where another program occupies a core. To use all cores, give each a file of its own.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -20,21 +20,23 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("distribution", BROKEN)
-def test_a_broken_plugin_is_a_row_with_reason_and_hint(site, groove, distribution):
-    path = site("groove-good", distribution)
-    name, reason = BROKEN[distribution]
-    result = groove("plugins", "--json", path=path)
+def test_a_broken_plugin_is_a_row_with_reason_and_hint(site, groove):
+    result = groove("plugins", "--json", path=site("groove-good", *BROKEN))
     assert result.returncode == 0
     rows = {row["name"]: row for row in json.loads(result.stdout)["plugins"]}
     assert rows["good"]["status"] == "ok"
-    assert rows[name]["status"] == "broken"
-    assert reason in rows[name]["reason"]
-    assert "pip " in rows[name]["hint"]
-    assert distribution in rows[name]["hint"]
-    # never silent: one line on stderr, too
-    assert len([li for li in result.stderr.splitlines() if distribution in li]) == 1
-    assert groove("plugins", "--check", path=path).returncode == 3
+    for distribution, (name, reason) in BROKEN.items():
+        assert rows[name]["status"] == "broken"
+        assert reason in rows[name]["reason"]
+        assert "pip " in rows[name]["hint"]
+        assert distribution in rows[name]["hint"]
+        # never silent: one line on stderr, too
+        assert len([li for li in result.stderr.splitlines() if distribution in li]) == 1
+
+
+@pytest.mark.parametrize("distribution", ["groove-hook", "groove-major"])
+def test_a_single_broken_plugin_fails_the_check(site, groove, distribution):
+    assert groove("plugins", "--check", path=site("groove-good", distribution)).returncode == 3
 
 
 def test_every_command_works_beside_broken_plugins(site, groove, tmp_path):

@@ -384,3 +384,33 @@ def test_nothing_is_float64_where_a_device_has_none(monkeypatch):
     with Refusing():
         made = instfreq._summed_phase(frequency)
     torch.testing.assert_close(made, wanted.to(made), atol=1e-3, rtol=0)
+
+
+# Threads
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_a_feature_is_computed_on_one_thread(windowed):
+    seen = set()
+
+    class Watched(dsp.HarmonicPercussive):
+        def columns(self, spectrum):
+            seen.add(torch.get_num_threads())
+            return super().columns(spectrum)
+
+        def finish(self, columns):
+            seen.add(torch.get_num_threads())
+            return super().finish(columns)
+
+    feature = Watched(n_mels=16)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (dsp.WindowedFeatures(feature, 1.0, 0.5) if windowed else feature)(torch.ones(60_000))
+        assert torch.get_num_threads() == 2
+        with pytest.raises(InputError):
+            feature(torch.full((60_000,), math.nan))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}

@@ -81,6 +81,12 @@ def test_a_document_that_lacks_a_field_is_refused(tmp_path):
         Heard.from_document(document, "mine.json")
 
 
+def test_a_document_of_an_earlier_version_lacks_what_has_a_default(tmp_path):
+    document = heard().to_json()
+    del document["marks"]
+    assert Heard.from_document(document, "mine.json").marks == ()
+
+
 def test_all_fields_are_written_where_no_keys_are_named():
     @dataclass(frozen=True, eq=False, repr=False)
     class Plain(Record):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F
 
+from groove_core.devices import one_thread
 from groove_core.dsp.stft import all_finite, at_once, checked, spectrum
 from groove_core.errors import InputError, UsageError
 from groove_core.values.sound.audio import Audio
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Feature", "kept"]
 
 FRAMES_AT_ONCE = 16
-"""Spectra are made in larger pieces than other things: Fourier transforms use all threads."""
+"""Spectra are made in larger pieces than other things: a piece is a step of three or four."""
 NUMBERS = 1
 """Part of the settings: raised when the same settings give other numbers than before."""
 
@@ -116,7 +117,8 @@ class Feature(abc.ABC):
         >>> MFCC(n_mfcc=13)(torch.randn(4, 22050)).shape
         torch.Size([4, 13, 44])
         """
-        return self.finished(self.centred(self.samples(sound)))
+        with one_thread():
+            return self.finished(self.centred(self.samples(sound)))
 
     def samples(self, sound: Audio | torch.Tensor) -> torch.Tensor:
         """Return the samples of a sound, after a look at its sample rate."""
@@ -223,7 +225,8 @@ class Feature(abc.ABC):
             cut = padded.unfold(-1, self.n_fft, self.hop_samples)
             pieces = [self.columns(spectrum(piece)) for piece in cut.split(frames, dim=1)]
             made.append(torch.cat(pieces, dim=1))
-        return torch.cat(made).reshape(*samples.shape[:-1], count, -1).mT
+        columns = made[0] if len(made) == 1 else torch.cat(made)
+        return columns.reshape(*samples.shape[:-1], count, -1).mT
 
 
 def kept(

@@ -23,7 +23,7 @@ from groove_core.dsp.mel import (
     pcen,
 )
 from groove_core.dsp.mfcc import cepstrum, cepstrum_matrix, deltas
-from groove_core.dsp.stft import istft, power
+from groove_core.dsp.stft import istft, magnitude, power
 from groove_core.errors import UsageError
 
 __all__ = [
@@ -77,7 +77,7 @@ class _MelBands(Feature):
         )
 
     def columns(self, spectrum: torch.Tensor) -> torch.Tensor:
-        heard = power(spectrum) if self.power == 2 else spectrum.abs()
+        heard = power(spectrum) if self.power == 2 else magnitude(spectrum)
         return apply_filters(heard, self.filters)
 
 
@@ -233,7 +233,7 @@ class HarmonicPercussive(Mel):
         check_hpss((self.kernel_frames, self.kernel_bins), self.mask_power, self.margin)
 
     def columns(self, spectrum: torch.Tensor) -> torch.Tensor:  # noqa: D102
-        return spectrum.abs()
+        return magnitude(spectrum)
 
     def finish(self, columns: torch.Tensor) -> torch.Tensor:  # noqa: D102
         parts = hpss(

@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 import torch
 
+from groove_core.devices import one_thread
 from groove_core.dsp.stft import all_finite, at_once
 from groove_core.errors import InputError, UsageError
 
 __all__ = ["hpss", "running_median", "softmask"]
+
+PARTS_AT_ONCE = 16
+"""Masks are made in larger pieces than medians: they are a dozen steps, and not a thousand."""
 
 
 def hpss(
@@ -66,8 +70,21 @@ def hpss(
             "The spectrogram holds NaN or infinity: the sound is broken, or too loud.",
             hint="audio.normalized(), or samples in float64",
         )
-    lasting = running_median(magnitude, frames, dim=-1)
-    sudden = running_median(magnitude, bins, dim=-2)
+    with one_thread():
+        return _separated(spectrogram, magnitude, (frames, bins), power, margins, mask=mask)
+
+
+def _separated(
+    spectrogram: torch.Tensor,
+    magnitude: torch.Tensor,
+    kernel: tuple[int, int],
+    power: float,
+    margins: tuple[float, float],
+    *,
+    mask: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    lasting = running_median(magnitude, kernel[0], dim=-1)
+    sudden = running_median(magnitude, kernel[1], dim=-2)
 
     def parts(
         whole: torch.Tensor, lasting: torch.Tensor, sudden: torch.Tensor
@@ -75,19 +92,22 @@ def hpss(
         tied = margins == (1, 1)  # without margins nothing is left over: silence is divided evenly
         harmonic = softmask(lasting, sudden * margins[0], power=power, split_zeros=tied)
         if tied and math.isfinite(power):
-            percussive = 1 - harmonic
-        else:
-            percussive = softmask(sudden, lasting * margins[1], power=power)
+            one, another = (harmonic, 1) if mask else (whole * harmonic, whole)
+            return one, another - one
+        percussive = softmask(sudden, lasting * margins[1], power=power)
         return (harmonic, percussive) if mask else (whole * harmonic, whole * percussive)
 
     # A piece at a time, along the dimension that is outermost in memory: a dozen tensors of
     # the whole size would cost more than all the medians.
     outer = max(range(magnitude.ndim), key=magnitude.stride)
-    piece = max(1, at_once(magnitude) * magnitude.shape[outer] // max(1, magnitude.numel()))
+    values = PARTS_AT_ONCE * at_once(magnitude)
+    piece = max(1, values * magnitude.shape[outer] // max(1, magnitude.numel()))
     pieces = [
         parts(*p)
         for p in zip(*(x.split(piece, outer) for x in (spectrogram, lasting, sudden)), strict=True)
     ]
+    if len(pieces) == 1:
+        return pieces[0]
     harmonic, percussive = (torch.cat(p, dim=outer) for p in zip(*pieces, strict=True))
     return harmonic, percussive
 
@@ -129,14 +149,20 @@ def softmask(
         return (wanted > other).to(wanted)
     larger = torch.maximum(wanted, other)
     silent = larger < torch.finfo(wanted.dtype).tiny
-    larger = larger.masked_fill(silent, 1)  # one of the two powers is then 1: none overflows
+    if not silent.any():
+        # One of the two powers is 1: none overflows.
+        a, b = (_power(x / larger, power) for x in (wanted, other))
+        return a / (a + b)
+    larger = larger.masked_fill(silent, 1)
     a, b = (_power(x / larger, power) for x in (wanted, other))
     mask = a / (a + b).masked_fill(silent, 1)
     return mask.masked_fill(silent, 0.5 if split_zeros else 0.0)
 
 
 def _power(x: torch.Tensor, power: float) -> torch.Tensor:
-    """Return ``x ** power``, with a gradient of zero at zero, also for powers below 1."""
+    """Return ``x ** power``, with a gradient of zero at zero, also for powers up to 1."""
+    if power > 1:
+        return x**power
     return torch.where(x > 0, x.clamp_min(torch.finfo(x.dtype).tiny) ** power, 0)
 
 
@@ -185,15 +211,16 @@ def running_median(x: torch.Tensor, size: int, *, dim: int = -1) -> torch.Tensor
     position = torch.arange(-(size // 2), rows * network.windows + size // 2) % (2 * n)
     mirrored = torch.minimum(position, 2 * n - 1 - position).to(x.device)
     lines = x.movedim(dim, 0)
-    # On a CPU, as many values a step as stay in its cache and torch leaves to one thread: a
-    # thousand short steps would spend their time waiting for each other's threads.
-    medians = [
-        _run(chunk.index_select(0, mirrored), network)[:n]
-        for chunk in lines.reshape(n, -1).split(max(1, at_once(x) // rows), dim=1)
-    ]
-    found = torch.empty_like(x)  # laid out in memory as x is
-    found.movedim(dim, 0).copy_(torch.cat(medians, dim=1).reshape(lines.shape))
-    return found
+    flat = lines.reshape(n, -1)
+    made = flat.new_empty(rows, network.windows, flat.shape[1])
+    # On a CPU, as many values a step as stay in its cache.
+    size = max(1, at_once(x) // rows)
+    for start in range(0, flat.shape[1], size):
+        some = slice(start, start + size)
+        _run(flat[:, some].index_select(0, mirrored), network, made[..., some])
+    found = made.flatten(0, 1)[:n].reshape(lines.shape).movedim(0, dim)
+    # Laid out in memory as x is: what is computed with both runs through both in one order.
+    return found if found.stride() == x.stride() else torch.empty_like(x).copy_(found)
 
 
 class _Step(NamedTuple):
@@ -277,8 +304,16 @@ def _network(size: int) -> _Network:
     return _Network(windows, inputs, steps, medians, last_use)
 
 
-def _run(x: torch.Tensor, network: _Network) -> torch.Tensor:
-    """Run the network on all rows of all lines at once [shape=(mirrored values, lines)]."""
+def _run(x: torch.Tensor, network: _Network, medians: torch.Tensor) -> None:
+    """Run the network on all rows of all lines at once.
+
+    Parameters
+    ----------
+    x : Tensor [shape=(mirrored values, lines)]
+    network : _Network
+    medians : Tensor [shape=(rows, windows, lines)]
+        Where they are written.
+    """
     rows = (len(x) - network.inputs) // network.windows + 1
     stop = (rows - 1) * network.windows + 1
     registers = {i: x[i : i + stop : network.windows] for i in range(network.inputs)}
@@ -288,4 +323,5 @@ def _run(x: torch.Tensor, network: _Network) -> torch.Tensor:
         for used in {step.a, step.b}:
             if network.last_use.get(used) == index:
                 del registers[used]  # its memory is taken by the next step, still in the cache
-    return torch.stack([registers[r] for r in network.medians], dim=1).flatten(0, 1)
+    for window, register in enumerate(network.medians):
+        medians[:, window] = registers[register]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from groove_core.devices import one_thread
 from groove_core.dsp.feature import Feature, kept
 from groove_core.dsp.stft import at_once
 from groove_core.errors import InputError, UsageError
@@ -100,11 +101,14 @@ class WindowedFeatures:
         UsageError, InputError
             See `Feature`; and if the sound is shorter than one window.
         """
-        samples = self.feature.samples(sound)
+        with one_thread():
+            return self._windows(self.feature.samples(sound))
+
+    def _windows(self, samples: torch.Tensor) -> torch.Tensor:
         starts = self.starts(samples.shape[-1]).to(samples.device)
         shared = self.feature.centred(samples)
         frames = 1 + self.window_samples // self.feature.hop_samples
-        windows = max(1, 32 * at_once(samples) // (shared.shape[:-1].numel() * frames))
+        windows = max(1, 16 * at_once(samples) // (shared.shape[:-1].numel() * frames))
         return torch.cat(
             [self.feature.finished(self._cut(samples, shared, s)) for s in starts.split(windows)],
             dim=-3,

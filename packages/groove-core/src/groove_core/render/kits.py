@@ -8,17 +8,28 @@ mixed in wherever it is hit.
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.console import note
 from groove_core.drums.grid import KIT_DRUMS
+from groove_core.errors import InputError
 from groove_core.render.soundfont import render
+from groove_core.storage import list_files
 from groove_core.values.scores.score import Score, Track
+from groove_core.values.sound import soundfiles
+from groove_core.values.sound.audio import Audio
 
-__all__ = ["RATE", "Hits", "Kit", "general_midi", "mixed", "play", "room", "synthetic", "varied"]
+__all__ = [
+    "RATE", "Hits", "Kit", "Strength", "general_midi", "mixed", "play", "recorded",
+    "room", "synthetic", "varied",
+]  # fmt: skip
 
 RATE = 22_050
 """Hz; nothing that tells when or how hard a drum was hit lies above 11 kHz."""
@@ -30,6 +41,10 @@ ATTACK = 0.1
 """Share of the peak, -20 dB, at which a stroke begins."""
 DB_PER_DECADE = 40.0
 """General MIDI: amplitude is the square of the velocity."""
+LOUD_S = 0.045
+"""How much of a stroke says how hard it was."""
+ALIKE_DB = 3.0
+"""Recorded strokes so near in level take turns."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -84,27 +99,75 @@ class Hits:
 
 
 @dataclass(frozen=True)
+class Strength:
+    """A drum struck so hard.
+
+    Parameters
+    ----------
+    level_db : float
+        Against the hardest stroke of the drum, over the first 45 ms.
+    shot : float32 array [shape=(n,), 22,050 Hz]
+        As loud as that; it begins `LEAD_S` before its attack.
+    """
+
+    level_db: float
+    shot: Samples
+
+
+@dataclass(frozen=True)
 class Kit:
-    """One stroke for each of the nine drums.
+    """Strokes for each of the nine drums.
 
     Parameters
     ----------
     name : str
     shots : sequence of nine float32 arrays [shape=(n,), 22,050 Hz]
-        Each begins `LEAD_S` before its attack.
+        The hardest stroke of each; it begins `LEAD_S` before its attack.
+    strengths : sequence of nine sequences of Strength, optional
+        Where a soft stroke is more than a quiet hard one. Without them, every stroke is that
+        of `shots`, made softer.
     """
 
     name: str
     shots: tuple[Samples, ...]
+    strengths: tuple[tuple[Strength, ...], ...] = ()
+
+    def stroke(self, drum: int, level_db: float, turn: int = 0) -> tuple[Samples, float]:
+        """Return the sound that comes nearest to a level, and by how many dB to raise it.
+
+        Parameters
+        ----------
+        turn : int
+            Sounds within `ALIKE_DB` of the level take turns: no two strokes are quite alike.
+        """
+        if not self.strengths:
+            return self.shots[drum], level_db
+        away = [abs(one.level_db - level_db) for one in self.strengths[drum]]
+        reach = max(min(away), ALIKE_DB)
+        near = [one for one, far in zip(self.strengths[drum], away, strict=True) if far <= reach]
+        chosen = near[turn % len(near)]
+        return chosen.shot, level_db - chosen.level_db
 
 
-def play(hits: Hits, kit: Kit, duration_s: float) -> Samples:
-    """Mix the strokes of hits [shape=(n,), 22,050 Hz], each at its own sample."""
+def play(hits: Hits, kit: Kit, duration_s: float, *, take: int = 0) -> Samples:
+    """Mix the strokes of hits [shape=(n,), 22,050 Hz], each at its own sample.
+
+    Parameters
+    ----------
+    take : int
+        Where a kit has several sounds for a strength, those of another take are others.
+    """
     out = np.zeros(round(duration_s * RATE), np.float32)
     lead = round(LEAD_S * RATE)
-    gain = (10 ** (hits.level_db / 20)).astype(np.float32)
-    for onset, drum, loud in zip(np.round(hits.onset_s * RATE), hits.drum, gain, strict=True):
-        shot = kit.shots[drum]
+    turn = np.full(len(hits), take)
+    for drum in range(len(KIT_DRUMS)):
+        mine = np.nonzero(hits.drum == drum)[0]
+        turn[mine[np.argsort(hits.onset_s[mine], kind="stable")]] += np.arange(len(mine))
+    for onset, drum, level_db, number in zip(
+        np.round(hits.onset_s * RATE), hits.drum, hits.level_db, turn, strict=True
+    ):
+        shot, gain_db = kit.stroke(int(drum), float(level_db), int(number))
+        loud = np.float32(10 ** (gain_db / 20))
         start = int(onset) - lead
         first, last = max(0, -start), min(len(shot), len(out) - start)
         if last > first:
@@ -113,15 +176,24 @@ def play(hits: Hits, kit: Kit, duration_s: float) -> Samples:
 
 
 @functools.lru_cache(maxsize=32)
-def general_midi(program: int = 0) -> Kit:
-    """Cut the strokes of a drum kit of the soundfont: 0 standard, 8 room, 16 power and so on."""
+def general_midi(program: int = 0, soundfont: Path | None = None) -> Kit:
+    """Cut the strokes of a drum kit of a soundfont: 0 standard, 8 room, 16 power and so on.
+
+    Parameters
+    ----------
+    program : int [0 to 127]
+    soundfont : path of an .sf2 file, optional
+        That of `find_soundfont` by default.
+    """
     spacing = 4  # quarter notes of half a second
     notes = [[spacing * 480 * i, 480, drum.note, 120] for i, drum in enumerate(KIT_DRUMS)]
-    sound = render(Score((Track(np.array(notes), program=program, is_drum=True),)))
+    score = Score((Track(np.array(notes), program=program, is_drum=True),))
+    sound = render(score, soundfont=soundfont)
     mono = sound.to_mono().resampled(RATE).samples[0]
     size = round(spacing * 0.5 * RATE)
     shots = [_cut(mono[max(0, i * size - 64) :][:size]) for i in range(len(KIT_DRUMS))]
-    return Kit(f"gm-{program}", tuple(shots))
+    name = "gm" if soundfont is None else Path(soundfont).stem
+    return Kit(f"{name}-{program}", tuple(shots))
 
 
 def _cut(sound: Samples) -> Samples:
@@ -134,6 +206,56 @@ def _cut(sound: Samples) -> Samples:
     fade = len(shot) // 5
     shot[len(shot) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return shot
+
+
+def recorded(folder: str | os.PathLike[str]) -> Kit:
+    """Read a kit of recorded single strokes, of one or more strengths for each drum.
+
+    A file is called after its drum and ends with a number, in any order: ``kick-1.wav``,
+    ``closed-hi-hat-03.flac``. How hard a stroke is, its level says.
+
+    Raises
+    ------
+    InputError
+        If one of the nine drums has no stroke.
+    """
+    sounds: dict[str, list[Samples]] = {}
+    for path in list_files(folder, soundfiles.SUFFIXES):
+        name = re.sub(r"[\W\d_]+$", "", path.stem).lower()
+        sounds.setdefault(re.sub(r"[\W_]+", " ", name), []).append(
+            _cut(Audio.read(path, sample_rate=RATE, mono=True).samples[0])
+        )
+    wanted = {re.sub(r"\W+", " ", drum.name): drum.name for drum in KIT_DRUMS}
+    missing = [name for name in wanted if name not in sounds]
+    if missing:
+        raise InputError(
+            f"{folder} has no stroke of: {', '.join(wanted[name] for name in missing)}.",
+            hint="Name the files after the drums, for example "
+            f"{missing[0].replace(' ', '-')}-1.wav.",
+        )
+    others = sorted(sounds.keys() - wanted.keys())
+    if others:
+        note(f"{folder}: {', '.join(others)} are none of the nine drums and are left out")
+    loudest = max(float(np.abs(one).max()) for name in wanted for one in sounds[name])
+    return with_strengths(
+        Path(folder).name, [[one / max(loudest, 1e-9) for one in sounds[name]] for name in wanted]
+    )
+
+
+def with_strengths(name: str, strokes: Sequence[Sequence[Samples]]) -> Kit:
+    """Make a kit of the strokes of each drum, and measure how hard each is."""
+    drums = []
+    for sounds in strokes:
+        level = [_level_db(one) for one in sounds]
+        order = np.argsort(level, kind="stable")
+        drums.append(tuple(Strength(level[i] - max(level), sounds[i]) for i in order))
+    return Kit(name, tuple(drum[-1].shot for drum in drums), tuple(drums))
+
+
+def _level_db(shot: Samples) -> float:
+    """Return the level of the first 45 ms of a stroke, in dB of full scale."""
+    power = np.square(shot[: round((LEAD_S + LOUD_S) * RATE)], dtype=np.float64).mean()
+    return float(10 * np.log10(power + 1e-12))
 
 
 def synthetic(seed: int) -> Kit:

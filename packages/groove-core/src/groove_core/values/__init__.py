@@ -46,6 +46,6 @@ else:
             "results": "Cell Codes Estimate Report",
             "scores.score": "MAX_HOURS Score Track",
             "sound.audio": "Audio AudioInfo",
-            "sound.embedding": "audio_url",
+            "sound.embedding": "audio_url mp3",
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
@@ -69,7 +69,14 @@ class Record(Value):
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        made: Self = _made(cls, {name: document[name] for name in _fields(cls)})
+        # A document of an earlier version lacks the fields that came later; they have defaults.
+        later = {
+            one.name
+            for one in fields(cls)
+            if one.default is not MISSING or one.default_factory is not MISSING
+        }
+        names = [name for name in _fields(cls) if name in document or name not in later]
+        made: Self = _made(cls, {name: document[name] for name in names})
         return made
 
 
