@@ -11,7 +11,6 @@ may: a training of today writes its own list.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from monorepo import ROOT, packages, tell
 
 from groove_core.learning import PARTS, Split
 from groove_core.storage import checkpoints
+from groove_core.storage.cards import read_learnt
 from groove_core.storage.files import dump_json, read_json
 
 Learnt = tuple[str, str, dict[str, Any]]
@@ -123,6 +123,9 @@ def genre_map() -> Iterator[Learnt]:
     learnt = _before("song", names, parts, "a permutation of the songs of each genre, seed 1")
     yield "genre-map", "classifier", learnt
     yield "genre-map", "generator", learnt
+    split = Split("song")
+    by_hash = split.card(names, split.parts(names, labels))["learnt"]
+    yield "genre-map", "vocoder", by_hash
 
 
 def _stratified(labels: Sequence[int], parts: int, seed: int) -> list[int]:
@@ -146,32 +149,12 @@ def _before(
 
 
 def music_recsys() -> Iterator[Learnt]:
-    """Take the half of the pieces of the model card that a hash of their names chose.
-
-    The corpus has 2,400 songs; of the performances, those of 24 s or more were rendered, which
-    are 866 clips; of POP909, the first 600 songs. The cards have counted one piece less, which
-    cannot be named: so one of the list may have been left out of the training.
-    """
-    from genre_map.genres import GENRES
-    from groove_vae.performances import TICKS_PER_QUARTER, load
-
-    corpus = [f"{genre}/{genre}.{number:05d}.flac" for genre in GENRES for number in range(240)]
-    lasts_s = 0.1  # of the last hit
-    drums = {
-        one.id: one.tick.max() / TICKS_PER_QUARTER * 60 / one.bpm + lasts_s
-        for one in load(None, None)
-        if one.beat_type == "beat"
-    }
-    long = [name for name, seconds in drums.items() if seconds >= 24.0]
-    songs = [f"{number:03d}" for number in range(1, 601)]
-    names = [*corpus, *long, *songs]
-    digests = [hashlib.sha256(name.encode()).digest() for name in names]
-    heard = np.array([int.from_bytes(one[:8], "big") % 1000 < 500 for one in digests])
-    parts = {"train": np.flatnonzero(heard), "test": np.flatnonzero(~heard)}
-    learnt = _before("piece", names, parts, "sha256 of the name, first 8 bytes modulo 1000 < 500")
-    learnt["note"] = "One piece more than was counted: one of them may have been left out."
-    yield "music-recsys", "front-end", learnt
-    yield "music-recsys", "pooled-front-end", learnt
+    """Take the list that the training wrote: the grooves it was divided by are not in a package."""
+    for stored in checkpoints.available("music-recsys"):
+        if stored.origin == "packaged":
+            card = checkpoints.read_card(stored.path)
+            read_learnt(stored.path, card)
+            yield "music-recsys", stored.name, card["data"]["learnt"]
 
 
 def melody_rnn() -> Iterator[Learnt]:

@@ -35,7 +35,7 @@ def report_of(result) -> Report:
 def test_all_is_measured_of_own_songs(groove, own, tiny, about, monkeypatch):
     monkeypatch.setattr("music_vae.shifting.NEIGHBOURS", 8)
     monkeypatch.setattr("music_vae.shifting.PLACES", 4)
-    count = [] if about == "reconstruction" else ["--count", "4"]
+    count = {"reconstruction": [], "attributes": ["--count", "2"]}.get(about, ["--count", "4"])
     report = report_of(groove("evaluate", "--about", about, "--data", "own.npz", *count, "--json",
                               "--checkpoint", tiny["mel-2bar"]))  # fmt: skip
     assert report.title.startswith("mel-2bar: ")
