@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from groove_core.actions import (
@@ -36,8 +37,8 @@ from groove_vae.symbolic import Part
 __all__ = ["compare", "evaluate", "fingerprint", "humanize", "quantize", "train", "transfer"]
 
 PACKAGE = "groove-vae"
-AUDIO, SYMBOLIC = "audio", "symbolic"
-"""The shipped checkpoints, and the two kinds of models."""
+AUDIO, SYMBOLIC, LATENT = "audio", "symbolic", "latent"
+"""The shipped checkpoints, which are the two kinds of models; and what z tells in the second."""
 
 MOST_DIMENSIONS = 8
 
@@ -46,6 +47,16 @@ Which = Annotated[
     Opt("model: audio compares parts, symbolic humanizes them"),
 ]
 
+Strokes = Annotated[
+    Readable[Path] | None,
+    Opt(
+        "folder with recorded strokes of a kit, such as kick-1.wav and closed-hi-hat-2.wav "
+        "(default: none)"
+    ),
+]
+Soundfont = Annotated[
+    Readable[Path] | None, Opt("soundfont (.sf2) of the kits (default: that of Groove)")
+]
 Timing = Annotated[
     float,
     Opt(
@@ -261,6 +272,8 @@ def compare(
     kit: Annotated[
         int, Opt("kit for MIDI files: 0 standard, 8 room, 16 power, 24, 25, 40, 48", min=0, max=127)
     ] = 0,
+    strokes: Strokes = None,
+    soundfont: Soundfont = None,
     raw: Annotated[
         bool, Opt("comparison sample by sample, as in the first study; for a few seconds only")
     ] = False,
@@ -278,7 +291,8 @@ def compare(
 
     A MIDI file alone is compared with itself on the grid with even velocities; a recording
     alone with its own strokes moved onto the grid that fits them best, so that how late it
-    is on the whole, and its dynamics, do not count.
+    is on the whole, and its dynamics, do not count. With --strokes, a played part that is a
+    MIDI file is played on recorded strokes, and the programmed one on --kit.
 
     Returns
     -------
@@ -305,10 +319,14 @@ def compare(
     if tempo_bpm is not None and (isinstance(played, Score) or isinstance(programmed, Score)):
         note("the tempo of the MIDI file is taken, not --tempo-bpm")
 
-    def version(part: Audio | Score, name: str) -> versions.Version:
+    if strokes is not None and isinstance(played, Audio):
+        note("the played part is a recording already: --strokes is ignored")
+
+    def version(part: Audio | Score, name: str, folder: Path | None = None) -> versions.Version:
         if isinstance(part, Audio):
             return versions.of_audio(part, name)
-        return versions.of_score(part, name, kits.general_midi(kit))
+        drums = kits.recorded(folder) if folder else kits.general_midi(kit, soundfont)
+        return versions.of_score(part, name, drums)
 
     second = None if programmed is None else version(programmed, "programmed")
     if programmed is None and isinstance(played, Score):
@@ -317,7 +335,7 @@ def compare(
     model, _ = checkpoints.load(PACKAGE, checkpoint or AUDIO, FeelVAE, device=device)
     return compare_versions(
         model,
-        version(played, "played"),
+        version(played, "played", strokes),
         second,
         measure=measure,
         tempo_bpm=tempo_bpm,
@@ -357,9 +375,15 @@ def fingerprint(
 def evaluate(
     *,
     about: Annotated[
-        Literal["audio", "symbolic"],
-        Opt("model to measure: audio compares parts, symbolic humanizes them", aliases=("model",)),
+        Literal["audio", "symbolic", "latent"],
+        Opt(
+            "subject: audio compares parts, symbolic humanizes them, latent is what z "
+            "tells in the symbolic model",
+            aliases=("model",),
+        ),
     ] = "audio",
+    strokes: Strokes = None,
+    soundfont: Soundfont = None,
     count: Annotated[
         int | None, Opt("held-out performances to measure on (default: all)", min=2)
     ] = None,
@@ -371,21 +395,33 @@ def evaluate(
     """Measure a model on performances that were not learnt, with 95 % intervals.
 
     Of the audio model: how well known changes of timing and dynamics are found, on kits
-    that it has not heard, on the same kit and on another. Of the symbolic one: how far its
-    timing and velocity are from the real ones and from their distributions, beside what
-    simpler ways give; and how often a fingerprint names the drummer.
+    that it has not heard, on the same kit and on another. With --soundfont the played part is
+    on the kits of that one, and the other kit is a synthetic one; with --strokes it is on
+    recorded strokes, and the other kit is of --soundfont, or else synthetic. Of the symbolic
+    model: how far its timing and velocity are from the real ones and from their distributions,
+    beside what simpler ways give; and how often a fingerprint names the drummer. Of its latent
+    code: how much likelier z makes the hits that were played.
     """
+    given: dict[str, Any] = {
+        "data": data,
+        "count": count,
+        "seed": draw_seed(seed),
+        "device": device,
+    }
     if about == AUDIO:
-        from groove_vae.evaluation import evaluate as measured
+        from groove_vae.evaluation import evaluate as heard
+
+        return heard(checkpoint=checkpoint or AUDIO, strokes=strokes, soundfont=soundfont, **given)
+    if strokes is not None or soundfont is not None:
+        raise UsageError(
+            f"--strokes and --soundfont choose kits; {about} is measured on notes.",
+            hint="Leave them out, or measure --about audio.",
+        )
+    if about == LATENT:
+        from groove_vae.latent import evaluate as measured
     else:
         from groove_vae.twin_evaluation import evaluate as measured
-    return measured(
-        checkpoint=checkpoint or about,
-        data=data,
-        count=count,
-        seed=draw_seed(seed),
-        device=device,
-    )
+    return measured(checkpoint=checkpoint or SYMBOLIC, **given)
 
 
 @action
@@ -418,6 +454,14 @@ def train(
     beta: Annotated[
         float | None, Opt("weight of the KL divergence (default: the model's own)", min=0, max=1e6)
     ] = None,
+    free_bits: Annotated[
+        float | None,
+        Opt(
+            "nats of each dimension that the KL leaves free (default: the model's own)",
+            min=0,
+            max=100,
+        ),
+    ] = None,
     minutes: Minutes = None,
     license: License = "unknown",
     resume: Resume = False,
@@ -441,6 +485,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "beta": beta,
+        "free_bits": free_bits,
     }
     given = {key: value for key, value in wanted.items() if value is not None}
     run = learning.Run.of(
@@ -448,7 +493,7 @@ def train(
         devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
         license=license, source=learning.source(data, *CORPUS),
     )  # fmt: skip
-    performances = load(data=data)
+    performances = load(None, None if model == AUDIO else "4-4", data=data)
     if model == AUDIO:
         from groove_vae.training import FeelTraining, Settings
 

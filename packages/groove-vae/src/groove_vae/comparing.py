@@ -91,7 +91,8 @@ def compare_versions(
     beats = beats.until(end_s)
     both = played.hits is not None and programmed.hits is not None
     if same_tone is None:
-        same_tone = both or programmed.follows or raw_seed is not None
+        alike_kits = played.kit_name == programmed.kit_name
+        same_tone = (alike_kits and (both or programmed.follows)) or raw_seed is not None
     mine = _events(played, onset_s, start_s, end_s, each=both)
     theirs = _events(programmed, at_s, start_s, end_s, each=both)
     neighbours = None if same_tone else alike(other.bands, frames_of(theirs.onset_s)).numpy()

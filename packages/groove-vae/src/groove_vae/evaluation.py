@@ -14,7 +14,7 @@ from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import about_intervals, auc, bootstrap, interval, spearman
 from groove_core.render import kits
-from groove_core.render.kits import Hits
+from groove_core.render.kits import Hits, Kit
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
 from groove_vae import pairs
@@ -27,8 +27,12 @@ from groove_vae.performances import Performance, as_learnt, held_out, load, long
 __all__ = ["COLUMNS", "evaluate", "evaluate_model"]
 
 PROGRAMS = (24, 25, 48)
+"""Kits of the soundfont that is learnt from. They are other kits than those, but they share
+samples with them: all of them the crash, 48 the snare and the toms, too."""
 SYNTHETIC = range(100, 120)
 """Kits that no training has seen."""
+OTHER_PROGRAMS = (0, 8, 16, 24, 25, 40, 48)
+"""Kits of another soundfont."""
 CHANGE = pairs.Change(
     timing_ms=(1, 2, 5, 10, 20, 40), dynamics_db=(3, 6, 12, 20), ghost_db=(0, 10, 20), share=0.2
 )
@@ -44,6 +48,50 @@ COLUMNS = (
 )
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Kits:
+    """Kits to measure on.
+
+    Parameters
+    ----------
+    words : str
+        What they are.
+    played : sequence of Kit
+        What the played part is played on.
+    programmed : sequence of Kit, optional
+        What the programmed part is played on where the kits differ; by default another of
+        `played`.
+    """
+
+    words: str
+    played: Sequence[Kit]
+    programmed: Sequence[Kit] = ()
+
+    @classmethod
+    def of(cls, strokes: Path | None, soundfont: Path | None) -> Kits:
+        """Choose kits: recorded ones, those of a soundfont, or those kept from training."""
+        synthetic = [kits.synthetic(seed) for seed in SYNTHETIC]
+        others = [kits.general_midi(p, soundfont) for p in OTHER_PROGRAMS] if soundfont else []
+        if strokes is not None:
+            words = soundfont.stem if soundfont else "synthetic kits"
+            return cls(
+                f"recorded strokes, programmed on {words}",
+                [kits.recorded(strokes)],
+                others or synthetic,
+            )
+        if soundfont is not None:
+            return cls(f"{soundfont.stem}, programmed on synthetic kits", others, synthetic)
+        return cls("unseen kits", [kits.general_midi(p) for p in PROGRAMS] + synthetic)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Kit, Kit]:
+        """Draw a kit for the played part, and another one for the programmed part."""
+        if not self.programmed:
+            first, second = rng.choice(len(self.played), 2, replace=False)
+            return self.played[first], self.played[second]
+        played = self.played[int(rng.integers(len(self.played)))]
+        return played, self.programmed[int(rng.integers(len(self.programmed)))]
 
 
 @dataclass(frozen=True)
@@ -76,16 +124,29 @@ class Measured:
 
 
 def evaluate(
-    *, checkpoint: str, data: Path | None, count: int | None, seed: int, device: str
+    *,
+    checkpoint: str,
+    data: Path | None,
+    count: int | None,
+    seed: int,
+    device: str,
+    strokes: Path | None = None,
+    soundfont: Path | None = None,
 ) -> Report:
     """Measure a checkpoint; see `groove_vae.actions.evaluate`."""
     model, card = checkpoints.load("groove-vae", checkpoint, FeelVAE, device=device)
     performances = as_learnt(card, long_enough(load(None, None, data=data)))
-    return evaluate_model(model, performances, count=count, seed=seed)
+    chosen = Kits.of(strokes, soundfont)
+    return evaluate_model(model, performances, count=count, seed=seed, chosen=chosen)
 
 
 def evaluate_model(
-    model: FeelVAE, performances: Iterable[Performance], *, count: int | None = None, seed: int
+    model: FeelVAE,
+    performances: Iterable[Performance],
+    *,
+    count: int | None = None,
+    seed: int,
+    chosen: Kits | None = None,
 ) -> Report:
     """Measure the audio model on the test split, with 95 % bootstrap intervals over performances.
 
@@ -93,6 +154,8 @@ def evaluate_model(
     ----------
     count : int, optional
         Performances to measure on, spread evenly; all by default.
+    chosen : Kits, optional
+        Those kept from training by default.
 
     Raises
     ------
@@ -100,9 +163,9 @@ def evaluate_model(
         If there are not two performances.
     """
     test = held_out(performances, count)
-    unseen = [kits.general_midi(p) for p in PROGRAMS] + [kits.synthetic(s) for s in SYNTHETIC]
+    chosen = chosen or Kits.of(None, None)
     found = [
-        _measure(model, one, unseen, np.random.default_rng([seed, index]))
+        _measure(model, one, chosen, np.random.default_rng([seed, index]))
         for index, one in enumerate(track(test, "measuring", total=len(test)))
     ]
     found = [one for one in found if len(one.strokes.kind)]
@@ -126,7 +189,9 @@ def evaluate_model(
     strokes = sum(len(one.strokes.kind) for one in found)
     fit = _regression(found, draws)
     return Report(
-        title=f"groove-vae: {strokes} strokes of {len(found)} held-out performances, unseen kits",
+        title=(
+            f"groove-vae: {strokes} strokes of {len(found)} held-out performances, {chosen.words}"
+        ),
         columns=("", *COLUMNS),
         rows=tuple(rows),
         notes=(
@@ -144,28 +209,27 @@ def evaluate_model(
     )
 
 
-def _measure(
-    model: FeelVAE, one: Performance, unseen: Sequence[kits.Kit], rng: np.random.Generator
-) -> Measured:
+def _measure(model: FeelVAE, one: Performance, chosen: Kits, rng: np.random.Generator) -> Measured:
     """Render versions of a performance and compare them."""
     hits = Hits.of_velocity(one.onset_s, one.drum, one.velocity).between(0, EXCERPT_S)
     hits = Hits(hits.onset_s + 0.1, hits.drum, hits.level_db)
-    first, second = (unseen[i] for i in rng.choice(len(unseen), 2, replace=False))
+    first, second = chosen.draw(rng)
     here, there = rng.integers(2**31, size=2)
     changed, strokes = pairs.changed(hits, CHANGE, rng)
     late = Hits(hits.onset_s + 0.001, hits.drum, hits.level_db)
     grid = _on_grid(hits, one.bpm)
     duration_s = float(hits.onset_s.max()) + 0.5
     heard = []
-    for version, kit, room in (
-        (changed, first, here),
-        (hits, first, here),
-        (hits, second, there),
-        (hits, first, there),
-        (late, first, here),
-        (grid, first, here),
+    # Where strokes were recorded, nobody hits a drum twice alike: versions are other takes.
+    for version, kit, room, take in (
+        (changed, first, here, 0),
+        (hits, first, here, 1),
+        (hits, second, there, 0),
+        (hits, first, there, 0),
+        (late, first, here, 0),
+        (grid, first, here, 0),
     ):
-        dry = kits.play(version, kit, duration_s)
+        dry = kits.play(version, kit, duration_s, take=take)
         heard.append(bands(torch.from_numpy(kits.room(dry, np.random.default_rng(room)))))
     with torch.no_grad():
         whole = model.encode(torch.stack(heard).to(model.log_noise.device))

@@ -28,6 +28,7 @@ __all__ = [
     "stroke_divergence",
     "strokes_of",
     "tone",
+    "widened",
 ]
 
 AROUND = 8
@@ -36,6 +37,8 @@ NEIGHBOURS = 7
 AUDIBLE_DB = -24.0
 """Strokes so far below the loudest, at a quarter of its velocity, are often not heard."""
 FEWEST_ALIKE = 4
+OF_NORMAL = 1.4826
+"""Standard deviation of a normal distribution whose median absolute deviation is 1."""
 AUDIBLE = 0.3
 """The least height of the first envelope that is a stroke."""
 _BLOCK, _MARGIN = 8192, 256
@@ -143,13 +146,14 @@ def alike(bands: Tensor, frame: Tensor, count: int = NEIGHBOURS) -> Tensor:
     return torch.cat(found) if found else frame.new_zeros(0, 0)
 
 
-def tone(played: Tensor, programmed: Tensor, bands: Tensor, frame: Tensor) -> Tensor:
-    """Estimate what a change of kit does to the means around strokes [shape=(n, 17, d)].
+def tone(played: Tensor, programmed: Tensor, bands: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
+    """Estimate what a change of kit does to the means around strokes, and how surely.
 
-    How a stroke is played differs from one to the next; how another kit sounds does not.
+    How a stroke is played differs from one to the next; how another kit sounds hardly does.
     So it is the median difference of the strokes that sound alike in the programmed part,
     the stroke itself left out. What a player does to all such strokes alike is taken for
-    tone, too.
+    tone, too. No two strokes of a recorded kit are quite alike: how much the differences
+    scatter is how unsure their median is of one more stroke.
 
     Parameters
     ----------
@@ -159,13 +163,30 @@ def tone(played: Tensor, programmed: Tensor, bands: Tensor, frame: Tensor) -> Te
         Of the programmed part.
     frame : int Tensor [shape=(n,)]
         Strokes of the programmed part.
+
+    Returns
+    -------
+    difference, scatter : Tensors [shape=(n, 17, d)]
+        The scatter is a standard deviation, of the median absolute deviation. Both are 0 where
+        too few strokes sound alike.
     """
     at = around(frame, len(programmed))
     gap = played[at] - programmed[at]
     neighbours = alike(bands, frame)
     if neighbours.shape[1] < FEWEST_ALIKE:
-        return torch.zeros_like(gap)
-    return gap[neighbours].median(dim=1).values
+        return torch.zeros_like(gap), torch.zeros_like(gap)
+    others = gap[neighbours]
+    difference = others.median(dim=1).values
+    away = (others - difference[:, None]).abs().median(dim=1).values
+    return difference, OF_NORMAL * away
+
+
+def widened(latent: Gaussian, scatter: Tensor) -> Gaussian:
+    """Add independent noise of a standard deviation [shape=(..., d)] to Gaussians."""
+    if latent.is_diagonal:
+        return Gaussian(latent.mean, (latent.scale.square() + scatter.square()).sqrt())
+    covariance = latent.scale @ latent.scale.mT + torch.diag_embed(scatter.square())
+    return Gaussian(latent.mean, torch.linalg.cholesky(covariance))
 
 
 def stroke_divergence(
@@ -179,11 +200,12 @@ def stroke_divergence(
 ) -> Tensor:
     """Give the mean divergence around each stroke [shape=(n,)]; see `tone` for the rest."""
     at = around(frame, len(programmed.mean))
-    second = programmed.at(at)
+    first, second = played.at(at), programmed.at(at)
     if not same_tone:
-        moved = second.mean + tone(played.mean, programmed.mean, bands, frame)
-        second = Gaussian(moved, second.scale)
-    return divergence(played.at(at), second, measure).mean(dim=-1)
+        difference, scatter = tone(played.mean, programmed.mean, bands, frame)
+        first = widened(first, scatter)
+        second = widened(Gaussian(second.mean + difference, second.scale), scatter)
+    return divergence(first, second, measure).mean(dim=-1)
 
 
 def divergence_curve(
@@ -201,11 +223,12 @@ def divergence_curve(
     onset_s : float array [shape=(n,)]
         Strokes of the programmed part, where tone is taken out unless it is the same.
     """
-    second = programmed.latent
+    first, second = played.latent, programmed.latent
     frame = frames_of(onset_s)
     if not same_tone and len(frame):
         mean = second.mean.clone()
-        moved = tone(played.latent.mean, mean, programmed.bands, frame)
+        scatter = torch.zeros_like(mean)
+        moved, unsure = tone(first.mean, mean, programmed.bands, frame)
         # Where strokes are near each other, each moment belongs to the nearer one.
         every = torch.arange(len(mean))
         right = torch.searchsorted(frame, every).clamp(max=len(frame) - 1)
@@ -214,5 +237,6 @@ def divergence_curve(
         offset = every - frame[nearest]
         near = offset.abs() <= AROUND
         mean[near] += moved[nearest[near], offset[near] + AROUND]
-        second = Gaussian(mean, second.scale)
-    return divergence(played.latent, second, measure).numpy().astype(np.float64)
+        scatter[near] = unsure[nearest[near], offset[near] + AROUND]
+        first, second = widened(first, scatter), widened(Gaussian(mean, second.scale), scatter)
+    return divergence(first, second, measure).numpy().astype(np.float64)

@@ -237,7 +237,7 @@ class FeelTraining(Training[Settings, Sequence[Performance], FeelVAE]):
             "surprise": surprise,
             "rank": ranks,
             "kl": each.sum(),
-            "active_units": active_units(latent.mean.flatten(0, 1)).float(),
+            "active_units": active_units(each, settings.free_bits).float(),
             **{f"kl_{i + 1}": one for i, one in enumerate(each)},
         }
 
@@ -319,14 +319,15 @@ def collapse(
     batch = rendered[torch.arange(settings.batch_size)]
     with torch.no_grad():
         latent = model.encode(batch[..., _HEARD].to(model.log_noise.device))
-    active = int(active_units(latent.mean.flatten(0, 1)))
+    kl = prior_kl(latent).mean(dim=(0, 1))
+    active = int(active_units(kl, settings.free_bits))
     if not active:
         note(
             f"posterior collapse: none of {model.latent} dimensions is active, so that nothing "
             "diverges; train with a smaller --beta, or longer"
         )
     return {
-        "kl_per_dimension": [round(x, 4) for x in prior_kl(latent).mean(dim=(0, 1)).tolist()],
+        "kl_per_dimension": [round(x, 4) for x in kl.tolist()],
         "active_units": active,
         "collapsed": not active,
     }

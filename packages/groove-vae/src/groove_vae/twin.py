@@ -31,14 +31,15 @@ from torch import Tensor, nn
 from groove_core.drums import KIT_DRUMS
 from groove_vae.symbolic import BARS, STEPS, STEPS_PER_BAR, Grid
 
-__all__ = ["Feel", "Twin", "active_units", "kl_per_dimension", "play"]
+__all__ = ["Feel", "Twin", "active_units", "as_feel", "kl_divergence", "play"]
 
 DRUMS = len(KIT_DRUMS)
 SIDE = STEPS_PER_BAR + 1
 """Inputs beside the notes: place in the bar (one of 16) and tempo."""
 MIN_LOG_SIGMA = math.log(0.02)
 """In half sixteenths, and in units of the whole velocity range: below what MIDI resolves."""
-ACTIVE_VARIANCE = 0.01
+ACTIVE_KL = 0.01
+"""Nats that an active dimension carries at least, where nothing is free."""
 DRAWS = 4
 """How often an offset beyond the step is drawn again; what is left then is cut off."""
 TEMPO_RANGE = 40, 300
@@ -247,19 +248,26 @@ def as_feel(out: Tensor) -> Feel:
     )
 
 
-def kl_per_dimension(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)) of each dimension, mean over the batch, in nats."""
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
-    return kl.mean(dim=0)
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return KL(N(mean, variance) || N(0, I)) of each dimension [shape=(n, d)], in nats."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
-def active_units(mean: Tensor) -> Tensor:
-    """Count the dimensions that tell windows apart: the variance of their mean exceeds 0.01.
+def active_units(kl: Tensor, free_bits: float) -> Tensor:
+    """Count the dimensions that carry something: their KL is above twice what is free.
 
-    Source: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance Weighted Autoencoders",
-    ICLR 2016, section 5.2.
+    A dimension that carries nothing comes to rest on the nats that the loss leaves free, and
+    its mean varies there as much as that allows. A threshold on the variance of means, as in Y.
+    Burda, R. Grosse and R. Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, counts
+    it; this one does not.
+
+    Parameters
+    ----------
+    kl : Tensor [shape=(d,)]
+        Mean over windows or frames, in nats.
+    free_bits : float [nats]
     """
-    return (mean.var(dim=0) > ACTIVE_VARIANCE).sum()
+    return (kl > max(2 * free_bits, ACTIVE_KL)).sum()
 
 
 def play(

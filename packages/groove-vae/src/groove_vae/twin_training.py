@@ -16,7 +16,7 @@ from groove_core.learning import Step, Training, digest, shuffled
 from groove_core.values import Report
 from groove_vae.performances import Performance, split_of
 from groove_vae.symbolic import STEPS, performance_grid, windows
-from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_per_dimension
+from groove_vae.twin import DRUMS, Twin, active_units, as_feel, kl_divergence
 
 __all__ = ["Settings", "TwinTraining", "Windows", "collapse"]
 
@@ -165,14 +165,14 @@ class TwinTraining(Training[Settings, Sequence[Performance], Twin]):
         log_prob = as_feel(out).log_prob(torch.stack([offset, velocity], dim=-1)) * hits
         surprise = -log_prob.sum(dim=(1, 2))
         count = hits.sum(dim=(1, 2))
-        kl = kl_per_dimension(mean, log_variance)
+        kl = kl_divergence(mean, log_variance).mean(dim=0)
         rise = min(1.0, step.done / settings.warm_up)
         penalty = rise * settings.beta * m * kl.clamp(min=settings.free_bits).sum()
         return (surprise.sum() + penalty) / count.sum().clamp(min=1), {
             "with_z": surprise[:m].sum() / count[:m].sum().clamp(min=1),
             "without_z": surprise[m:].sum() / count[m:].sum().clamp(min=1),
             "kl": kl.sum(),
-            "active_units": active_units(mean).float(),
+            "active_units": active_units(kl, settings.free_bits).float(),
             **{f"kl_{i + 1}": one for i, one in enumerate(kl)},
         }
 
@@ -184,7 +184,7 @@ class TwinTraining(Training[Settings, Sequence[Performance], Twin]):
             drummers=self.windows.drummers,
         )
         watched = held_out if len(held_out) > 1 else self.windows
-        self.extra["posterior"] = collapse(self.model, watched)
+        self.extra["posterior"] = collapse(self.model, watched, self.settings.free_bits)
 
     def measure(self, name: str) -> Report:
         """Measure on the test split."""
@@ -209,14 +209,14 @@ class TwinTraining(Training[Settings, Sequence[Performance], Twin]):
         }
 
 
-def collapse(model: Twin, data: Windows) -> dict[str, Any]:
+def collapse(model: Twin, data: Windows, free_bits: float) -> dict[str, Any]:
     """Look for posterior collapse: a z that says nothing, so that every take is the same.
 
     Returns
     -------
     dict
-        ``kl_per_dimension`` in nats, ``active_units``, and ``collapsed``: whether fewer than
-        an eighth of the dimensions are active.
+        ``kl_per_dimension`` in nats, ``active_units`` (see there), and ``collapsed``: whether
+        fewer than an eighth of the dimensions are active.
     """
     means, log_variances = [], []
     device = next(model.parameters()).device
@@ -226,9 +226,8 @@ def collapse(model: Twin, data: Windows) -> dict[str, Any]:
             mean, log_variance = model.encoder(window, tempo)
             means.append(mean.cpu())
             log_variances.append(log_variance.cpu())
-    mean = torch.cat(means)
-    kl = kl_per_dimension(mean, torch.cat(log_variances))
-    active = int(active_units(mean))
+    kl = kl_divergence(torch.cat(means), torch.cat(log_variances)).mean(dim=0)
+    active = int(active_units(kl, free_bits))
     collapsed = active < max(1, model.latent // 8)
     if collapsed:
         note(

@@ -67,6 +67,11 @@ class Version:
         """Length in seconds."""
         return len(self.samples) / RATE
 
+    @property
+    def kit_name(self) -> str:
+        """Name of the kit; empty for a recording."""
+        return "" if self.kit is None else self.kit.name
+
 
 def of_audio(audio: Audio, name: str) -> Version:
     """Take a recording.

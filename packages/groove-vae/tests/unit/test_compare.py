@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from groove_core.drums import KIT_DRUMS
 from groove_core.errors import InputError
 from groove_core.render import kits
 from groove_core.render.kits import RATE, Hits
@@ -238,3 +239,22 @@ def test_parts_without_a_beat_or_in_common(monkeypatch):
     monkeypatch.setattr("groove_vae.versions.MAX_S", 5.0)
     with pytest.raises(InputError, match="at most an hour"):
         compare(sound(rock()))
+
+
+def test_a_part_is_played_on_recorded_strokes_and_programmed_on_a_kit(tmp_path, capsys):
+    for drum, shot in zip(KIT_DRUMS, kits.synthetic(103).shots, strict=True):
+        Audio(shot / np.abs(shot).max(), RATE).save(
+            tmp_path / f"{drum.name.replace(' ', '-')}-1.wav"
+        )
+    score = load("test")[0].to_score()
+    found = compare(score, strokes=tmp_path)
+    assert found.about["same_tone"] is False
+    assert "left out as tone" in found.about["remarks"][-1]
+    soundfont = compare(score)
+    assert soundfont.about["same_tone"] is True
+    # Notes are known on both sides: the kit changes how they sound, not when they are.
+    assert [one.late_ms for one in found.strokes] == [one.late_ms for one in soundfont.strokes]
+    assert not np.allclose(found.curve, soundfont.curve, atol=0.1)
+    capsys.readouterr()
+    compare(sound(rock()), strokes=tmp_path)
+    assert "--strokes is ignored" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from groove_vae.listening import (
     stroke_divergence,
     strokes_of,
     tone,
+    widened,
 )
 from groove_vae.model import FeelVAE, Gaussian
 
@@ -94,8 +95,9 @@ def test_what_all_alike_strokes_share_is_tone():
         played[at - 8 : at + 9] += by[k]
     # one of them is played in another way, too
     played[frame[6]] += 3.0
-    found = tone(played, programmed, bands, frame)
+    found, scatter = tone(played, programmed, bands, frame)
     torch.testing.assert_close(found, by[kind][:, None].expand(-1, 17, -1))
+    assert scatter.max() < 1e-5  # the median is not moved by one of seven
     p, q = flat(played).latent, flat(programmed).latent
     with_tone = stroke_divergence(p, q, bands, frame, same_tone=True)
     without = stroke_divergence(p, q, bands, frame, same_tone=False)
@@ -112,7 +114,39 @@ def test_what_all_alike_strokes_share_is_tone():
 def test_few_strokes_keep_their_tone():
     frame = torch.tensor([20, 60, 100])
     mean = torch.zeros(140, 2)
-    assert not tone(mean + 1, mean, torch.zeros(140, 44), frame).any()
+    difference, scatter = tone(mean + 1, mean, torch.zeros(140, 44), frame)
+    assert not difference.any()
+    assert not scatter.any()
+
+
+def test_where_alike_strokes_scatter_a_difference_counts_for_less():
+    frame = torch.arange(20, 620, 20)
+    generator = torch.Generator().manual_seed(0)
+    programmed = torch.randn(640, 2, generator=generator)
+    played = programmed.clone()
+    for at in frame:  # no two strokes of the other kit are alike
+        played[at - 8 : at + 9] += torch.randn(2, generator=generator)
+    played[frame[6] - 8 : frame[6] + 9] += 6.0
+    p, q = flat(played).latent, flat(programmed).latent
+    bands = torch.zeros(640, 44)
+    scattered = stroke_divergence(p, q, bands, frame, same_tone=False)
+    assert scattered.argmax() == 6
+    _, scatter = tone(played, programmed, bands, frame)
+    assert 0.5 < scatter.median() < 1.5
+    steady = programmed.clone()
+    steady[frame[6] - 8 : frame[6] + 9] += 6.0
+    alone = stroke_divergence(flat(steady).latent, q, bands, frame, same_tone=False)
+    assert scattered[6] < 0.7 * alone[6]
+
+
+def test_noise_widens_gaussians_of_either_kind():
+    mean = torch.zeros(5, 2)
+    scatter = torch.tensor([0.3, 0.4]).expand(5, 2)
+    diagonal = widened(Gaussian(mean, torch.full((5, 2), 0.4)), scatter)
+    torch.testing.assert_close(diagonal.scale, torch.tensor([0.5, 0.32**0.5]).expand(5, 2))
+    whole = widened(Gaussian(mean, torch.tensor([[0.4, 0.0], [0.2, 0.3]]).expand(5, 2, 2)), scatter)
+    wanted = torch.tensor([[0.25, 0.08], [0.08, 0.29]]).expand(5, 2, 2)
+    torch.testing.assert_close(whole.scale @ whole.scale.mT, wanted)
 
 
 def test_alike_leaves_itself_out(monkeypatch):

@@ -13,7 +13,7 @@ from groove_core.learning import Run, fit, train
 from groove_core.testing.training import check_resume
 from groove_vae.performances import load
 from groove_vae.symbolic import performance_grid
-from groove_vae.twin import Feel, Twin, active_units, as_feel, kl_per_dimension, play
+from groove_vae.twin import Feel, Twin, active_units, as_feel, kl_divergence, play
 from groove_vae.twin_evaluation import evaluate_twin, histogram_kl
 from groove_vae.twin_training import Settings, TwinTraining, Windows, collapse
 
@@ -64,10 +64,14 @@ def test_kl_is_the_closed_form():
     mean, log_variance = torch.randn(64, 4), torch.randn(64, 4)
     q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     p = torch.distributions.Normal(torch.zeros(4), torch.ones(4))
-    expected = torch.distributions.kl_divergence(q, p).mean(dim=0)
-    torch.testing.assert_close(kl_per_dimension(mean, log_variance), expected)
-    assert active_units(torch.zeros(8, 4)) == 0
-    assert active_units(mean) == 4
+    expected = torch.distributions.kl_divergence(q, p)
+    torch.testing.assert_close(kl_divergence(mean, log_variance), expected)
+
+
+def test_what_rests_on_the_free_nats_is_not_active():
+    kl = torch.tensor([0.0, 0.05, 0.09, 0.11, 2.0])
+    assert active_units(kl, 0.05) == 2
+    assert active_units(kl, 0.0) == 4  # some nats must be there
 
 
 def test_z_left_out_has_no_influence():
@@ -110,7 +114,7 @@ def test_a_tiny_model_overfits_eight_windows(tmp_path, capsys):
     assert history[0]["with_z"] > 0.5
     assert history[-1]["with_z"] < -2.5
     assert history[-1]["without_z"] < -2.5
-    watch = collapse(model, data)
+    watch = collapse(model, data, Settings().free_bits)
     assert not watch["collapsed"]
     assert watch["active_units"] >= 1
     assert "collapse" not in capsys.readouterr().err
@@ -120,7 +124,7 @@ def test_a_tiny_model_overfits_eight_windows(tmp_path, capsys):
 
 def test_the_alarm_fires_when_the_posterior_collapses(tmp_path, capsys):
     model, history, data = trained(tmp_path, beta=1000.0, free_bits=0.0, epochs=60)
-    watch = collapse(model, data)
+    watch = collapse(model, data, 0.0)
     assert watch["collapsed"]
     assert watch["active_units"] == 0
     assert max(watch["kl_per_dimension"]) < 0.01
