@@ -13,6 +13,7 @@ from drum_space.space import (
     audible,
     beats_of,
     code_of,
+    glide,
     hits_of,
     load,
     near_genre,
@@ -72,7 +73,7 @@ def sample(
     ] = 2,
     genre: Annotated[
         str | None,
-        Opt("genre whose training patterns the beats resemble, such as funk (default: any)"),
+        Opt("genre that the space has learnt and the beats resemble, such as funk (default: any)"),
     ] = None,
     tempo_bpm: Tempo = 120.0,
     seed: Seed = None,
@@ -93,7 +94,7 @@ def sample(
     Raises
     ------
     UsageError
-        If there is no such genre or `bars` is odd.
+        If the space has learnt no such genre, or `bars` is odd.
 
     Examples
     --------
@@ -108,13 +109,13 @@ def sample(
             f"bars must be even, not {bars}: beats are made of two-bar patterns.",
             hint=f"--bars {bars + 1}",
         )
-    network, _ = load(model, checkpoint, device)
+    network, card = load(model, checkpoint, device)
     generator = torch.Generator().manual_seed(draw_seed(seed))
     draw: Callable[[int], torch.Tensor]
     if genre is None:
         draw = partial(network.sample_codes, generator=generator, temperature=temperature)
     else:
-        draw = near_genre(network, genre, generator, temperature)
+        draw = near_genre(network, card, genre, generator, temperature)
     stops = bars // 2
 
     def beats() -> Iterator[DrumPattern]:
@@ -143,22 +144,22 @@ def interpolate(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[DrumPattern]:
-    """Morph one beat into another along a straight line in the latent space.
+    """Morph one beat into another, in even steps from the first as it is to the second as it is.
+
+    Four numbers remember a relative of a beat, so the way in the space begins and ends at
+    relatives of the two. What these lack is given up hit by hit over the first half of the way,
+    and taken on over the last.
 
     Returns
     -------
     iterator of DrumPattern
         The first beat, `steps` beats in between, and the second beat.
     """
-    import torch
-
     network, _ = load(model, checkpoint, device)
     start, end = two_bars(start, "The first beat"), two_bars(end, "The second beat")
     warn_outside(network, start, end)
-    a, b = code_of(network, start, end)
-    way = torch.linspace(0, 1, steps + 2)[1:-1, None]
-    between = beats_of(network, torch.lerp(a, b, way), start.tempo_bpm)
-    return iter([start, *between, end])
+    between = glide(network, start, end, steps)[1:-1]
+    return iter([start, *(DrumPattern(hits, tempo_bpm=start.tempo_bpm) for hits in between), end])
 
 
 @action
@@ -328,7 +329,8 @@ def evaluate(
     *,
     count: Annotated[int, Opt("samples per model", min=100, max=100_000)] = 10_000,
     about: Annotated[
-        Literal["patterns", "melodies"], Opt("subject of the measurement")
+        Literal["patterns", "interpolation", "map", "melodies"],
+        Opt("subject of the measurement"),
     ] = "patterns",
     checkpoints: Annotated[
         list[str] | None, Opt("names or folders of models (default: the packaged ones)")
@@ -337,7 +339,7 @@ def evaluate(
     seed: Seed = 1,
     device: Device = "auto",
 ) -> Report:
-    """Measure models beside real, copied and random patterns, or melodies.
+    """Measure models beside real, copied and random patterns: their samples, ways, map, melodies.
 
     Patterns: one row per model and control, with 95 % bootstrap intervals (over performances
     where the patterns are real): survival through the published filter (entropy of
@@ -346,6 +348,12 @@ def evaluate(
     another half bar), Hamming distance to the nearest training pattern, hits, share
     with two equal bars; survival at the ends and in the middle of interpolations of
     held-out pairs; reconstruction F1 on held-out performances.
+
+    Interpolation: whether the middle between two held-out beats is as real as its ends, and how
+    even the way is that `interpolate` goes; differences to the first of the models are paired.
+
+    Map: whether genres lie together in the space and on the map, and what the map keeps of the
+    space. Nothing is held out: it is a map of its patterns.
 
     Melodies: how likely held-out lines are with their own drums, with those of another
     piece and with none; how well notes meet accents; what is copied from training.
@@ -360,12 +368,19 @@ def evaluate(
         network, space, card = load_melody(checkpoints[0] if checkpoints else None, device)
         book = open_songbook(data).as_learnt(card)
         return evaluate_network(network, space, book, seed=draw_seed(seed))
+    if about == "map":
+        from drum_space.atlas.making import measure_shipped
+
+        return measure_shipped(*load("acai", None, device), _open(data))
     from drum_space.evaluation import evaluate_models
+    from drum_space.interpolation import evaluate_interpolation
 
     names = checkpoints or ["acai", "vae", "ae", "acai16"]
     loaded = {name: load("", name, device) for name in names}
     patterns = _open(data).as_learnt([card for _, card in loaded.values()])
     networks = {name: network for name, (network, _) in loaded.items()}
+    if about == "interpolation":
+        return evaluate_interpolation(networks, patterns, seed=draw_seed(seed))
     return evaluate_models(networks, patterns, count=count, seed=draw_seed(seed))
 
 

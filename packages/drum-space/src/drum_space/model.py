@@ -13,8 +13,10 @@ Autoencoders via an Adversarial Regularizer", ICLR 2019 (arXiv:1807.07543).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,6 +37,8 @@ __all__ = [
 
 STEPS, DRUMS = 32, 14
 BITS = STEPS * DRUMS
+CODES_PER_GENRE = 1024
+"""More say no more about where a genre lies, and a checkpoint stays small."""
 
 
 def mlp(sizes: tuple[int, ...], *, norm: bool) -> nn.Sequential:
@@ -61,9 +65,12 @@ class DrumAutoencoder(nn.Module):
         Widths of the hidden layers.
     components : int
         Gaussians in the mixture that is fitted to the codes of the training patterns.
+    genres : dict of str to int, optional
+        Number of codes that are kept of each genre, see `remember`.
     """
 
     thresholds: Tensor
+    genre_codes: Tensor
     prior_weights: Tensor
     prior_means: Tensor
     prior_factors: Tensor
@@ -76,6 +83,7 @@ class DrumAutoencoder(nn.Module):
         encoder: tuple[int, ...] = (256, 128),
         decoder: tuple[int, ...] = (256, 512, 512),
         components: int = 2,
+        genres: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
@@ -94,6 +102,39 @@ class DrumAutoencoder(nn.Module):
         self.register_buffer("prior_weights", torch.full((components,), 1 / components))
         self.register_buffer("prior_means", torch.zeros(components, latent))
         self.register_buffer("prior_factors", torch.eye(latent).repeat(components, 1, 1))
+        if genres:
+            self._keep(genres, torch.zeros(sum(genres.values()), latent))
+
+    def _keep(self, genres: Mapping[str, int], codes: Tensor) -> None:
+        self.config["genres"] = dict(genres)
+        self.register_buffer("genre_codes", codes)
+
+    @torch.no_grad()
+    def remember(self, hits: Tensor, genres: Sequence[str], *, seed: int) -> None:
+        """Keep the codes of training patterns by genre: what is drawn near a genre later.
+
+        Of a genre with more patterns than `CODES_PER_GENRE`, so many are drawn.
+        """
+        names = np.asarray(genres)
+        rng = np.random.default_rng(seed)
+        kept = {
+            genre: rng.permutation(np.flatnonzero(names == genre))[:CODES_PER_GENRE]
+            for genre in sorted(set(genres))
+        }
+        rows = torch.from_numpy(np.concatenate([*kept.values()]))
+        counts = {genre: len(chosen) for genre, chosen in kept.items()}
+        self._keep(counts, self.encode(hits[rows.to(hits.device)]))
+
+    def codes_by_genre(self) -> dict[str, Tensor]:
+        """Return the codes [shape=(n, latent)] of each genre that was learnt, on the CPU.
+
+        Empty for a checkpoint that was trained before genres were kept.
+        """
+        genres: dict[str, int] = self.config.get("genres", {})
+        if not genres:
+            return {}
+        parts = self.genre_codes.cpu().float().split([*genres.values()])
+        return dict(zip(genres, parts, strict=True))
 
     def encode(self, hits: Tensor) -> Tensor:
         """Give the codes of patterns; for the VAE, the mean.
@@ -119,6 +160,12 @@ class DrumAutoencoder(nn.Module):
 
         A hit is where the logit exceeds its drum's threshold, set so that each drum
         is as frequent as in training. At 0.5, drums that are rare never play.
+        """
+        hits: Tensor = self.margins(codes) > 0
+        return hits
+
+    def margins(self, codes: Tensor) -> Tensor:
+        """Decode codes to how far logits are above the threshold of their drum.
 
         Computed in double precision, on the CPU where the device has none: a code is
         the same beat on every device, in every batch, and in the page of a map.
@@ -129,8 +176,8 @@ class DrumAutoencoder(nn.Module):
             for name, weight in self.decoder.named_parameters()
         }
         logits = torch.func.functional_call(self.decoder, weights, codes.to(device, torch.float64))
-        hits: Tensor = logits.unflatten(1, (STEPS, DRUMS)) > self.thresholds.to(device)
-        return hits
+        margins: Tensor = logits.unflatten(1, (STEPS, DRUMS)) - self.thresholds.to(device)
+        return margins
 
     def sample_codes(
         self, count: int, generator: torch.Generator, *, temperature: float = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "audible",
     "beats_of",
     "code_of",
+    "glide",
     "hits_of",
     "load",
     "near_genre",
@@ -37,6 +38,8 @@ __all__ = [
 
 PACKAGE = "drum-space"
 BATCH = 1024
+MOMENTS = 128
+"""Places on a way between two beats, of which some are chosen."""
 STRANGE_F1 = 0.25
 """F1 of a beat and what returns from its code; one in a hundred training patterns has less."""
 
@@ -117,36 +120,86 @@ def warn_outside(network: DrumAutoencoder, *beats: DrumPattern) -> None:
             )
 
 
-def near_genre(
-    network: DrumAutoencoder, genre: str, generator: torch.Generator, temperature: float
-) -> Callable[[int], torch.Tensor]:
-    """Give what draws from a Gaussian kernel density estimate of a genre's codes.
+def glide(
+    network: DrumAutoencoder, start: DrumPattern, end: DrumPattern, steps: int
+) -> npt.NDArray[np.bool_]:
+    """Lead from one two-bar beat to another, both as they are played.
 
-    The bandwidth is Scott's; the temperature scales it.
+    The way in the space leads from the code of one to that of the other. What its first beat
+    lacks of the start is given up evenly over the first half of the way, beginning with what the
+    decoder thinks least likely; what its last one lacks of the end is taken on over the second
+    half; what both lack alike stays. The beats are then chosen so that each differs from the next
+    by about as many hits.
+
+    Parameters
+    ----------
+    steps : int
+        Beats in between.
+
+    Returns
+    -------
+    bool array [shape=(steps + 2, 32, 14)]
     """
     import torch
 
-    from drum_space.data import open_patterns
-
-    patterns = open_patterns()
-    train = patterns.part("train")
-    names = patterns.genre_of()[train]
-    chosen = train[names == genre]
-    known = sorted(set(names.tolist()))
-    if not len(chosen):
-        raise UsageError(
-            f"There is no genre {genre!r}.",
-            hint=did_you_mean(genre, known, form="--genre {}") or f"Genres: {', '.join(known)}.",
-        )
-    if len(chosen) <= network.latent:
-        raise UsageError(
-            f"The genre {genre!r} has {len(chosen)} patterns, too few to draw near.",
-            hint=f"Genres: {', '.join(known)}.",
-        )
+    a, b = code_of(network, start, end)
+    place = torch.linspace(0, 1, MOMENTS, dtype=torch.float64)
     with torch.no_grad():
-        codes = network.encode(
-            torch.from_numpy(patterns.hits[chosen]).to(network.thresholds.device)
-        ).cpu()
+        codes = torch.lerp(a, b, place[:, None].float()).to(network.thresholds)
+        margins = network.margins(codes).cpu().numpy()
+    hits = margins > 0
+    missed = np.stack([start.hits, end.hits]) != hits[[0, -1]]
+    always = missed.all(axis=0) & (start.hits == end.hits)
+    for side, beat, way in ((0, start, place), (-1, end, 1 - place)):
+        lacking = missed[side] & ~always
+        surest = np.argsort(-np.abs(margins[side][lacking]), kind="stable")
+        until = np.empty(len(surest))
+        until[surest] = np.arange(1, len(surest) + 1) / (2 * len(surest) + 2)
+        held = way.numpy()[:, None] < until
+        hits[:, lacking] = np.where(held, beat.hits[lacking], hits[:, lacking])
+    hits[:, always] = start.hits[always]
+    changes = (hits[1:] != hits[:-1]).sum(axis=(1, 2))
+    gone = np.concatenate([[0], np.cumsum(changes)])
+    wanted = np.linspace(0, gone[-1], steps + 2)[1:-1]
+    chosen = np.abs(gone - wanted[:, None]).argmin(axis=1)
+    found: npt.NDArray[np.bool_] = hits[[0, *chosen.tolist(), MOMENTS - 1]]
+    return found
+
+
+def near_genre(
+    network: DrumAutoencoder,
+    card: Mapping[str, Any],
+    genre: str,
+    generator: torch.Generator,
+    temperature: float,
+) -> Callable[[int], torch.Tensor]:
+    """Give what draws from a Gaussian kernel density estimate of a genre's codes.
+
+    The genres are those that the checkpoint has learnt. The bandwidth is Scott's; the
+    temperature scales it.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint knows no such genre, or too little of it.
+    """
+    import torch
+
+    known = network.codes_by_genre() or _codes_of_packaged(network, card)
+    if genre not in known:
+        raise UsageError(
+            f"{card['name']} has learnt no genre {genre!r}.",
+            hint=did_you_mean(genre, [*known], form="--genre {}")
+            or f"Genres: {', '.join(sorted(known))}.",
+        )
+    codes = known[genre]
+    if len(codes) <= network.latent:
+        large = [name for name, found in sorted(known.items()) if len(found) > network.latent]
+        raise UsageError(
+            f"{card['name']} has learnt {len(codes)} patterns of the genre {genre!r}, "
+            "too few to draw near.",
+            hint=f"Genres: {', '.join(large)}." if large else "Leave --genre out.",
+        )
     bandwidth = len(codes) ** (-1 / (network.latent + 4))
     ridge = 1e-6 * torch.eye(network.latent)
     factor = torch.linalg.cholesky(torch.cov(codes.T) + ridge) * bandwidth
@@ -158,6 +211,29 @@ def near_genre(
         return near
 
     return draw
+
+
+def _codes_of_packaged(
+    network: DrumAutoencoder, card: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Encode the packaged patterns, for a space that has learnt these and kept no genres."""
+    import torch
+
+    from drum_space.data import open_patterns
+    from drum_space.training import SHIPPED
+
+    if card["data"]["name"] != SHIPPED[0]:
+        raise UsageError(
+            f"{card['name']} does not say which genres it has learnt: it is from an older version.",
+            hint="Train it again, or leave --genre out.",
+        )
+    patterns = open_patterns()
+    train = patterns.part("train")
+    hits = torch.from_numpy(patterns.hits[train]).to(network.thresholds.device)
+    with torch.no_grad():
+        codes = network.encode(hits).cpu()
+    names = patterns.genre_of()[train]
+    return {genre: codes[torch.from_numpy(names == genre)] for genre in sorted(set(names.tolist()))}
 
 
 def windows_of(scores: Sequence[Score]) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:

@@ -20,7 +20,6 @@ from drum_space.model import (
     reconstruction,
     vae_kl,
 )
-from drum_space.space import PACKAGE
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import Step, Training, cosine, digest, frozen, shuffled
@@ -59,7 +58,7 @@ class Settings:
 class DrumTraining(Training[Settings, PatternSet, DrumAutoencoder]):
     """One of the three models and how it learns from the training split."""
 
-    package = PACKAGE
+    package = "drum-space"
     multiple = 2
     """Mixtures pair the patterns of a batch."""
 
@@ -137,13 +136,17 @@ class DrumTraining(Training[Settings, PatternSet, DrumAutoencoder]):
         return losses
 
     def finish(self) -> None:
-        """Fit the prior and the thresholds."""
+        """Fit the prior and the thresholds, and keep where genres lie."""
         note("fitting the prior and the thresholds")
-        self.model.calibrate(self.hits.to(self.model.thresholds.device), seed=self.seed)
+        hits = self.hits.to(self.model.thresholds.device)
+        self.model.calibrate(hits, seed=self.seed)
+        genres = self.data.genre_of()[self.data.part("train")].tolist()
+        self.model.remember(hits, genres, seed=self.seed)
 
     def measure(self, name: str) -> Report:
-        """Measure on held-out patterns."""
-        report = evaluate_models({name: self.model}, self.data, count=10_000, seed=1)
+        """Measure on held-out patterns, and on about as many samples as there are patterns."""
+        count = min(max(1_000, len(self.hits)), 10_000)
+        report = evaluate_models({name: self.model}, self.data, count=count, seed=1)
         title = f"{name}, {self.settings.epochs} epochs on {len(self.hits)} patterns"
         return replace(report, title=title)
 

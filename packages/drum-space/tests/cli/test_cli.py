@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drum_space.atlas import making
+from drum_space.model import DrumAutoencoder
 from groove_core.drums import DrumPattern
 from groove_core.learning import content_name, hashed
 from groove_core.storage import checkpoints
@@ -269,6 +272,50 @@ def test_a_trained_model_can_be_named(groove, tmp_path, tiny):
     assert card["data"]["license"].startswith("unknown")
 
 
+def test_genres_are_those_that_the_checkpoint_has_learnt(groove, tmp_path, monkeypatch):
+    ska, waltz = np.zeros((2, 64, 14), dtype=bool)
+    ska[2::4, 2] = ska[::8, 0] = True  # hats between the beats
+    waltz[::3, 8] = waltz[::12, 1] = True  # a ride
+    rng = np.random.default_rng(1)
+    for genre, beat in (("ska", ska), ("waltz", waltz)):
+        for number in range(4):
+            hits = beat ^ (rng.random(beat.shape) < 0.01)
+            DrumPattern(hits).save(tmp_path / "mine" / genre / f"{number}.mid")
+    rows = [f"{path.parent.name}/{path.name},{path.parent.name},train"
+            for path in sorted((tmp_path / "mine").rglob("*.mid"))]  # fmt: skip
+    table = ["midi_filename,style,split", *rows]
+    (tmp_path / "mine/info.csv").write_text("\n".join(table))
+    settings = ("--epochs", "60", "--batch-size", "16", "--device", "cpu")
+    assert groove("train", "--data", "mine", "--name", "own", *settings).returncode == 0
+
+    def drums(genre):
+        result = groove("sample", "--checkpoint", "own", "--genre", genre, "--count", "40",
+                        "--seed", "1", "--out", genre, "--format", "json")  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        paths = sorted((tmp_path / genre).glob("sample-*.json"))
+        return np.mean([DrumPattern.read(path).hits.sum(axis=0) for path in paths], axis=0)
+
+    off_beats, ride = drums("ska"), drums("waltz")
+    assert off_beats[2] > 2 * ride[2]
+    assert ride[8] > 2 * off_beats[8]
+    unknown = groove("sample", "--checkpoint", "own", "--genre", "funk")
+    assert unknown.returncode == 2
+    assert "own has learnt no genre 'funk'" in unknown.stderr
+    assert "Genres: ska, waltz." in unknown.stderr
+
+
+def test_a_checkpoint_that_kept_no_genres_says_so(groove, tmp_path, tiny):
+    folder = tmp_path / "groove-models/drum-space/older"
+    weights = checkpoints.load("drum-space", tiny, DrumAutoencoder)[0]
+    del weights.config["genres"], weights.genre_codes
+    card = checkpoints.read_card(tiny)
+    checkpoints.save(folder, weights, {**card, "name": "older"}, half=True)
+    assert groove("sample", "--checkpoint", "older", "--seed", "1").returncode == 0
+    result = groove("sample", "--checkpoint", "older", "--genre", "rock")
+    assert result.returncode == 2
+    assert "older does not say which genres it has learnt" in result.stderr
+
+
 def test_a_small_folder_can_be_learnt_without_a_test_split(groove, tmp_path, beats):
     rows = ["midi_filename,style,split"]
     for source in sorted(beats.rglob("*.mid"))[:5]:
@@ -481,7 +528,10 @@ def test_map_of_the_shipped_beats_with_your_own(groove, tmp_path):
     assert (tmp_path / "o/result.json").stat().st_size < 50_000
 
 
-def test_map_of_a_folder_is_computed(groove, tmp_path, beats, tiny):
+def test_map_of_a_folder_is_computed(groove, tmp_path, beats, tiny, monkeypatch):
+    # How good a way back is learnt is tested elsewhere.
+    settings = functools.partial(making.MapSettings, epochs=2)
+    monkeypatch.setattr(making, "MapSettings", settings)
     result = groove("map", "--data", beats, "--checkpoint", tiny, "--out", "o", "--format", "json")
     assert result.returncode == 0, result.stderr
     document = json.loads((tmp_path / "o/map.json").read_text())

@@ -183,7 +183,7 @@ def test_measures_of_a_plane_that_keeps_everything(clusters):
     codes, genre, source = clusters
     flat = CENTRES[genre][:, :2] + RNG.normal(size=(360, 2))
     codes = flat @ RNG.normal(size=(2, 4))
-    plane = train_parametric(codes, flat / np.abs(flat).max(), MapSettings(epochs=60), seed=0)
+    plane = train_parametric(codes, flat / np.abs(flat).max(), MapSettings(epochs=25), seed=0)
     report = measure(plane, codes, genre, source)
     assert [row[0] for row in report.rows] == ["4-D codes", "t-SNE", "parametric map"]
     for name in ("4-D codes", "t-SNE", "parametric map"):

@@ -34,7 +34,7 @@ from groove_core.learning import (
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Report
 
-__all__ = ["draw_map", "make_map", "measure", "shipped_map", "train_map"]
+__all__ = ["draw_map", "make_map", "measure", "measure_shipped", "shipped_map", "train_map"]
 
 PACKAGE, NAME = "drum-space", "map"
 MAX_GENRES = 255
@@ -204,6 +204,24 @@ def shipped_map(
         return None
     plane, about = checkpoints.load(PACKAGE, NAME, ParametricMap)
     return plane, Report.from_json(about["metrics"]["report"])
+
+
+def measure_shipped(
+    network: DrumAutoencoder, card: Mapping[str, Any], patterns: PatternSet
+) -> Report:
+    """Measure the shipped map again.
+
+    Raises
+    ------
+    InputError
+        If it is not a map of these patterns in this space.
+    """
+    found = shipped_map(card, patterns, perplexity=30, seed=1)
+    if found is None:
+        raise InputError(
+            "The shipped map is of other patterns.", hint="Leave --data and --checkpoints out."
+        )
+    return measure(found[0], _encode(network, patterns.hits), _genres(patterns)[0], patterns.source)
 
 
 def train_map(
