@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from gansynth_lite.kits import Kit
+from gansynth_lite.options import (
+    About,
+    BatchSize,
+    Beside,
+    ClassifierNetwork,
+    Family,
+    Instrument,
+    Judge,
+    LearningRate,
+    NotesPath,
+    Pitch,
+    Precision,
+    Refine,
+    Second,
+    Subset,
+    Width,
+)
 from groove_core.actions import (
     Checkpoint,
     Device,
@@ -36,46 +53,21 @@ __all__ = [
 ]  # fmt: skip
 
 PACKAGE = "gansynth-lite"
-
-Instrument = Annotated[
-    Readable[Audio | Codes] | None,
-    Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
-]
-Family = Annotated[
-    str | None,
-    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)"),
-]
-Pitch = Annotated[str, Opt("pitch: a name such as C4 or F#3, or a MIDI number such as 60.5")]
-Refine = Annotated[
-    int, Opt("rounds of Griffin-Lim that refine the phases of each note", min=0, max=128)
-]
-NotesPath = Annotated[
-    Readable[Path],
-    Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names"),
-]
-Subset = Annotated[
-    Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
-]
-Judge = Annotated[
-    str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
-]
-Precision = Annotated[
-    Literal["32", "bf16"],
-    Opt("precision of the computation; bf16 is faster on processors that support it"),
-]
+KIT_LOW, KIT_HIGH = 36, 84
+"""Keys that an exported instrument has, where the model plays them: C2 to C6."""
 
 
-def _notes(path: Path, samples: int, subset: str) -> Notes:
+def _notes(path: Path, samples: int, subset: str, low: int = 24, high: int = 84) -> Notes:
     from gansynth_lite.sources import open_notes
     from groove_core.storage import Cache
 
-    return open_notes(path, samples=samples, subset=subset, cache=Cache())
+    return open_notes(path, samples=samples, subset=subset, low=low, high=high, cache=Cache())
 
 
 @action
 def sample(
     *,
-    pitch: Pitch = "C4",
+    pitch: Pitch = None,
     family: Family = None,
     instrument: Instrument = None,
     count: Annotated[int, Opt("instruments to draw", min=1, max=256)] = 4,
@@ -102,10 +94,10 @@ def sample(
     >>> tone.sample_rate
     16000
     """
-    from gansynth_lite.sound import Voice, parse_pitch
+    from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
-    at = voice.in_range(parse_pitch(pitch))
+    at = voice.pitch(pitch)
     given = None if instrument is None else voice.instrument(instrument)
     w = voice.drawn(count, [family] * count) if given is None else given
     return iter(track(voice.notes(w, [at] * len(w)), "playing", total=len(w)))
@@ -173,7 +165,7 @@ def interpolate(
     families: Annotated[
         str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")
     ] = None,
-    pitch: Pitch = "C4",
+    pitch: Pitch = None,
     steps: Annotated[int, Opt("notes, both ends among them", min=2, max=256)] = 8,
     refine: Refine = 0,
     seed: Seed = None,
@@ -199,7 +191,7 @@ def interpolate(
 
     from gansynth_lite.playing import Path as Way
     from gansynth_lite.playing import slerp
-    from gansynth_lite.sound import Voice, parse_pitch
+    from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
     names = [name.strip() for name in families.split(",")] if families else [None]
@@ -211,7 +203,7 @@ def interpolate(
     if score is not None:
         way = Way(torch.stack(ends, dim=1), max(score.duration_s, 0.1), steps=64)
         return iter([voice.render(score, way, 44_100)])
-    at = voice.in_range(parse_pitch(pitch))
+    at = voice.pitch(pitch)
     t = torch.linspace(0, 1, steps, device=ends[0].device)
     w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t)
     return iter(track(voice.notes(w, [at] * steps), "morphing", total=steps))
@@ -256,8 +248,8 @@ def export(
     *,
     instrument: Instrument = None,
     family: Family = None,
-    low: Annotated[str, Opt("lowest note, such as C2")] = "C2",
-    high: Annotated[str, Opt("highest note")] = "C6",
+    low: Annotated[str | None, Opt("lowest note (default: C2, or the model's lowest)")] = None,
+    high: Annotated[str | None, Opt("highest note (default: C6, or the model's highest)")] = None,
     every: Annotated[
         int, Opt("distance from one recorded note to the next", "semitones", 1, 12)
     ] = 3,
@@ -271,15 +263,18 @@ def export(
     Raises
     ------
     UsageError
-        If there is no note between the lowest and the highest.
+        If the model does not play one of them, or there is no note between them.
     """
-    from gansynth_lite.sound import Voice, parse_pitch
+    from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
-    first, last = (voice.in_range(parse_pitch(one)) for one in (low, high))
+    first, last = voice.pitch(low, KIT_LOW), voice.pitch(high, KIT_HIGH)
     pitches = list(range(round(first), round(last) + 1, every))
     if not pitches:
-        raise UsageError(f"There is no note from {low} to {high}.", hint="--low C2 --high C6")
+        raise UsageError(
+            f"There is no note from {low or 'C2'} to {high or 'C6'}.",
+            hint="Give a --low that is below --high.",
+        )
     w = voice.drawn(1, [family]) if instrument is None else voice.instrument(instrument)[:1]
     sounds = voice.notes(w.expand(len(pitches), -1), [float(p) for p in pitches])
     made = [one.samples[0] for one in track(sounds, "playing", total=len(pitches))]
@@ -290,12 +285,10 @@ def export(
 def evaluate(
     notes: NotesPath,
     *,
-    about: Annotated[
-        Literal["notes", "instruments", "representation"],
-        Opt("subject: realism of notes, codes as instruments, or the loss of a spectrogram"),
-    ] = "notes",
+    about: About = "notes",
     count: Annotated[int, Opt("number of notes or instruments", min=2, max=100_000)] = 1000,
     classifier: Judge = None,
+    second: Second = None,
     subset: Subset = "acoustic",
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
@@ -309,21 +302,25 @@ def evaluate(
         If there are too few notes, or the model learnt from all of them.
     """
     from gansynth_lite.evaluation import measure
+    from gansynth_lite.focus import measure_focus
     from gansynth_lite.instruments import measure_instruments
     from gansynth_lite.notes import split_as_learnt
     from gansynth_lite.representation import round_trip
-    from gansynth_lite.sound import Voice, load_classifier
+    from gansynth_lite.sound import Voice, load_judges
 
     seed = draw_seed(seed)
     voice = Voice.load(checkpoint, device, seed, 0)
-    found = _notes(notes, voice.model.layout.samples, subset)
+    model = voice.model
+    found = _notes(notes, model.layout.samples, subset, model.low, model.high)
     if about == "representation":
-        return round_trip(found, voice.model.layout, count=count, seed=seed)
+        return round_trip(found, model.layout, count=count, seed=seed)
     parts, name = split_as_learnt(found, voice.card), voice.name
     if about == "instruments":
-        return measure_instruments(voice.model, found, parts, count=count, seed=seed, name=name)
-    judge = load_classifier(classifier, voice.device)
-    return measure(voice.model, found, parts, judge, count=count, seed=seed, name=name)
+        return measure_instruments(model, found, parts, count=count, seed=seed, name=name)
+    judges = load_judges(classifier, second, voice.device)
+    if about == "focus":
+        return measure_focus(model, found, parts, judges[-1], count=count, seed=seed)
+    return measure(model, found, parts, *judges, count=count, seed=seed, name=name)
 
 
 @action
@@ -343,12 +340,9 @@ def train(
     into: Into = None,
     epochs: Annotated[int, Opt("number of epochs", min=1, max=100_000)] = 60,
     batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 128,
-    batch_size: Annotated[int, Opt("notes in a batch", min=4, max=4096)] = 16,
-    width: Annotated[
-        int | None,
-        Opt("feature maps at the finest level (default: 8 for small, 16 for full)", min=2, max=256),
-    ] = None,
-    learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 2e-3,
+    batch_size: BatchSize = None,
+    width: Width = None,
+    learning_rate: LearningRate = None,
     subset: Subset = "acoustic",
     classifier: Judge = None,
     precision: Precision = "32",
@@ -392,17 +386,16 @@ def train(
     found = _notes(notes, layout.samples, subset)
     lesson = Lesson.of(found, load_classifier(classifier, run.device))
     maps = width or {"small": 8, "full": 16}[size]
+    given = {"batch_size": batch_size, "learning_rate": learning_rate}
+    asked: dict[str, Any] = {
+        "epochs": epochs, "batches": batches, "precision": precision,
+        **{key: value for key, value in given.items() if value is not None},
+    }  # fmt: skip
     if network == "paper":
-        paper = ProgressiveSettings(
-            layout, most=16 * maps, epochs=epochs, batches=batches, batch_size=batch_size,
-            learning_rate=learning_rate, precision=precision,
-        )  # fmt: skip
+        paper = ProgressiveSettings(layout, most=16 * maps, **asked)
         return learning.train(ProgressiveTraining, paper, lesson, run)
-    settings = Settings(
-        layout, width=maps, most=12 * maps, epochs=epochs, batches=batches, batch_size=batch_size,
-        learning_rate=learning_rate, precision=precision, compile=compile,
-    )  # fmt: skip
-    return learning.train(GANTraining, settings, lesson, run)
+    ours = Settings(layout, width=maps, most=12 * maps, compile=compile, **asked)
+    return learning.train(GANTraining, ours, lesson, run)
 
 
 @action
@@ -411,12 +404,13 @@ def adapt(
     *,
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-sounds)")] = None,
     into: Into = None,
-    epochs: Annotated[int, Opt("number of epochs", min=1, max=100_000)] = 20,
+    epochs: Annotated[int, Opt("number of epochs; 0: auditions only", min=0, max=100_000)] = 20,
     batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 32,
     batch_size: Annotated[int, Opt("notes in a batch", min=2, max=4096)] = 8,
     learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 1e-3,
     subset: Subset = "acoustic",
     classifier: Judge = None,
+    precision: Precision = "32",
     minutes: Minutes = None,
     license: License = "unknown",
     resume: Resume = False,
@@ -460,8 +454,9 @@ def adapt(
     found = _notes(notes, model.layout.samples, subset)
     lesson = Lesson.of(found, load_classifier(classifier, run.device), (model, card))
     settings = AdaptSettings(
-        epochs=epochs, batches=batches, batch_size=batch_size, learning_rate=learning_rate
-    )
+        epochs=epochs, batches=batches, batch_size=batch_size, learning_rate=learning_rate,
+        precision=precision,
+    )  # fmt: skip
     return learning.train(AdaptTraining, settings, lesson, run)
 
 
@@ -472,6 +467,8 @@ def train_classifier(
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,
     into: Into = None,
     epochs: Annotated[int, Opt("passes over the notes", min=1, max=1000)] = 20,
+    network: ClassifierNetwork = "harmonic",
+    beside: Beside = None,
     size: Annotated[Literal["small", "full"], Opt("length of the notes: 1 s or 4 s")] = "full",
     subset: Subset = "acoustic",
     precision: Precision = "32",
@@ -488,6 +485,7 @@ def train_classifier(
     from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
     from gansynth_lite.layout import LAYOUTS
     from gansynth_lite.lessons import Lesson
+    from gansynth_lite.sound import load_generator
     from groove_core import learning
 
     run = learning.Run.of(
@@ -495,6 +493,7 @@ def train_classifier(
         devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
         license=license,
     )  # fmt: skip
-    lesson = Lesson.of(_notes(notes, LAYOUTS[size].samples, subset))
-    settings = ClassifierSettings(epochs=epochs, precision=precision)
+    judged = None if beside is None else load_generator(beside, "cpu")
+    lesson = Lesson.beside(_notes(notes, LAYOUTS[size].samples, subset), judged)
+    settings = ClassifierSettings(epochs=epochs, network=network, precision=precision)
     return learning.train(ClassifierTraining, settings, lesson, run)

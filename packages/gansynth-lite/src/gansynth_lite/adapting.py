@@ -18,16 +18,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gansynth_lite.auditions import BEGINNING, Auditor, auditioned
 from gansynth_lite.lessons import GeneratorTraining
-from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import SPREAD, GANSynth, unlike
+from gansynth_lite.listener import Listener, spectra_of, taught
+from gansynth_lite.model import GANSynth, mixed, one_hot, unlike
 from gansynth_lite.training import KNOWN, decay, difference, often
 from groove_core.console import track
 from groove_core.learning import EMA, Step, digest, pixel_norm
@@ -36,10 +37,10 @@ __all__ = ["AdaptSettings", "AdaptTraining"]
 
 FIRST_LOOKS = 6
 """Notes of an instrument from which its code begins."""
+DRAWN = 60
+"""Instruments of each family that are drawn for an audition without a training."""
 HEARD = 4 * KNOWN
 """Notes that the listener learns from, at most."""
-SHORT = 5 / 16
-"""Of a note: half of the steps learn its beginning only, where most of what tells it is."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,11 @@ class AdaptSettings:
     found: float = 1.0
     average: float = 0.998
     """Of weights from step to step."""
+    short: float = 0.5
+    """Share of the steps that learn the beginning of notes only, where most of what tells it is."""
     listening: int = 1800
     """Batches from which the listener learns before."""
+    precision: Literal["32", "bf16"] = "32"
 
 
 class _Adapted(nn.Module):
@@ -95,6 +99,7 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         """Teach a listener, and find the first codes of the instruments."""
         assert self.data.start is not None
         start, notes = self.data.start[0], self.data.known
+        assert isinstance(start, GANSynth)  # the action refuses others
         layout = start.layout
         self.pitches = torch.from_numpy(notes.pitches).float()
         self.families = torch.from_numpy(notes.labels(start.families))
@@ -103,15 +108,12 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         self.groups[self.instruments] = self.families  # of each instrument
         chance = torch.Generator().manual_seed(self.seed)
         self.listener: Listener | None = None
+        self.auditor: Auditor | None = None
         if len(self.families[self.families >= 0].unique()) > 1:
             some = torch.randperm(len(notes), generator=chance)[:HEARD].sort().values
-            self.listener = taught(
-                Listener(layout, len(start.families)),
-                lambda at: layout.magnitudes(notes.sounds(some[at], self.device)),
-                self.pitches[some], self.families[some], steps=self.settings.listening,
-                seed=self.seed, device=self.device,
-            )  # fmt: skip
-        model = copy.deepcopy(start).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.listener, self.auditor = self._listeners(start, some)
+        model = copy.deepcopy(start).reaching(notes.pitches)
+        model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         codes = self._first_codes(
             model, lambda at: layout.to_pictures(notes.sounds(at, self.device)), chance
         )
@@ -120,6 +122,19 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         model.mapping.requires_grad_(False)
         self.average = EMA(self.adapted, self.settings.average, warm_up=True)
         return self.adapted.model
+
+    def _listeners(self, start: GANSynth, some: Tensor) -> tuple[Listener, Auditor]:
+        """Teach a listener, which the model learns to please, and make an auditor."""
+        notes, layout, settings = self.data.known, start.layout, self.settings
+        listener = Listener(layout, len(start.families))
+        spectra = spectra_of(
+            listener, lambda at: layout.magnitudes(notes.sounds(some[at], self.device)), len(some),
+            self.device,
+        )  # fmt: skip
+        heard = spectra, self.pitches[some], self.families[some]
+        auditor = Auditor(*heard, len(start.families))
+        steps = settings.listening if settings.epochs else 0  # without steps nothing is pleased
+        return taught(listener, *heard, steps=steps, seed=self.seed, device=self.device), auditor
 
     def networks(self) -> dict[str, nn.Module]:
         """Name the model with the codes, and the average of both."""
@@ -155,7 +170,7 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         codes = torch.zeros(len(counts), model.code)
         with torch.inference_mode():
             for at in track(some.split(16), "finding instruments"):
-                seen = model.encode(pictures(at), self.pitches[at].to(model.centres.device))
+                seen = model.encode(pictures(at), self.pitches[at].to(self.device))
                 codes.index_add_(0, self.instruments[at], seen.cpu())
         return pixel_norm(codes)
 
@@ -170,20 +185,21 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
     def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of a batch of notes, and of half as many drawn ones."""
         settings, layout, device = self.settings, self.model.layout, step.device
-        short = bool(torch.rand((), generator=step.generator) < 0.5)
-        frames = max(1, int(SHORT * layout.frames)) if short else layout.frames
+        short = bool(torch.rand((), generator=step.generator) < settings.short)
+        frames = max(1, int(BEGINNING * layout.frames)) if short else layout.frames
         noise = step.noise()
-        chance = step.randn(len(batch), len(self.groups)).cpu()
+        z = step.randn(len(batch), self.model.code).cpu()
         at = step.rows(batch)
         some = at[: max(1, len(at) // 2)]  # whose families and pitches are drawn
-        shares = self._shares(self.instruments[some], chance[: len(some)])
+        shares = self._shares(self.families[some], z[: len(some)])
         both = torch.cat([at, some])
         pitch, family = self.pitches[both].to(device), self.families[both].to(device)
         with torch.no_grad():
             real = layout.to_pictures(self.data.known.sounds(at, device))
-        made, lost = self.modules["adapted"](
-            real, self.instruments[at].to(device), shares.to(device), pitch, frames, noise
-        )
+        with step.autocast(settings.precision):
+            made, lost = self.modules["adapted"](
+                real, self.instruments[at].to(device), shares.to(device), pitch, frames, noise
+            )
         real = real[..., :frames]
         magnitude, frequency = difference(made[: len(at)], real)
         losses = {"magnitude": magnitude, "frequency": frequency, "lost": lost}
@@ -201,16 +217,12 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         self.average.update(self.adapted)
         return losses
 
-    def _shares(self, who: Tensor, chance: Tensor) -> Tensor:
-        """Give how much of each instrument is in drawn ones [shape=(n, instruments)].
-
-        So drawn, they are normal as their family is, but for `SPREAD`: as
-        `GANSynth.instruments` draws them when the training is over.
-        """
-        member = (self.groups[who][:, None] == self.groups).float()
-        count = member.sum(dim=1, keepdim=True)
-        mean = (chance * member).sum(dim=1, keepdim=True) / count
-        return member * (1 / count + SPREAD * (chance - mean) / count.sqrt())
+    @torch.no_grad()
+    def _shares(self, families: Tensor, z: Tensor) -> Tensor:
+        """Mix instruments as `GANSynth.instruments` does when the training is over."""
+        asked = one_hot(families, len(self.model.families))
+        codes = pixel_norm(self.adapted.codes).cpu()
+        return mixed(z, asked, codes, self.groups, self.model.focus)
 
     def _heard(
         self, listener: Listener, made: Tensor, real: Tensor, pitch: Tensor, family: Tensor
@@ -235,8 +247,24 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         return self.average.module.model
 
     def finish(self) -> None:
-        """Draw new instruments where those of the notes lie."""
-        self.model.settle(pixel_norm(self.average.module.codes.cpu()), self.groups)
+        """Draw new instruments of those that pass an audition."""
+        codes, groups = pixel_norm(self.average.module.codes.cpu()), self.groups
+        if not self.settings.epochs:
+            codes, groups = self._drawn()
+        if self.auditor is not None and self.listener is not None:
+            codes, groups = auditioned(
+                self.model, codes, groups, self.auditor, self.listener, self.pitches,
+                self.families, seed=self.seed,
+            )  # fmt: skip
+        self.model.settle(codes, groups)
+
+    def _drawn(self) -> tuple[Tensor, Tensor]:
+        """Draw instruments as the model does: where nothing is learnt, those have the audition."""
+        model = self.model
+        groups = torch.arange(max(1, len(model.families))).repeat(DRAWN)
+        z = torch.randn(len(groups), model.code, generator=torch.Generator().manual_seed(self.seed))
+        asked = one_hot(groups, len(model.families)).to(self.device)
+        return model.instruments(z.to(self.device), asked).cpu(), groups
 
     def card(self) -> dict[str, Any]:
         """Say what the generator is for, and what it began with."""

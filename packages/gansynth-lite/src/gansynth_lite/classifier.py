@@ -5,12 +5,16 @@ whoever trains against a judge learns to please it. Harmonics lie beside each ot
 et al., "Deep Salience Representations for F0 Estimation in Polyphonic Music" (ISMIR 2017), so that
 one small filter knows the pitch of every key: two semitones at 33 Hz are 2 Hz apart, but their
 harmonics at 1 kHz are 60 Hz apart.
+
+A second network judges beside it, lest a number be the taste of one: it knows nothing of
+harmonics, and hears how the levels of mel bands move in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,15 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gansynth_lite.pitch import hz
-from groove_core.dsp import power, power_to_db, stft
+from groove_core.dsp import mel_filters, power, power_to_db, stft
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import Dropout
 
 __all__ = ["AT_ONCE", "Heard", "NoteClassifier", "hear"]
 
 AT_ONCE = 32
-N_FFT, HOP_SAMPLES = 4096, 1024
-"""Bins of 3.9 Hz at 16 kHz."""
+N_FFT = {"harmonic": 4096, "mel": 1024}
+"""Bins of 3.9 or 16 Hz at 16 kHz."""
+HOP_SAMPLES = {"harmonic": 1024, "mel": 512}
+MEL_BANDS = 80
 BANDS = 4
 """Of a semitone."""
 HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)
@@ -50,6 +56,9 @@ class NoteClassifier(nn.Module):
         First and last of the pitches.
     width : int
         Maps of the first layer; the others have twice as many.
+    network : {"harmonic", "mel"}
+        ``harmonic`` convolves over pitch and time what lies at multiples of a frequency, ``mel``
+        over time only, each band a channel.
     """
 
     filters: Tensor
@@ -62,6 +71,7 @@ class NoteClassifier(nn.Module):
         low: int = 24,
         high: int = 84,
         width: int = 32,
+        network: Literal["harmonic", "mel"] = "harmonic",
     ) -> None:
         super().__init__()
         if not 0 <= low < high <= 127 or hz(float(high)) > sample_rate / 4:
@@ -71,30 +81,39 @@ class NoteClassifier(nn.Module):
             )
         self.config = {
             "sample_rate": sample_rate, "samples": samples, "families": list(families),
-            "low": low, "high": high, "width": width,
+            "low": low, "high": high, "width": width, "network": network,
         }  # fmt: skip
-        self.sample_rate, self.samples = sample_rate, samples
+        self.sample_rate, self.samples, self.network = sample_rate, samples, network
         self.families, self.low, self.high = tuple(families), low, high
-        filters = _filters(sample_rate, low)
+        filters = _mel_filters(sample_rate) if network == "mel" else _filters(sample_rate, low)
         self.register_buffer("filters", filters, persistent=False)
-        semitones = len(filters) // BANDS
-        self.trunk = nn.Sequential(
-            *_block(len(HARMONICS), width, (7, 3), (BANDS, 2)),
-            *_block(width, 2 * width, (3, 3), (1, 2)),
-            *_block(2 * width, 2 * width, (3, 3)),
-        )
-        self.salience = nn.Conv1d(4 * width, 1, 1)
-        self.summary = nn.Linear(8 * width + semitones, FEATURES)
+        if network == "mel":
+            self.trunk = nn.Sequential(
+                *_in_time(len(filters), width, 5),
+                *_in_time(width, 2 * width, 5, 2),
+                *_in_time(2 * width, 2 * width, 3, 2),
+                *_in_time(2 * width, 2 * width, 3),
+            )
+            self.summary = nn.Linear(6 * width, FEATURES)
+        else:
+            self.trunk = nn.Sequential(
+                *_block(len(HARMONICS), width, (7, 3), (BANDS, 2)),
+                *_block(width, 2 * width, (3, 3), (1, 2)),
+                *_block(2 * width, 2 * width, (3, 3)),
+            )
+            self.salience = nn.Conv1d(4 * width, 1, 1)
+            self.summary = nn.Linear(8 * width + len(filters) // BANDS, FEATURES)
         self.dropout = Dropout(0.2)
         self.head = nn.Linear(FEATURES, high - low + 1 + len(families))
 
     def pictures(self, samples: Tensor) -> Tensor:
-        """Give levels of quarters of a semitone [shape=(n, bands, frames), 0 to 1].
+        """Return levels of quarters of a semitone, or mel bands [shape=(n, bands, frames)].
 
         0 is `RANGE_DB` below the loudest point of a note, 1 that point.
         """
+        n_fft, hop_samples = N_FFT[self.network], HOP_SAMPLES[self.network]
         with torch.autocast(samples.device.type, enabled=False):
-            spectrum = power(stft(samples.float(), n_fft=N_FFT, hop_samples=HOP_SAMPLES))
+            spectrum = power(stft(samples.float(), n_fft=n_fft, hop_samples=hop_samples))
             level = power_to_db(self.filters @ spectrum)
             loudest = level.amax(dim=(1, 2), keepdim=True)
             return ((level - loudest) / RANGE_DB + 1).clamp_min(0)
@@ -121,12 +140,18 @@ class NoteClassifier(nn.Module):
 
     def judged(self, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the logits of pitches and families, and the features."""
-        x = self.trunk(_stacked(self.pictures(samples)))
+        pictures, count = self.pictures(samples), self.high - self.low + 1
+        if self.network == "mel":
+            x = self.trunk(pictures)
+            over_time = torch.cat([x.mean(dim=2), x.amax(dim=2), x.std(dim=2)], dim=1)
+            features = F.silu(self.summary(over_time))
+            logits = self.head(self.dropout(features))
+            return logits[:, :count], logits[:, count:], features
+        x = self.trunk(_stacked(pictures))
         over_time = torch.cat([x.mean(dim=3), x.amax(dim=3)], dim=1)
         salience = self.salience(over_time).squeeze(1)
         over_all = torch.cat([over_time.mean(dim=2), over_time.amax(dim=2), salience], dim=1)
         features = F.silu(self.summary(over_all))
-        count = self.high - self.low + 1
         logits = self.head(self.dropout(features))
         return logits[:, :count] + salience[:, :count], logits[:, count:], features
 
@@ -139,6 +164,18 @@ def _block(
     return [conv, nn.BatchNorm2d(to), nn.ReLU()]
 
 
+def _in_time(of: int, to: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    conv = nn.Conv1d(of, to, kernel, stride, kernel // 2, bias=False)
+    return [conv, nn.BatchNorm1d(to), nn.ReLU()]
+
+
+def _mel_filters(sample_rate: int) -> Tensor:
+    filters = mel_filters(
+        sample_rate=sample_rate, n_fft=N_FFT["mel"], n_mels=MEL_BANDS, norm="none"
+    )
+    return filters.half().float()
+
+
 def _filters(sample_rate: int, low: int) -> Tensor:
     """Give triangular bands [shape=(bands, bins)]: `BANDS` a semitone from the lowest pitch on.
 
@@ -148,9 +185,10 @@ def _filters(sample_rate: int, low: int) -> Tensor:
     semitones = int(top - low)
     # Band 4 k, on which the stride of the first layer is centred, is the k-th pitch.
     centre = hz(low + torch.arange(semitones * BANDS, dtype=torch.float64) / BANDS)[:, None]
-    width = sample_rate / N_FFT
+    n_fft = N_FFT["harmonic"]
+    width = sample_rate / n_fft
     half = (centre * (2 ** (1 / (12 * BANDS)) - 1)).clamp_min(width)
-    bins = torch.arange(N_FFT // 2 + 1, dtype=torch.float64) * width
+    bins = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * width
     # Halves, so that a model rounded for storage has the filters that it has when loaded again.
     return (1 - (bins - centre).abs() / half).clamp_min(0).half().float()
 
@@ -182,6 +220,16 @@ class Heard:
     families: Tensor
     features: Tensor
     low: int
+
+    @classmethod
+    def together(cls, parts: Sequence[Heard]) -> Heard:
+        """Join what was heard of several batches."""
+        return cls(
+            torch.cat([one.pitches for one in parts]),
+            torch.cat([one.families for one in parts]),
+            torch.cat([one.features for one in parts]),
+            parts[0].low,
+        )
 
     @property
     def pitch(self) -> Tensor:

@@ -40,6 +40,7 @@ class ClassifierSettings:
     high: int | None = None
     """Range of pitches (default: that of the notes)."""
     precision: Literal["32", "bf16"] = "32"
+    network: Literal["harmonic", "mel"] = "harmonic"
 
 
 class ClassifierTraining(NoteTraining[ClassifierSettings, NoteClassifier]):
@@ -56,8 +57,9 @@ class ClassifierTraining(NoteTraining[ClassifierSettings, NoteClassifier]):
         self.families = torch.from_numpy(known.families)
         length = notes.samples.shape[1]
         return NoteClassifier(
-            notes.sample_rate, length, notes.family_names, low, high, settings.width
-        )
+            notes.sample_rate, length, notes.family_names, low, high, settings.width,
+            settings.network,
+        )  # fmt: skip
 
     def rate(self, optimizer: str, done: float) -> float:
         """Return the decay, after a quick rise."""

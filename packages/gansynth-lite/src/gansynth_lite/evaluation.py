@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from gansynth_lite.metrics import (
 )
 from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.notes import Int, Notes
-from gansynth_lite.pitch import cents, detect_f0
+from gansynth_lite.pitch import cents, detect_f0, note_name
 from gansynth_lite.progressive import ProgressiveGAN
 from groove_core.console import track
 from groove_core.errors import InputError, UsageError
@@ -32,8 +32,8 @@ from groove_core.learning import bootstrap, frechet_distance, interval, mean, wi
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = [
-    "COLUMNS", "Floats", "Generator", "batches", "check", "device_of", "family_weights",
-    "log_mels", "measure", "median", "played",
+    "COLUMNS", "FAMILY_COLUMNS", "Floats", "Generator", "batches", "check", "check_judge",
+    "device_of", "families_told", "family_weights", "log_mels", "measure", "median", "played",
 ]  # fmt: skip
 
 AT_ONCE = 16
@@ -45,9 +45,10 @@ COPY_DB = 0.1
 TUNED_CENTS = 50.0
 COLUMNS = (
     "notes", "pitch accuracy", "within 50 cents", "median cents", "pitch entropy", "NDB/K", "FID",
-    "IS", "diversity", "family accuracy", "family of the nearest", "nearest training note",
-    "exact copies",
+    "IS", "diversity", "family of the nearest", "nearest training note", "exact copies",
 )  # fmt: skip
+FAMILY_COLUMNS = "family accuracy", "family accuracy, second judge"
+SECOND_JUDGE = ("second judge: another network, which hears mel bands in time.",)
 
 Floats = npt.NDArray[np.float64]
 Generator = GANSynth | ProgressiveGAN
@@ -61,6 +62,7 @@ def measure(
     notes: Notes,
     parts: Mapping[str, Int],
     classifier: NoteClassifier,
+    second: NoteClassifier | None = None,
     *,
     count: int,
     seed: int,
@@ -79,6 +81,8 @@ def measure(
         Of `gansynth_lite.notes.split`, as in training.
     classifier : NoteClassifier
         Trained on the same part, and on the same device.
+    second : NoteClassifier, optional
+        Of another network, to say families, too.
     count : int
     seed : int
     name : str
@@ -92,12 +96,7 @@ def measure(
         If the notes are none that the model and the classifier know.
     """
     check(model.layout, notes, parts)
-    if classifier.sample_rate != notes.sample_rate:
-        raise UsageError(
-            f"The classifier hears {classifier.sample_rate} Hz, the notes have "
-            f"{notes.sample_rate}.",
-            hint="Train a classifier on these notes.",
-        )
+    check_judge(classifier, notes)
     device, generator = device_of(classifier), torch.Generator().manual_seed(seed)
     train, test = (torch.from_numpy(parts[part]) for part in ("train", "test"))
     pitches, families = (torch.from_numpy(one) for one in (notes.pitches, notes.families))
@@ -116,6 +115,7 @@ def measure(
         made = torch.randn(len(at), notes.samples.shape[1], generator=generator)
         return made / made.abs().amax(dim=1, keepdim=True)
 
+    judges = [classifier] if second is None else [classifier, second]
     known = _Known.of(notes, train, classifier, generator, count)
     makings: dict[str, tuple[Making, Tensor]] = {
         name: (drawn, wanted),
@@ -124,25 +124,28 @@ def measure(
         "noise": (noise, wanted),
     }
     seen = {
-        row: _Seen.of(make, pitches[who], families[who], classifier, row)
+        row: _Seen.of(make, pitches[who], families[who], judges, row)
         for row, (make, who) in makings.items()
     }
     real = diversity(seen["held-out notes"].log_mels, pitches[held]).value
-    told = bool(classifier.families) and classifier.families == notes.family_names
     # The network of the source cannot be asked for a family.
-    asked = told and isinstance(model, GANSynth) and bool(model.families)
-    rows = [
-        (row, *_cells(one, known, real, seed, asked if row == name else told))
-        for row, one in seen.items()
-    ]
+    asked = isinstance(model, GANSynth) and bool(model.families)
+    rows: list[tuple[Cell, ...]] = []
+    for row, one in seen.items():
+        told = [
+            families_told(judge, heard, notes, one.families) if asked or row != name else None
+            for judge, heard in zip(judges, one.heard, strict=True)
+        ]
+        rows.append((row, *_cells(one, known, real, seed), *told))
     return Report(
         f"{name}: {count} notes",
-        ("", *COLUMNS),
+        ("", *COLUMNS, *FAMILY_COLUMNS[: len(judges)]),
         tuple(rows),
         notes=(
             "pitch accuracy, pitch entropy [nats], IS (of pitches), FID, family accuracy: by a "
             "classifier that has not seen the generator; FID and NDB are those of "
             f"{len(known.features)} training notes, and larger for fewer notes.",
+            *SECOND_JUDGE[: len(judges) - 1],
             "within 50 cents, median cents: YIN, without training; where no pitch is found it is "
             "not within.",
             f"NDB/K: share of {known.bins} bins of log-mel spectrograms that hold another share of "
@@ -190,7 +193,8 @@ class _Known:
 class _Seen:
     """Notes as they are judged, and what they were to be; on the CPU."""
 
-    heard: Heard
+    heard: list[Heard]
+    """By each judge."""
     log_mels: Tensor
     cents: Tensor
     pitches: Tensor
@@ -202,49 +206,98 @@ class _Seen:
         make: Making,
         pitches: Tensor,
         families: Tensor,
-        classifier: NoteClassifier,
+        judges: Sequence[NoteClassifier],
         name: str,
     ) -> _Seen:
         log_mels, f0 = [], []
-        rate, device = classifier.sample_rate, device_of(classifier)
+        others: list[Heard] = []
+        rate, device = judges[0].sample_rate, device_of(judges[0])
 
         def each() -> Iterator[Tensor]:
             for at in track(batches(torch.arange(len(pitches))), f"hearing: {name}"):
                 samples = make(at).to(device)
                 log_mels.append(log_mel(samples, rate).cpu())
                 f0.append(detect_f0(samples, rate, high_hz=min(4_400.0, rate / 4)).cpu())
+                others.extend(hear(judge, [samples]) for judge in judges[1:])
                 yield samples
 
-        heard = hear(classifier, each())
+        heard = [hear(judges[0], each())]
+        if others:
+            heard.append(Heard.together(others))
         away = cents(torch.cat(f0), pitches).abs()
         return cls(heard, torch.cat(log_mels), away, pitches, families)
 
 
-def _cells(seen: _Seen, known: _Known, real: float, seed: int, told: bool) -> list[Cell]:
-    n = len(seen.pitches)
+def families_told(
+    judge: NoteClassifier, heard: Heard, notes: Notes, families: Tensor
+) -> Estimate | None:
+    """Return how often a judge hears the families wanted.
+
+    Parameters
+    ----------
+    judge : NoteClassifier
+    heard : Heard
+        By it.
+    notes : Notes
+        Whose families are numbered.
+    families : Tensor [shape=(n,), int]
+        -1 where unknown.
+
+    Returns
+    -------
+    Estimate or None
+        None where no family is known, or the judge knows others.
+    """
+    labelled = families >= 0
+    if not judge.families or judge.families != notes.family_names or not labelled.any():
+        return None
+    right = (heard.families.argmax(dim=1) == families)[labelled]
+    return wilson(int(right.sum()), len(right))
+
+
+def _cells(seen: _Seen, known: _Known, real: float, seed: int) -> list[Cell]:
+    n, heard = len(seen.pitches), seen.heard[0]
     found = seen.cents[seen.cents.isfinite()].double().numpy()
     varied = diversity(seen.log_mels, seen.pitches)
     labelled = seen.families >= 0
-    right = (seen.heard.families.argmax(dim=1) == seen.families) if told else labelled
     close, which = nearest(seen.log_mels, known.log_mels)
     alike = known.families[which] == seen.families
     return [
         n,
-        pitch_accuracy(seen.heard.pitches, seen.pitches, seen.heard.low),
+        pitch_accuracy(heard.pitches, seen.pitches, heard.low),
         wilson(int((seen.cents <= TUNED_CENTS).sum()), n),
         median(found),
-        pitch_entropy(seen.heard.pitches),
+        pitch_entropy(heard.pitches),
         ndb(known.log_mels[known.some], seen.log_mels, bins=known.bins, seed=seed) / known.bins,
-        frechet_distance(known.features, seen.heard.features),
-        inception_score(seen.heard.pitches),
+        frechet_distance(known.features, heard.features),
+        inception_score(heard.pitches),
         Estimate(varied.value / real, varied.low / real, varied.high / real),
-        wilson(int(right[labelled].sum()), int(labelled.sum()))
-        if told and labelled.any()
-        else None,
         wilson(int(alike[labelled].sum()), int(labelled.sum())) if labelled.any() else None,
         mean(close),
         float((close < COPY_DB).float().mean()),
     ]
+
+
+def check_judge(judge: NoteClassifier, notes: Notes) -> None:
+    """See that a classifier can judge notes.
+
+    Raises
+    ------
+    UsageError
+        If it hears another sample rate, or does not know all of the pitches.
+    """
+    if judge.sample_rate != notes.sample_rate:
+        raise UsageError(
+            f"The classifier hears {judge.sample_rate} Hz, the notes have {notes.sample_rate}.",
+            hint="Train a classifier on these notes.",
+        )
+    low, high = int(notes.pitches.min()), int(notes.pitches.max())
+    if not judge.low <= low <= high <= judge.high:
+        raise UsageError(
+            f"The classifier knows {note_name(judge.low)} to {note_name(judge.high)}, the notes "
+            f"reach from {note_name(low)} to {note_name(high)}.",
+            hint="Train a classifier on these notes.",
+        )
 
 
 def family_weights(model: Generator, notes: Notes, at: Tensor) -> Tensor:

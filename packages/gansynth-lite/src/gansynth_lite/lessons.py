@@ -12,8 +12,7 @@ from torch import nn
 
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.evaluation import Generator, measure
-from gansynth_lite.model import GANSynth
-from gansynth_lite.notes import BY_HASH, Int, Notes, groups, split
+from gansynth_lite.notes import BY_HASH, Int, Notes, groups, split, split_as_learnt
 from groove_core.errors import InputError
 from groove_core.learning import Settings, Training, digest, parts_to_learn
 from groove_core.values import Report
@@ -37,21 +36,21 @@ class Lesson:
         Of `gansynth_lite.notes.split`.
     judge : NoteClassifier, optional
         Measures a generator, on the device of the run.
-    start : GANSynth and dict, optional
-        A trained model to begin with, and its card.
+    start : Generator and dict, optional
+        A trained model to begin with, or to judge, and its card.
     """
 
     notes: Notes
     parts: Mapping[str, Int]
     judge: NoteClassifier | None = None
-    start: tuple[GANSynth, Mapping[str, Any]] | None = None
+    start: tuple[Generator, Mapping[str, Any]] | None = None
 
     @classmethod
     def of(
         cls,
         notes: Notes,
         judge: NoteClassifier | None = None,
-        start: tuple[GANSynth, Mapping[str, Any]] | None = None,
+        start: tuple[Generator, Mapping[str, Any]] | None = None,
     ) -> Lesson:
         """Divide notes; those that a model to begin with knows stay on their sides.
 
@@ -70,6 +69,21 @@ class Lesson:
                 hint=f"Give at least {2 * FEWEST} notes at various pitches.",
             )
         return cls(notes, parts, judge, start)
+
+    @classmethod
+    def beside(cls, notes: Notes, judged: tuple[Generator, Mapping[str, Any]] | None) -> Lesson:
+        """Divide notes as a model that is to be judged did; without one, see `of`.
+
+        What it is measured by is then never learnt from, where `of` would learn most of it.
+
+        Raises
+        ------
+        InputError
+            If there are too few notes.
+        """
+        if judged is None:
+            return cls.of(notes)
+        return cls(notes, split_as_learnt(notes, judged[1]), start=judged)
 
     @functools.cached_property
     def known(self) -> Notes:

@@ -20,7 +20,7 @@ from groove_core.console import track
 from groove_core.dsp import power_to_db
 from groove_core.learning import cosine
 
-__all__ = ["Listener", "taught"]
+__all__ = ["Listener", "spectra_of", "taught"]
 
 BANDS = 128
 LOWEST_HZ = 40.0
@@ -96,9 +96,28 @@ def _filters(layout: Layout) -> Tensor:
     return (1 - (layout.frequencies() - edges[1:-1, None]).abs() / half).clamp_min(0).float()
 
 
+def spectra_of(
+    listener: Listener, magnitudes: Callable[[Tensor], Tensor], count: int, device: str
+) -> Tensor:
+    """Return what a listener, and any like it, hears of notes [shape=(n, 128, frames / 2), half].
+
+    Parameters
+    ----------
+    magnitudes : callable
+        Returns the log magnitudes of notes number i, j ...
+    count : int
+    """
+    listener = listener.to(device)
+    with torch.inference_mode():
+        return torch.cat([
+            listener.spectrum(magnitudes(some)).half().cpu()
+            for some in track(torch.arange(count).split(BATCH), "hearing notes")
+        ])  # fmt: skip
+
+
 def taught(
     listener: Listener,
-    magnitudes: Callable[[Tensor], Tensor],
+    spectra: Tensor,
     pitches: Tensor,
     families: Tensor,
     *,
@@ -110,8 +129,8 @@ def taught(
 
     Parameters
     ----------
-    magnitudes : callable
-        Give the log magnitudes of notes number i, j ...
+    spectra : Tensor [shape=(n, 128, frames / 2)]
+        Of `spectra_of`.
     pitches, families : Tensor [shape=(n,)]
         Unknown families (-1) are not learnt from.
     steps : int
@@ -119,13 +138,6 @@ def taught(
     """
     listener = listener.to(device)
     known = torch.nonzero(families >= 0)[:, 0]
-    with torch.inference_mode():
-        spectra = torch.cat(
-            [
-                listener.spectrum(magnitudes(some)).half().cpu()
-                for some in track(known.split(BATCH), "hearing notes")
-            ]
-        )
     optimizer = torch.optim.AdamW(listener.parameters(), RATE, weight_decay=0.05)
     counts = torch.bincount(families[known], minlength=1).float()
     weights = torch.where(counts > 0, counts.clamp_min(1).rsqrt(), 0.0)
@@ -139,7 +151,8 @@ def taught(
         torch.manual_seed(seed)
         for step, some in enumerate(track(batches, "teaching a listener", total=steps)):
             optimizer.param_groups[0]["lr"] = RATE * cosine(step / steps)
-            heard, at = _varied(spectra[some].float(), generator).to(device), known[some]
+            at = known[some]
+            heard = _varied(spectra[at].float(), generator).to(device)
             logits, _ = listener(heard, pitches[at].to(device))
             loss = F.cross_entropy(logits, families[at].to(device), weight=weights)
             optimizer.zero_grad()

@@ -11,8 +11,13 @@ networks, lazy R1 and averaged weights; Miyato and Koyama, "cGANs with Projectio
     D(x, pitch, family)   how real it looks
 
 M makes G good between the instruments it has heard. What is played is drawn from where E puts
-those, a normal distribution for each family (Ghosh et al., "From Variational to Deterministic
-Autoencoders", 1903.12436, section 4: ex-post density estimation), since M strays from there.
+those (Ghosh et al., "From Variational to Deterministic Autoencoders", 1903.12436, section 4:
+ex-post density estimation), since M strays from there: a mixture of the family's instruments c,
+
+    w = sum_i a_i c_i        a = softmax(focus z . k)        z normal noise
+
+k_i points from the middle of the family to c_i, so that neighbours are mixed first. Without focus
+everything is the middle; with much, one of the known instruments.
 
 Unlike the source, pitch is no class but a place: G and D see where its harmonics lie, so that
 pitches between the keys and glides can be played. And E learns beside G: from one note of an
@@ -26,6 +31,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,11 +40,12 @@ from torch.nn import functional as F
 from gansynth_lite.layout import MAPS, Layout
 from groove_core.learning import minibatch_deviation, pixel_norm
 
-__all__ = ["SPREAD", "Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "one_hot", "unlike"]
+__all__ = [
+    "FOCUS", "Conv", "Discriminator", "GANSynth", "Linear", "lrelu", "mixed", "one_hot", "unlike",
+]  # fmt: skip
 
-SPREAD = 0.7
-"""Of instruments that are drawn, to those heard: nearer to the middle of their family a code is
-surer of it (the truncation of Karras et al., 1812.04948, appendix B)."""
+FOCUS = 4.0
+"""How much a drawn instrument is like few known ones, see above; chosen on validation notes."""
 HIGH_RESOLUTION = 3
 """Levels, from the finest, that see where harmonics lie."""
 MARGIN = 6
@@ -85,6 +93,30 @@ def one_hot(labels: Tensor, count: int) -> Tensor:
         return torch.zeros(len(labels), 0, device=labels.device)
     known = F.one_hot(labels.clamp_min(0), count).float()
     return torch.where(labels[:, None] < 0, torch.full_like(known, 1 / count), known)
+
+
+def mixed(z: Tensor, families: Tensor, codes: Tensor, groups: Tensor, focus: float) -> Tensor:
+    """Return how much of each known instrument is in drawn ones [shape=(n, instruments)].
+
+    Parameters
+    ----------
+    z : Tensor [shape=(n, code), normal noise]
+    families : Tensor [shape=(n, families)]
+        Weights, for example one-hot.
+    codes : Tensor [shape=(instruments, code)]
+    groups : Tensor [shape=(instruments,), int]
+        Families of the known instruments; -1 where unknown. A family without any mixes all.
+    focus : float
+        See `FOCUS`.
+    """
+    weights = families if families.shape[1] else torch.ones_like(z[:, :1])
+    member = groups == torch.arange(weights.shape[1], device=groups.device)[:, None]
+    member = torch.where(member.any(dim=1, keepdim=True), member, True).float()
+    middles = member @ codes / member.sum(dim=1, keepdim=True)
+    known = (groups >= 0)[:, None]
+    middle = torch.where(known, middles[groups.clamp_min(0)], codes.mean(dim=0))
+    scores = focus * z @ F.normalize(codes - middle).mT
+    return (scores + (weights @ member).log()).softmax(dim=1)
 
 
 def unlike(w: Tensor, other: Tensor) -> Tensor:
@@ -258,6 +290,13 @@ class GANSynth(nn.Module):
         Maps at the finest level; each coarser one has twice as many, up to `most`.
     code : int
         Numbers of an instrument.
+    low, high : int [MIDI]
+        Lowest and highest pitch that it plays.
+    known : int
+        Instruments of which new ones are mixed. Checkpoints from before have none, but a normal
+        distribution for each family.
+    focus : float
+        See `FOCUS`.
     """
 
     def __init__(
@@ -267,15 +306,22 @@ class GANSynth(nn.Module):
         width: int = 16,
         most: int = 192,
         code: int = 128,
+        low: int = 24,
+        high: int = 84,
+        known: int = 0,
+        focus: float = FOCUS,
     ) -> None:
         super().__init__()
+        self.known: Tensor
+        self.groups: Tensor
         self.centres: Tensor
         self.spreads: Tensor
         self.config: dict[str, Any] = {
             "layout": layout, "families": list(families), "width": width, "most": most,
-            "code": code,
+            "code": code, "low": low, "high": high, "known": known, "focus": focus,
         }  # fmt: skip
         self.layout, self.families, self.code = Layout(**layout), tuple(families), code
+        self.low, self.high, self.focus = low, high, focus
         self.mapping = nn.Sequential(
             Linear(code + len(families), 2 * code), nn.LeakyReLU(0.2),
             Linear(2 * code, 2 * code), nn.LeakyReLU(0.2),
@@ -284,8 +330,19 @@ class GANSynth(nn.Module):
         self.synthesis = _Synthesis(self.layout, code, width, most)
         self.encoder = _Encoder(self.layout, code, width, most // 2)
         groups = max(1, len(families))
-        self.register_buffer("centres", torch.zeros(groups, code))
-        self.register_buffer("spreads", torch.eye(code).repeat(groups, 1, 1))
+        if known:
+            self.register_buffer("known", torch.ones(known, code))
+            self.register_buffer("groups", torch.zeros(known, dtype=torch.long))
+        else:
+            self.register_buffer("centres", torch.zeros(groups, code))
+            self.register_buffer("spreads", torch.eye(code).repeat(groups, 1, 1))
+
+    def reaching(self, pitches: npt.NDArray[np.int64]) -> GANSynth:
+        """Extend the range so that the model plays some pitches [MIDI], too; return the model."""
+        self.low = min(self.low, int(pitches.min()))
+        self.high = max(self.high, int(pitches.max()))
+        self.config |= {"low": self.low, "high": self.high}
+        return self
 
     def instruments(self, z: Tensor, families: Tensor) -> Tensor:
         """Draw instruments w [shape=(n, code)] where those of the training lie.
@@ -296,27 +353,30 @@ class GANSynth(nn.Module):
         families : Tensor [shape=(n, families)]
             Weights, for example one-hot.
         """
+        if self.config["known"]:
+            shares = mixed(z, families, self.known, self.groups, self.focus)
+            return pixel_norm(shares @ self.known)
         weights = families if families.shape[1] else torch.ones_like(z[:, :1])
         centre = weights @ self.centres
         return pixel_norm(centre + torch.einsum("nf,fcd,nd->nc", weights, self.spreads, z))
 
     @torch.no_grad()
-    def settle(self, codes: Tensor, labels: Tensor) -> None:
-        """Learn where the instruments of families lie.
+    def settle(self, codes: Tensor, groups: Tensor) -> None:
+        """Keep the instruments of which new ones are mixed.
 
         Parameters
         ----------
         codes : Tensor [shape=(n, code)]
-            Of training notes, as `encode` gives them, or of their instruments.
-        labels : Tensor [shape=(n,), int]
+            Of the instruments of training notes.
+        groups : Tensor [shape=(n,), int]
             Families; -1 where unknown, which counts for none.
         """
-        for group in range(len(self.centres)):
-            mine = codes[labels == group] if self.families else codes
-            mine = mine if len(mine) else codes  # a family without notes is like all
-            self.centres[group] = mine.mean(dim=0)
-            values, axes = torch.linalg.eigh(torch.cov(mine.T.cpu().double(), correction=0))
-            self.spreads[group] = SPREAD * (axes * values.clamp_min(0).sqrt()).float()
+        for old in ("centres", "spreads", "known", "groups"):
+            self._buffers.pop(old, None)
+        device = next(self.parameters()).device
+        self.register_buffer("known", codes.to(device).clone())
+        self.register_buffer("groups", groups.to(device).clone())
+        self.config |= {"known": len(codes), "focus": self.focus}
 
     def mapped(self, z: Tensor, families: Tensor) -> Tensor:
         """Give the instruments M(z, family), see `instruments`; what the training draws."""

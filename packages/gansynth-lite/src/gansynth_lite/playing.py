@@ -20,6 +20,7 @@ from torch import Tensor
 from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.layout import Layout
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
+from gansynth_lite.pitch import note_name
 from groove_core.console import note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.render import render as render_with_soundfont
@@ -62,6 +63,9 @@ class Player(Protocol):
     """What draws notes, as `gansynth_lite.model.GANSynth` does."""
 
     layout: Layout
+    low: int
+    high: int
+    """Range of pitches [MIDI]."""
 
     def __call__(
         self,
@@ -147,8 +151,6 @@ def render(
     instruments: Instruments,
     *,
     seed: int = 0,
-    low: int = 24,
-    high: int = 84,
     refine: int = 0,
     sample_rate: int = 44_100,
     peak_dbfs: float = -1.0,
@@ -166,12 +168,11 @@ def render(
     ----------
     score : Score
     model : GANSynth
+        Notes beyond its range are transposed by octaves, and a message says how many.
     instruments : callable
         For example a `Path`. Asked once for each track, at the times when its notes begin.
     seed : int
         Of the noise in notes.
-    low, high : int [MIDI pitch]
-        What the model plays; other notes are transposed by octaves, and a note says how many.
     refine : int
         Rounds of Griffin-Lim for each generated note.
     sample_rate : int [Hz]
@@ -188,16 +189,16 @@ def render(
     InputError
         If there are no notes, or they last longer than `MAX_MINUTES`.
     UsageError
-        If `low` to `high` is less than an octave.
+        If the model's range is less than an octave.
     """
     import soxr
 
-    _check(score, low, high)
+    _check(score, model)
     check_resampling(sample_rate)
     length = round((score.duration_s + TAIL_S) * sample_rate)
     samples = np.zeros((2, length), np.float32)
     if any(len(one.notes) and not one.is_drum for one in score.tracks):
-        jobs = _jobs(score, model, instruments, low, high)
+        jobs = _jobs(score, model, instruments)
         mix = np.zeros((2, _frames(score, model.layout.sample_rate)), np.float32)
         _play(jobs, model, mix, [_gains(score, one) for one in score.tracks], seed, refine)
         for channel, mixed in zip(samples, mix, strict=True):  # one by one: half the memory
@@ -219,7 +220,7 @@ def render(
     return Audio(samples, sample_rate)
 
 
-def _check(score: Score, low: int, high: int) -> None:
+def _check(score: Score, model: Player) -> None:
     if not any(len(one.notes) for one in score.tracks):
         raise InputError(
             f"There are no notes in {score.name}.", hint="Give a MIDI file that has some."
@@ -230,8 +231,15 @@ def _check(score: Score, low: int, high: int) -> None:
             f"is {MAX_MINUTES}.",
             hint="Cut it into pieces, or look for a stray note at its end.",
         )
-    if high - low < 11:
-        raise UsageError(f"{low} to {high} is less than an octave.", hint="low=24, high=84")
+    if model.high - model.low < 11:
+        raise UsageError(
+            f"The model plays {_range(model)} only, less than an octave.",
+            hint="Use a model of more pitches, such as the packaged one.",
+        )
+
+
+def _range(model: Player) -> str:
+    return f"{note_name(model.low)} to {note_name(model.high)}"
 
 
 def _frames(score: Score, rate: int) -> int:
@@ -253,7 +261,7 @@ class _Job(NamedTuple):
         return max(one.needed for one in self.notes)
 
 
-def _jobs(score: Score, model: Player, instruments: Instruments, low: int, high: int) -> list[_Job]:
+def _jobs(score: Score, model: Player, instruments: Instruments) -> list[_Job]:
     """List what is to be generated, the longest first; what sounds the same only once."""
     rate = model.layout.sample_rate
     jobs: dict[tuple[bytes, float], _Job] = {}
@@ -263,7 +271,7 @@ def _jobs(score: Score, model: Player, instruments: Instruments, low: int, high:
             continue
         rows, start_s, end_s, release_s = _sounding(score, one)
         # As many octaves up, or down, as bring a key into the range.
-        up, down = (low - rows[:, 0] + 11) // 12, (rows[:, 0] - high + 11) // 12
+        up, down = (model.low - rows[:, 0] + 11) // 12, (rows[:, 0] - model.high + 11) // 12
         octaves = up.clip(0) - down.clip(0)
         count, away = count + len(rows), away + int(np.count_nonzero(octaves))
         columns = rows[:, 0] + 12 * octaves, rows[:, 1], start_s, end_s, release_s
@@ -286,7 +294,7 @@ def _jobs(score: Score, model: Player, instruments: Instruments, low: int, high:
             jobs.setdefault(place, _Job(w, pitch, [])).notes.append(played)
     if away:
         note(
-            f"{away} of {count} notes are beyond {low} to {high}, what the model plays, and sound "
+            f"{away} of {count} notes are beyond {_range(model)}, what the model plays, and sound "
             "in another octave."
         )
     return sorted(jobs.values(), key=lambda job: -job.needed)

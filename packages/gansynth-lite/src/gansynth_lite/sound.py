@@ -32,13 +32,13 @@ from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes, Score, Track
 
 __all__ = [
-    "GENERATOR", "HIGH", "LOW", "Voice", "family_of", "load_classifier", "load_generator",
+    "GENERATOR", "Voice", "family_of", "load_classifier", "load_generator",
+    "load_judges",
     "parse_pitch",
 ]  # fmt: skip
 
 PACKAGE, GENERATOR, CLASSIFIER = "gansynth-lite", "notes", "classifier"
-LOW, HIGH = 24, 84
-"""MIDI pitches that models learn, as in the source."""
+MIDDLE_C = 60
 TOGETHER = 8
 """Sounds that are encoded at once."""
 
@@ -91,6 +91,12 @@ def load_classifier(wanted: str | None, device: str) -> NoteClassifier:
     return judge
 
 
+def load_judges(wanted: str | None, second: str | None, device: str) -> list[NoteClassifier]:
+    """Load a classifier, the packaged one if it is None, and a second if one is named."""
+    others = [] if second is None else [load_classifier(second, device)]
+    return [load_classifier(wanted, device), *others]
+
+
 @dataclass(frozen=True)
 class Voice:
     """A model, and how it is to play."""
@@ -109,18 +115,37 @@ class Voice:
         model, card = load_generator(checkpoint, where)
         return cls(model, card["name"], where, seed, refine, card)
 
-    def in_range(self, pitch: float) -> float:
-        """Give the pitch back if the model plays it.
+    @property
+    def range(self) -> str:
+        """The pitches that the model plays, in words."""
+        low, high = self.model.low, self.model.high
+        return f"{note_name(low)} to {note_name(high)} (MIDI {low} to {high})"
+
+    def nearest(self, pitch: float) -> float:
+        """Return the pitch that the model plays and that is nearest to one."""
+        return min(max(pitch, self.model.low), self.model.high)
+
+    def pitch(self, text: str | None, default: float = MIDDLE_C) -> float:
+        """Return a pitch of the model's range.
+
+        Parameters
+        ----------
+        text : str, optional
+            See `parse_pitch`. Default: the pitch nearest to ``default``.
+        default : float [MIDI]
 
         Raises
         ------
         UsageError
-            If it does not.
+            If it is no pitch, or the model does not play it.
         """
-        if not LOW <= pitch <= HIGH:
+        if text is None:
+            return self.nearest(default)
+        pitch = parse_pitch(text)
+        if pitch != self.nearest(pitch):
             raise UsageError(
-                f"The pitch {pitch:g} is out of the model's range.",
-                hint=f"{note_name(LOW)} to {note_name(HIGH)}, MIDI {LOW} to {HIGH}.",
+                f"The pitch {text} is out of the model's range.",
+                hint=f"Give a pitch from {self.range}.",
             )
         return pitch
 
@@ -195,17 +220,16 @@ class Voice:
         Of several sounds those are left out, and said, in which no note of the model's range is
         heard; of one alone it is an error.
         """
-        known = None if pitch is None else self.in_range(parse_pitch(pitch))
+        known = None if pitch is None else self.pitch(pitch)
 
         def hear(sound: Audio, name: str) -> tuple[Tensor, float, str]:
             named = pitch_of_name(Path(name).stem) if sound.name else None
             samples, at = to_note(sound, self.model.layout, known, name, named=named)
-            if not LOW <= at <= HIGH:
+            if at != self.nearest(at):
                 raise InputError(
                     f"{name} sounds at {note_name(round(at))} (MIDI {at:.4g}), which is out of "
                     "the model's range.",
-                    hint=f"Give a note from {note_name(LOW)} to {note_name(HIGH)}, or say "
-                    "which it is with --pitch.",
+                    hint=f"Give a note from {self.range}, or say which it is with --pitch.",
                 )
             return samples, at, name
 
@@ -242,6 +266,6 @@ class Voice:
     def render(self, score: Score, instruments: Instruments, sample_rate: int) -> Audio:
         """Play a score."""
         return render(
-            score, self.model, instruments, seed=self.seed, low=LOW, high=HIGH,
-            refine=self.refine, sample_rate=sample_rate,
+            score, self.model, instruments, seed=self.seed, refine=self.refine,
+            sample_rate=sample_rate,
         )  # fmt: skip

@@ -29,7 +29,7 @@ from gansynth_lite.layout import Layout
 from gansynth_lite.lessons import GeneratorTraining
 from gansynth_lite.model import Discriminator, GANSynth, one_hot, unlike
 from groove_core.console import track
-from groove_core.learning import EMA, Step, frozen, linear, r1_penalty
+from groove_core.learning import EMA, Step, frozen, linear, pixel_norm, r1_penalty
 
 __all__ = ["GANTraining", "Settings", "decay", "difference", "often"]
 
@@ -95,7 +95,10 @@ class GANTraining(GeneratorTraining[Settings, GANSynth]):
         """Make the networks, and list the notes of each instrument."""
         settings, notes = self.settings, self.data.known
         layout = asdict(settings.layout)
-        model = GANSynth(layout, notes.family_names, settings.width, settings.most)
+        low, high = int(notes.pitches.min()), int(notes.pitches.max())
+        model = GANSynth(
+            layout, notes.family_names, settings.width, settings.most, low=low, high=high
+        )
         self.discriminator = Discriminator(model)
         for one in (model, self.discriminator):
             one.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -201,15 +204,15 @@ class GANTraining(GeneratorTraining[Settings, GANSynth]):
     def finish(self) -> None:
         """Find where the instruments of notes lie, so that others can be drawn there."""
         notes, model = self.data.known, self.model
-        device = model.centres.device
         some = torch.arange(len(notes))[:: max(1, len(notes) // KNOWN)]
-        codes = [
-            model.encode(
-                model.layout.to_pictures(notes.sounds(at, device)), self.pitches[at].to(device)
-            )
-            for at in track(some.split(16), "finding instruments")
-        ]
-        model.settle(torch.cat(codes).cpu(), self.families[some])
+        device, numbers = next(model.parameters()).device, notes.instruments[some.numpy()]
+        _, first, who = np.unique(numbers, return_index=True, return_inverse=True)
+        codes = torch.zeros(len(first), model.code)
+        for at in track(torch.arange(len(some)).split(16), "finding instruments"):
+            pictures = model.layout.to_pictures(notes.sounds(some[at], device))
+            seen = model.encode(pictures, self.pitches[some[at]].to(device))
+            codes.index_add_(0, torch.from_numpy(who)[at], seen.cpu())
+        model.settle(pixel_norm(codes), self.families[some][first])
 
 
 def decay(done: float) -> float:

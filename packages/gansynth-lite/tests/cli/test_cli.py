@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ import soundfile
 import torch
 
 from gansynth_lite.kits import Kit
+from gansynth_lite.layout import LAYOUTS
+from gansynth_lite.model import GANSynth
 from gansynth_lite.pitch import cents, detect_f0
-from groove_core import Score, Track
+from groove_core import Score, Track, learning
 from groove_core.learning import hashed
+from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes, Report
 
 spec = importlib.util.spec_from_file_location(
@@ -37,6 +41,16 @@ def heard(path: Path) -> float:
 
 def score(*tracks: Track) -> Score:
     return Score(tracks, 480, tempos=[[0, 500_000]])
+
+
+def write_notes_beyond(into: Path, folder: Path) -> Path:
+    """Copy a folder of notes and add some that are higher than all of them."""
+    shutil.copytree(folder, into / "wide" / folder.name)
+    wide = into / "wide" / folder.name
+    for pitch in (83, 84):
+        path = wide / "reed" / f"reed0_m{pitch:03d}.wav"
+        soundfile.write(path, 0.5 * made.tone(pitch, RATE), RATE)
+    return wide
 
 
 def test_notes_are_in_tune_and_come_again(groove, tmp_path):
@@ -81,7 +95,7 @@ def test_a_song_is_played(groove, tmp_path):
     score(Track(melody, program=73), Track(drums, is_drum=True)).save(tmp_path / "song.mid")
     result = groove("render", "song.mid", "--seed", "1", "--out", "o", "--json")
     assert result.returncode == 0, result.stderr
-    assert "2 of 6 notes are beyond 24 to 84" in result.stderr
+    assert "2 of 6 notes are beyond C1 to C6" in result.stderr
     sound = Audio.read(next((tmp_path / "o").glob("*.wav")))
     assert (len(sound.samples), sound.sample_rate) == (2, 44_100)
     assert sound.duration_s == pytest.approx(5 * 0.5 + 440 / 960 + 1.0, abs=0.01)
@@ -182,6 +196,19 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
     ]  # fmt: skip
     assert report.cell("held-out notes", "within 50 cents").value > 0.9
     assert report.cell("noise", "within 50 cents").value < 0.3
+    card = json.loads((tmp_path / "groove-models/gansynth-lite/mine/card.json").read_text())
+    assert (card["config"]["low"], card["config"]["high"]) == (48, 82)
+    assert card["config"]["known"] == 2
+    # Other notes than those of the model's range are not measured.
+    wide = write_notes_beyond(tmp_path, folder)
+    more = groove("evaluate", wide, "--checkpoint", "mine", "--count", "10", "--json")
+    assert json.loads(more.stdout)["result"]["rows"] == json.loads(result.stdout)["result"]["rows"]
+    result = groove("evaluate", folder, "--checkpoint", "mine", "--about", "focus",
+                    "--count", "6", "--json")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    focus = Report.from_json(json.loads(result.stdout)["result"])
+    shares = [row[-1].value for row in focus.rows]
+    assert shares == sorted(shares)
     result = groove("evaluate", folder, "--checkpoint", "mine", "--about", "representation",
                     "--count", "4", "--json")  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -201,6 +228,61 @@ def test_adapting_what_was_learnt_to_other_notes(groove, folder, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "batch_size", "rate"),
+    [
+        (("--network", "paper"), 8, 8e-4),  # Engel et al. 2019
+        (("--network", "ours"), 16, 2e-3),
+        (("--network", "paper", "--batch-size", "4", "--learning-rate", "0.001"), 4, 1e-3),
+    ],
+)
+def test_each_network_has_its_own_rate_and_batch(
+    groove, folder, monkeypatch, given, batch_size, rate
+):
+    asked = []
+
+    def train(kind, settings, lesson, run):
+        asked.append(settings)
+        return Report("nothing", ("",), ())
+
+    monkeypatch.setattr(learning, "train", train)
+    result = groove("train", folder, *given, "--name", "mine")
+    assert result.returncode == 0, result.stderr
+    assert (asked[0].batch_size, asked[0].learning_rate) == (batch_size, rate)
+
+
+def test_a_model_plays_its_own_range(groove, tmp_path):
+    torch.manual_seed(0)
+    model = GANSynth(asdict(LAYOUTS["small"]), ("reed",), 4, 16, low=72, high=96)
+    card = {
+        key: {} if key in ("data", "metrics", "made_with") else "high"
+        for key in checkpoints.REQUIRED if key != "schema"
+    } | {"package": "gansynth-lite"}  # fmt: skip
+    checkpoints.save(tmp_path / "high", model, card)
+    soundfile.write(tmp_path / "c4.wav", 0.3 * made.tone(60, RATE), RATE)
+    high = ("--checkpoint", "high")
+    for pitch in ((), ("--pitch", "C7"), ("--pitch", "72")):
+        result = groove("sample", *pitch, "--count", "1", *high)
+        assert result.returncode == 0, result.stderr
+    for command in (
+        ("sample", "--pitch"), ("encode", "c4.wav", "--pitch"), ("interpolate", "--pitch"),
+        ("export", "--low"),
+    ):  # fmt: skip
+        refused = groove(*command, "C4", *high)
+        assert refused.returncode == 2, refused.stderr
+        assert "C5 to C7 (MIDI 72 to 96)" in refused.stderr
+    measured = groove("encode", "c4.wav", *high)
+    assert measured.returncode == 4
+    assert "C5 to C7" in measured.stderr
+    assert groove("export", "--every", "12", *high, "--out", "kit").returncode == 0
+    kit = Kit.read(next((tmp_path / "kit").glob("*.sfz")))
+    assert [pitch for pitch, _ in kit.notes] == [72, 84]
+    score(Track([[0, 400, 60, 90], [400, 400, 80, 90]])).save(tmp_path / "s.mid")
+    song = groove("render", "s.mid", *high)
+    assert song.returncode == 0, song.stderr
+    assert "1 of 2 notes are beyond C5 to C7" in song.stderr
+
+
 def test_the_network_of_the_paper(groove, folder, tmp_path):
     result = groove("train", folder, "--network", "paper", "--epochs", "1", "--batches", "2",
                     "--batch-size", "4", "--width", "2", "--name", "old")  # fmt: skip
@@ -214,8 +296,10 @@ def test_the_network_of_the_paper(groove, folder, tmp_path):
         assert "hint:" in refused.stderr
 
 
-def test_a_classifier_of_your_own(groove, folder):
-    result = groove("train-classifier", folder, "--size", "small", "--epochs", "1", "--json")
+@pytest.mark.parametrize("network", ["harmonic", "mel"])
+def test_a_classifier_of_your_own(groove, folder, network):
+    result = groove("train-classifier", folder, "--size", "small", "--epochs", "1", "--network",
+                    network, "--json")  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["result"]["rows"][0][0].startswith("my-classifier")
 

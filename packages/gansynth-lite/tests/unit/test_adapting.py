@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from gansynth_lite.adapting import AdaptSettings, AdaptTraining
-from gansynth_lite.listener import Listener, taught
-from gansynth_lite.model import SPREAD, GANSynth, one_hot
+from gansynth_lite.auditions import Auditor, auditioned
+from gansynth_lite.listener import Listener, spectra_of, taught
+from gansynth_lite.model import GANSynth, one_hot
 from groove_core.errors import UsageError
-from groove_core.learning import Run, trained
+from groove_core.learning import Run, pixel_norm, trained
 from groove_core.testing.training import check_resume
 
 spec = importlib.util.spec_from_file_location(
@@ -51,13 +52,44 @@ def test_a_listener_hears_families_of_notes_that_it_does_not_know(notes):
     assert torch.equal(TINY.magnitudes(notes.sounds(torch.arange(4))), pictures[:4, 0])
     held = torch.arange(len(notes)) % 3 == 0
     torch.manual_seed(0)
+    untaught = Listener(TINY, 2)
+    spectra = spectra_of(untaught, lambda at: pictures[at, 0], len(notes), "cpu")
     listener = taught(
-        Listener(TINY, 2), lambda at: pictures[at, 0], pitches, families.where(~held, -1),
-        steps=100, seed=1, device="cpu",
-    )  # fmt: skip
+        untaught, spectra, pitches, families.where(~held, -1), steps=100, seed=1, device="cpu"
+    )
     with torch.inference_mode():
         logits, _ = listener(listener.spectrum(pictures[held, 0]), pitches[held])
     assert (logits.argmax(dim=1) == families[held]).float().mean() > 0.9
+
+
+def test_an_auditor_hears_families_without_training_and_keeps_the_best(notes, start):
+    pitches = torch.from_numpy(notes.pitches).float()
+    families = torch.from_numpy(notes.families)
+    listener = Listener(TINY, 2)
+    at = torch.arange(len(notes))
+    spectra = spectra_of(listener, lambda at: TINY.magnitudes(notes.sounds(at)), len(notes), "cpu")
+    held = at % 3 == 0
+    auditor = Auditor(spectra, pitches, families.where(~held, -1), 2)
+    scores = auditor.scores(spectra[held], pitches[held])
+    assert (scores.argmax(dim=1) == families[held]).float().mean() > 0.9
+    margins = auditor.margins(spectra[held], pitches[held], families[held])
+    assert ((margins > 0) == (scores.argmax(dim=1) == families[held])).all()
+
+    class Known:
+        """Finds what is quieter in the first half of the codes less like its family."""
+
+        def margins(self, spectra, pitches, families):
+            return spectra.mean(dim=(1, 2))
+
+    codes = pixel_norm(torch.randn(8, start.code, generator=torch.Generator().manual_seed(1)))
+    groups = torch.tensor([0, 1, 2, -1] * 2)
+    kept, of = auditioned(
+        start, codes, groups, Known(), Listener(TINY, 3), pitches, torch.arange(len(notes)) % 3,
+        seed=1,
+    )  # fmt: skip
+    assert torch.equal(kept[:2], codes[groups == -1])
+    assert of.tolist() == [-1, -1, 0, 0, 1, 1, 2, 2]
+    assert torch.allclose(kept.square().mean(dim=1), torch.ones(8), atol=1e-3)
 
 
 def test_it_comes_nearer_and_what_is_drawn_is_of_its_family(notes, start):
@@ -106,10 +138,31 @@ def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_pat
 
 def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):
     task = AdaptTraining(QUICK, made.lesson(notes, (start, {})), 1)
-    codes = torch.randn(len(task.groups), 3, generator=torch.Generator().manual_seed(1))
-    chance = torch.randn(20_000, len(codes), generator=torch.Generator().manual_seed(2))
-    drawn = task._shares(torch.zeros(len(chance), dtype=torch.long), chance) @ codes
-    mine = codes[task.groups == task.groups[0]]
-    assert 1 < len(mine) < len(codes)
-    assert torch.allclose(drawn.mean(dim=0), mine.mean(dim=0), atol=0.02)
-    assert torch.allclose(drawn.T.cov(), SPREAD**2 * mine.T.cov(correction=0), atol=0.02)
+    codes = pixel_norm(task.adapted.codes.detach())
+    task.model.settle(codes, task.groups)
+    z = torch.randn(100, start.code, generator=torch.Generator().manual_seed(1))
+    families = torch.tensor([FAMILIES.index("reed"), FAMILIES.index("flute")]).repeat(50)
+    drawn = pixel_norm(task._shares(families, z) @ codes)
+    assert torch.allclose(task.model.instruments(z, one_hot(families, 3)), drawn, atol=1e-5)
+    shares = task._shares(families, z)
+    assert (shares[:, task.groups == families[0]][1::2] == 0).all()
+    assert torch.allclose(shares.sum(dim=1), torch.ones(100))
+
+
+def test_without_epochs_there_are_auditions_only(notes, start):
+    training = adapt(start, notes, AdaptSettings(epochs=0), seed=1)
+    assert training.history == []
+    for name, tensor in start.named_parameters():
+        assert torch.allclose(tensor, training.model.get_parameter(name), atol=1e-2)
+    groups = training.model.groups
+    assert set(groups.tolist()) == {0, 1, 2}
+    assert len(groups) == training.model.config["known"] < 3 * 3 * 60
+
+
+def test_the_range_grows_with_the_notes(notes):
+    torch.manual_seed(0)
+    narrow = GANSynth(asdict(TINY), FAMILIES, 4, 16, low=60, high=90)
+    adapted = adapt(narrow, notes, QUICK, seed=1).model
+    assert (adapted.low, adapted.high) == (48, 90)
+    assert (adapted.config["low"], adapted.config["high"]) == (48, 90)
+    assert (narrow.low, narrow.high) == (60, 90)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
-from gansynth_lite.evaluation import COLUMNS, measure
+from gansynth_lite.evaluation import COLUMNS, FAMILY_COLUMNS, measure
 from gansynth_lite.instruments import measure_instruments
 from gansynth_lite.layout import Layout
 from gansynth_lite.lessons import Lesson
@@ -94,7 +94,7 @@ def test_real_notes_are_better_than_noise(notes, parts, classifier, model, tmp_p
     assert [row[0] for row in found.rows] == [
         "tiny", "held-out notes", "training notes copied", "noise",
     ]  # fmt: skip
-    assert found.columns == ("", *COLUMNS)
+    assert found.columns == ("", *COLUMNS, FAMILY_COLUMNS[0])
     real, noise, copies = "held-out notes", "noise", "training notes copied"
     for better in ("pitch accuracy", "within 50 cents", "IS", "diversity"):
         assert value(found, real, better) > value(found, noise, better)

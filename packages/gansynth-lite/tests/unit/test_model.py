@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict
 
 import pytest
 import torch
 
 from gansynth_lite.layout import LAYOUTS, Layout
-from gansynth_lite.model import Conv, Discriminator, GANSynth, Linear, unlike
+from gansynth_lite.model import Conv, Discriminator, GANSynth, Linear, mixed, unlike
 from groove_core.errors import CheckpointError
 from groove_core.learning import pixel_norm
 from groove_core.storage import checkpoints
@@ -118,17 +119,55 @@ def test_checkpoints(model, tmp_path):
         checkpoints.load("gansynth-lite", path, Discriminator)
 
 
+def known_codes(code: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give 60 instruments of three families, which differ in eight directions only."""
+    generator = torch.Generator().manual_seed(0)
+    centres = pixel_norm(torch.randn(3, code, generator=generator))
+    groups = torch.arange(60) % 3
+    away = 0.3 * torch.randn(60, code, generator=generator)
+    away[:, 8:] = 0
+    return pixel_norm(centres[groups] + away), groups
+
+
 @torch.no_grad()
 def test_instruments_are_drawn_where_those_of_a_family_lie(model):
-    generator = torch.Generator().manual_seed(0)
-    centres = pixel_norm(torch.randn(3, model.code, generator=generator))
-    labels = torch.arange(600) % 3
-    noise = 0.3 * torch.randn(600, model.code, generator=generator)
-    noise[:, 8:] = 0  # they differ in eight directions only
-    model.settle(pixel_norm(centres[labels] + noise), labels)
-    z = torch.randn(300, model.code, generator=generator)
-    drawn = model.instruments(z, torch.eye(3)[labels[:300]])
-    near = torch.nn.functional.cosine_similarity(drawn[:, None], centres[None], dim=2)
-    assert (near.argmax(dim=1) == labels[:300]).all()
-    spread = (drawn[labels[:300] == 0] - centres[0]).std(dim=0)
-    assert spread[:8].mean() > 5 * spread[8:].mean()
+    model = copy.deepcopy(model)
+    known, groups = known_codes(model.code)
+    model.settle(known, groups)
+    z = torch.randn(300, model.code, generator=torch.Generator().manual_seed(1))
+    drawn = model.instruments(z, torch.eye(3)[torch.arange(300) % 3])
+    near = torch.nn.functional.cosine_similarity(drawn[:, None], known[None], dim=2)
+    assert (groups[near.argmax(dim=1)] == torch.arange(300) % 3).all()
+    mine = drawn[::3]
+    assert mine.std(dim=0)[:8].mean() > 5 * mine.std(dim=0)[8:].mean()
+
+
+@torch.no_grad()
+def test_focus_goes_from_the_middle_of_a_family_to_its_instruments():
+    known, groups = known_codes(32)
+    z, family = torch.randn(50, 32), torch.eye(3)[[1] * 50]
+    middle = mixed(z, family, known, groups, 0.0)
+    assert torch.allclose(middle, (groups == 1).float().expand(50, -1) / 20)
+    assert (mixed(z, family, known, groups, 1e4).amax(dim=1) > 0.99).float().mean() > 0.9
+    largest = [mixed(z, family, known, groups, f).amax(dim=1).mean() for f in (1.0, 3.0, 9.0)]
+    assert largest == sorted(largest)
+    # Of two families in equal parts, both are in it; one that nothing is known of is like all.
+    both = mixed(z, torch.tensor([[0.5, 0.5, 0.0]] * 50), known, groups, 0.0)[0]
+    assert both[groups < 2].min() > 0 == both[groups == 2].max()
+    none = mixed(z, torch.eye(4)[[3] * 50], known, groups, 0.0)
+    assert torch.allclose(none, torch.full((50, 60), 1 / 60))
+
+
+@torch.no_grad()
+def test_known_instruments_are_kept_and_older_checkpoints_load(model, tmp_path):
+    new = copy.deepcopy(model)
+    new.settle(*known_codes(model.code))
+    for one in (model, new):
+        again = GANSynth(**one.config)
+        again.load_state_dict(one.state_dict())
+        assert torch.equal(codes(again, 6), codes(one, 6))
+    config = {k: v for k, v in model.config.items() if k not in ("low", "high", "known", "focus")}
+    old = GANSynth(**config)
+    old.load_state_dict(model.state_dict())
+    assert torch.equal(codes(old, 6), codes(model, 6))
+    assert (old.low, old.high) == (24, 84)

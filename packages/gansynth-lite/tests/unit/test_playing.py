@@ -33,6 +33,8 @@ class Sines:
     """Plays two partials; the first number of an instrument is the loss per second."""
 
     layout: object = LAYOUT
+    low: int = 24
+    high: int = 84
     calls: list = field(default_factory=list)
 
     def __call__(self, w, pitch, generator=None, frames=None):
@@ -102,7 +104,7 @@ def test_velocity():
 
 def test_notes_beyond_the_range_are_said(capsys):
     sound = played((0, 400, 21, 100), (1000, 400, 100, 100), (2000, 400, 60, 100))
-    assert "2 of 3 notes are beyond 24 to 84" in capsys.readouterr().err
+    assert "2 of 3 notes are beyond C1 to C6" in capsys.readouterr().err
     assert frequency(sound, 0.05, 0.35) == pytest.approx(float(hz(torch.tensor(33.0))), abs=1)
     assert frequency(sound, 1.05, 1.35) == pytest.approx(float(hz(torch.tensor(76.0))), abs=1)
     assert frequency(sound, 2.05, 2.35) == pytest.approx(261.63, abs=1)
@@ -110,8 +112,8 @@ def test_notes_beyond_the_range_are_said(capsys):
 
 @pytest.mark.parametrize("pitch", range(0, 128, 7))
 def test_transposed_into_the_range(pitch):
-    player = Sines()
-    render(score(track((0, 100, pitch, 100))), player, ORGAN, low=50, high=61, sample_rate=RATE)
+    player = Sines(low=50, high=61)
+    render(score(track((0, 100, pitch, 100))), player, ORGAN, sample_rate=RATE)
     [([used], _)] = player.calls
     assert 50 <= used <= 61
     assert (used - pitch) % 12 == 0
@@ -294,7 +296,7 @@ def test_what_cannot_be_played():
     with pytest.raises(InputError, match="lasts 60 minutes"):
         render(score(track((3_600_000 - 100, 100, 60, 100))), Sines(), ORGAN)
     with pytest.raises(UsageError, match="less than an octave"):
-        render(score(track((0, 100, 60, 100))), Sines(), ORGAN, low=60, high=70)
+        render(score(track((0, 100, 60, 100))), Sines(low=60, high=70), ORGAN)
 
 
 def test_stuck_keys_end(monkeypatch):

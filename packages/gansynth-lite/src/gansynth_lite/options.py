@@ -1,0 +1,74 @@
+"""Options that several actions share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from groove_core.actions import Opt, Readable
+from groove_core.values import Audio, Codes
+
+__all__ = [
+    "About", "BatchSize", "Beside", "ClassifierNetwork", "Family", "Instrument", "Judge",
+    "LearningRate", "NotesPath", "Pitch", "Precision", "Refine", "Second", "Subset", "Width",
+]  # fmt: skip
+
+Instrument = Annotated[
+    Readable[Audio | Codes] | None,
+    Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
+]
+Family = Annotated[
+    str | None,
+    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)"),
+]
+Pitch = Annotated[
+    str | None,
+    Opt("pitch: a name such as F#3, or a MIDI number such as 60.5 (default: C4, if it is played)"),
+]
+Refine = Annotated[
+    int, Opt("rounds of Griffin-Lim that refine the phases of each note", min=0, max=128)
+]
+NotesPath = Annotated[
+    Readable[Path],
+    Opt("soundfont (.sf2), NSynth, or a folder of single notes with pitches in their names"),
+]
+Subset = Annotated[
+    Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
+]
+Judge = Annotated[
+    str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
+]
+Second = Annotated[
+    str | None,
+    Opt("checkpoint of a second judge, such as one of another network (default: none)"),
+]
+Precision = Annotated[
+    Literal["32", "bf16"],
+    Opt("precision of the computation; bf16 is faster on processors that support it"),
+]
+About = Annotated[
+    Literal["notes", "focus", "instruments", "representation"],
+    Opt(
+        "subject: realism of notes, how near drawn instruments are to known ones (on "
+        "validation notes), codes as instruments, or the loss of a spectrogram"
+    ),
+]
+BatchSize = Annotated[
+    int | None, Opt("notes in a batch (default: 16 for ours, 8 for paper)", min=4, max=4096)
+]
+Width = Annotated[
+    int | None,
+    Opt("feature maps at the finest level (default: 8 for small, 16 for full)", min=2, max=256),
+]
+LearningRate = Annotated[
+    float | None,
+    Opt("learning rate of Adam (default: 0.002 for ours, 0.0008 for paper)", min=1e-6, max=0.1),
+]
+ClassifierNetwork = Annotated[
+    Literal["harmonic", "mel"],
+    Opt("network: one that knows where harmonics lie, or one that hears mel bands in time"),
+]
+Beside = Annotated[
+    str | None,
+    Opt("model that it will judge, to learn from the same notes (default: a split of its own)"),
+]
