@@ -52,6 +52,18 @@ def folder(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture
+def other(tmp_path, groove_home) -> Path:
+    """Give the checkpoint of a front end of the first kind, untrained: MFCC, rows apart."""
+    from groove_core.storage import checkpoints
+    from music_recsys.listening import FrontEnd
+    from music_recsys.training import front_end
+
+    return checkpoints.save(
+        tmp_path / "other", front_end("mfcc", "pool"), {**FrontEnd.open().card, "name": "other"}
+    )
+
+
 @pytest.fixture(autouse=True)
 def home(groove_home) -> Path:
     """Keep profiles and cache in a folder of the test."""

@@ -12,8 +12,10 @@ from music_recsys.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
     from music_recsys.actions import *
+    from music_recsys.studies import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="dataset evaluate explain index learn probe rate recommend score train",
+        actions="explain index learn rate recommend score",
+        studies="dataset evaluate probe train",
     )

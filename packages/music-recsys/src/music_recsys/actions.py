@@ -1,4 +1,4 @@
-"""The verbs of music-recsys: the command line and the Python API at once."""
+"""The verbs for listeners: the command line and the Python API at once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from groove_core.actions import (
     Checkpoint,
     Device,
-    Devices,
-    Into,
-    License,
-    Minutes,
     Opt,
     Readable,
-    Restart,
-    Resume,
     Seed,
-    Strategy,
     action,
     draw_seed,
     each,
+    names,
 )
 from groove_core.errors import UsageError
 from groove_core.values import Audio, Report
@@ -31,16 +25,21 @@ from music_recsys.results import Curve, Filters, Recommendations
 if TYPE_CHECKING:
     from music_recsys.profile import Profile
 
-__all__ = [
-    "dataset", "evaluate", "explain", "index", "learn", "probe", "rate", "recommend", "score",
-    "train",
-]  # fmt: skip
+__all__ = ["explain", "index", "learn", "rate", "recommend", "score"]
 
 MEDLEY = 10
 """Passages that a list plays, at most."""
 
 Who = Annotated[
     str, Opt("name of a listener, or path of an .sqlite file with ratings", role="place")
+]
+Embedded = Annotated[
+    Readable[Path] | None,
+    Opt(
+        "embeddings of your own in place of the front end: a folder with an .npy file for each "
+        "song, an .npy file with a .txt file of names, or the .json file of an encode action "
+        "(default: none)"
+    ),
 ]
 HowPooled = Annotated[
     Literal["mean", "attention", "length"],
@@ -56,6 +55,7 @@ def rate(
     ],
     *,
     profile: Who = "me",
+    embeddings: Embedded = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Report:
@@ -75,10 +75,10 @@ def rate(
     if rating == 0:
         mine.forget(sound)
     else:
-        from music_recsys.listening import FrontEnd
+        from music_recsys.embeddings import open_encoder
 
-        stars, front_end = check_rating(rating), FrontEnd.open(checkpoint, device)
-        list(each([sound], lambda path, _: mine.rate(path, stars, front_end)))
+        stars, encoder = check_rating(rating), open_encoder(checkpoint, embeddings, device)
+        list(each([sound], lambda path, _: mine.rate(path, stars, encoder)))
     return _listed(profile, mine)
 
 
@@ -103,51 +103,86 @@ def learn(
             "none)"
         ),
     ] = None,
+    plays: Annotated[
+        Readable[Path] | None,
+        Opt(
+            "listening history, as Last.fm, Spotify, ListenBrainz, Apple Music or iTunes export it "
+            "(.csv, .tsv, .json, .jsonl) or a folder of them (default: none)"
+        ),
+    ] = None,
+    songs: Annotated[
+        Readable[Path] | None,
+        Opt("folder with the songs that were played, for --plays (default: none)"),
+    ] = None,
+    service: Annotated[
+        str, Opt("name of the history; another one under this name replaces it")
+    ] = "history",
     profile: Who = "me",
+    embeddings: Embedded = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Report:
-    """Learn a taste from ratings, and say how well they predict each other.
+    """Learn a taste from ratings and plays, and say how well the ratings predict each other.
 
     Ratings of a table or of folders are added to the profile first. For each way of pooling, the
     area under the ROC curve in five parts, each predicted from the others, says whether the
     taste is found; below 0.6, rate more.
 
+    A listening history gives weak ratings: songs are found by artist and title, in tags or file
+    names; many plays speak for a song, plays of less than 30 seconds against it. A weak rating
+    counts a quarter of a given one, and gives way to it.
+
     Raises
     ------
     InputError
-        If there are no ratings, a line of the table is none, or no song can be used; one among
-        others is left out.
+        If there are no ratings, a line of the table is none, a history lacks a column or names no
+        song of the folder, or no song can be used; one among others is left out.
+    UsageError
+        If a history is given without a folder of songs.
     """
-    from music_recsys.listening import FrontEnd
+    from music_recsys.embeddings import open_encoder
     from music_recsys.profile import Profile, read_ratings
-    from music_recsys.serving import LIKED, Known
+    from music_recsys.serving import LIKED, Known, add_plays
     from music_recsys.taste import POOLINGS
 
-    mine, front_end = Profile(profile), FrontEnd.open(checkpoint, device)
+    if (plays is None) != (songs is None):
+        raise UsageError(
+            "A listening history and a folder of songs go together.",
+            hint="Pass --plays FILE and --songs FOLDER.",
+        )
+    mine, encoder = Profile(profile), open_encoder(checkpoint, embeddings, device)
     if ratings is not None:
         new = read_ratings(ratings)
         for _ in each(
             new,
-            lambda rated, _: mine.rate(*rated, front_end),
+            lambda rated, _: mine.rate(*rated, encoder),
             "listening",
             files=[path for path, _ in new],
         ):
             pass
+    history = None
+    if plays is not None and songs is not None:
+        history = add_plays(mine, encoder, plays, songs, service)
     rows = []
-    known = Known.of(mine, front_end)
+    known = Known.of(mine, encoder)
     for pooling, meaning in POOLINGS.items():
         rows.append((pooling, meaning, known.taste(pooling).evidence, known.held_out(pooling)))
-    rated = len(known.rated)
+    rated, weak = int(known.given.sum()), int((~known.given).sum())
+    played = f", and {weak} songs that were played" if weak else ""
     return Report(
-        f"{profile}: {rated} ratings, {len(known.liked())} of them above {LIKED:g}",
+        f"{profile}: {rated} ratings, {len(known.liked())} of them above {LIKED:g}{played}",
         ("pooling", "what counts", "log evidence", "AUC on ratings held out"),
         tuple(rows),
         notes=(
+            *(history.notes() if history else ()),
             "- : too few ratings, or all alike: five liked and five others are needed.",
         ),
-        data={"profile": str(mine.path), "ratings": rated},
-    )  # fmt: skip
+        data={
+            "profile": str(mine.path),
+            "ratings": rated,
+            **({"plays": history.counts()} if history else {}),
+        },
+    )
 
 
 @action
@@ -158,6 +193,7 @@ def score(
     *,
     profile: Who = "me",
     pooling: HowPooled = "mean",
+    embeddings: Embedded = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[Curve]:
@@ -171,24 +207,25 @@ def score(
         If nothing is rated yet, or every sound is unreadable, shorter than eight seconds, or
         silent; one among others is left out.
     """
+    from music_recsys.embeddings import open_encoder
     from music_recsys.inspection import excerpt
-    from music_recsys.listening import FrontEnd
     from music_recsys.profile import Profile
     from music_recsys.recommending import candidate
     from music_recsys.serving import Known
     from music_recsys.windows import WINDOW_S
 
-    front_end = FrontEnd.open(checkpoint, device)
-    taste = Known.of(Profile(profile), front_end).taste(pooling)
+    encoder = open_encoder(checkpoint, embeddings, device)
+    taste = Known.of(Profile(profile), encoder).taste(pooling)
+    files = names(sounds)
 
-    def scored(sound: Audio, name: str) -> Curve:
-        heard = front_end.net.listen(front_end.net.columns.of(sound)).numpy()
-        one = candidate(taste, name, heard)
+    def scored(number: int, name: str) -> Curve:
+        sound = sounds[number]
+        one = candidate(taste, name, encoder.of(sound, files[number]))
         probability = round(taste.probability(one.score, one.deviation), 4)
         curve = Curve(name, probability, one.curve, one.spread)
         return replace(curve, sound=excerpt(sound, curve.best_s, WINDOW_S))
 
-    return each(sounds, scored, "listening")
+    return each(range(len(sounds)), scored, "listening", files=files)
 
 
 @action
@@ -212,13 +249,14 @@ def recommend(
     ] = False,
     pooling: HowPooled = "mean",
     seed: Seed = None,
+    embeddings: Embedded = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Recommendations:
     """Rank songs for a listener, and say why each is there.
 
-    Songs that are rated are left out. As a list (JSON, text, a playlist), as a picture of each
-    song's curve, and as the best passages one after the other.
+    Songs that are rated, and those of a listening history, are left out. As a list (JSON, text,
+    a playlist), as a picture of each song's curve, and as the best excerpts one after the other.
 
     Raises
     ------
@@ -227,19 +265,19 @@ def recommend(
     """
     import numpy as np
 
-    from music_recsys.listening import FrontEnd
+    from music_recsys.embeddings import open_encoder
     from music_recsys.profile import Profile
     from music_recsys.recommending import choose
     from music_recsys.serving import Known, best_passages, candidates_of
 
-    front_end = FrontEnd.open(checkpoint, device)
+    encoder = open_encoder(checkpoint, embeddings, device)
     mine = Profile(profile)
-    known = Known.of(mine, front_end)
+    known = Known.of(mine, encoder)
     taste = known.taste(pooling)
     drawn = taste.drawn(np.random.default_rng(draw_seed(seed))) if thompson else None
-    rated = {one.sha256 for one in mine.ratings()}
+    rated = {one.sha256 for one in (*mine.ratings(), *mine.weak_ratings())}
     candidates, looked_at = candidates_of(
-        songs, front_end, taste, rated, count=count,
+        songs, encoder, taste, rated, count=count,
         thorough=thompson or explore > 0 or pooling != "mean",
     )  # fmt: skip
     chosen = choose(
@@ -315,174 +353,3 @@ def explain(
 
     front_end = FrontEnd.open(checkpoint, device)
     return find_filters(front_end.net, sounds, count=count, name=str(front_end.card["name"]))
-
-
-@action
-def probe(
-    *,
-    experiment: Annotated[
-        Literal["order", "filters", "ladder"],
-        Opt("experiment: order (A then B, with shorter gaps), filters or ladder (all data sets)"),
-    ] = "order",
-    seeds: Annotated[int, Opt("networks trained of each kind", min=1, max=20)] = 1,
-    kind: Annotated[Literal["mfcc", "log-mel"], Opt("features that the networks see")] = "mfcc",
-) -> Report:
-    """Repeat the source's experiments, on sounds made by code and by instruments.
-
-    Small networks are trained on the spot: a few minutes for each seed.
-    """
-    from music_recsys import probing
-
-    experiments = {
-        "order": probing.order_experiment,
-        "filters": probing.filter_experiment,
-        "ladder": probing.climb,
-    }
-    return experiments[experiment](seeds=seeds, kind=kind)
-
-
-@action
-def evaluate(
-    data: Annotated[
-        Readable[list[Path]],
-        Opt("folders of songs: with a manifest.csv, or with a folder for each taste"),
-    ],
-    *,
-    about: Annotated[
-        Literal["tastes", "change"],
-        Opt("subject: finding liked songs, or the liked part of songs", aliases=("task",)),
-    ] = "tastes",
-    beside: Annotated[
-        list[str] | None, Opt("names or folders of further front ends to measure (default: none)")
-    ] = None,
-    pooling: HowPooled = "mean",
-    seed: Seed = 1,
-    checkpoint: Checkpoint = None,
-    device: Device = "auto",
-) -> Report:
-    """Measure how well few ratings find a known taste, in songs that the front end never heard.
-
-    Beside it: the same learning on mean MFCC, an untrained network, and chance.
-
-    Raises
-    ------
-    InputError
-        If there are not songs enough of any taste, or a front end learnt from all of them.
-    """
-    from groove_core.storage import Cache
-    from music_recsys.evaluation import measure_change, measure_tastes
-    from music_recsys.listening import FrontEnd
-    from music_recsys.songs import as_learnt, open_songs
-
-    ends = [FrontEnd.open(name, device) for name in (checkpoint, *(beside or ()))]
-    if len({end.net.kind for end in ends}) > 1:
-        raise UsageError(
-            "These front ends see different columns.", hint="Train them with the same --kind."
-        )
-    nets = {str(end.card["name"]): end.net for end in ends}
-    if len(nets) < len(ends):
-        raise UsageError("Two front ends have one name.", hint="Train one with another --name.")
-    sets = [open_songs(folder) for folder in data]
-    for end in ends:
-        sets = as_learnt(sets, end.card)
-    seed = draw_seed(seed)
-    if about == "change":
-        return measure_change(sets, nets, seed=seed, cache=Cache())
-    return measure_tastes(sets, nets, pooling=pooling, seed=seed, cache=Cache())
-
-
-@action
-def dataset(
-    *,
-    into: Annotated[Readable[Path], Opt("folder for the clips", role="place")] = Path(
-        "groove-material"
-    ),
-    drums: Annotated[
-        Readable[Path] | None, Opt("folder of the Groove MIDI Dataset (default: none)")
-    ] = None,
-    songs: Annotated[Readable[Path] | None, Opt("zip file of POP909 (default: none)")] = None,
-    count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
-    seed: Seed = 1,
-    jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,
-) -> Report:
-    """Render clips with known tastes: drummers, styles, instruments that play the melody.
-
-    Run again after an interruption, it goes on.
-
-    Raises
-    ------
-    InputError
-        If a source is not there.
-    UsageError
-        If none is given.
-    """
-    from music_recsys.rendered import build
-
-    return build(into, drums=drums, songs=songs, count=count, seed=draw_seed(seed), jobs=jobs)
-
-
-@action
-def train(
-    data: Annotated[Readable[list[Path]], Opt("folders of songs; labels are not used")],
-    *,
-    reader: Annotated[
-        Literal["lstm", "pool"], Opt("summary of an excerpt: by an LSTM, or by mean and maximum")
-    ] = "lstm",
-    kind: Annotated[Literal["mfcc", "log-mel"], Opt("features that the network sees")] = "mfcc",
-    share: Annotated[
-        float, Opt("share of the pieces to train on; evaluate needs the rest", min=0.01, max=1)
-    ] = 1.0,
-    data_name: Annotated[
-        str, Opt("name of the data, for the card", aliases=("about",))
-    ] = "own songs",
-    data_license: Annotated[
-        str, Opt("licence of the data, for the card")
-    ] = "unknown: your own data",
-    name: Annotated[str | None, Opt("name of the checkpoint (default: my-front-end)")] = None,
-    into: Into = None,
-    epochs: Annotated[int, Opt("passes over the songs", min=1, max=10_000)] = 60,
-    batch_size: Annotated[
-        int, Opt("songs in a batch, told apart from each other", min=2, max=4096)
-    ] = 128,
-    learning_rate: Annotated[
-        float, Opt("learning rate of AdamW, before its decay", min=1e-6, max=0.1)
-    ] = 1e-3,
-    precision: Annotated[
-        Literal["32", "bf16"],
-        Opt("precision of the computation; bf16 is faster on processors that support it"),
-    ] = "32",
-    minutes: Minutes = None,
-    license: License = "unknown",
-    resume: Resume = False,
-    restart: Restart = False,
-    seed: Seed = 1,
-    device: Device = "auto",
-    devices: Devices = 1,
-    strategy: Strategy = "auto",
-) -> Report:
-    """Train a front end on songs without labels, by telling which passages are of one song.
-
-    Ctrl-C keeps what was learnt so far; --resume goes on.
-
-    Raises
-    ------
-    InputError
-        If there are too few songs, or none can be read.
-    """
-    from groove_core import learning
-    from music_recsys.listening import PACKAGE
-    from music_recsys.making import heard
-    from music_recsys.songs import open_songs
-    from music_recsys.training import ContrastTraining, Settings
-
-    run = learning.Run.of(
-        PACKAGE, "my-front-end", name=name, into=into, seed=draw_seed(seed), device=device,
-        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license, source={"name": data_name, "license": data_license},
-    )  # fmt: skip
-    settings = Settings(
-        kind=kind, reader=reader, epochs=epochs, batch_size=batch_size,
-        learning_rate=learning_rate, precision=precision,
-    )  # fmt: skip
-    songs = heard([open_songs(one) for one in data], kind, share)
-    return learning.train(ContrastTraining, settings, songs, run)

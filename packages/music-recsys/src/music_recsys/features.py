@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from groove_core.dsp import MFCC, Feature, LogMel
+from groove_core.dsp import MFCC, Feature, LogMel, cepstrum
 from groove_core.errors import InputError
 from groove_core.values import Audio
 from music_recsys.windows import STEP_S, WINDOW_S
@@ -111,6 +111,20 @@ class Columns:
             )
         if not peak > SILENT:
             raise InputError("The sound is silent.", hint="Give one in which something is heard.")
+
+    def of_bands(self, bands: Tensor) -> Tensor:
+        """Return the columns that a song has whose mel bands are known.
+
+        Up to rounding those of `read`, whichever the kind: coefficients are sums of bands.
+
+        Parameters
+        ----------
+        bands : Tensor [shape=(64, frames)]
+            Columns of the kind ``log-mel``.
+        """
+        if self.kind == "log-mel":
+            return bands
+        return self.levelled(cepstrum(bands, self.rows))
 
     def levelled(self, columns: Tensor) -> Tensor:
         """Take the mean level out of columns [shape=(rows, frames)]."""

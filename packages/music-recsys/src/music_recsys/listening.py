@@ -1,20 +1,21 @@
-"""Songs as the front end hears them: passages, one a second, computed once and kept."""
+"""Songs as a front end hears them: passages, one a second, computed once and kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from groove_core.storage import Cache, checkpoints
+from groove_core.values import Audio
 
 if TYPE_CHECKING:
     from music_recsys.model import PassageNet
 
-__all__ = ["PACKAGE", "FrontEnd"]
+__all__ = ["PACKAGE", "Encoder", "FrontEnd"]
 
 PACKAGE = "music-recsys"
 FRONT_END = "front-end"
@@ -22,9 +23,39 @@ FRONT_END = "front-end"
 Passages = npt.NDArray[np.float16]
 
 
+class Encoder(Protocol):
+    """What turns a song into numbers in which a taste is a direction: a front end, or embeddings.
+
+    Attributes
+    ----------
+    kept : bool
+        Whether a profile keeps the passages of rated songs.
+    """
+
+    kept: ClassVar[bool]
+
+    @property
+    def identity(self) -> str:
+        """Say whose space this is: passages of two identities have nothing in common."""
+
+    def passages(self, path: Path, cache: Cache | None = None) -> Passages:
+        """Return the passages of a file [shape=(passages, d)], one a second if there are several.
+
+        Raises
+        ------
+        InputError
+            If they cannot be found.
+        """
+
+    def of(self, sound: Audio, name: str) -> Passages:
+        """Return the passages of a sound that has been read already."""
+
+
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
     """A trained front end, and what its card says."""
+
+    kept: ClassVar[bool] = True
 
     net: PassageNet
     card: dict[str, Any]
@@ -70,3 +101,7 @@ class FrontEnd:
             return make()
         settings = {**columns.feature.identity, "levelled": 1, "front end": self.identity}
         return cache.get(cache.key(settings, path), make)
+
+    def of(self, sound: Audio, name: str) -> Passages:
+        """Hear a sound that has been read already, see `passages`."""
+        return self.net.listen(self.net.columns.of(sound)).numpy().astype(np.float16)

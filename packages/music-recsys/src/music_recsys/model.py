@@ -2,8 +2,9 @@
 
 From slides of the Shibaura Institute of Technology ("learning the acoustic features a user
 values"), which build on van den Oord, Dieleman and Schrauwen, "Deep content-based music
-recommendation" (NIPS 2013). Rows (coefficients, bands) are never convolved nor pooled, so that
-where in the spectrum something happens is kept.
+recommendation" (NIPS 2013). Rows (coefficients, bands) are never pooled, so that where in the
+spectrum something happens is kept. The source's filters hear one row at a time; those of van den
+Oord et al. hear the whole spectrum.
 
 Nothing is padded: what is computed of a window depends on that window alone, so that a song is
 convolved once and the windows are cut out of the result, exactly equal to computing each.
@@ -19,9 +20,11 @@ from torch import Tensor, nn
 
 from music_recsys.features import STEP, WINDOW, Columns, Kind, windows_of
 
-__all__ = ["FIELDS", "LAYERS", "STRIDES", "PassageNet", "Reader"]
+__all__ = ["FIELDS", "LAYERS", "STRIDES", "PassageNet", "Reader", "Space", "Span"]
 
 Reader = Literal["lstm", "flatten", "pool"]
+Span = Literal["row", "spectrum"]
+Space = Literal["components", "pieces"]
 POOLS = (2, 5)
 """Together 10 columns, 0.2 s: a second is a whole number of steps."""
 LAYERS, ENDS = 3, (4, 8, 11)
@@ -52,6 +55,12 @@ class PassageNet(nn.Module):
     summary : bool
         Whether the outputs see mean and deviation of each row, too: what lasts, beside what
         happens in time.
+    span : {"row", "spectrum"}
+        What the filters hear at once: one row, the same filters for all of them, as in the
+        source; or the whole spectrum, as in van den Oord et al.
+    space : {"components", "pieces"}
+        What the outputs of a front end are: principal components, or the directions that tell
+        pieces apart. See `music_recsys.training.whitened`.
     """
 
     mean: Tensor
@@ -65,16 +74,20 @@ class PassageNet(nn.Module):
         width: int = 64,
         outputs: int = 1,
         summary: bool = False,
+        span: Span = "row",
+        space: Space = "components",
     ) -> None:
         super().__init__()
         self.kind, self.reader, self.outputs, self.summary = kind, reader, outputs, summary
-        self.channels, self.width = tuple(channels), width
+        self.channels, self.width, self.span = tuple(channels), width, span
+        self.space = space
         self.columns = Columns(kind)
         rows = self.columns.rows
         first, second, third = channels
+        heard, left = (1, rows) if span == "row" else (rows, 1)
         self.trunk = nn.Sequential(
             # Maxima are taken first, which leaves less to normalise and rectify.
-            nn.Conv2d(1, first, (1, 3)), nn.MaxPool2d((1, POOLS[0])),
+            nn.Conv2d(1, first, (heard, 3)), nn.MaxPool2d((1, POOLS[0])),
             nn.BatchNorm2d(first), nn.ReLU(),
             nn.Conv2d(first, second, (1, 3)), nn.MaxPool2d((1, POOLS[1])),
             nn.BatchNorm2d(second), nn.ReLU(),
@@ -82,7 +95,7 @@ class PassageNet(nn.Module):
         )  # fmt: skip
         # Twice as fast as the usual order.
         self.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.rows = nn.Sequential(nn.Conv1d(third * rows, width, 1), nn.ReLU())
+        self.rows = nn.Sequential(nn.Conv1d(third * left, width, 1), nn.ReLU())
         self.lstm = nn.LSTM(width, width, batch_first=True) if reader == "lstm" else None
         self.steps = _steps(WINDOW)
         self.features = width * (self.steps if reader == "flatten" else 2)
@@ -96,7 +109,7 @@ class PassageNet(nn.Module):
         return {
             "kind": self.kind, "reader": self.reader,
             "channels": list(self.channels), "width": self.width, "outputs": self.outputs,
-            "summary": self.summary,
+            "summary": self.summary, "span": self.span, "space": self.space,
         }  # fmt: skip
 
     def standardise(self, columns: Tensor) -> None:
@@ -116,7 +129,7 @@ class PassageNet(nn.Module):
         self.eval()
 
     def maps(self, columns: Tensor, layer: int = LAYERS) -> Tensor:
-        """Give the feature maps of a convolution [shape=(n, channels, rows, steps)].
+        """Return the feature maps of a convolution [shape=(n, channels, rows or 1, steps)].
 
         Parameters
         ----------

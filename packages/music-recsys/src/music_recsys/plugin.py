@@ -30,8 +30,8 @@ def groove_analyzers() -> list[Action]:
             "Show what the filters listen for.",
             aliases={"filters": {}},
         ),
-        Action("probe", "music_recsys.actions:probe", "Repeat the source's experiments."),
-        Action("evaluate", "music_recsys.actions:evaluate", "Measure how well tastes are found."),
+        Action("probe", "music_recsys.studies:probe", "Repeat the source's experiments."),
+        Action("evaluate", "music_recsys.studies:evaluate", "Measure how well tastes are found."),
     ]
 
 
@@ -41,7 +41,7 @@ def groove_generators() -> list[Action]:
     return [
         Action(
             "dataset",
-            "music_recsys.actions:dataset",
+            "music_recsys.studies:dataset",
             "Render clips with known tastes.",
             aliases={"material": {}},
         )
@@ -57,4 +57,4 @@ def groove_datasets() -> list[Dataset]:
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train front ends."""
-    return [Action("train", "music_recsys.actions:train", "Train a front end on songs.")]
+    return [Action("train", "music_recsys.studies:train", "Train a front end on songs.")]

@@ -1,4 +1,4 @@
-"""What one listener said: ratings, and what the rated songs sound like, in one SQLite file.
+"""What one listener said and played: ratings, plays, and what the songs sound like, in one file.
 
 Many processes may write at once. The passages of rated songs are kept beside the ratings, so
 that a taste can be learnt again in a moment, even where the songs have moved.
@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import numpy as np
 from groove_core.errors import InputError, UsageError, unwritable
 from groove_core.storage import check_file, file_sha256, printable, read_table
 from groove_core.values import Audio
-from music_recsys.listening import FrontEnd, Passages
+from music_recsys.listening import Encoder, Passages
+from music_recsys.plays import WEAK, Played, weak_ratings
 from music_recsys.taste import HIGHEST, LOWEST
 
 __all__ = ["Profile", "Rated", "check_rating", "read_ratings"]
@@ -35,7 +36,14 @@ CREATE TABLE IF NOT EXISTS ratings (
 CREATE TABLE IF NOT EXISTS passages (
     sha256 TEXT NOT NULL, front_end TEXT NOT NULL, count INTEGER NOT NULL, float16 BLOB NOT NULL,
     PRIMARY KEY (sha256, front_end));
+CREATE TABLE IF NOT EXISTS plays (
+    sha256 TEXT NOT NULL, path TEXT NOT NULL, service TEXT NOT NULL, plays INTEGER NOT NULL,
+    skips INTEGER NOT NULL, PRIMARY KEY (sha256, service));
 """
+TAKEN_BACK = (
+    "DELETE FROM ratings WHERE sha256 = ? OR path = ? RETURNING sha256",
+    "DELETE FROM plays WHERE sha256 = ? OR path = ? RETURNING sha256",
+)
 FOREIGN = (
     "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger')"
     " OR sql LIKE '%VIRTUAL%' OR sql LIKE '%GENERATED%' LIMIT 1"
@@ -55,6 +63,8 @@ class Rated:
     sha256: str
     path: str
     rating: float
+    weight: float = 1.0
+    """How much it counts: 1 for a rating that was given, less for one that plays suggest."""
 
     @property
     def name(self) -> str:
@@ -111,7 +121,7 @@ class Profile:
         except OSError as error:
             raise unwritable(self.path, error) from error
 
-    def rate(self, path: Path, rating: float, front_end: FrontEnd) -> Rated:
+    def rate(self, path: Path, rating: float, encoder: Encoder) -> Rated:
         """Take down what is said of a song; a later rating replaces an earlier one.
 
         Raises
@@ -121,8 +131,7 @@ class Profile:
         """
         one = Rated(file_sha256(check_file(path)), str(path.resolve()), check_rating(rating))
         # Before anything is written: what cannot be heard is not rated either.
-        heard = self._stored(one.sha256, front_end)
-        heard = front_end.passages(path) if heard is None else heard
+        heard = self._hear(one.sha256, path, encoder)
         with self._open() as file:
             file.execute(
                 "INSERT INTO ratings (sha256, path, rating) VALUES (?, ?, ?) ON CONFLICT (sha256) "
@@ -130,8 +139,29 @@ class Profile:
                 "rated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
                 (one.sha256, _column(one.path), one.rating),
             )
-            _keep(file, one.sha256, front_end, heard)
+            _keep(file, one.sha256, encoder, heard)
         return one
+
+    def play(self, song: Played, service: str, encoder: Encoder) -> None:
+        """Take down how often a song was played, in place of an earlier count of that service.
+
+        Raises
+        ------
+        InputError
+            If it is no sound, too short or silent.
+        """
+        sha256 = file_sha256(check_file(song.path))
+        heard = self._hear(sha256, song.path, encoder)
+        with self._open() as file:
+            file.execute(
+                "INSERT OR REPLACE INTO plays VALUES (?, ?, ?, ?, ?)",
+                (sha256, _column(str(song.path.resolve())), service, song.plays, song.skips),
+            )
+            _keep(file, sha256, encoder, heard)
+
+    def _hear(self, sha256: str, path: Path, encoder: Encoder) -> Passages:
+        stored = self._stored(sha256, encoder)
+        return encoder.passages(path) if stored is None else stored
 
     def forget(self, path: Path) -> None:
         """Take a rating back.
@@ -146,10 +176,8 @@ class Profile:
         if self.path.exists():
             with self._open() as file:
                 # A file that is gone or has changed is known by its name.
-                rows = file.execute(
-                    "DELETE FROM ratings WHERE sha256 = ? OR path = ? RETURNING sha256",
-                    (known, _column(str(path.resolve()))),
-                ).fetchall()
+                which = (known, _column(str(path.resolve())))
+                rows = [row for taken in TAKEN_BACK for row in file.execute(taken, which)]
                 file.executemany("DELETE FROM passages WHERE sha256 = ?", rows)
             gone = [row[0] for row in rows]
         if not gone:
@@ -158,7 +186,7 @@ class Profile:
             )
 
     def ratings(self) -> list[Rated]:
-        """Give all ratings, the oldest first."""
+        """Return the ratings that were given, the oldest first."""
         if not self.path.exists():
             return []
         with self._open() as file:
@@ -167,6 +195,26 @@ class Profile:
                 (MAX_RATINGS,),
             )
             return [self._rated(*row) for row in rows]
+
+    def weak_ratings(self) -> list[Rated]:
+        """Return the ratings that plays suggest, of songs that were not rated."""
+        if not self.path.exists():
+            return []
+        with self._open() as file:
+            rows = file.execute(
+                "SELECT sha256, min(path), sum(plays), sum(skips) FROM plays WHERE sha256 NOT IN "
+                "(SELECT sha256 FROM ratings) GROUP BY sha256 ORDER BY sha256 LIMIT ?",
+                (MAX_RATINGS,),
+            ).fetchall()
+        try:
+            counts = [(int(plays), int(skips)) for _, _, plays, skips in rows]
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+        found = []
+        for (sha256, path, _, _), rating in zip(rows, weak_ratings(counts), strict=True):
+            one = self._rated(sha256, path, rating)
+            found.append(replace(one, weight=WEAK))
+        return found
 
     def _rated(self, sha256: Any, path: Any, rating: Any) -> Rated:
         """Check the cells of a row; SQLite keeps any type in any column."""
@@ -183,26 +231,28 @@ class Profile:
             hint="Give another --profile, or move that file away.",
         )
 
-    def passages(self, one: Rated, front_end: FrontEnd) -> Passages | None:
+    def passages(self, one: Rated, encoder: Encoder) -> Passages | None:
         """Give what a rated song sounds like; None if this front end never heard it and cannot."""
-        stored = self._stored(one.sha256, front_end)
+        stored = self._stored(one.sha256, encoder)
         if stored is not None:
             return stored
         path = Path(one.path)
         if not path.is_file() or file_sha256(path) != one.sha256:
             return None
-        heard = front_end.passages(path)
+        heard = encoder.passages(path)
+        if not encoder.kept:
+            return heard
         with self._open() as file:
-            _keep(file, one.sha256, front_end, heard)
+            _keep(file, one.sha256, encoder, heard)
         return heard
 
-    def _stored(self, sha256: str, front_end: FrontEnd) -> Passages | None:
-        if not self.path.exists():
+    def _stored(self, sha256: str, encoder: Encoder) -> Passages | None:
+        if not encoder.kept or not self.path.exists():
             return None
         with self._open() as file:
             row = file.execute(
                 "SELECT count, float16 FROM passages WHERE sha256 = ? AND front_end = ?",
-                (sha256, front_end.identity),
+                (sha256, encoder.identity),
             ).fetchone()
         if row is None:
             return None
@@ -215,10 +265,12 @@ class Profile:
         return heard
 
 
-def _keep(file: sqlite3.Connection, sha256: str, front_end: FrontEnd, heard: Passages) -> None:
+def _keep(file: sqlite3.Connection, sha256: str, encoder: Encoder, heard: Passages) -> None:
+    if not encoder.kept:
+        return
     file.execute(
         "INSERT OR REPLACE INTO passages VALUES (?, ?, ?, ?)",
-        (sha256, front_end.identity, len(heard), heard.astype("<f2").tobytes()),
+        (sha256, encoder.identity, len(heard), heard.astype("<f2").tobytes()),
     )
 
 

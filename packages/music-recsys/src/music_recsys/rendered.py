@@ -36,11 +36,12 @@ LEADS = {
 def _clip(path: str, score: Score, start_s: float, soundfont: Path, **known: str) -> Clip:
     """Describe a clip; those of one piece stand on one side of every split."""
     columns = dict.fromkeys(("piece", "drummer", "style", "instrument"), "") | known
+    tempo_bpm = float(score.tempo_at(score.tick_at(start_s)))
     return Clip(
         path,
         functools.partial(_excerpt, score, start_s),
         soundfont,
-        {**columns, "soundfont": soundfont.name},
+        {**columns, "soundfont": soundfont.name, "tempo_bpm": round(tempo_bpm, 1)},
     )
 
 

@@ -15,15 +15,17 @@ from groove_core.errors import InputError
 from groove_core.storage import Cache, check_file, file_sha256
 from groove_core.values import Audio
 from music_recsys.catalogue import EXACT, Catalogue, is_catalogue
-from music_recsys.evaluation import area
 from music_recsys.inspection import excerpt, medley
-from music_recsys.listening import FrontEnd, Passages
+from music_recsys.listeners import area
+from music_recsys.listening import Encoder, FrontEnd, Passages
+from music_recsys.matching import History, match
+from music_recsys.plays import exports, read_plays
 from music_recsys.profile import Profile, Rated
 from music_recsys.recommending import CANDIDATES, Candidate, Liked, candidate
 from music_recsys.taste import Pooling, Taste, learn_taste, liking
 from music_recsys.windows import WINDOW_S
 
-__all__ = ["LIKED", "Known", "best_passages", "candidates_of"]
+__all__ = ["LIKED", "Known", "add_plays", "best_passages", "candidates_of"]
 
 LIKED = 3.5
 """Ratings above this are of liked songs."""
@@ -33,17 +35,23 @@ PAUSE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The songs that a listener rated and that can be heard."""
+    """The songs that a listener rated or played, and that can be heard."""
 
     rated: Sequence[Rated]
     songs: Sequence[Passages]
 
     @classmethod
-    def of(cls, profile: Profile, front_end: FrontEnd) -> Known:
+    def of(cls, profile: Profile, encoder: Encoder) -> Known:
         """Read them from a profile; what has moved and was never heard is told and left out."""
         rated, songs = [], []
-        for one in profile.ratings():
-            heard = profile.passages(one, front_end)
+        for one in (*profile.ratings(), *profile.weak_ratings()):
+            try:
+                heard = profile.passages(one, encoder)
+            except InputError as error:
+                if encoder.kept:
+                    raise
+                note(f"left out: {error.message}")
+                continue
             if heard is None:
                 note(f"left out: {one.path} has moved, and this front end has never heard it")
                 continue
@@ -55,6 +63,11 @@ class Known:
     def ratings(self) -> npt.NDArray[np.float64]:
         """Give the ratings, 1 to 5 [shape=(songs,)]."""
         return np.array([one.rating for one in self.rated])
+
+    @property
+    def given(self) -> npt.NDArray[np.bool_]:
+        """Return which ratings were given, not suggested by plays [shape=(songs,)]."""
+        return np.array([one.weight == 1 for one in self.rated], bool)
 
     def liked(self) -> list[Liked]:
         """Give the songs that are liked."""
@@ -69,20 +82,21 @@ class Known:
         InputError
             If nothing is rated, or no rated song can be heard.
         """
-        return learn_taste(self.songs, liking(self.ratings), pooling)
+        weights = [one.weight for one in self.rated]
+        return learn_taste(self.songs, liking(self.ratings), pooling, weights)
 
     def held_out(self, pooling: Pooling) -> float | None:
-        """Predict each fifth from the others; give the mean area under the ROC curve.
+        """Predict each fifth of the given ratings from all others; return the mean area (ROC).
 
         Scores of different fifths come from different tastes and are never compared. None where
         too few are liked, or too few are not.
         """
-        liked = self.ratings > LIKED
-        if min(liked.sum(), (~liked).sum()) < FEWEST:
+        liked, given = self.ratings > LIKED, self.given
+        if min((liked & given).sum(), (~liked & given).sum()) < FEWEST:
             return None
-        # Each part has its share of both.
-        part = np.zeros(len(liked), int)
-        for which in (liked, ~liked):
+        # Each part has its share of both; what plays suggest is in none of them.
+        part = np.full(len(liked), PARTS)
+        for which in (liked & given, ~liked & given):
             part[which] = np.random.default_rng(0).permutation(int(which.sum())) % PARTS
         areas = []
         for number in range(PARTS):
@@ -93,9 +107,43 @@ class Known:
         return float(np.mean(areas))
 
 
+def add_plays(
+    profile: Profile, encoder: Encoder, plays: Path, folder: Path, service: str
+) -> History:
+    """Add the songs of a folder that a listening history names to a profile.
+
+    Parameters
+    ----------
+    plays : Path
+        Export of a service, or a folder of them, whose plays are added up.
+    service : str
+        Its earlier counts are replaced.
+
+    Raises
+    ------
+    InputError
+        If the history holds none of the songs.
+    """
+    lines = (one for path in exports(plays) for one in read_plays(path))
+    history = match(lines, Audio.files(folder))
+    if not history.songs:
+        raise InputError(
+            f"None of the {history.unmatched} plays is of a song in {folder}.",
+            hint="Songs are found by their tags, or by names like Artist - Title.mp3.",
+        )
+    for _ in each(
+        history.songs,
+        lambda one, _: profile.play(one, service, encoder),
+        "listening",
+        files=[one.path for one in history.songs],
+    ):
+        pass
+    return history
+
+
 def candidates_of(
     songs: Path,
-    front_end: FrontEnd,
+    encoder: Encoder,
     taste: Taste,
     rated: set[str],
     *,
@@ -119,7 +167,12 @@ def candidates_of(
     """
     found, known = [], set(rated)  # two files of one sound are one song
     if is_catalogue(songs):
-        catalogue = Catalogue.open(songs, front_end)
+        if not isinstance(encoder, FrontEnd):
+            raise InputError(
+                f"{songs} is a catalogue, which a front end has heard.",
+                hint="Give the folder of songs that the embeddings are of.",
+            )
+        catalogue = Catalogue.open(songs, encoder)
         wanted = len(rated) + max(CANDIDATES, 5 * count)
         if thorough and len(catalogue) < EXACT:
             wanted = len(catalogue)
@@ -139,7 +192,9 @@ def candidates_of(
         sha256 = file_sha256(check_file(path))
         if sha256 not in known:
             known.add(sha256)
-            found.append(candidate(taste, str(path.resolve()), front_end.passages(path, cache)))
+            heard = encoder.passages(path, cache)
+            seconds = encoder.kept or len(heard) > 1  # one embedding is of the song as a whole
+            found.append(candidate(taste, str(path.resolve()), heard, seconds=seconds))
 
     for _ in each(files, listen, "listening"):
         pass

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -134,7 +134,10 @@ def _with_one(passages: npt.ArrayLike) -> Floats:
 
 
 def learn_taste(
-    songs: Sequence[npt.ArrayLike], liked: npt.ArrayLike, pooling: Pooling = "mean"
+    songs: Sequence[npt.ArrayLike],
+    liked: npt.ArrayLike,
+    pooling: Pooling = "mean",
+    weights: npt.ArrayLike | None = None,
 ) -> Taste:
     """Learn a taste from rated songs.
 
@@ -143,6 +146,10 @@ def learn_taste(
     songs : sequence of float arrays [shape=(passages, d)]
     liked : float array [shape=(songs,), 0 to 1]
         See `liking`.
+    pooling : str
+        See `pool`.
+    weights : float array [shape=(songs,), above 0], optional
+        How much each rating counts (default: 1).
 
     Raises
     ------
@@ -153,16 +160,31 @@ def learn_taste(
         raise InputError(
             "There are no ratings to learn from.", hint="groove run music-recsys rate SONG 5"
         )
-    passages = _with_one(np.concatenate([np.asarray(song, np.float64) for song in songs]))
+    heard = np.concatenate([np.asarray(song, np.float64) for song in songs])
+    # Weights beyond what was heard stay at the prior: few passages span a small space.
+    basis = np.linalg.qr(heard.T)[0] if len(heard) < heard.shape[1] else None
+    passages = _with_one(heard if basis is None else heard @ basis)
     starts = np.cumsum([0, *(len(song) for song in songs[:-1])])  # type: ignore[arg-type]
     each = np.split(passages, starts[1:])
-    bags = _Bags(passages, starts, each, np.asarray(liked, np.float64), pooling)
+    counts = np.ones(len(songs)) if weights is None else np.asarray(weights, np.float64)
+    bags = _Bags(passages, starts, each, np.asarray(liked, np.float64), pooling, counts)
     found: list[Taste] = []
     start = np.zeros(passages.shape[1])
     for precision in reversed(PRECISIONS):  # from the most doubtful on, each from the last
         found.append(bags.laplace(precision, start))
         start = found[-1].weights
-    return max(found, key=lambda taste: taste.evidence)
+    best = max(found, key=lambda taste: taste.evidence)
+    return best if basis is None else _widened(best, basis)
+
+
+def _widened(taste: Taste, basis: Floats) -> Taste:
+    """Return a taste of the space that a basis [shape=(d, n)] spans as one of the whole space."""
+    dims = len(basis)
+    turn = np.zeros((dims + 1, len(taste.weights)))
+    turn[:dims, :-1], turn[dims, -1] = basis, 1
+    covariance = turn @ taste.covariance @ turn.T
+    covariance[:dims, :dims] += (np.eye(dims) - basis @ basis.T) / taste.precision
+    return replace(taste, weights=turn @ taste.weights, covariance=covariance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +196,7 @@ class _Bags:
     songs: Sequence[Floats]
     liked: Floats
     pooling: Pooling
+    counts: Floats
 
     def laplace(self, precision: float, weights: Floats) -> Taste:
         """Find the most probable weights (Gauss-Newton with halved steps), and their posterior.
@@ -206,9 +229,9 @@ class _Bags:
         songs = zip(np.split(slopes, self.starts[1:]), self.songs, strict=True)
         along = np.stack([slope @ song for slope, song in songs])
         chance = _expit(scores)
-        loss = np.logaddexp(0, scores) - self.liked * scores
+        loss = self.counts * (np.logaddexp(0, scores) - self.liked * scores)
         return (
             float(loss.sum() + 0.5 * (prior * weights**2).sum()),
-            along.T @ (chance - self.liked) + prior * weights,
-            (along * (chance * (1 - chance))[:, None]).T @ along + np.diag(prior),
+            along.T @ (self.counts * (chance - self.liked)) + prior * weights,
+            (along * (self.counts * chance * (1 - chance))[:, None]).T @ along + np.diag(prior),
         )

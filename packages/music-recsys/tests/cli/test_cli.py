@@ -75,6 +75,76 @@ def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
     assert len(Curve.read(second).scores) >= 1
 
 
+def test_embeddings_of_ones_own(groove, folder, tmp_path):
+    """What they say is what counts: here, that numbers are liked, whatever songs sound like."""
+    (tmp_path / "e").mkdir()
+    rng = np.random.default_rng(0)
+    for path in sorted(folder.glob("*.wav")):
+        odd = int(path.stem[-1]) % 2
+        np.save(tmp_path / "e" / f"{path.stem}.npy", odd + 0.1 * rng.normal(size=(4, 3)))
+    for name, stars in (("bright1", 5), ("dark1", 5), ("bright2", 1), ("dark2", 1)):
+        result = groove("rate", folder / f"{name}.wav", stars, "--embeddings", "e")
+        assert result.code == 0, result.stderr
+    result = groove("recommend", folder, "--count", "4", "--embeddings", "e", "--json")
+    assert result.code == 0, result.stderr
+    songs = json.loads(result.stdout)["result"]["songs"]
+    assert {Path(one["path"]).stem[-1] for one in songs} <= {"3", "5"}
+    assert len(songs[0]["curve"]) == 5
+    result = groove(
+        "score", folder / "dark3.wav", folder / "dark4.wav", "--embeddings", "e", "--json"
+    )
+    assert result.code == 0, result.stderr
+    first, second = json.loads(result.stdout)["result"]
+    assert first["probability"] > 0.5 > second["probability"]
+    # The profile is the same for the front end, which hears other things.
+    assert groove("learn").code == 0
+    (tmp_path / "e/dark2.npy").unlink()
+    result = groove("learn", "--embeddings", "e")
+    assert result.code == 0
+    assert "dark2.wav has no embedding" in result.stderr
+
+
+def test_a_listening_history(groove, folder, tmp_path):
+    for number in range(6):
+        for kind in ("bright", "dark"):
+            target = tmp_path / f"music/Band - {kind} {number}.wav"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(folder / f"{kind}{number}.wav", target)
+    lines = ["artistName,trackName,msPlayed"]
+    lines += [f"Band,bright {n},200000" for n in range(4) for _ in range(3)]
+    lines += [f"Band,dark {n},2000" for n in range(4) for _ in range(2)]
+    lines += ["Band,elsewhere,200000", ",,"]
+    (tmp_path / "history.csv").write_text("\n".join(lines))
+    for _ in range(2):  # the second import replaces the first
+        result = groove("learn", "--plays", "history.csv", "--songs", "music", "--json")
+        assert result.code == 0, result.stderr
+        data = json.loads(result.stdout)["result"]["data"]
+        assert data["ratings"] == 0
+        assert data["plays"] == {
+            "songs": 8, "matched": 20, "unmatched": 1, "unreadable": 1,
+            "missing": ["Band - elsewhere"],
+        }  # fmt: skip
+    result = groove("recommend", "music", "--count", "2", "--json")
+    assert result.code == 0, result.stderr
+    found = json.loads(result.stdout)["result"]
+    assert {Path(one["path"]).stem for one in found["songs"]} == {
+        "Band - bright 4",
+        "Band - bright 5",
+    }
+    # A rating that is given takes the place of what plays suggest.
+    assert groove("rate", "music/Band - bright 0.wav", "1").code == 0
+    mine = Profile("me")
+    assert len(mine.ratings()) == 1
+    assert len(mine.weak_ratings()) == 7
+    assert groove("rate", "music/Band - dark 0.wav", "0").code == 0
+    assert len(mine.weak_ratings()) == 6
+    for options in (("--plays", "history.csv"), ("--songs", "music")):
+        assert groove("learn", *options).code == 2
+    result = groove("learn", "--plays", "history.csv", "--songs", folder)
+    assert result.code == 4
+    assert "None of the" in result.stderr
+
+
 def test_songs_of_other_bytes_bad_ones_and_what_groove_wrote(groove, tmp_path, sound, write):
     bytes_name = os.fsdecode(b"Bj\xf6rk.wav")
     for n, name in enumerate((bytes_name, "plain.wav", "other.wav")):

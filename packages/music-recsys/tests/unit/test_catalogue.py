@@ -100,13 +100,13 @@ def test_a_catalogue_that_is_not_there_unfinished_or_of_another_front_end(tmp_pa
         Catalogue.open(tmp_path, front_end)
 
 
-def test_another_front_end_begins_anew_when_asked(folder, tmp_path, front_end):
+def test_another_front_end_begins_anew_when_asked(folder, tmp_path, front_end, other):
     build(folder, tmp_path / "c", checkpoint=None, jobs=1)
     with pytest.raises(UsageError, match="Another front end"):
-        build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1)
+        build(folder, tmp_path / "c", checkpoint=str(other), jobs=1)
     assert len(Catalogue.open(tmp_path / "c", front_end)) == 12  # as it was
-    build(folder, tmp_path / "c", checkpoint="pooled-front-end", jobs=1, restart=True)
-    found = Catalogue.open(tmp_path / "c", FrontEnd.open("pooled-front-end"))
+    build(folder, tmp_path / "c", checkpoint=str(other), jobs=1, restart=True)
+    found = Catalogue.open(tmp_path / "c", FrontEnd.open(str(other)))
     assert found.passages(0) is not None
     assert len(list((tmp_path / "c/passages").iterdir())) == 1
 

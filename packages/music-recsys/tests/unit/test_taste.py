@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groove_core.errors import InputError
-from music_recsys.evaluation import area, ndcg
+from music_recsys.listeners import area, ndcg
 from music_recsys.taste import POOLINGS, Taste, learn_taste, liking, pool
 
 
@@ -99,6 +99,31 @@ def test_all_liked_is_no_error_and_what_is_alike_scores_more():
     likes = [np.array([3.0, 0, 0]) + rng.normal(size=(5, 3)) for _ in range(5)]
     taste = learn_taste(likes, np.ones(5))
     assert taste.song(likes[0])[0] > taste.song(-likes[0])[0]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_fewer_passages_than_dimensions_change_nothing(pooling):
+    """The space that they span is enough: the same as with dimensions of their own."""
+    rng = np.random.default_rng(0)
+    made, liked = [rng.normal(size=(2, 30)) for _ in range(6)], [1, 0, 1, 0, 1, 0]
+    narrow = learn_taste(made, liked, pooling)
+    # Passages that count for nothing make them as many as there are dimensions.
+    silent = [1e-9 * np.eye(30)]
+    wide = learn_taste([*made, *silent], [*liked, 1], pooling, [1] * 6 + [1e-12])
+    assert narrow.precision == wide.precision
+    assert narrow.evidence == pytest.approx(wide.evidence, abs=1e-6)
+    assert np.allclose(narrow.weights, wide.weights, atol=1e-6)
+    assert np.allclose(narrow.covariance, wide.covariance, atol=1e-6)
+
+
+def test_a_weak_rating_counts_as_much_as_its_weight_says():
+    made, liked = songs(12)
+    twice = learn_taste([*made, *made], [*liked, *liked])
+    weighty = learn_taste(made, liked, weights=np.full(12, 2.0))
+    assert np.allclose(twice.weights, weighty.weights, atol=1e-2)
+    assert np.allclose(twice.covariance, weighty.covariance, atol=1e-2)
+    unsure = learn_taste(made, liked, weights=np.full(12, 0.25))
+    assert abs(unsure.song(made[0])[0]) < abs(weighty.song(made[0])[0])
 
 
 def test_no_ratings():

@@ -1,23 +1,24 @@
-"""Training front ends: pairs, variations, interruption, whitening; and measuring them."""
+"""Training front ends: pairs, labels, variations, interruption, whitening."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from groove_core.errors import InputError
+from groove_core.errors import UsageError
+from groove_core.learning import Run, trained
 from groove_core.testing.training import check_resume
-from groove_core.values import Estimate
-from music_recsys import evaluation
-from music_recsys.evaluation import measure_change, measure_tastes
-from music_recsys.songs import SongSet, as_learnt, open_songs, split_of
+from music_recsys.making import heard
+from music_recsys.songs import Song, check_kinds, divided, open_songs, split_of
 from music_recsys.training import (
     ContrastTraining,
     Heard,
     Settings,
+    _discriminants,
     contrast,
     front_end,
     varied,
@@ -48,8 +49,35 @@ def test_contrast_is_the_equation():
         total -= math.log(
             top / sum(math.exp(float(z[i] @ z[k]) / 0.2) for k in range(10) if k != i)
         )
-    assert float(contrast(first, second, 0.2)[0]) == pytest.approx(total / 10, rel=1e-4)
-    assert float(contrast(first, first, 0.2)[1]) == 1
+    pieces, one = torch.arange(5).repeat(2), torch.zeros(10, dtype=torch.long)
+    places = torch.cat([first, second])
+    assert float(contrast(places, pieces, one, 0.2)[0]) == pytest.approx(total / 10, rel=1e-4)
+    assert float(contrast(torch.cat([first, first]), pieces, one, 0.2)[1]) == 1
+
+
+def test_several_songs_of_one_groove_belong_together():
+    """Equation 2 of Khosla et al.: the mean over the partners of each."""
+    places = torch.randn(6, 3)
+    pieces, one = torch.tensor([0, 0, 0, 1, 1, 2]), torch.zeros(6, dtype=torch.long)
+    pieces[5] = 1
+    z = torch.nn.functional.normalize(places, dim=1)
+    total = 0.0
+    for i in range(6):
+        others = [k for k in range(6) if k != i]
+        below = sum(math.exp(float(z[i] @ z[k]) / 0.5) for k in others)
+        partners = [k for k in others if pieces[k] == pieces[i]]
+        logs = [math.log(math.exp(float(z[i] @ z[k]) / 0.5) / below) for k in partners]
+        total -= sum(logs) / len(partners)
+    assert float(contrast(places, pieces, one, 0.5)[0]) == pytest.approx(total / 6, rel=1e-4)
+
+
+def test_only_places_of_one_set_are_told_apart():
+    places = torch.randn(8, 3)
+    pieces, sets = torch.arange(4).repeat(2), torch.tensor([0, 0, 1, 1]).repeat(2)
+    apart = [
+        contrast(places[sets == n], pieces[sets == n], sets[sets == n], 0.2)[0] for n in (0, 1)
+    ]
+    assert float(contrast(places, pieces, sets, 0.2)[0]) == pytest.approx(float(sum(apart)) / 2)
 
 
 def test_variation_moves_rows_and_keeps_what_happens_in_time():
@@ -60,24 +88,47 @@ def test_variation_moves_rows_and_keeps_what_happens_in_time():
     assert moved.abs().max() > 0.1
 
 
-def test_a_batch_is_of_one_set():
-    task = ContrastTraining(SMALL, Heard([pieces(10), pieces(20, 1)]), 1)
-    batches = task.batches(torch.Generator().manual_seed(0))
-    assert len(batches) == 1 + 2
-    assert all((batch < 10).all() or (batch >= 10).all() for batch in batches)
+def test_partners_are_other_songs_of_the_piece_where_there_are_any():
+    two = [[song[0], song[0] + 1] for song in pieces(3)]
+    task = ContrastTraining(SMALL, Heard([two, pieces(4, 1)]), 1)
+    assert len(task.songs) == 10
+    assert [task._partner(song, 0.7) for song in range(10)] == [1, 0, 3, 2, 5, 4, 6, 7, 8, 9]
+    assert task.set.tolist() == [0] * 6 + [1] * 4
 
 
 def test_it_learns_and_resumes_to_the_same_weights(tmp_path):
     settings = Settings(epochs=4, batch_size=8, windows=2)
-    whole = check_resume(ContrastTraining, settings, Heard([pieces(16)]), tmp_path)
+    data = Heard([pieces(16)], {"genre": ["a", "b", None, "a"] * 4})
+    whole = check_resume(ContrastTraining, settings, data, tmp_path)
     assert whole.history[-1]["contrast"] < whole.history[0]["contrast"]
+    assert whole.history[-1]["genre"] < whole.history[0]["genre"]
+
+
+def test_a_finished_training_may_be_given_another_last_layer(tmp_path):
+    settings = replace(SMALL, epochs=1)
+    run = Run(seed=1, folder=tmp_path / "mine", name="mine")
+    first = trained(ContrastTraining, settings, Heard([pieces(8)]), run)
+    assert first.model.head.out_features == 104
+    other = replace(settings, space="pieces", summary=False)
+    again = trained(ContrastTraining, other, Heard([pieces(8)]), replace(run, resume=True))
+    assert (again.model.space, again.model.head.out_features) == ("pieces", 64)
+    assert torch.equal(again.model.rows[0].weight, first.model.rows[0].weight)
+    assert len(again.history) == 1
+
+
+def test_labels_are_taught_and_thrown_away():
+    data = Heard([pieces(8)], {"genre": ["a", "b"] * 4, "tempo": [None] * 7 + ["1"]})
+    task = ContrastTraining(SMALL, data, 1)
+    assert data.classes == {"genre": ["a", "b"], "tempo": ["1"]}
+    assert {name for name, _ in task.model.named_children()} == {"trunk", "rows", "lstm", "head"}
+    assert task.card()["data"]["labels"] == data.classes
 
 
 def test_whitening():
     torch.manual_seed(0)
     net = front_end("mfcc", "lstm").eval()
     songs = [piece[0] for piece in pieces(30)]
-    whitened(net, songs)
+    whitened(net, songs, range(30))
     out = torch.cat([net.listen(song)[::4] for song in songs])
     assert out.shape[1] == 64 + 40
     assert out.mean(dim=0).abs().max() < 1e-2
@@ -86,120 +137,71 @@ def test_whitening():
     assert (out[:, 64:].std(dim=0) - 1).abs().max() < 1e-2
 
 
-@pytest.fixture
-def known(tmp_path, sound, write):
-    """Give 60 songs of three kinds, of which columns are made up."""
-    for kind in (0, 1):
-        for seed in range(24):
-            write(tmp_path / "songs" / f"k{kind}" / f"{seed}.wav", sound(kind, seed, 9.0))
-    return open_songs(tmp_path / "songs")
+def test_the_space_of_pieces_keeps_what_tells_them_apart():
+    """A direction in which every piece is as wide as all of them together says nothing."""
+    torch.manual_seed(0)
+    owner = torch.arange(40).repeat_interleave(10)
+    x = torch.randn(400, 6, dtype=torch.double)
+    x[:, 2] += 5 * torch.randn(40, dtype=torch.double)[owner]
+    x[:, 4] *= 30  # large, and of no use
+    x -= x.mean(dim=0)
+    found = _discriminants(x, owner, 2)
+    assert found[:, 0].abs().argmax() == 2
+    told = (x @ found).std(dim=0)
+    assert told[0] > 2 * told[1]
+    assert (x @ found).square().mean() == pytest.approx(1)
 
 
-def test_tastes_that_are_plain_are_found(known, monkeypatch):
-    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
-    net = front_end("mfcc", "lstm").eval()
-    report = measure_tastes([known], {"ours": net}, pooling="mean", seed=1, cache=None)
-    for name in ("ours", evaluation.BASELINE):
-        cell = report.cell(name, "AUC after 20")
-        assert isinstance(cell, Estimate)
-        assert cell.value > 0.95
-    by_chance = report.cell("random", "AUC after 20")
-    assert isinstance(by_chance, Estimate)
-    assert by_chance.value == pytest.approx(0.5, abs=0.1)
+def songs(count: int) -> list[Song]:
+    """Describe songs of twelve libraries, of which each has some grooves."""
+    return [
+        Song(None, str(n), {"library": f"l{n % 12}"}, f"l{n % 12}:{n % 60}", tempo_bpm=60.0 + n)  # type: ignore[arg-type]
+        for n in range(count)
+    ]
 
 
-def test_songs_of_one_groove_are_on_one_side(tmp_path):
-    lines = ["path,genre,library,groove"]
-    for number in range(60):
-        genre = number % 2
-        lines.append(f"{number}.wav,g{genre},lib{genre},groove{number // 2 % 10}")
+def test_what_is_held_out_teaches_nothing():
+    some = songs(480)
+    free, held = (divided(some, split_of(0.6), kinds) for kinds in ((), ("library",)))
+    assert sum(map(len, held.values())) == 480
+    families = [{some[n].family for n in held[part]} for part in ("train", "validation", "test")]
+    assert not families[0] & (families[1] | families[2])
+    learnt = {some[n].tastes["library"] for n in held["train"].tolist()}
+    assert len(learnt) < 12 == len({some[n].tastes["library"] for n in free["train"].tolist()})
+    assert set(held["train"].tolist()) < set(free["train"].tolist())
+
+
+def test_songs_without_the_kind_that_is_held_out_are_divided_as_ever():
+    some = [Song(None, str(n), {}, str(n)) for n in range(50)]  # type: ignore[arg-type]
+    free, held = (divided(some, split_of(0.6), kinds) for kinds in ((), ("library",)))
+    assert all(np.array_equal(free[part], held[part]) for part in free)
+
+
+def test_labels_of_songs():
+    [one] = songs(1)
+    assert one.label("library") == "l0"
+    assert one.label("genre") is None
+    assert [Song(None, "", {}, "", tempo_bpm=b).label("tempo") for b in (60.0, 119.0, 120.0)] == [  # type: ignore[arg-type]
+        "24", "28", "28",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="'gerne'") as raised:
+        check_kinds("genre, gerne", ["genre"])
+    assert raised.value.hint == "Did you mean genre?"
+
+
+def test_what_is_learnt_from(tmp_path, sound, write):
+    lines = ["path,genre,library,groove,tempo_bpm"]
+    for n in range(24):
+        write(tmp_path / f"{n}.wav", sound(n % 2, n, 9.0))
+        lines.append(f"{n}.wav,g{n % 2},l{n % 2},{n // 4},{100 + n}")
     (tmp_path / "manifest.csv").write_text("\n".join(lines))
-    songs = open_songs(tmp_path).songs
-    assert len({song.family for song in songs}) == 20
-    found = evaluation.listeners(songs)
-    assert found
-    for one in found:
-        rated = {songs[i].family for i in one.pool}
-        assert not rated & {songs[i].family for i in one.ranked}
-
-
-def card_of(songs, share):
-    pieces = [song.piece for song in songs]
-    split = split_of(share)
-    return {"name": "mine", "data": split.card(pieces, split.parts(pieces))}
-
-
-def test_no_song_is_on_two_sides(known, monkeypatch):
-    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
-    [known] = as_learnt([known], card_of(known.songs, 0.3))
-    learnt = {song.piece for song in known.songs if song.learnt}
-    assert 5 < len(learnt) < 25
-    found = evaluation.listeners(known.songs)
-    assert found
-    for one in found:
-        rated = {known.songs[i].piece for i in one.pool}
-        ranked = {known.songs[i].piece for i in one.ranked}
-        assert not learnt & rated
-        assert not learnt & ranked
-        assert not rated & ranked
-
-
-def test_pieces_that_were_learnt_from_are_refused_by_name(known, tmp_path):
-    """Wherever their files are now; what a front end does not know is measured."""
-    card = card_of(known.songs, 0.5)
-    sides = {
-        side: [s for s in as_learnt([known], card)[0].songs if s.learnt == side]
-        for side in (True, False)
-    }
-    for number, song in enumerate(sides[True]):
-        target = tmp_path / "again" / f"{number:02}.wav"
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(song.path.read_bytes())
-    with pytest.raises(InputError, match=r"mine was trained on this data: .*00\.wav"):
-        as_learnt([open_songs(tmp_path / "again")], card)
-    [new] = as_learnt([SongSet("new", tuple(sides[False]))], card)
-    assert not any(song.learnt for song in new.songs)
-
-
-def test_a_card_without_a_list_cannot_say_what_was_learnt(known, capsys):
-    [same] = as_learnt([known], {"name": "old", "data": {}})
-    assert same == known
-    assert "old does not say what it learnt from" in capsys.readouterr().err
-
-
-def test_the_shipped_front_ends_know_their_pieces():
-    from music_recsys.listening import FrontEnd
-
-    for name in ("front-end", "pooled-front-end"):
-        data = FrontEnd.open(name).card["data"]
-        # One piece may have been left out of the training; nobody can say which.
-        assert len(data["learnt"]["groups"]["train"]) == data["pieces"] + 1 == 1673
-
-
-def test_the_part_after_the_change_is_found(known, monkeypatch):
-    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
-    monkeypatch.setattr(evaluation, "HALF_S", 8)
-    monkeypatch.setattr(evaluation, "CHANGED_TESTS", 4)
-    net = front_end("mfcc", "lstm").eval()
-    report = measure_change([known], {"ours": net}, seed=1, cache=None)
-    for name in ("ours, mean", f"{evaluation.BASELINE}, mean"):
-        cell = report.cell(name, "AUC per second")
-        assert isinstance(cell, Estimate)
-        assert cell.value > 0.9, name
-
-
-def test_nobody_to_measure(tmp_path, sound, write):
-    write(tmp_path / "a" / "x.wav", sound(0, 0))
-    net = front_end("mfcc", "lstm").eval()
-    with pytest.raises(InputError, match="No listener"):
-        measure_tastes([open_songs(tmp_path)], {"ours": net}, pooling="mean", seed=1, cache=None)
-
-
-def test_ratings_are_balanced_where_they_can_be(known, monkeypatch):
-    monkeypatch.setattr(evaluation, "FEWEST_RATED", 3)
-    [one, *_] = evaluation.listeners(known.songs)
-    chosen, liked = evaluation._chosen(known.songs, one, 5, (1, 0))
-    assert len(set(chosen)) == 5
-    assert liked.sum() == 3
-    assert not set(chosen) & set(one.ranked)
-    assert np.isin(chosen, one.pool).all()
+    data = heard(
+        [open_songs(tmp_path)], "mfcc", 0.5, labels=["genre", "tempo", "groove"], held_out=[]
+    )
+    [pieces] = data.sets
+    assert all(len(piece) > 1 for piece in pieces)  # the songs of a groove, in one piece
+    assert len(data.labels["genre"]) == sum(map(len, pieces))
+    assert data.classes["genre"] == ["g0", "g1"]
+    assert data.split["train"] == sum(map(len, pieces))
+    with pytest.raises(UsageError, match="No song has a drummer"):
+        heard([open_songs(tmp_path)], "mfcc", 0.5, labels=["drummer"])
