@@ -31,6 +31,7 @@ def main() -> None:
         song = Audio(chord + beat, 44_100).save(Path(folder, "song.wav"))
         groove = str(Path(sys.executable).with_name("groove"))
         show(
+            "Telling a genre",
             [
                 pair(
                     "genre-map: classify a song of four minutes / import torch, librosa",

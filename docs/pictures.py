@@ -186,16 +186,20 @@ def sample_by_sample() -> None:
 
 
 def genres() -> None:
-    """Draw the map, its page, a border, an explanation ("Vibe Ace", CC BY 3.0), confusions."""
+    """Draw the map with three recordings, its page, a border, an explanation, confusions.
+
+    The recordings are CC BY 3.0; their README names them.
+    """
     from genre_map import explain, interpolate
     from genre_map import map as draw_map
     from genre_map.evaluation import Evaluation
 
     folder = PACKAGES / "genre-map/pictures"
-    found = draw_map()
+    recordings = PACKAGES / "groove-core/tests/data"
+    found = draw_map(place=sorted(recordings.glob("*.ogg")))
     found.save(folder / "map.png")
     interpolate("blues", "metal").save(folder / "border.png")
-    explain(PACKAGES / "groove-core/tests/data/vibe-ace.ogg").save(folder / "explain.png")
+    explain(recordings / "vibe-ace.ogg").save(folder / "explain.png")
     Evaluation.read(folder.parent / "measured/libraries.json").save(folder / "confusion.png")
     with tempfile.TemporaryDirectory() as scratch:
         _photograph(found.save(Path(scratch, "map.html")), folder / "page.png")
@@ -377,6 +381,7 @@ def cut_and_paste() -> None:
             shutil.copy(Path(scratch, f"cut-and-paste.{ending}"), folder / place)
         samples, rate = soundfile.read(Path(scratch, "cut-and-paste.wav"))
         soundfile.write(folder / "sounds/cut-and-paste.mp3", samples, rate, compression_level=0.7)
+        print(Path(scratch, "cut-and-paste.json").read_text(encoding="utf-8"))
 
 
 def _spectrogram(ax: Any, sound: Audio, duration_s: float) -> None:
@@ -460,7 +465,7 @@ def _play(page: Path, target: Path) -> None:
 
 def _photograph(page: Path, target: Path) -> None:
     """Click into a map of genres, and take a picture."""
-    with _opened(page, width=1120, height=830) as tab:
+    with _opened(page, width=1180, height=930) as tab:
         tab.wait_for_function("sheet !== null")
         box = tab.locator("#map").bounding_box()
         tab.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])

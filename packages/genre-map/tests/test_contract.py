@@ -11,7 +11,7 @@ from groove_core.testing import check_plugin
 
 VERBS = {
     "classify", "explain", "sample", "map", "interpolate", "train", "train-generator",
-    "evaluate", "dataset",
+    "train-vocoder", "evaluate", "dataset",
 }  # fmt: skip
 
 

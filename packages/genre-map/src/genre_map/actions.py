@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from genre_map.genremap import GenreMap
+from genre_map.options import (
+    CLASSIFIER,
+    FORMER,
+    GENERATOR,
+    PACKAGE,
+    Axis,
+    Cells,
+    Network,
+    Points,
+    Precision,
+    Songs,
+)
 from genre_map.results import Border, Explanation, Genres, Picture
 from groove_core.actions import (
     Checkpoint,
@@ -37,25 +49,6 @@ __all__ = [
     "classify", "dataset", "evaluate", "explain", "interpolate", "map", "sample", "train",
     "train_generator",
 ]  # fmt: skip
-
-PACKAGE = "genre-map"
-CLASSIFIER, GENERATOR = "classifier", "generator"
-FORMER = {"source": "paper", "dong": "dong2018"}
-
-Songs = Annotated[
-    Readable[Path],
-    Opt("songs: GTZAN, FMA, a rendered corpus, or a folder with one folder for each genre"),
-]
-Precision = Annotated[
-    Literal["32", "bf16"],
-    Opt("precision of the computation; bf16 is faster on processors that support it"),
-]
-Network = Literal["ours", "paper", "dong2018"]
-Axis = Annotated[
-    int | None,
-    Opt("number of one of the ten dependent values (default: the richest plane)", min=0, max=9),
-]
-Cells = Annotated[int, Opt("cells along each side", min=4, max=64)]
 
 
 def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, dict[str, Any]]:
@@ -171,6 +164,8 @@ def sample(
 ) -> Iterator[Picture]:
     """Draw spectrograms of three seconds, and hear them.
 
+    With a genre, the classifier must hear it in the spectrogram and again in its sound.
+
     Returns
     -------
     iterator of Picture
@@ -178,7 +173,8 @@ def sample(
     Raises
     ------
     UsageError
-        If the model does not know the genre, or hardly ever draws it.
+        If the model does not know the genre, or hardly ever draws it, or hardly ever so that
+        its sound is heard as that genre.
     """
     import torch
 
@@ -203,7 +199,8 @@ def map(  # noqa: A001 - the product's word
     ] = None,
     x: Axis = None,
     y: Axis = None,
-    cells: Cells = 16,
+    cells: Cells = 97,
+    points: Points = 16,
     through: Annotated[
         int | None,
         Opt(
@@ -218,10 +215,15 @@ def map(  # noqa: A001 - the product's word
     """Draw the map of genres over two of the ten dependent values.
 
     As JSON (probabilities, entropy, critic score, borders), as a picture, and as one page that
-    opens from disk without a network: each cell shows its spectrogram and plays, two genres
-    are joined by a path with its curves of probability.
+    opens from disk without a network: points of a grid show their spectrogram and play, two
+    genres are joined by a path with its curves of probability.
 
-    A song of your own lies at the cell whose features are nearest to its own.
+    What plays is heard again: the classifier tells the genre of each sound as of any sound
+    file, where it differs from the spectrogram's the page marks it, and of three sounds close
+    to a point the one plays that keeps the genre best.
+
+    A song of your own lies where the map is nearest to it in the classifier's hidden layer, and
+    plays an excerpt. It is said to be far off the map where no cell is much nearer than others.
 
     Raises
     ------
@@ -233,7 +235,7 @@ def map(  # noqa: A001 - the product's word
     """
     import torch
 
-    from genre_map.mapping import draw_map
+    from genre_map.drawing import draw_map
 
     if (x is None) != (y is None) or (x is not None and x == y):
         raise UsageError("A plane needs two different values.", hint="--x 0 --y 1, or neither")
@@ -242,7 +244,7 @@ def map(  # noqa: A001 - the product's word
     base = model.base.cpu()
     if through is not None:
         base = model.draw(1, torch.Generator().manual_seed(through))[0]
-    return draw_map(model, base, axes, cells, place or [])
+    return draw_map(model, base, axes, cells=cells, points=points, songs=place or [])
 
 
 @action
@@ -258,7 +260,8 @@ def interpolate(
 ) -> Border:
     """Walk in a straight line from one genre to another, and find where one becomes the other.
 
-    The ends are two of the purest pictures of their genres; the seed says which.
+    The ends are two of the purest spectrograms of their genres; the seed chooses which. The
+    stops along the way play, and the classifier hears them again: dots beside the curves.
 
     Raises
     ------
@@ -309,7 +312,7 @@ def evaluate(
     *,
     data: Annotated[Readable[Path], Opt("songs to measure on, as for train")],
     about: Annotated[
-        Literal["classifier", "explanation", "generator"],
+        Literal["classifier", "explanation", "generator", "sound"],
         Opt("subject of the measurement", aliases=("model",)),
     ] = "classifier",
     protocol: Annotated[
@@ -327,6 +330,10 @@ def evaluate(
     count: Annotated[
         int, Opt("spectrograms to draw from the generator", min=64, max=100_000)
     ] = 2048,
+    judges: Annotated[
+        list[str] | None,
+        Opt("further classifiers that judge the sounds: folders or names (default: none)"),
+    ] = None,
     seed: Seed = 1,
     checkpoint: Annotated[
         str | None,
@@ -345,7 +352,9 @@ def evaluate(
     that one is measured instead. For explanations: whether a genre's probability hangs on what
     is marked. Trained weights are measured on the songs that they have not learnt from. For the
     generator: effective genres, mutual information, distance to training pictures, continuity
-    of border paths, beside real pictures, copies and noise.
+    of border paths, beside real pictures, copies and noise. For sound: how often real and drawn
+    spectrograms are heard as the genre that they are seen as, by the classifier and by judges
+    that had no part in the training.
     """
     from genre_map.songs import open_songs
     from groove_core.devices import resolve
@@ -358,6 +367,12 @@ def evaluate(
 
         model, card = _gan(checkpoint, device)
         return measure_gan(model, card, songs, count=count, seed=seed, cache=Cache())
+    if about == "sound":
+        from genre_map.sound_evaluation import measure_sounds
+
+        model, card = _gan(checkpoint, device)
+        listeners = {name: _classifier(name, device)[0] for name in judges or ()}
+        return measure_sounds(model, card, songs, listeners, count=count, seed=seed, cache=Cache())
     if about == "explanation":
         from genre_map.explaining import check_explanations
 
@@ -382,7 +397,10 @@ def train(
     data: Songs,
     network: Annotated[
         Network,
-        Opt("network: ours, that of the thesis, or that of Dong (2018)", former=FORMER),
+        Opt(
+            "network: ours, our reconstruction of the thesis' (paper), or that of Dong (2018)",
+            former=FORMER,
+        ),
     ] = "ours",
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,
     into: Into = None,
@@ -444,7 +462,10 @@ def train_generator(
     ] = None,
     variant: Annotated[
         Literal["ours", "paper"],
-        Opt("network and losses: ours, or the thesis's, which collapse", former=FORMER),
+        Opt(
+            "network and losses: ours, or our reconstruction of the thesis' (it collapses)",
+            former=FORMER,
+        ),
     ] = "ours",
     information: Annotated[
         Literal["jensen-shannon", "infonce"], Opt("estimator of the mutual information")

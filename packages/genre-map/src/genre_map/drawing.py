@@ -1,37 +1,52 @@
-"""Drawing with the generator: pictures, and walks from one genre to another."""
+"""Drawing with the generator: spectrograms, walks from one genre to another, and maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from genre_map.gan import ANCHORS, GenreGAN, Looked
-from genre_map.mapping import crossings, path_between
-from genre_map.results import Border, Picture
+from genre_map.gan import ANCHORS, FREE, GenreGAN, Looked
+from genre_map.genremap import Content, GenreMap
+from genre_map.inversion import invert
+from genre_map.listening import as_played, listen_again, play_points
+from genre_map.mapping import crossings, path_between, place_song, survey
+from genre_map.results import Border, Picture, stops_at
+from groove_core.actions import each
 from groove_core.errors import UsageError
 from groove_core.values import Audio
 
-__all__ = ["draw_pictures", "walk_border"]
+__all__ = ["draw_map", "draw_pictures", "walk_border"]
 
 AT_ONCE = 64
 TRIES = 2048
-"""Pictures among which a genre must be found once."""
+"""Spectrograms among which a genre must be found once."""
+HEARD_TRIES = 48
+"""Sounds of spectrograms of a genre among which one must be heard as that genre."""
 GAP_S = 0.15
+EXCERPTS = 100
+"""Songs of which a page holds an excerpt."""
+
+Floats = npt.NDArray[np.float64]
 
 
 def draw_pictures(
     model: GenreGAN, count: int, genre: int | None, generator: torch.Generator
 ) -> Iterator[Picture]:
-    """Draw pictures, of one genre if its number is given.
+    """Draw spectrograms and their sounds; of one genre if its number is given.
+
+    The classifier must then hear that genre in the spectrogram and, again, in its sound.
 
     Raises
     ------
     UsageError
-        If none of many is of that genre.
+        If hardly any spectrogram, or sound, is of that genre.
     """
-    left, tries = count, 0
+    left, drawn, heard = count, 0, 0
     while left:
         z = model.draw(min(AT_ONCE, max(8, left)) if genre is None else AT_ONCE, generator)
         looked = model.look(z)
@@ -39,19 +54,31 @@ def draw_pictures(
         if genre is not None:
             fits = looked.probabilities.argmax(dim=1) == genre
             chosen = torch.nonzero(fits).flatten().tolist()
-            tries += len(z)
-            if tries >= TRIES and left == count and not chosen:
-                raise UsageError(
-                    f"None of {tries} pictures is {model.genres[genre]}.",
-                    hint="Another --checkpoint, or genre.",
-                )
-        for index in chosen[:left]:
-            yield _picture(model, z, looked, index)
-            left -= 1
+            drawn += len(z)
+            if drawn >= TRIES and not chosen:
+                _refuse(model, f"None of {drawn} spectrograms is {model.genres[genre]}.")
+        for index in chosen:
+            picture = _picture(model, z, looked, index)
+            heard += 1
+            if genre is None or picture.heard.argmax() == genre:
+                drawn = heard = 0
+                left -= 1
+                yield picture
+            elif heard >= HEARD_TRIES:
+                name = model.genres[genre]
+                _refuse(model, f"None of {heard} spectrograms of {name} is {name} as a sound.")
+            if not left:
+                break
+
+
+def _refuse(model: GenreGAN, found: str) -> NoReturn:
+    names = ", ".join(model.genres)
+    raise UsageError(found, hint=f"Choose another genre ({names}), or another --checkpoint.")
 
 
 def _picture(model: GenreGAN, z: Tensor, looked: Looked, index: int) -> Picture:
     layout = model.classifier.layout
+    [sound], heard = _heard(model, looked.pictures[index : index + 1])
     return Picture(
         looked.pictures[index].numpy(),
         model.genres,
@@ -59,37 +86,50 @@ def _picture(model: GenreGAN, z: Tensor, looked: Looked, index: int) -> Picture:
         round(float(looked.critic[index]), 3),
         z[index].numpy(),
         layout.hop_samples / layout.sample_rate,
-        sound=_heard(model, looked.pictures[index : index + 1])[0],
+        heard[0],
+        sound=sound,
     )
 
 
-def _heard(model: GenreGAN, pictures: Tensor) -> list[Audio]:
-    """Let pictures [shape=(n, parts, n_mels, frames)] be heard."""
+def _heard(model: GenreGAN, pictures: Tensor) -> tuple[list[Audio], Floats]:
+    """Make spectrograms [shape=(n, parts, n_mels, frames)] sound, and hear them again.
+
+    Returns
+    -------
+    sounds : list of Audio
+    heard : float array [shape=(n, genres)]
+        What the classifier makes of the sounds.
+    """
     layout = model.classifier.layout
-    sounds = layout.invert(pictures)
-    return [Audio(one[None].numpy(), layout.sample_rate).normalized() for one in sounds]
+    sounds = [
+        Audio(sound[None].numpy(), layout.sample_rate).normalized()
+        for sound in invert(pictures, layout)
+    ]
+    samples = (torch.tensor(sound.samples[0]) for sound in sounds)
+    again = listen_again(model.classifier, samples)
+    return sounds, again.double().numpy()
 
 
 def walk_border(
     model: GenreGAN, first: int, last: int, *, steps: int, stops: int, seed: int
 ) -> Border:
-    """Walk between pure pictures of two genres, given by their numbers.
+    """Walk between pure spectrograms of two genres, given by their numbers.
 
     Parameters
     ----------
     steps : int
         Points of the path.
     stops : int
-        Of them shown and played.
+        Points that are shown and played.
     seed : int
-        Says which of the purest pictures are the ends.
+        Chooses which of the purest spectrograms are the ends.
     """
     generator = torch.Generator().manual_seed(seed)
     at = torch.randint(ANCHORS, (2,), generator=generator).tolist()
     looked = path_between(model, model.anchors[first, at[0]], model.anchors[last, at[1]], steps)
     probabilities = looked.probabilities.numpy()
-    shown = torch.linspace(0, steps - 1, stops).round().long()
-    sounds = _heard(model, looked.pictures[shown])
+    shown = torch.from_numpy(stops_at(steps, stops))
+    sounds, heard = _heard(model, looked.pictures[shown])
     joined = Audio.join(sounds, pause_s=GAP_S)
     return Border(
         model.genres[first],
@@ -99,5 +139,55 @@ def walk_border(
         looked.critic.numpy(),
         tuple(crossings(probabilities[:, first], probabilities[:, last])),
         looked.pictures[shown].numpy(),
+        heard,
         sound=joined.fitted(joined.duration_s + GAP_S),
+    )
+
+
+def draw_map(
+    model: GenreGAN,
+    base: Tensor,
+    axes: tuple[int, int],
+    *,
+    cells: int,
+    points: int,
+    songs: Sequence[Audio] = (),
+) -> GenreMap:
+    """Survey a plane, choose the sounds that it plays, and place songs in it.
+
+    Parameters
+    ----------
+    base, axes, cells
+        See `genre_map.mapping.survey`.
+    points : int
+        Points that play, along each side.
+    songs : sequence of Audio
+        One that cannot be used is left out.
+
+    Raises
+    ------
+    InputError
+        If every song is unreadable, shorter than a window, or silent.
+    """
+    base = base.clone()
+    base[[FREE + axis for axis in axes]] = 0.0
+    found = survey(model, base, axes, cells)
+    placed = list(each(songs, lambda song, name: place_song(model, found, song, name), "placing"))
+    rate = model.classifier.layout.sample_rate
+    excerpts = (excerpt.to_mono().resampled(rate).samples[0] for _, excerpt in placed[:EXCERPTS])
+    played, pictures, sounds = play_points(model, base, axes, points)
+    return GenreMap(
+        model.genres,
+        axes,
+        found.probabilities.astype(np.float64),
+        found.critic.astype(np.float64),
+        base.numpy(),
+        round(found.spacing, 3),
+        tuple(place for place, _ in placed),
+        played,
+        Content(
+            pictures,
+            sounds,
+            tuple(as_played(torch.tensor(excerpt), rate)[0] for excerpt in excerpts),
+        ),
     )

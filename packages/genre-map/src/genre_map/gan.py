@@ -38,8 +38,9 @@ Variant = Literal["ours", "paper"]
 class Generator(nn.Module):
     """Noise z [shape=(n, 128)] to pictures [shape=(n, parts, n_mels, frames), 0 to 1].
 
-    ``ours`` doubles a small picture and convolves it, four times; ``paper`` has the
-    transposed convolutions of the thesis, with kernels that their strides divide.
+    ``ours`` doubles a small picture and convolves it, four times; ``paper`` is our
+    reconstruction of the thesis' network: transposed convolutions, with kernels that their
+    strides divide.
     """
 
     gain: Tensor

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genre_map.copies import nearest_excerpts
 from genre_map.gan import FREE, INDEPENDENT, GenreGAN, Looked, jensen_shannon
 from genre_map.mapping import path_between
-from genre_map.pictures import Pictures, read_pictures, to_windows
+from genre_map.pictures import Pictures, cut_all, read_pictures, to_windows
 from genre_map.songs import SongSet
 from genre_map.splits import fold_as_learnt
 from groove_core.console import track
@@ -25,11 +26,13 @@ __all__ = ["measure_gan", "measure_pictures"]
 ROUNDS = 300
 STEPS = 101
 JUMP = 0.1
-COPY = 1e-3
-"""Features nearer than this are of one picture."""
+EXCERPTS = 256
+"""Spectrograms that are compared with every excerpt of the songs learnt from."""
+COPIED = 0.01
+"""Share of held-out windows that are called copies, as near as they are to what was learnt."""
 COLUMNS = (
     "effective genres", "total variation", "rarest genre", "information loss",
-    "nearest training window", "exact copies", "Frechet distance",
+    "nearest training window", "nearest excerpt, dB", "copies", "Frechet distance",
 )  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -53,14 +56,15 @@ def measure_gan(
     """
     songs, pictures = read_pictures(songs, model.classifier.layout, cache)
     fold = fold_as_learnt(songs, card)
-    if not fold.train:
+    learnt = [*fold.train, *fold.validation]
+    if not learnt:
         raise InputError(
             f"{card['name']} learnt from none of these songs.",
             hint="Give songs it was trained on among others: what it draws is compared with both.",
         )
     return measure_pictures(
         model,
-        [pictures[i] for i in fold.train],
+        [pictures[i] for i in learnt],
         [pictures[i] for i in fold.test],
         count=count,
         seed=seed,
@@ -71,7 +75,13 @@ def measure_gan(
 def measure_pictures(
     model: GenreGAN, train: Pictures, test: Pictures, *, count: int, seed: int, name: str
 ) -> Report:
-    """Measure `count` generated pictures beside held-out windows, copies and noise."""
+    """Measure `count` generated pictures beside held-out windows, copies and noise.
+
+    Parameters
+    ----------
+    train : list of Tensor
+        All songs that the generator learnt from, those of validation, too.
+    """
     generator = torch.Generator().manual_seed(seed)
     known, _ = _real(model, train, generator, 8)
     held, held_chances = _real(model, test, generator, 19)
@@ -79,18 +89,26 @@ def measure_pictures(
     looked = model.look(z)
     copied = known[torch.randint(len(known), (count,), generator=generator)]
     shape = (min(count, 512), *model.classifier.layout.shape)
-    noise, noise_chances = model.hear(torch.rand(shape, generator=generator))
+    noisy = torch.rand(shape, generator=generator)
+    noise, noise_chances = model.hear(noisy)
     with torch.no_grad():
         logits = model.classifier.head(copied.to(model.center) * model.scale + model.center)
         copied_chances = model.classifier.probabilities(logits).cpu()
+    away = [
+        nearest_excerpts(some[:EXCERPTS], train).double().numpy()
+        for some in (looked.pictures, _excerpts(test, model, generator),
+                     _excerpts(train, model, generator), noisy)
+    ]  # fmt: skip
+    edge = float(np.quantile(away[1], COPIED))
+    near = [(mean(some, rounds=ROUNDS), float((some < edge).mean())) for some in away]
     rows: list[tuple[Cell, ...]] = [
         (name, *_genres(looked.probabilities), _information(model, z, looked),
-         *_novelty(looked.features, known), frechet_distance(looked.features, known)),
-        ("held-out windows", *_genres(held_chances), None, *_novelty(held, known),
+         _novelty(looked.features, known), *near[0], frechet_distance(looked.features, known)),
+        ("held-out windows", *_genres(held_chances), None, _novelty(held, known), *near[1],
          frechet_distance(held, known)),
-        ("training windows copied", *_genres(copied_chances), None, *_novelty(copied, known),
-         frechet_distance(copied, known)),
-        ("noise", *_genres(noise_chances), INDEPENDENT, *_novelty(noise, known),
+        ("training windows copied", *_genres(copied_chances), None, _novelty(copied, known),
+         *near[2], frechet_distance(copied, known)),
+        ("noise", *_genres(noise_chances), INDEPENDENT, _novelty(noise, known), *near[3],
          frechet_distance(noise, known)),
     ]  # fmt: skip
     jumps = {even: _continuity(model, even=even) for even in (True, False)}
@@ -108,6 +126,9 @@ def measure_pictures(
             f"information loss: Jensen-Shannon; {INDEPENDENT:.3f} where the dependent values and "
             "what the classifier sees tell nothing of each other.",
             "nearest training window, Frechet distance: in the classifier's standardised features.",
+            f"nearest excerpt: root mean square difference of all cells of {EXCERPTS} spectrograms "
+            f"and every excerpt of all {len(train)} songs learnt from; copies are nearer than all "
+            f"but {COPIED:.0%} of the held-out windows.",
             f"Border paths of {STEPS} steps between all pairs of genres: largest change of a "
             f"probability from step to step at most {JUMP} in {said[True]} of {len(jumps[True])}; "
             f"median {np.median(jumps[True]):.3f}, largest {max(jumps[True]):.3f}. With steps of "
@@ -155,10 +176,16 @@ def _information(model: GenreGAN, z: Tensor, looked: Looked) -> float:
         return float(jensen_shannon(model.dependence, c, m))
 
 
-def _novelty(features: Tensor, known: Tensor) -> list[Cell]:
-    """Give the mean distance to the nearest training window, and the share that are copies."""
-    away = nearest(features, known)[0].double().numpy()
-    return [mean(away, rounds=ROUNDS), float((away < COPY).mean())]
+def _novelty(features: Tensor, known: Tensor) -> Cell:
+    """Return the mean distance to the nearest training window."""
+    return mean(nearest(features, known)[0].double().numpy(), rounds=ROUNDS)
+
+
+def _excerpts(songs: Pictures, model: GenreGAN, generator: torch.Generator) -> Tensor:
+    """Cut windows out of songs, anywhere."""
+    chosen = torch.randint(len(songs), (EXCERPTS,), generator=generator)
+    places = torch.rand(EXCERPTS, generator=generator)
+    return cut_all(songs, chosen.tolist(), places, model.classifier.layout.frames)
 
 
 def _continuity(model: GenreGAN, *, even: bool) -> list[float]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from genre_map.outlines import borders, enlarged, middles, room_for
 from genre_map.results import colors_of, undecided
 from groove_core.errors import UsageError
 from groove_core.storage import write_text
-from groove_core.values import INK, Record, audio_url, build_page, data_url, panel, sheet
+from groove_core.values import INK, Record, build_page, data_url, panel, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Content", "GenreMap", "Place", "borders"]
+__all__ = ["Content", "GenreMap", "Place", "Played"]
 
 Floats = npt.NDArray[np.float64]
+PIXELS = 400
+"""At least so many along each side are drawn, interpolated between the cells."""
+LETTER = 0.0185
+"""Width of a letter of 8 points on the large map, whose sides are 2 long."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,15 @@ class Place:
     ----------
     name : str
     x, y : float
-        -1 to 1.
+        -1 to 1; between the cells, too.
     genre : str
         What the classifier hears in it.
     probability : float
     distance : float
-        Between its features and the cell's, in deviations; the map's own cells are about
-        `GenreMap.spacing` from each other.
+        Between it and the nearest cell, in the classifier's hidden layer; neighbouring cells are
+        about `GenreMap.spacing` from each other.
+    far : bool
+        Whether its nearest cell is hardly nearer than the others, so that the place says little.
     """
 
     name: str
@@ -48,22 +54,61 @@ class Place:
     genre: str
     probability: float
     distance: float
+    far: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """The points of a map that play, and what the classifier hears in their sounds.
+
+    Parameters
+    ----------
+    at : float array [shape=(n, 2), -1 to 1]
+    pictured : float array [shape=(n, genres)]
+        Probabilities of the spectrograms.
+    heard : float array [shape=(n, genres)]
+        Probabilities of the sounds, analysed as any sound file is.
+    kept_at_first : float
+        Share that would keep its genre, had none been chosen by its sound.
+    """
+
+    keys: ClassVar[str] = "kept kept_at_first at pictured heard"
+
+    at: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    pictured: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    heard: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    kept_at_first: float = 0.0
+
+    @property
+    def keeps(self) -> npt.NDArray[np.bool_]:
+        """Whether the sound of each point is of the genre of its spectrogram [shape=(n,)]."""
+        if not len(self.at):
+            return np.zeros(0, bool)
+        same: npt.NDArray[np.bool_] = self.pictured.argmax(axis=1) == self.heard.argmax(axis=1)
+        return same
+
+    @property
+    def kept(self) -> float:
+        """Share of the points whose sound is of the genre of its spectrogram."""
+        return round(float(self.keeps.mean()), 4) if len(self.at) else 0.0
 
 
 @dataclass(frozen=True)
 class Content:
-    """What can be seen and heard of each cell; not in the JSON.
+    """What can be seen and heard of each point that plays; not in the JSON.
 
     Parameters
     ----------
-    pictures : uint8 array [shape=(cells, parts, n_mels, frames)]
-    sounds : float array [shape=(cells, samples)]
-    sample_rate : int [Hz]
+    pictures : uint8 array [shape=(points, parts, n_mels, frames)]
+    sounds : tuple of bytes
+        An MP3 file for each point.
+    excerpts : tuple of bytes
+        An MP3 file for each of the first places.
     """
 
     pictures: npt.NDArray[np.uint8]
-    sounds: npt.NDArray[np.float32]
-    sample_rate: int
+    sounds: tuple[bytes, ...]
+    excerpts: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,13 +127,15 @@ class GenreMap(Record):
     noise : float array [shape=(128,)]
         What is the same for all cells, with the two values of the middle.
     spacing : float
-        Median distance of the features of neighbouring cells.
+        Median distance of neighbouring cells, in the classifier's hidden layer.
     places : sequence of Place
+    played : Played
+        Empty in documents of earlier versions.
     """
 
     kind: ClassVar[str] = "genre-map"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "html")
-    keys = "genres axes area borders places probabilities entropy critic noise spacing"
+    keys = "genres axes area borders places played probabilities entropy critic noise spacing"
     digits: ClassVar = {"probabilities": 4, "critic": 3, "noise": 5}
 
     genres: tuple[str, ...]
@@ -98,85 +145,118 @@ class GenreMap(Record):
     noise: Floats
     spacing: float
     places: tuple[Place, ...] = ()
+    played: Played = field(default_factory=Played)
     content: Content | None = field(default=None, compare=False)
 
     @property
     def entropy(self) -> Floats:
-        """How undecided each cell is [shape=(cells, cells), 0 to 1], to four digits."""
-        return undecided(self.probabilities).round(4)
+        """How undecided each cell is [shape=(cells, cells), 0 to 1], to three digits."""
+        return undecided(self.probabilities).round(3)
 
     def area(self) -> dict[str, float]:
         """Share of the map where each genre is the most probable one."""
         count = np.bincount(self.probabilities.argmax(axis=2).ravel(), minlength=len(self.genres))
-        return dict(zip(self.genres, (count / count.sum()).tolist(), strict=True))
+        return dict(zip(self.genres, (count / count.sum()).round(4).tolist(), strict=True))
 
     def borders(self) -> dict[str, list[Floats]]:
-        """Give the outlines of each genre's area; see `borders`."""
+        """Return the outlines of each genre's area; see `genre_map.outlines.borders`."""
         return borders(self.probabilities, self.genres)
 
     def to_text(self) -> str:
         shares = sorted(self.area().items(), key=lambda one: -one[1])
         area = ", ".join(f"{genre} {share:.0%}" for genre, share in shares if share)
         lines = [f"c{self.axes[0]} and c{self.axes[1]}: {area}"]
-        lines += [
-            f"{p.name}: {p.genre} {p.probability:.0%}, at ({p.x:+.2f}, {p.y:+.2f}), "
-            f"{p.distance:.1f} away (neighbouring cells: {self.spacing:.1f})"
-            for p in self.places
-        ]
+        if len(self.played.at):
+            lines.append(f"{self._kept_text()} ({self.played.kept_at_first:.0%} unchosen)")
+        for place in self.places:
+            at = f"{place.genre} {place.probability:.0%}, at ({place.x:+.2f}, {place.y:+.2f})"
+            far = "; far off the map, so its place says little" if place.far else ""
+            lines.append(f"{place.name}: {at}, {place.distance:.1f} away{far}")
+        if self.places:
+            lines.append(f"Neighbouring cells are {self.spacing:.2f} from each other.")
         return "\n".join(lines)
 
+    def _kept_text(self) -> str:
+        count = len(self.played.at)
+        return f"sound keeps the genre at {self.played.kept:.0%} of the {count} points"
+
     def colored(self) -> Floats:
-        """Give the colours of cells [shape=(cells, cells, 3)]: the genre's, paler where unsure."""
+        """Return the map as colours [shape=(n, n, 3)]: the genre's, paler where unsure."""
         from matplotlib.colors import to_rgba_array
 
-        sure = self.probabilities.max(axis=2, keepdims=True) ** 0.7
-        best = to_rgba_array(colors_of(self.genres))[self.probabilities.argmax(axis=2), :3]
+        times = max(1, -(-PIXELS // (len(self.critic) - 1)))
+        probabilities = enlarged(self.probabilities, times)
+        sure = probabilities.max(axis=2, keepdims=True) ** 0.7
+        best = to_rgba_array(colors_of(self.genres))[probabilities.argmax(axis=2), :3]
         found: Floats = best * sure + 1 - sure
         return found
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the genres with their borders, how undecided it is, and the critic's score."""
-        ax = sheet(ax, 11, 4.2, "")
-        extent = (-1.0, 1.0, -1.0, 1.0)
-        views = (
-            ("genre; paler where unsure", self.colored(), None),
-            ("entropy: 1 is no idea", self.entropy, "viridis"),
-            ("critic: higher is more real", self.critic, "cividis"),
-        )
-        lines = self.borders()
-        best = self.probabilities.argmax(axis=2)
-        ticks = np.linspace(-1, 1, len(best))
-        for number, (title, values, colors) in enumerate(views):
-            inner = panel(ax, (number * 0.355, 0.08, 0.27, 0.84), title, size=6, fontsize=8)
-            drawn = inner.imshow(
-                values, origin="lower", extent=extent, cmap=colors, interpolation="bilinear",
-                aspect="auto",
-            )  # fmt: skip
-            if colors:
-                bar = inner.inset_axes((1.02, 0.0, 0.03, 1.0))
-                ax.figure.colorbar(drawn, cax=bar)
-                bar.tick_params(labelsize=6, length=2)
-            for some in lines.values():
-                for line in some:
-                    inner.plot(
-                        line[:, 0], line[:, 1], color=INK if number == 0 else "white", lw=0.8
-                    )
-            inner.set(xlim=(-1, 1), ylim=(-1, 1))
-            inner.set_xlabel(f"c{self.axes[0]}", fontsize=8)
-            if number == 0:
-                inner.set_ylabel(f"c{self.axes[1]}", fontsize=8)
-                for index, genre in enumerate(self.genres):
-                    row, column = np.nonzero(best == index)
-                    if len(row) >= 0.015 * best.size:
-                        # The cell of the genre that is nearest to the middle of its area.
-                        near = np.hypot(row - row.mean(), column - column.mean()).argmin()
-                        at = (ticks[column[near]], ticks[row[near]])
-                        inner.annotate(genre, at, fontsize=8, ha="center", va="center", color=INK)
-                for place in self.places:
-                    inner.plot(place.x, place.y, "o", color=INK, ms=4)
-                    at = (place.x, place.y)
-                    inner.annotate(place.name, at, (4, 4), textcoords="offset points", fontsize=7)
+        """Draw the genres and the songs; small, entropy, critic's score and heard genres."""
+        title = self._kept_text() if len(self.played.at) else ""
+        ax = sheet(ax, 9.6, 6.6, title)
+        lines = [line for some in self.borders().values() for line in some]
+        large = panel(ax, (0, 0.03, 0.66, 0.95), size=6)
+        self._view(large, self.colored(), lines, INK)
+        large.set_xlabel(f"c{self.axes[0]}", fontsize=8)
+        large.set_ylabel(f"c{self.axes[1]}", fontsize=8)
+        self._name(large)
+        boxes = [(0.74, bottom, 0.2, 0.27) for bottom in (0.71, 0.37, 0.03)]
+        for box, name, values, colors in (
+            (boxes[0], "entropy: 1 is no idea", self.entropy, "viridis"),
+            (boxes[1], "critic: higher is more real", self.critic, "cividis"),
+        ):
+            inner = panel(ax, box, name, size=6)
+            drawn = self._view(inner, values, lines, "white", cmap=colors)
+            bar = inner.inset_axes((1.03, 0.0, 0.05, 1.0))
+            ax.figure.colorbar(drawn, cax=bar)
+            bar.tick_params(labelsize=6, length=2)
+        if len(self.played.at):
+            inner = panel(ax, boxes[2], "heard in the sounds (x: another genre)", size=6)
+            self._view(inner, self.colored() * 0.35 + 0.65, lines, INK)
+            colors = np.array(colors_of(self.genres))[self.played.heard.argmax(axis=1)]
+            keeps = self.played.keeps
+            size = float(np.clip(1600 / len(keeps), 3, 30))
+            for marker, some in (("o", keeps), ("X", ~keeps)):
+                x, y = self.played.at[some].T
+                inner.scatter(
+                    x, y, c=colors[some], marker=marker, s=size,
+                    lw=0.3, edgecolors=INK if marker == "X" else "none", zorder=3,
+                )  # fmt: skip
         return ax
+
+    def _view(
+        self, inner: Axes, values: Floats, lines: list[Floats], color: str, **look: Any
+    ) -> Any:
+        """Draw values over the plane, with the borders of genres."""
+        drawn = inner.imshow(
+            values, origin="lower", extent=(-1.0, 1.0, -1.0, 1.0), interpolation="bilinear",
+            aspect="auto", **look,
+        )  # fmt: skip
+        for line in lines:
+            inner.plot(line[:, 0], line[:, 1], color=color, lw=0.7)
+        inner.set(xlim=(-1, 1), ylim=(-1, 1))
+        return drawn
+
+    def _name(self, inner: Axes) -> None:
+        """Write the names of genres and songs, none over another."""
+        names = middles(self.probabilities, self.genres)
+        halo: Any = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
+        look: Any = {"fontsize": 8, "ha": "center", "va": "center", "color": INK}
+        for genre, x, y in names:
+            inner.annotate(genre, (x, y), weight="bold", **look)
+        taken = [(x, y, 1.2 * LETTER * (len(genre) + 2)) for genre, x, y in names]
+        points = [(place.x, place.y) for place in self.places]
+        labels = [f"{place.name} (far off)" if place.far else place.name for place in self.places]
+        widths = [LETTER * (len(label) + 2) for label in labels]
+        rooms = room_for(points, widths, 0.055, taken)
+        for point, label, room in zip(points, labels, rooms, strict=True):
+            inner.plot(*point, "o", color=INK, ms=5, mec="white", mew=1, clip_on=False)
+            if room is not None:
+                line: Any = {"arrowstyle": "-", "color": INK, "lw": 0.6, "shrinkA": 0, "shrinkB": 2}
+                inner.annotate(label, point, room, arrowprops=line, bbox=halo, **look)
+        if hidden := rooms.count(None):
+            inner.set_title(f"{hidden} more names have no room here", fontsize=7, loc="right")
 
     def _save_html(self, path: Path) -> None:
         if self.content is None:
@@ -187,55 +267,30 @@ class GenreMap(Record):
         data = {
             **self.to_json(),
             "colors": colors_of(self.genres),
+            "middles": middles(self.probabilities, self.genres),
             "shape": list(self.content.pictures.shape[1:]),
             "sprite": data_url("image/png", _sprite(self.content.pictures)),
-            "sounds": [
-                audio_url(sound, self.content.sample_rate, small=True)
-                for sound in self.content.sounds
-            ],
+            "sounds": [data_url("audio/mpeg", one) for one in self.content.sounds],
+            "excerpts": [data_url("audio/mpeg", one) for one in self.content.excerpts],
         }
         del data["entropy"]  # the page computes it
         folder = resources.files("genre_map") / "page"
         whole = build_page(
-            folder, title="Map of genres", scripts=["page.js"], documents={"data": data}
+            folder, title="Map of genres", scripts=["field.js", "page.js"], documents={"data": data}
         )
         write_text(path, whole)
 
 
 def _sprite(pictures: npt.NDArray[np.uint8]) -> bytes:
-    """Lay all pictures out in one image in 16 levels of grey, low bands below."""
+    """Lay all spectrograms out in rows of one image of 16 levels of grey, low bands below."""
     from PIL import Image
 
-    cells, parts, n_mels, frames = pictures.shape
-    across = round(cells**0.5)
-    stacked = pictures[:, :, ::-1].reshape(cells, parts * n_mels, frames) // 16 * 17
+    count, parts, n_mels, frames = pictures.shape
+    across = int(np.ceil(count**0.5))
+    stacked = np.zeros((across * across, parts * n_mels, frames), np.uint8)
+    stacked[:count] = pictures[:, :, ::-1].reshape(count, parts * n_mels, frames) // 16 * 17
     sheet = stacked.reshape(across, across, parts * n_mels, frames).swapaxes(1, 2)
     out = io.BytesIO()
     image = Image.fromarray(sheet.reshape(across * parts * n_mels, across * frames))
     image.save(out, format="png", optimize=True)
     return out.getvalue()
-
-
-def borders(probabilities: Floats, genres: Sequence[str]) -> dict[str, list[Floats]]:
-    """Give the outlines of each genre's area.
-
-    Parameters
-    ----------
-    probabilities : float array [shape=(rows, columns, genres)]
-
-    Returns
-    -------
-    dict of str to lists of float arrays [shape=(n, 2), -1 to 1 along both axes]
-    """
-    from contourpy import contour_generator
-
-    rows, columns = probabilities.shape[:2]
-    x, y = np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)
-    found = {}
-    for number, genre in enumerate(genres):
-        others = np.delete(probabilities, number, axis=2).max(axis=2)
-        lead = probabilities[..., number] - others
-        lines = contour_generator(x, y, lead).lines(0.0)
-        if lines:
-            found[genre] = [np.asarray(line).round(4) for line in lines]
-    return found

@@ -1,4 +1,4 @@
-"""The genre classifier: a small convolutional network, and two from the literature.
+"""The genre classifier: a small convolutional network, and two after the literature.
 
 Dong, "Convolutional Neural Network Achieves Human-level Accuracy in Music Genre
 Classification" (2018, arXiv 1802.09697); Zhang, Lei, Xu and Xing, "Improved Music Genre
@@ -46,7 +46,10 @@ def _ours(parts: int, n_mels: int) -> nn.Sequential:
 
 
 def _source(parts: int, n_mels: int) -> nn.Sequential:
-    """Give a map of 1 x 118 cells: the first kernel spans all bands, none is padded."""
+    """Return our reconstruction of the thesis' network, whose figures are lost.
+
+    It gives a map of 1 x 118 cells: the first kernel spans all bands, and none is padded.
+    """
     layers: list[nn.Module] = []
     for of, size in ((parts, (n_mels, 4)), (128, (1, 4)), (128, (1, 5))):
         layers += [nn.Conv2d(of, 128, size, bias=False), nn.BatchNorm2d(128), nn.ReLU()]

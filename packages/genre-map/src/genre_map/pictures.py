@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from groove_core.actions import each
-from groove_core.dsp import HarmonicPercussive, Mel, griffin_lim, mel_to_power
+from groove_core.dsp import HarmonicPercussive, Mel
 from groove_core.dsp.feature import kept
 from groove_core.errors import InputError
 from groove_core.values import Audio
@@ -173,27 +173,13 @@ class Layout:
         """Give what a checkpoint stores of it."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def invert(self, picture: torch.Tensor, *, iterations: int = 24) -> torch.Tensor:
-        """Make a sound that looks so; a picture in decibels, with both parts.
-
-        Parameters
-        ----------
-        picture : Tensor [shape=(..., parts, n_mels, frames)]
-        iterations : int
-            Of the Griffin-Lim algorithm.
-
-        Returns
-        -------
-        Tensor [shape=(..., samples)]
-        """
+    def linear(self, picture: torch.Tensor) -> torch.Tensor:
+        """Return the magnitudes that a spectrogram stands for; its lowest level is nothing."""
         magnitude = picture.float()
         if self.scale == "decibels":
             magnitude = 10 ** ((magnitude - 1) * RANGE_DB / 20)
-            magnitude = magnitude * (picture > 0)  # the lowest level stands for nothing
-        bands = self.feature.mel(magnitude.flatten(-3, -2))
-        # Few steps: what a network drew has no exact spectrogram to be found.
-        spectrogram = mel_to_power(bands, self.feature.filters, iterations=12)
-        return griffin_lim(spectrogram, hop_samples=self.hop_samples, iterations=iterations)
+            magnitude = magnitude * (picture > 0)
+        return magnitude
 
 
 LAYOUTS: dict[LayoutName, Layout] = {
@@ -203,7 +189,7 @@ LAYOUTS: dict[LayoutName, Layout] = {
         separated=False, frames=256, n_fft=512, hop_samples=256, fmax_hz=10_000, scale="log"
     ),
 }
-"""Ours; the thesis's, without a logarithm; and that of Dong 2018 (arXiv 1802.09697)."""
+"""Ours; our reconstruction of the thesis', without a logarithm; Dong's (arXiv 1802.09697)."""
 
 
 def to_windows(picture: torch.Tensor, layout: Layout) -> torch.Tensor:

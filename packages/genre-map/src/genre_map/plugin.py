@@ -68,4 +68,5 @@ def groove_trainers() -> list[Action]:
     return [
         Action("train", "genre_map.actions:train", "Train a genre classifier."),
         Action("train-generator", "genre_map.actions:train_generator", "Train the generator."),
+        Action("train-vocoder", "genre_map.vocoder.actions:train_vocoder", "Train the vocoder."),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,9 @@ from groove_core.values import INK, PALETTE, Record, SoundRecord, new_axes, pane
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of", "undecided"]
+__all__ = [
+    "MARKED", "Border", "Explanation", "Genres", "Picture", "colors_of", "stops_at", "undecided",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 COLORS = (
@@ -34,6 +36,11 @@ def undecided(probabilities: Floats) -> Floats:
     p = probabilities.clip(1e-9)
     found: Floats = -(p * np.log(p)).sum(axis=-1) / np.log(p.shape[-1])
     return found
+
+
+def stops_at(steps: int, count: int) -> npt.NDArray[np.int64]:
+    """Return which of the steps of a path, ends included, are its stops [shape=(count,)]."""
+    return np.linspace(0, steps - 1, count).round().astype(np.int64)
 
 
 def _top(genres: Sequence[str], probabilities: Floats, count: int = 3) -> str:
@@ -132,14 +139,17 @@ class Picture(SoundRecord):
     critic : float
         How real the critic finds it; higher is more so.
     noise : float array [shape=(128,)]
+    step_s : float [seconds]
+        Of a frame.
+    heard : float array [shape=(genres,)]
+        What the classifier makes of the sound; empty in documents of earlier versions.
     sound : Audio
-        Found by the Griffin-Lim algorithm.
     """
 
     kind: ClassVar[str] = "genre-picture"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
-    keys = "genres probabilities critic step_s noise picture"
-    digits: ClassVar = {"picture": 3, "probabilities": 4, "noise": 5}
+    keys = "genres probabilities heard critic step_s noise picture"
+    digits: ClassVar = {"picture": 3, "probabilities": 4, "heard": 4, "noise": 5}
 
     picture: Floats
     genres: tuple[str, ...]
@@ -147,9 +157,11 @@ class Picture(SoundRecord):
     critic: float
     noise: Floats
     step_s: float
+    heard: Floats = field(default_factory=lambda: np.zeros(0))
 
     def to_text(self) -> str:
-        return f"{_top(self.genres, self.probabilities)}; critic {self.critic:+.2f}"
+        sound = f"; its sound: {_top(self.genres, self.heard, 1)}" if len(self.heard) else ""
+        return f"{_top(self.genres, self.probabilities)}{sound}; critic {self.critic:+.2f}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the harmonic and the percussive part."""
@@ -179,15 +191,18 @@ class Border(SoundRecord):
     crossings : sequence of float
         Where the two are equally probable, 0 to 1 of the way.
     stops : float array [shape=(n, parts, n_mels, frames), 0 to 1]
-        Pictures of stops at equal distances along the path.
+        Spectrograms of stops at equal distances along the path.
+    heard : float array [shape=(n, genres)]
+        What the classifier makes of the sounds of the stops; empty in documents of earlier
+        versions.
     sound : Audio
         Of the stops, one after the other.
     """
 
     kind: ClassVar[str] = "genre-border"
     default_formats: ClassVar[tuple[str, ...]] = ("json", "png", "wav")
-    keys = "start end genres crossings largest_jump probabilities critic stops"
-    digits: ClassVar = {"probabilities": 4, "critic": 4, "crossings": 4, "stops": 2}
+    keys = "start end genres crossings largest_jump probabilities critic stops kept heard"
+    digits: ClassVar = {"probabilities": 4, "critic": 4, "crossings": 4, "stops": 2, "heard": 4}
 
     start: str
     end: str
@@ -196,6 +211,20 @@ class Border(SoundRecord):
     critic: Floats
     crossings: tuple[float, ...]
     stops: Floats
+    heard: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def at(self) -> npt.NDArray[np.int64]:
+        """The steps of the path at which the stops are [shape=(n,)]."""
+        return stops_at(len(self.probabilities), len(self.stops))
+
+    @property
+    def kept(self) -> int | None:
+        """The number of stops whose sound is of the genre of its spectrogram, if known."""
+        if not len(self.heard):
+            return None
+        pictured = self.probabilities[self.at].argmax(axis=1)
+        return int((self.heard.argmax(axis=1) == pictured).sum())
 
     @property
     def largest_jump(self) -> float:
@@ -204,13 +233,16 @@ class Border(SoundRecord):
 
     def to_text(self) -> str:
         where = " and ".join(f"{x:.0%}" for x in self.crossings) or "nowhere"
+        kept = (
+            "" if self.kept is None else f"; {self.kept} of {len(self.stops)} sounds keep the genre"
+        )
         return (
             f"{self.start} to {self.end}: equally probable at {where} of the way; largest change "
-            f"from step to step {self.largest_jump:.3f}"
+            f"from step to step {self.largest_jump:.3f}{kept}"
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the curves of probability over the pictures along the way."""
+        """Draw the curves of probability over the spectrograms, and what is heard as dots."""
         ax = sheet(ax, 9, 4.6, self.to_text())
         curves = panel(ax, (0, 0.42, 1, 0.56))
         way = np.linspace(0, 1, len(self.probabilities))
@@ -221,6 +253,9 @@ class Border(SoundRecord):
             if curve.max() < 0.05:
                 continue
             curves.plot(way, curve, color=color, lw=2.5 if named else 1.2)
+            if named and len(self.heard):
+                heard = self.heard[:, self.genres.index(genre)]
+                curves.plot(way[self.at], heard, "o", color=color, mec=INK, mew=0.8, ms=6)
             peak = int(curve.argmax())
             curves.annotate(
                 genre, (way[peak], curve[peak]), fontsize=8, color=INK, ha="center", va="bottom",

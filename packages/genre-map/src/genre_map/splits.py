@@ -31,7 +31,7 @@ PROTOCOLS: dict[Protocol, str] = {
     "libraries": "other style libraries, another soundfont",
     "artists": "other artists",
     "published": "the published split",
-    "windows": "windows of the same songs: A WARNING, NOT A RESULT",
+    "windows": "windows of one song on both sides, the literature's leak: A WARNING, NOT A RESULT",
 }
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from genre_map.evaluation import COLUMNS, Evaluation, Heard
-from genre_map.pictures import LAYOUTS, LayoutName, read_pictures
+from genre_map.pictures import LAYOUTS, Layout, LayoutName, Pictures, read_pictures
 from genre_map.songs import SongSet
 from genre_map.splits import PROTOCOLS, Divided, Fold, Protocol, folds_of, groups_of
 from genre_map.training import GenreTraining, Settings
@@ -20,9 +20,11 @@ from groove_core.learning import Run, trained
 from groove_core.storage import Cache
 from groove_core.values import Cell
 
-__all__ = ["cross_validate"]
+__all__ = ["BASELINE", "cross_validate", "logistic", "mfcc_statistics", "windows_apart"]
 
 BASELINE = "MFCC + logistic regression"
+SONG, START = "song", "start"
+"""Groups of a window that is taken for a song: its song, and its first sample."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,26 +58,24 @@ def cross_validate(
     device : str
     cache : Cache, optional
     """
-    songs, pictures = read_pictures(songs, LAYOUTS[networks[0]], cache)
-    divided = folds_of(songs, protocol, folds=folds, seed=seed)[:only]
     heard: dict[str, list[Heard]] = {}
     for name in networks:
-        if name != networks[0]:
-            _, pictures = read_pictures(songs, LAYOUTS[name], cache)
+        known, pictures = read_pictures(songs, LAYOUTS[name], cache)
+        if protocol == "windows":
+            known, pictures = windows_apart(known, pictures, LAYOUTS[name])
+        divided = folds_of(known, protocol, folds=folds, seed=seed)[:only]
         heard[name] = []
         for number, fold in enumerate(divided):
             note(f"{name}: fold {number + 1} of {len(divided)}")
-            data = Divided(songs, pictures, _windows_apart(fold, protocol))
+            data = Divided(known, pictures, fold)
             run = Run(seed, device)
             model = trained(GenreTraining, replace(settings, network=name), data, run).model
             heard[name].append(Heard.of(model, *data.part("test")))
     note("the baseline")
-    statistics, labels = _mfcc_statistics(songs, cache), np.array(songs.labels)
-    heard[BASELINE] = [
-        _logistic(statistics, labels, _windows_apart(fold, protocol), seed) for fold in divided
-    ]
+    statistics, labels = mfcc_statistics(known, cache), np.array(known.labels)
+    heard[BASELINE] = [logistic(statistics, labels, fold, seed) for fold in divided]
     tests = np.concatenate([fold.test for fold in divided])
-    truth, owner = labels[tests], np.array(groups_of(songs, protocol))[tests]
+    truth, owner = labels[tests], np.array(_drawn_together(known, protocol))[tests]
     rows: list[tuple[Cell, ...]] = [
         (name, *Heard.together(parts).cells(owner)) for name, parts in heard.items()
     ]
@@ -104,24 +104,45 @@ def cross_validate(
     )
 
 
-def _windows_apart(fold: Fold, protocol: Protocol) -> Fold:
-    """Under the protocol that only warns, learn from the songs that are measured, too."""
-    if protocol != "windows":
-        return fold
-    return Fold((*fold.train, *fold.test), fold.validation, fold.test)
+def windows_apart(songs: SongSet, pictures: Pictures, layout: Layout) -> tuple[SongSet, Pictures]:
+    """Make a song of each window, so that a split puts windows of one song on both sides.
+
+    This is the mistake of much of the literature: neighbouring windows overlap by half, and
+    what is measured is how well songs are remembered.
+    """
+    apart, windows = [], []
+    for song, name, picture in zip(songs, songs.groups, pictures, strict=True):
+        for number in range(1 + (picture.shape[-1] - layout.frames) // (layout.frames // 2)):
+            start = number * (layout.frames // 2)
+            groups = {**song.groups, SONG: name, START: str(start * layout.hop_samples)}
+            apart.append(replace(song, groups=groups, name=f"{name} window {number}"))
+            windows.append(picture[..., start : start + layout.frames])
+    return SongSet(songs.kind, tuple(apart)), windows
 
 
-def _mfcc_statistics(songs: SongSet, cache: Cache | None) -> Floats:
-    """Give mean and deviation of 20 MFCC and of their slopes [shape=(songs, 80)]."""
+def _drawn_together(songs: SongSet, protocol: Protocol) -> list[str]:
+    """Name what is drawn as one in the bootstrap: the group of a song, the song of a window."""
+    if protocol == "windows":
+        return [song.groups[SONG] for song in songs]
+    return groups_of(songs, protocol)
+
+
+def mfcc_statistics(songs: SongSet, cache: Cache | None) -> Floats:
+    """Return mean and deviation of 20 MFCC and of their slopes [shape=(songs, 80)]."""
     feature = MFCC(n_mfcc=20, deltas=1)
+    length = round(LAYOUTS["ours"].window_s * feature.sample_rate / feature.hop_samples)
     rows = []
     for song in songs:
         found = feature.extract(song.path, cache=cache)
+        if START in song.groups:
+            first = int(song.groups[START]) // feature.hop_samples
+            found = found[:, first : first + length]
         rows.append(torch.cat([found.mean(dim=1), found.std(dim=1)]).double().numpy())
     return np.stack(rows)
 
 
-def _logistic(statistics: Floats, labels: npt.NDArray[np.int64], fold: Fold, seed: int) -> Heard:
+def logistic(statistics: Floats, labels: npt.NDArray[np.int64], fold: Fold, seed: int) -> Heard:
+    """Return what a logistic regression makes of the songs that a fold measures on."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -56,7 +56,9 @@ def test_one_bad_song_costs_only_itself(groove, tmp_path):
     document = json.loads((tmp_path / "o/result.json").read_text())
     assert [song["name"] for song in document["result"]] == ["a.wav", "z.wav"]
     assert [one["file"] for one in document["failed"]] == ["s/jingle.wav", "s/page.mp3"]
-    result = groove("map", "--place", "s", "--cells", "4", "--format", "json", "--out", "p")
+    result = groove(
+        "map", "--place", "s", "--cells", "4", "--points", "2", "--format", "json", "--out", "p"
+    )
     assert result.code == 4
     places = json.loads((tmp_path / "p/map.json").read_text())["places"]
     assert [one["name"] for one in places] == ["a.wav", "z.wav"]
@@ -91,12 +93,15 @@ def test_pictures_a_border_and_a_map_with_a_song(groove, tmp_path):
     border = Border.read(tmp_path / "b/interpolate.json")
     assert border.probabilities.shape == (101, 10)
     assert border.start == "blues"
+    assert border.heard.shape == (7, 10)
     assert Audio.read(tmp_path / "b/interpolate.wav").duration_s == pytest.approx(7 * 3.1, abs=0.3)
     soundfile.write(tmp_path / "mine.wav", noise(4), RATE)
-    result = groove("map", "--place", "mine.wav", "--cells", "4", "--out", "m")
+    result = groove("map", "--place", "mine.wav", "--cells", "5", "--points", "2", "--out", "m")
     assert result.code == 0, result.stderr
     found = GenreMap.read(tmp_path / "m/map.json")
     assert [place.name for place in found.places] == ["mine.wav"]
+    assert found.probabilities.shape == (5, 5, 10)
+    assert found.played.heard.shape == (4, 10)
     assert "mine.wav" in (tmp_path / "m/map.html").read_text()
 
 

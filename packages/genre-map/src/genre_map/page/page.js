@@ -1,194 +1,213 @@
-"use strict";
-const $ = (id) => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
-const n = data.critic.length, genres = data.genres, colors = data.colors;
 // Letters on the colours of the map, which are pale in the dark, too; elsewhere they follow the look.
-const INK = "#1d2433", STEPS = 101;
+const INK = "#1d2433", HALO = "#fffc", STOPS = 7, NEAR_PX = 14;
 const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink");
-let cell = [n >> 1, n >> 1], view = "genre", walking = null, sheet = null;
+let spot = [...(played.at[nearest([0, 0])] || [0, 0])], point = nearest(spot), song = null;
+let walking = null, sheet = null, view = "genre";
 const player = new Audio();
-const at = (row, column) => data.probabilities[row][column];
-const best = (p) => p.indexOf(Math.max(...p));
-const entropy = (p) => -p.reduce((s, q) => s + (q > 0 ? q * Math.log(q) : 0), 0) / Math.log(p.length);
-const tick = (i) => -1 + 2 * i / (n - 1);
-const mix = (color, share) => {
-  const rgb = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
-  return `rgb(${rgb.map((v) => Math.round(v * share + 255 * (1 - share))).join(",")})`;
-};
-const flat = data.critic.flat(), low = Math.min(...flat), high = Math.max(...flat);
-const gray = (share) => mix("#0b3954", Math.max(0, Math.min(1, share)));
-function cellColor(row, column) {
-  const p = at(row, column);
-  if (view === "entropy") return gray(entropy(p));
-  if (view === "critic") return gray((data.critic[row][column] - low) / Math.max(1e-9, high - low));
-  return mix(colors[best(p)], Math.max(...p) ** 0.7);
+const way = () => path($("from").value, $("to").value);
+/** Stops of a path: their steps, where they are, and the points that play for them. */
+function stops(points) {
+  const steps = Array.from({ length: STOPS }, (_, i) => Math.round(i * (STEPS - 1) / (STOPS - 1)));
+  return steps.map((step) => ({ step, at: points[step], point: nearest(points[step]) }));
 }
-function ends() {
-  // A path leads between the cells where its two genres are most probable.
-  return [$("from").value, $("to").value].map((name) => {
-    const k = genres.indexOf(name);
-    let found = [0, 0];
-    for (let r = 0; r < n; r++) for (let c = 0; c < n; c++)
-      if (at(r, c)[k] > at(...found)[k]) found = [r, c];
-    return found;
-  });
-}
-function between([row, column]) {
-  // Bilinear: the probabilities of a point between cells.
-  const r = Math.min(n - 2, Math.floor(row)), c = Math.min(n - 2, Math.floor(column));
-  const v = row - r, u = column - c;
-  return genres.map((_, k) => (1 - v) * ((1 - u) * at(r, c)[k] + u * at(r, c + 1)[k])
-    + v * ((1 - u) * at(r + 1, c)[k] + u * at(r + 1, c + 1)[k]));
-}
-function path() {
-  const [a, b] = ends();
-  return Array.from({ length: STEPS }, (_, i) => {
-    const t = i / (STEPS - 1);
-    return [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
-  });
-}
+
 function drawMap() {
-  const canvas = $("map"), scale = devicePixelRatio || 1;
-  const size = Math.round(canvas.clientWidth * scale);
+  const canvas = $("map"), scale = devicePixelRatio || 1, size = Math.round(canvas.clientWidth * scale);
   canvas.width = canvas.height = size;
-  const g = canvas.getContext("2d"), side = size / n;
-  const x = (v) => (v + 1) / 2 * (size - side) + side / 2, y = (v) => size - x(v);
-  for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
-    g.fillStyle = cellColor(r, c);
-    g.fillRect(Math.floor(c * side), Math.floor(size - (r + 1) * side), Math.ceil(side) + 1, Math.ceil(side) + 1);
-  }
-  g.lineWidth = 1.5 * scale; g.strokeStyle = INK;
+  const g = canvas.getContext("2d");
+  const px = ([x, y]) => [(x + 1) / 2 * size, (1 - y) / 2 * size];
+  g.imageSmoothingQuality = "high";
+  g.drawImage(paint(view), 0, 0, size, size);
+  const dark = view === "genre";
+  g.lineWidth = 1.4 * scale; g.strokeStyle = dark ? INK : "#fff";
   for (const lines of Object.values(data.borders)) for (const line of lines) {
-    g.beginPath(); line.forEach(([u, v], i) => i ? g.lineTo(x(u), y(v)) : g.moveTo(x(u), y(v))); g.stroke();
+    g.beginPath(); line.forEach((at, i) => i ? g.lineTo(...px(at)) : g.moveTo(...px(at))); g.stroke();
   }
-  if (view === "genre") {
-    g.font = `600 ${13 * scale}px system-ui, sans-serif`; g.textAlign = "center"; g.textBaseline = "middle";
-    genres.forEach((name, k) => {
-      const mine = [];
-      for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) if (best(at(r, c)) === k) mine.push([r, c]);
-      if (mine.length < 0.015 * n * n) return;
-      const mean = [0, 1].map((i) => mine.reduce((s, m) => s + m[i], 0) / mine.length);
-      const near = mine.reduce((m, o) => Math.hypot(o[0] - mean[0], o[1] - mean[1]) < Math.hypot(m[0] - mean[0], m[1] - mean[1]) ? o : m);
-      g.lineWidth = 3 * scale; g.strokeStyle = "#fffc"; g.fillStyle = INK;
-      const half = g.measureText(name).width / 2 + 4 * scale;
-      const middle = Math.min(size - half, Math.max(half, x(tick(near[1]))));
-      g.strokeText(name, middle, y(tick(near[0]))); g.fillText(name, middle, y(tick(near[0])));
-    });
-  }
-  const way = path();
+  // A small dot plays what it shows; a ring has the colour of the genre that is heard instead.
+  played.at.forEach((at, i) => {
+    g.beginPath(); g.arc(...px(at), (keeps[i] ? 1.4 : 3.6) * scale, 0, 7);
+    if (keeps[i]) { g.fillStyle = "#1d243366"; g.fill(); return; }
+    g.fillStyle = colors[best(played.heard[i])]; g.fill();
+    g.lineWidth = scale; g.strokeStyle = INK; g.stroke();
+  });
   g.setLineDash([6 * scale, 5 * scale]); g.lineWidth = 2 * scale; g.strokeStyle = INK; g.beginPath();
-  way.forEach(([r, c], i) => { const p = [x(-1 + 2 * c / (n - 1)), y(-1 + 2 * r / (n - 1))]; i ? g.lineTo(...p) : g.moveTo(...p); });
+  way().forEach((at, i) => i ? g.lineTo(...px(at)) : g.moveTo(...px(at)));
   g.stroke(); g.setLineDash([]);
-  g.font = `${12 * scale}px system-ui, sans-serif`; g.textAlign = "left";
-  for (const p of data.places) {
-    g.beginPath(); g.arc(x(p.x), y(p.y), 5 * scale, 0, 7); g.fillStyle = INK; g.fill();
-    g.lineWidth = 3 * scale; g.strokeStyle = "#fffc";
-    g.strokeText(p.name, x(p.x) + 8 * scale, y(p.y)); g.fillText(p.name, x(p.x) + 8 * scale, y(p.y));
+  g.textAlign = "center"; g.textBaseline = "middle"; g.lineJoin = "round";
+  const write = (text, x, y) => {
+    g.lineWidth = 3 * scale; g.strokeStyle = HALO; g.strokeText(text, x, y); g.fillStyle = INK; g.fillText(text, x, y);
+  };
+  const boxes = [];
+  g.font = `600 ${14 * scale}px system-ui, sans-serif`;
+  for (const [name, ...at] of data.middles) {
+    const half = g.measureText(name).width / 2, [x, y] = px(at);
+    const box = [clamp(x, half + 4 * scale, size - half - 4 * scale), clamp(y, 10 * scale, size - 10 * scale), half, 9 * scale];
+    boxes.push(box); write(name, box[0], box[1]);
   }
-  g.lineWidth = 3 * scale; g.strokeStyle = "white";
-  g.strokeRect(cell[1] * side, size - (cell[0] + 1) * side, side, side);
-  g.lineWidth = 1.5 * scale; g.strokeStyle = INK;
-  g.strokeRect(cell[1] * side, size - (cell[0] + 1) * side, side, side);
+  g.font = `${12 * scale}px system-ui, sans-serif`;
+  const marks = data.places.map((p) => px([p.x, p.y]).map((v) => clamp(v, 8 * scale, size - 8 * scale)));
+  marks.forEach((at) => boxes.push([...at, 4 * scale, 4 * scale]));
+  data.places.forEach((p, i) => {
+    const at = marks[i], box = room(at, g.measureText(p.name).width + 6 * scale, 16 * scale, boxes, size);
+    if (box) {
+      const edge = [clamp(at[0], box[0] - box[2], box[0] + box[2]), clamp(at[1], box[1] - box[3], box[1] + box[3])];
+      g.lineWidth = scale; g.strokeStyle = INK; g.beginPath(); g.moveTo(...at); g.lineTo(...edge); g.stroke();
+      g.fillStyle = i === song ? "#fff" : "#fffd"; g.fillRect(box[0] - box[2], box[1] - box[3], 2 * box[2], 2 * box[3]);
+      g.fillStyle = INK; g.fillText(p.name, box[0], box[1]);
+    }
+    g.beginPath(); g.arc(...at, (i === song ? 7 : 5) * scale, 0, 7);
+    g.fillStyle = p.far ? "#fff" : INK; g.fill(); g.lineWidth = 1.5 * scale; g.strokeStyle = p.far ? INK : "#fff"; g.stroke();
+  });
+  if (point === undefined || !played.at.length) return;
+  const here = px(spot), there = px(played.at[point]);
+  for (const [color, width] of [["#fff", 4], [INK, 1.8]]) {
+    g.strokeStyle = color; g.lineWidth = width * scale;
+    g.beginPath(); g.arc(...there, 8 * scale, 0, 7); g.stroke();
+    g.beginPath(); g.moveTo(...here); g.lineTo(...there); g.stroke();
+  }
+  g.beginPath(); g.arc(...here, 3 * scale, 0, 7); g.fillStyle = INK; g.fill();
 }
-function drawCell() {
-  const p = at(...cell), k = best(p);
-  $("where").innerHTML = "<b></b> <span class=soft></span>";
-  $("where").firstChild.textContent = `${genres[k]} ${Math.round(100 * p[k])} %`;
-  $("where").lastChild.textContent = `c${data.axes[0]} ${tick(cell[1]).toFixed(2)}, c${data.axes[1]} ${tick(cell[0]).toFixed(2)}; `
-    + `entropy ${entropy(p).toFixed(2)}, critic ${data.critic[cell[0]][cell[1]].toFixed(2)}`;
-  const rows = genres.map((name, i) => [p[i], name, colors[i]]).sort((a, b) => b[0] - a[0]);
-  $("chances").replaceChildren(...rows.map(([q, name, color]) => {
+function drawPoint() {
+  const p = probabilities(spot), k = best(p), xy = ([x, y]) => `c${data.axes[0]} ${x.toFixed(2)}, c${data.axes[1]} ${y.toFixed(2)}`;
+  const line = (id, strong, soft) => {
+    $(id).innerHTML = "<b></b> <span class=soft></span>";
+    $(id).firstChild.textContent = strong; $(id).lastChild.textContent = soft;
+  };
+  line("where", `${genres[k]} ${percent(p[k])}`, `here: ${xy(spot)}; entropy ${entropy(p).toFixed(2)}, critic ${critic(spot).toFixed(2)}`);
+  if (song !== null) {
+    const s = data.places[song], far = s.far ? "; far off the map, so its place says little" : "";
+    line("where", `${s.name}: ${s.genre} ${percent(s.probability)}`, `${xy(spot)}; ${s.distance.toFixed(1)} from the nearest cell${far}`);
+  }
+  if (!played.at.length) return;
+  const seen = played.pictured[point], heard = played.heard[point], a = best(seen), b = best(heard);
+  $("near").replaceChildren(`The nearest of ${played.at.length} points plays: ${xy(played.at[point])}. `
+    + `Its spectrogram: ${genres[a]} ${percent(seen[a])}. Its sound: `);
+  const sound = document.createElement("span");
+  sound.textContent = `${genres[b]} ${percent(heard[b])}${a === b ? "" : ", another genre"}`;
+  sound.className = a === b ? "" : "differs";
+  $("near").append(sound, ".");
+  const head = document.createElement("tr");
+  head.innerHTML = "<th></th><th></th><th>seen</th><th>heard</th>";
+  const rows = genres.map((name, i) => [seen[i], heard[i], name, colors[i]]).sort((u, v) => v[0] - u[0]);
+  $("chances").replaceChildren(head, ...rows.map(([q, h, name, color]) => {
     const row = document.createElement("tr");
-    row.innerHTML = "<td></td><td><div></div></td><td></td>";
-    row.cells[0].textContent = name; row.cells[2].textContent = `${Math.round(100 * q)} %`;
-    Object.assign(row.cells[1].firstChild.style, { background: color, width: `${Math.max(1, 100 * q)}%` });
+    row.innerHTML = "<td></td><td><div></div><div></div></td><td></td><td></td>";
+    row.cells[0].textContent = name; row.cells[2].textContent = percent(q); row.cells[3].textContent = percent(h);
+    [q, h].forEach((share, i) => Object.assign(row.cells[1].children[i].style, { background: color, width: `${Math.max(0.5, 100 * share)}%` }));
     return row;
   }));
   if (!sheet) return;
-  const [parts, bands, frames] = data.shape;
+  const [parts, bands, frames] = data.shape, across = Math.ceil(Math.sqrt(played.at.length));
   ["harmonic", "percussive"].forEach((name, i) => {
     const canvas = $(name), g = canvas.getContext("2d");
     if (i >= parts) { canvas.parentElement.hidden = true; return; }
     g.imageSmoothingEnabled = false;
-    g.drawImage(sheet, cell[1] * frames, (cell[0] * parts + i) * bands, frames, bands, 0, 0, canvas.width, canvas.height);
+    g.drawImage(sheet, point % across * frames, (Math.floor(point / across) * parts + i) * bands, frames, bands, 0, 0, canvas.width, canvas.height);
   });
 }
 function drawCurves() {
-  const canvas = $("curves"), g = canvas.getContext("2d"), w = canvas.width, h = canvas.height;
-  const ps = path().map(between), a = genres.indexOf($("from").value), b = genres.indexOf($("to").value);
-  g.clearRect(0, 0, w, h); g.font = "12px system-ui, sans-serif"; g.textAlign = "center";
+  const canvas = $("curves"), g = canvas.getContext("2d"), w = canvas.width, h = canvas.height, pad = 16;
+  const points = way(), ps = points.map(probabilities), ends = ["from", "to"].map((id) => genres.indexOf($(id).value)), [a, b] = ends;
+  const at = (step, p) => [pad + (w - 2 * pad) * step / (STEPS - 1), h - 14 - (h - 52) * p];
+  g.clearRect(0, 0, w, h); g.font = "24px system-ui, sans-serif"; g.textAlign = "center";
   genres.forEach((name, k) => {
     const top = Math.max(...ps.map((p) => p[k]));
     if (top < 0.05) return;
-    g.strokeStyle = colors[k]; g.lineWidth = k === a || k === b ? 4 : 1.5; g.beginPath();
-    ps.forEach((p, i) => { const q = [8 + (w - 16) * i / (STEPS - 1), h - 6 - (h - 26) * p[k]]; i ? g.lineTo(...q) : g.moveTo(...q); });
-    g.stroke();
-    const i = ps.findIndex((p) => p[k] === top);
-    g.fillStyle = ink();
-    g.fillText(name, Math.min(w - 30, Math.max(30, 8 + (w - 16) * i / (STEPS - 1))), h - 10 - (h - 26) * top);
+    g.strokeStyle = colors[k]; g.lineWidth = ends.includes(k) ? 8 : 3; g.beginPath();
+    ps.forEach((p, i) => i ? g.lineTo(...at(i, p[k])) : g.moveTo(...at(i, p[k]))); g.stroke();
+    const [x, y] = at(ps.findIndex((p) => p[k] === top), top);
+    g.fillStyle = ink(); g.fillText(name, clamp(x, 60, w - 60), y - 10);
   });
+  for (const stop of stops(points)) for (const k of ends) {
+    g.beginPath(); g.arc(...at(stop.step, played.heard[stop.point]?.[k] ?? 0), 9, 0, 7);
+    g.fillStyle = colors[k]; g.fill(); g.strokeStyle = ink(); g.lineWidth = 2; g.stroke();
+  }
   const cross = [];
   for (let i = 1; i < STEPS; i++) {
     const d = ps[i - 1][a] - ps[i - 1][b], e = ps[i][a] - ps[i][b];
     if ((d >= 0) !== (e >= 0)) cross.push((i - 1 + d / (d - e)) / (STEPS - 1));
   }
-  g.strokeStyle = ink(); g.lineWidth = 1; g.setLineDash([3, 3]);
-  for (const t of cross) { g.beginPath(); g.moveTo(8 + (w - 16) * t, 0); g.lineTo(8 + (w - 16) * t, h); g.stroke(); }
+  g.strokeStyle = ink(); g.lineWidth = 2; g.setLineDash([6, 6]);
+  for (const t of cross) { const [x] = at(t * (STEPS - 1), 0); g.beginPath(); g.moveTo(x, 0); g.lineTo(x, h); g.stroke(); }
   g.setLineDash([]);
   $("way").textContent = `${$("from").value} to ${$("to").value}: `
-    + (cross.length ? `equally probable at ${cross.map((t) => Math.round(100 * t) + " %").join(" and ")} of the way` : "they never are equally probable");
+    + (cross.length ? `equally probable at ${cross.map(percent).join(" and ")} of the way` : "they never are equally probable")
+    + ". Dots: what is heard at the stops that play.";
 }
-function draw() { drawMap(); drawCell(); drawCurves(); }
+function draw() { drawMap(); drawPoint(); drawCurves(); }
 function play() {
-  player.src = data.sounds[cell[0] * n + cell[1]];
+  player.src = data.excerpts[song] ?? data.sounds[point];
   return player.play().catch((error) => { $("where").append(` (no sound: ${error.message})`); });
 }
-function choose(row, column, sound = true) {
-  cell = [Math.max(0, Math.min(n - 1, row)), Math.max(0, Math.min(n - 1, column))];
-  drawMap(); drawCell();
+/** Go to a place of the plane, or to a song, and play it. */
+function choose(at, sound = true) {
+  song = null; spot = at.map((v) => clamp(v)); point = nearest(spot);
+  drawMap(); drawPoint();
   if (sound) play();
+}
+function chooseSong(index) {
+  const { x, y } = data.places[index];
+  choose([x, y], false);
+  song = index; drawMap(); drawPoint();
+  play();
 }
 function stop() { clearTimeout(walking); walking = null; $("walk").textContent = "Play the path"; player.pause(); }
 function walk() {
   if (walking !== null) return stop();
-  const way = path(), stops = 7;
+  const heard = stops(way()).filter((one, i, all) => !i || one.point !== all[i - 1].point);
   $("walk").textContent = "Stop";
   const next = (i) => {
-    if (i === stops) return stop();
-    const [r, c] = way[Math.round(i * (STEPS - 1) / (stops - 1))];
-    choose(Math.round(r), Math.round(c));
+    if (i === heard.length) return stop();
+    choose(heard[i].at);
     walking = setTimeout(next, 3100, i + 1);
   };
   next(0);
 }
 $("axes").textContent = `over c${data.axes[0]} and c${data.axes[1]}`;
+$("kept").textContent = "Click anywhere: the nearest point plays. Paler: the classifier is less sure. "
+  + (played.at.length ? `The sound keeps the genre of its spectrogram at ${percent(played.kept)} of ${played.at.length} points; `
+    + "large dots have the colour of the genre that is heard instead. " : "")
+  + (data.places.length ? "Dots with names are your songs: white ones are far off the map." : "");
 $("map").addEventListener("click", (event) => {
   stop();
-  const box = $("map").getBoundingClientRect();
-  choose(n - 1 - Math.floor((event.clientY - box.top) / box.height * n), Math.floor((event.clientX - box.left) / box.width * n));
+  const box = $("map").getBoundingClientRect(), side = box.width;
+  const x = event.clientX - box.left, y = event.clientY - box.top;
+  const close = data.places.map((p, i) => [Math.hypot((p.x + 1) / 2 * side - x, (1 - p.y) / 2 * side - y), i])
+    .filter(([d]) => d < NEAR_PX).sort((a, b) => a[0] - b[0]).map(([, i]) => i);
+  // Songs at one place are heard one after the other.
+  if (close.length) return chooseSong(close[(close.indexOf(song) + 1) % close.length]);
+  choose([2 * x / side - 1, 1 - 2 * y / side]);
 });
 $("map").addEventListener("keydown", (event) => {
-  const step = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  if (step) choose(cell[0] + step[0], cell[1] + step[1], false);
+  const step = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
+  const far = event.shiftKey ? 1 / (n - 1) : 1 / Math.max(1, Math.sqrt(played.at.length));
+  if (step) choose(spot.map((v, i) => v + 2 * far * step[i]), false);
   else if (event.key === "Enter" || event.key === " ") play();
   else return;
   event.preventDefault();
 });
 $("view").addEventListener("change", () => { view = $("view").value; drawMap(); });
-const shown = genres.filter((_, k) => data.probabilities.flat().some((p) => best(p) === k));
+const shown = data.middles.map(([name]) => name);
 for (const id of ["from", "to"]) {
   $(id).append(...genres.map((name) => new Option(name)));
   $(id).addEventListener("change", () => { stop(); draw(); });
 }
-$("from").value = shown[0]; $("to").value = shown[shown.length - 1];
+$("from").value = shown[0] || genres[0]; $("to").value = shown.at(-1) || genres.at(-1);
 $("walk").addEventListener("click", walk);
 $("legend").append(...genres.map((name, k) => {
   const item = document.createElement("span"), dot = document.createElement("i");
   dot.style.background = colors[k]; item.append(dot, name); return item;
 }));
+$("songs").hidden = !data.places.length;
+$("songs").lastElementChild.append(...data.places.map((p, i) => {
+  const button = document.createElement("button");
+  button.textContent = `${p.name}: ${p.genre} ${percent(p.probability)}${p.far ? ", far off" : ""}`;
+  button.addEventListener("click", () => { stop(); chooseSong(i); });
+  return button;
+}));
 addEventListener("resize", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 const image = new Image();
-image.onload = () => { sheet = image; drawCell(); };
+image.onload = () => { sheet = image; drawPoint(); };
 image.src = data.sprite;
 draw();
