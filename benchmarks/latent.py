@@ -14,14 +14,13 @@ is the same.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import torch
-from pairs import pair, seconds, show
+from pairs import pair, show, times
 from ratios import process
 
 from music_vae.model import MusicVAE
@@ -46,7 +45,7 @@ def writing(options: argparse.Namespace) -> Iterator[dict]:
         for count in (1, 1000) if settings.bars == 2 else (1,):
             yield {
                 "name": f"writing: {count:,} of {name}",
-                "seconds": round(median(partial(draw, network, count), options.rounds), 3),
+                "ours, s": times(partial(draw, network, count), options.rounds),
             }
 
 
@@ -56,12 +55,6 @@ def draw(network: MusicVAE, count: int) -> list[Piece]:
     codes = partial(network.prior.draw, generator=generator)
     made = drawn(network, codes, count, 0.5, generator, None)
     return [Piece(events, network.voices) for events in made]
-
-
-def median(run: partial, rounds: int) -> float:
-    """Return the median of the seconds of several calls, after one that warms up."""
-    run()
-    return statistics.median(seconds(run) for _ in range(rounds))
 
 
 PARTS = {part.__name__: part for part in (start, writing)}
@@ -79,7 +72,7 @@ def main() -> None:
     if unknown := sorted({*options.only} - {*PARTS}):
         parser.error(f"{unknown[0]!r} is not one of {', '.join(PARTS)}")
     rows = [row for name in options.only or PARTS for row in PARTS[name](options)]
-    show(rows, as_json=options.json)
+    show("Starting and drawing", rows, as_json=options.json)
 
 
 if __name__ == "__main__":

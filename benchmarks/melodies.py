@@ -16,20 +16,20 @@ are drawn. The weights are the packaged ones, or new ones with `--untrained`: sp
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
-from pairs import pair, seconds, show
+from pairs import pair, seconds, show, times
 from ratios import process
 
 from groove_core.learning import Step
 from groove_core.tunes import Tracer
+from groove_core.values import Estimate
 from melody_rnn.conditions import conditions_of, opened
 from melody_rnn.lessons import Lesson
 from melody_rnn.lines import windows
@@ -68,7 +68,7 @@ def writing(options: argparse.Namespace) -> Iterator[dict]:
             run = partial(write, network, steps, random, on=on, top_p=TOP_P)
             yield {
                 "name": f"writing: {name}, {count} of {bars} bars at once",
-                "steps_per_s": round(count * steps / median(run, options.rounds)),
+                "steps a second": per_second(count * steps, times(run, options.rounds)),
             }
 
 
@@ -82,8 +82,8 @@ def tracing(options: argparse.Namespace) -> Iterator[dict]:
     first = seconds(lambda: tracer.trace(melody))
     yield {
         "name": f"tracing: a melody of {melody.length} steps",
-        "first_s": round(first, 3),
-        "then_s": round(median(lambda: tracer.trace(melody), options.rounds), 3),
+        "the first, s": first,
+        "ours, s": times(lambda: tracer.trace(melody), options.rounds),
     }
 
 
@@ -108,16 +108,15 @@ def learning(options: argparse.Namespace) -> Iterator[dict]:
         whole = sum(taken) * sum(lengths) / sum(lengths[i] for i in some)
         yield {
             "name": f"learning: {name}, an epoch of {len(batches)} batches",
-            "epoch_s": round(whole, 1),
-            "training_min": round(whole * settings.epochs / 60, 1),
-            "batches_timed": len(some),
+            "epoch, s": whole,
+            "training, minutes": whole * settings.epochs / 60,
+            "batches timed": len(some),
         }
 
 
-def median(run: Callable[[], object], rounds: int) -> float:
-    """Return the median of the seconds of several calls, after one that warms up."""
-    run()
-    return statistics.median(seconds(run) for _ in range(rounds))
+def per_second(count: int, taken: Estimate) -> Estimate:
+    """Return how many of so many things are made in a second."""
+    return Estimate(count / taken.value, count / taken.high, count / taken.low)
 
 
 PARTS = {part.__name__: part for part in (start, writing, tracing, learning)}
@@ -136,14 +135,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := sorted({*options.only} - {*PARTS}):
         parser.error(f"{unknown[0]!r} is not one of {', '.join(PARTS)}")
-    rows = []
-    for name in options.only or PARTS:
-        for row in PARTS[name](options):
-            rows.append(row)
-            if not options.json:
-                show([row], as_json=False)
-    if options.json:
-        show(rows, as_json=True)
+    rows = [row for name in options.only or PARTS for row in PARTS[name](options)]
+    show("Starting, writing, tracing, learning", rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ moved to the C of the major scale that holds most of their notes before it reads
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ import torch
 from groove_core.errors import InputError
 from groove_core.learning import Run, about_intervals, hashed, interval, mean, trained
 from groove_core.storage import read_table
+from groove_core.storage.files import dump_json
 from groove_core.tunes import Stream, Stretches, TuneSet, mean_of_known
 from groove_core.tunes import open_tunes as songs_of_folder
 from groove_core.values import Estimate, Melody, Report, key_name
@@ -258,11 +260,11 @@ def pasting(books: dict[str, TuneSet], spaces: dict, rnn, options) -> Report:
     }
     rows: list[tuple] = []
     for name, tunes in books.items():
-        print(f"{name}: {len(tunes)} songs", flush=True)
+        print(f"{name}: {len(tunes)} songs", file=sys.stderr)
         try:
             rows += list(pasted(name, tunes, spaces, rnn, options))
         except InputError as error:
-            print(f"{name} is left out: {error}", flush=True)
+            print(f"{name} is left out: {error}", file=sys.stderr)
     if len({row[0] for row in rows}) > 1:
         # A book counts once, however many songs it has.
         for system, when in dict.fromkeys(
@@ -336,6 +338,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of an adaptation, at most")
     parser.add_argument("--precision", choices=["32", "bf16"], default="bf16")
     parser.add_argument("--out", type=Path, help="folder for the tables as JSON")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     rnn = load_transformer(options.judge, options.device)
@@ -356,7 +359,7 @@ def main() -> None:
             for name, (model, _, windows) in spaces.items()
         }
     for name, report in reports.items():
-        print(report.to_text())
+        print(dump_json(report.to_json()) if options.json else report.to_text())
         if options.out:
             report.save(options.out / f"{name}.json")
 
