@@ -255,7 +255,7 @@ def _notes(
         f"{played} tracks are said to be played; of the others their sources do not say whether "
         "they are played or synthesised.",
         f"Left out: {sum(left.values())} tracks of these and other packages; of {left[NOTHING]} no "
-        f"genre is stated, of {left[OTHER]} one that is none of the ten, such as Electronica.",
+        f"genre is stated, of {left[OTHER]} another genre, such as Electronica.",
         f"{BASELINE}: trained on all songs of the rendered corpus.",
         "macro recall: mean over the genres that have tracks.",
         about_intervals("authors"),

@@ -54,7 +54,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def other(tmp_path, groove_home) -> Path:
-    """Give the checkpoint of a front end of the first kind, untrained: MFCC, rows apart."""
+    """Store an untrained front end of the first kind: MFCC, rows apart."""
     from groove_core.storage import checkpoints
     from music_recsys.listening import FrontEnd
     from music_recsys.training import front_end

@@ -17,7 +17,7 @@ from groove_core.errors import InputError
 
 @pytest.fixture(scope="module")
 def patterns() -> PatternSet:
-    """Give a set of beats, of which those of a performance are alike."""
+    """Make a set of beats; those of one performance are alike."""
     rng = np.random.default_rng(3)
     hits, source, split = [], [], []
     for part, performances in enumerate((6, 4, 5)):

@@ -120,7 +120,7 @@ def test_checkpoints(model, tmp_path):
 
 
 def known_codes(code: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give 60 instruments of three families, which differ in eight directions only."""
+    """Make 60 instruments of three families that differ in eight directions only."""
     generator = torch.Generator().manual_seed(0)
     centres = pixel_norm(torch.randn(3, code, generator=generator))
     groups = torch.arange(60) % 3

@@ -72,7 +72,7 @@ class Plane:
 
 @pytest.fixture
 def plane(monkeypatch):
-    """Give maps whose sounds are their points."""
+    """Make maps whose sounds are their points."""
 
     def hear(model, sounds):
         at = torch.stack(list(sounds))

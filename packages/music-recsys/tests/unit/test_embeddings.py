@@ -16,7 +16,7 @@ SOUND = Audio(np.ones(22_050 * 12) / 2, 22_050)
 
 @pytest.fixture
 def vectors(tmp_path) -> Path:
-    """Give a folder with an embedding of three windows for each of four songs."""
+    """Make a folder with an embedding of three windows for each of four songs."""
     rng = np.random.default_rng(0)
     (tmp_path / "e").mkdir()
     for name in "abcd":

@@ -28,7 +28,7 @@ from music_recsys.training import front_end
 
 @pytest.fixture
 def known(tmp_path, sound, write):
-    """Give 60 songs of three kinds, of which columns are made up."""
+    """Make 60 songs of three kinds with made-up columns."""
     for kind in (0, 1):
         for seed in range(24):
             write(tmp_path / "songs" / f"k{kind}" / f"{seed}.wav", sound(kind, seed, 9.0))

@@ -24,7 +24,7 @@ ROUNDS = 5
 
 
 def spread(bands: Tensor, filters: Tensor) -> Tensor:
-    """Return for each bin the mean of the mel bands over it; 0 where there is none.
+    """Return for each bin the mean of the mel bands over it, and 0 where no band reaches.
 
     Parameters
     ----------
