@@ -25,7 +25,10 @@ from music_recsys.model import PassageNet
 from music_recsys.songs import Song, SongSet
 from music_recsys.taste import Pooling, learn_taste
 
-__all__ = ["COUNTS", "measure_labels", "measure_parts", "measure_tastes"]
+__all__ = [
+    "COUNTS", "OVER", "SHOWN", "Ranked", "Trials", "measure_labels", "measure_parts",
+    "measure_tastes", "tried",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Chosen = npt.NDArray[np.bool_]
@@ -94,14 +97,22 @@ class Trial:
 
 
 class Trials:
-    """All listeners, and the rounds of their bootstrap."""
+    """All listeners, and the rounds of their bootstrap.
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
+    Parameters
+    ----------
+    trials : sequence of Trial
+    listeners, families : int
+        How many times as many of each are drawn: what the intervals would be, had there been so
+        many like these.
+    """
+
+    def __init__(self, trials: Sequence[Trial], *, listeners: int = 1, families: int = 1) -> None:
         self.trials = trials
-        families = sorted({song.family for one in trials for song in one.songs})
-        drawn = bootstrap(len(families) + 1, ROUNDS)[:, :-1]  # one more: not those of listeners
-        self.weights = dict(zip(families, drawn.T, strict=True))
-        self.listeners = bootstrap(len(trials), ROUNDS)
+        names = sorted({song.family for one in trials for song in one.songs})
+        drawn = _drawn(len(names) + 1, families)[:, :-1]  # one more: not those of listeners
+        self.weights = dict(zip(names, drawn.T, strict=True))
+        self.listeners = _drawn(len(trials), listeners)
         self._areas: dict[tuple[str, int], Floats] = {}
 
     def rounds(
@@ -128,7 +139,13 @@ class Trials:
         return [one.ranked[method, count].ndcg for one in self.trials]
 
 
-def _tried(
+def _drawn(n: int, times: int) -> Floats:
+    """Return how often each of n things is drawn, where so many times n are [see `bootstrap`]."""
+    found: Floats = bootstrap(times * n, ROUNDS).reshape(-1, times, n).sum(axis=1)
+    return found
+
+
+def tried(
     sets: Sequence[SongSet],
     ways: Callable[[Material], dict[str, Hear]],
     counts: Sequence[int],
@@ -227,7 +244,7 @@ def measure_tastes(
     InputError
         If no listener has songs enough.
     """
-    trials = _tried(sets, lambda some: compared(some, nets), COUNTS, pooling, seed, cache)
+    trials = tried(sets, lambda some: compared(some, nets), COUNTS, pooling, seed, cache)
     ours, methods = next(iter(nets)), [*nets, UNTRAINED, BASELINE]
     _at_random(trials, COUNTS, seed)
     rows: list[tuple[Cell, ...]] = [
@@ -305,7 +322,7 @@ def measure_labels(
     InputError
         If no listener has songs enough.
     """
-    trials = _tried(sets, lambda some: compared(some, {name: net}), [SHOWN], pooling, seed, cache)
+    trials = tried(sets, lambda some: compared(some, {name: net}), [SHOWN], pooling, seed, cache)
     seen = np.array([one.one.value in taught.get(one.one.kind, ()) for one in trials.trials])
     kinds = np.array([one.kind for one in trials.trials])
     groups = {
@@ -356,7 +373,7 @@ def measure_parts(
     InputError
         If no listener has songs enough.
     """
-    trials = _tried(sets, lambda some: parts(some, net), [SHOWN], pooling, seed, cache)
+    trials = tried(sets, lambda some: parts(some, net), [SHOWN], pooling, seed, cache)
     methods = list(dict.fromkeys(method for method, _ in trials.trials[0].ranked))
     first = methods[0]
     rows: list[tuple[Cell, ...]] = [

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from groove_core.errors import InputError, UsageError
-from groove_core.learning import PARTS
+from groove_core.learning import PARTS, divide
 from groove_core.storage import Cache
 from music_recsys.features import Columns, Kind
 from music_recsys.songs import GROOVE, Song, SongSet, divided, read_columns, split_of
@@ -24,6 +24,7 @@ def heard(
     *,
     labels: Sequence[str] = (),
     held_out: Sequence[str] = (),
+    fraction: float = 1.0,
 ) -> Heard:
     """Read the songs of song sets that are to be learnt from.
 
@@ -37,6 +38,9 @@ def heard(
         Kinds of labels to learn. With ``groove``, songs of one groove belong together.
     held_out : sequence of str
         Kinds of which only a share of the values is learnt, see `divided`.
+    fraction : float [0 to 1]
+        Of the families that could be learnt from, which are. A smaller fraction is part of a
+        larger one, and what is held out stays the same.
 
     Raises
     ------
@@ -49,6 +53,10 @@ def heard(
     which = [number for number, one in enumerate(sets) for _ in one.songs]
     split = split_of(share)
     parts = divided(songs, split, held_out)
+    if fraction < 1:
+        families = [songs[number].family for number in parts["train"].tolist()]
+        drawn = divide(families, (fraction, 1 - fraction), salt="fraction")
+        parts["train"] = parts["train"][drawn == 0]
     taught = [kind for kind in labels if kind != GROOVE]
     for one in taught:
         if not any(song.label(one) for song in songs):
@@ -79,4 +87,5 @@ def heard(
         {kind: [song.label(kind) for song in ordered] for kind in taught},
         split.or_published(pieces, {part: parts[part] for part in PARTS}).card(pieces, parts),
         share,
+        fraction,
     )

@@ -60,10 +60,11 @@ def evaluate(
     ],
     *,
     about: Annotated[
-        Literal["tastes", "labels", "parts", "change"],
+        Literal["tastes", "labels", "parts", "size", "interval", "change"],
         Opt(
             "subject: finding liked songs, the same for labels learnt and others apart, the same "
-            "by the parts of the front end, or finding the liked part of songs",
+            "by the parts of the front end, by the number of songs it learnt from, the interval "
+            "with more listeners, or finding the liked part of songs",
             aliases=("task",),
         ),
     ] = "tastes",
@@ -91,6 +92,7 @@ def evaluate(
     from music_recsys.changing import measure_change
     from music_recsys.evaluation import measure_labels, measure_parts, measure_tastes
     from music_recsys.listening import FrontEnd
+    from music_recsys.sizes import measure_intervals, measure_sizes
     from music_recsys.songs import as_learnt, open_songs
 
     ends = [FrontEnd.open(name, device) for name in (checkpoint, *(beside or ()))]
@@ -105,13 +107,18 @@ def evaluate(
         return measure_change(sets, nets, seed=seed, cache=cache)
     if about == "tastes":
         return measure_tastes(sets, nets, pooling=pooling, seed=seed, cache=cache)
+    if about == "size":
+        learnt = {str(end.card["name"]): int(end.card["data"].get("train", 0)) for end in ends}
+        return measure_sizes(sets, nets, learnt, pooling=pooling, seed=seed, cache=cache)
     if beside:
         raise UsageError(
-            "Only --about tastes and change compare front ends.", hint="Leave --beside out."
+            "Only --about tastes, size and change compare front ends.", hint="Leave --beside out."
         )
     [(name, net)] = nets.items()
     if about == "parts":
         return measure_parts(sets, net, name, pooling=pooling, seed=seed, cache=cache)
+    if about == "interval":
+        return measure_intervals(sets, net, name, pooling=pooling, seed=seed, cache=cache)
     taught = ends[0].card["data"].get("labels", {})
     return measure_labels(sets, net, name, taught, pooling=pooling, seed=seed, cache=cache)
 
@@ -188,6 +195,15 @@ def train(
     share: Annotated[
         float, Opt("share of the pieces to train on; evaluate needs the rest", min=0.01, max=1)
     ] = 1.0,
+    fraction: Annotated[
+        float,
+        Opt(
+            "fraction of that share to learn from, by a hash of the grooves; what is held out "
+            "stays the same",
+            min=0.001,
+            max=1,
+        ),
+    ] = 1.0,
     data_name: Annotated[
         str, Opt("name of the data, for the card", aliases=("about",))
     ] = "own songs",
@@ -250,5 +266,6 @@ def train(
         share,
         labels=check_kinds(labels, LABELS),
         held_out=check_kinds(hold_out, TASTES),
+        fraction=fraction,
     )
     return learning.train(ContrastTraining, settings, songs, run)

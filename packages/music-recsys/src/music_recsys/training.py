@@ -154,12 +154,15 @@ class Heard:
         What the card says of the split, see `groove_core.learning.Split.card`.
     share : float [0 to 1]
         Of all pieces.
+    fraction : float [0 to 1]
+        Of the families of that share.
     """
 
     sets: Sequence[Sequence[Piece]]
     labels: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     split: Mapping[str, Any] = field(default_factory=dict)
     share: float = 1.0
+    fraction: float = 1.0
 
     @property
     def classes(self) -> dict[str, list[str]]:
@@ -302,6 +305,7 @@ class ContrastTraining(Training[Settings, Heard, PassageNet]):
         return {
             "data": {
                 "share": self.data.share,
+                "fraction": self.data.fraction,
                 "labels": self.data.classes,
                 "pieces": len(self.pieces),
                 "hours": round(seconds / 3600, 2),

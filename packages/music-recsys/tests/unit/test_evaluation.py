@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from groove_core.errors import InputError
+from groove_core.errors import InputError, UsageError
 from groove_core.values import Estimate
 from music_recsys import changing
 from music_recsys import listeners as listening
@@ -22,6 +22,7 @@ from music_recsys.evaluation import (
 from music_recsys.features import Columns
 from music_recsys.hearing import BASELINE, Material, compared
 from music_recsys.listeners import Listener, choose, listeners
+from music_recsys.sizes import measure_intervals, measure_sizes
 from music_recsys.songs import Song, SongSet, as_learnt, open_songs, split_of
 from music_recsys.training import front_end
 
@@ -222,6 +223,47 @@ def test_songs_of_one_groove_are_drawn_together():
     assert spreads[0] == pytest.approx(spreads[1], abs=0.02)
     free = trial({"x": apart[0]}, [str(n) for n in range(22)])
     assert np.nanstd(Trials([free]).rounds("x", 20)[1:]) < 0.6 * spreads[0]
+
+
+def test_four_times_as_much_halves_an_interval():
+    rng = np.random.default_rng(0)
+    some = [
+        trial({"x": rng.normal(size=42).tolist()}, [f"{n}" for n in range(42)]) for _ in range(40)
+    ]
+    once, four = (
+        np.nanstd(Trials(some, listeners=k, families=k).rounds("x", 20)[1:]) for k in (1, 4)
+    )
+    assert four == pytest.approx(once / 2, rel=0.15)
+    assert Trials(some, listeners=4, families=4).rounds("x", 20)[0] == pytest.approx(
+        Trials(some).rounds("x", 20)[0]
+    )
+
+
+def test_the_gain_by_songs_learnt_from(known, monkeypatch):
+    monkeypatch.setattr(listening, "FEWEST_RATED", 3)
+    nets = {name: front_end("mfcc", "lstm").eval() for name in "abc"}
+    learnt = {"a": 400, "b": 400, "c": 100}
+    report = measure_sizes([known], nets, learnt, pooling="mean", seed=1, cache=None)
+    assert [row[:2] for row in report.rows] == [("100", 1), ("400", 2)]
+    each = report.data["each"]
+    few, many = (report.cell(size, "AUC") for size in ("100", "400"))
+    assert isinstance(few, Estimate)
+    assert isinstance(many, Estimate)
+    assert few.value == pytest.approx(each["c"], abs=1e-4)
+    assert many.value == pytest.approx((each["a"] + each["b"]) / 2, abs=1e-4)
+    with pytest.raises(UsageError, match="as many songs"):
+        measure_sizes([known], nets, dict.fromkeys("abc", 9), pooling="mean", seed=1, cache=None)
+    with pytest.raises(UsageError, match="does not say"):
+        measure_sizes([known], nets, {**learnt, "b": 0}, pooling="mean", seed=1, cache=None)
+
+
+def test_the_interval_with_more_listeners(known, monkeypatch):
+    monkeypatch.setattr(listening, "FEWEST_RATED", 3)
+    net = front_end("mfcc", "lstm").eval()
+    report = measure_intervals([known], net, "mine", pooling="mean", seed=1, cache=None)
+    assert report.rows[0][0] == "2"
+    assert len({row[:2] for row in report.rows}) == len(report.rows)
+    assert len({row[2].value for row in report.rows}) == 1
 
 
 def test_mfcc_of_mel_bands_are_those_of_the_sound(tmp_path, sound, write):

@@ -205,3 +205,24 @@ def test_what_is_learnt_from(tmp_path, sound, write):
     assert data.split["train"] == sum(map(len, pieces))
     with pytest.raises(UsageError, match="No song has a drummer"):
         heard([open_songs(tmp_path)], "mfcc", 0.5, labels=["drummer"])
+
+
+def test_a_fraction_is_part_of_a_larger_one_and_holds_out_the_same(tmp_path, sound, write):
+    lines = ["path,genre,library,groove"]
+    for n in range(48):
+        write(tmp_path / f"{n}.wav", sound(n % 2, n, 8.1))
+        lines.append(f"{n}.wav,g{n % 2},l,{n // 2}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    songs = open_songs(tmp_path)
+    few, more, whole = (
+        heard([songs], "mfcc", 0.7, labels=["genre", "groove"], fraction=fraction)
+        for fraction in (0.4, 0.7, 1.0)
+    )
+    learnt = [set(one.split["learnt"]["groups"]["train"]) for one in (few, more, whole)]
+    assert 0 < len(learnt[0]) < len(learnt[1]) < len(learnt[2])
+    assert learnt[0] < learnt[1] < learnt[2]
+    assert all(len(piece) == 2 for piece in few.sets[0])  # grooves stay whole
+    assert (few.split["test"], few.split["validation"]) == (
+        whole.split["test"], whole.split["validation"]
+    )  # fmt: skip
+    assert few.fraction == 0.4
