@@ -411,6 +411,10 @@ def adapt(
     subset: Subset = "acoustic",
     classifier: Judge = None,
     precision: Precision = "32",
+    again: Annotated[
+        bool,
+        Opt("only notes that the checkpoint has learnt from; all others are kept to measure by"),
+    ] = False,
     minutes: Minutes = None,
     license: License = "unknown",
     resume: Resume = False,
@@ -452,7 +456,7 @@ def adapt(
         license=license,
     )  # fmt: skip
     found = _notes(notes, model.layout.samples, subset)
-    lesson = Lesson.of(found, load_classifier(classifier, run.device), (model, card))
+    lesson = Lesson.of(found, load_classifier(classifier, run.device), (model, card), again=again)
     settings = AdaptSettings(
         epochs=epochs, batches=batches, batch_size=batch_size, learning_rate=learning_rate,
         precision=precision,

@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gansynth_lite.auditions import BEGINNING, Auditor, auditioned
+from gansynth_lite.auditions import BEGINNING, Auditor, auditioned, pitches_of
 from gansynth_lite.lessons import GeneratorTraining
 from gansynth_lite.listener import Listener, spectra_of, taught
 from gansynth_lite.model import GANSynth, mixed, one_hot, unlike
 from gansynth_lite.training import KNOWN, decay, difference, often
-from groove_core.console import track
+from groove_core.console import note, track
 from groove_core.learning import EMA, Step, digest, pixel_norm
 
 __all__ = ["AdaptSettings", "AdaptTraining"]
@@ -39,8 +39,8 @@ FIRST_LOOKS = 6
 """Notes of an instrument from which its code begins."""
 DRAWN = 60
 """Instruments of each family that are drawn for an audition without a training."""
-HEARD = 4 * KNOWN
-"""Notes that the listener learns from, at most."""
+TRIED = 16
+"""Drawn notes of each family by which it is found how often the family is misheard."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,11 @@ class AdaptSettings:
     """Share of the steps that learn the beginning of notes only, where most of what tells it is."""
     listening: int = 1800
     """Batches from which the listener learns before."""
+    heard: int = 4 * KNOWN
+    """Notes that the listener learns from, at most."""
     precision: Literal["32", "bf16"] = "32"
+    harder: float = 0.0
+    """How much more often notes are drawn whose family is always misheard before; 0: as others."""
 
 
 class _Adapted(nn.Module):
@@ -110,13 +114,14 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
         self.listener: Listener | None = None
         self.auditor: Auditor | None = None
         if len(self.families[self.families >= 0].unique()) > 1:
-            some = torch.randperm(len(notes), generator=chance)[:HEARD].sort().values
+            some = torch.randperm(len(notes), generator=chance)[: self.settings.heard].sort().values
             self.listener, self.auditor = self._listeners(start, some)
         model = copy.deepcopy(start).reaching(notes.pitches)
         model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         codes = self._first_codes(
             model, lambda at: layout.to_pictures(notes.sounds(at, self.device)), chance
         )
+        self.weights = often(self.families) * self._misheard(model, codes, chance)
         self.adapted = _Adapted(model.cpu(), codes)
         # Nothing is drawn from M any more, and where instruments lie is found in the end.
         model.mapping.requires_grad_(False)
@@ -174,12 +179,35 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
                 codes.index_add_(0, self.instruments[at], seen.cpu())
         return pixel_norm(codes)
 
+    @torch.no_grad()
+    def _misheard(self, model: GANSynth, codes: Tensor, chance: torch.Generator) -> Tensor:
+        """Return how often to draw each note: more often, if its family is often misheard."""
+        listener = self.listener
+        if listener is None or not self.settings.harder:
+            return torch.ones(len(self.families))
+        group = self.families[self.families >= 0].unique().repeat(TRIED)
+        z = torch.randn(len(group), model.code, generator=chance)
+        shares = mixed(z, one_hot(group, len(model.families)), codes, self.groups, model.focus)
+        drawn = pixel_norm(shares @ codes)
+        pitch = pitches_of(group, self.pitches, self.families, chance)
+        frames = max(1, int(BEGINNING * model.layout.frames))
+        wrong = torch.zeros(len(model.families))
+        for at in track(torch.arange(len(group)).split(16), "hearing families"):
+            high = pitch[at].to(self.device)
+            made = model(drawn[at].to(self.device), high, None, frames)
+            logits, _ = listener(listener.spectrum(made[:, 0].float()), high)
+            missed = (logits.argmax(dim=1).cpu() != group[at]).float()
+            wrong.index_add_(0, group[at], missed / TRIED)
+        shown = ", ".join(f"{model.families[i]} {wrong[i]:.0%}" for i in group.unique().tolist())
+        note(f"misheard before: {shown}")
+        known = self.families >= 0
+        return 1 + self.settings.harder * torch.where(known, wrong[self.families.clamp_min(0)], 0.0)
+
     def batches(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Draw notes, families alike often."""
+        """Draw notes, more often those of families that are few, or misheard."""
         settings = self.settings
         count = settings.batches * settings.batch_size
-        weights = often(self.families)
-        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+        drawn = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         return list(drawn.split(settings.batch_size))
 
     def loss(self, batch: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor]]:

@@ -17,7 +17,7 @@ from gansynth_lite.model import GANSynth, mixed, one_hot, pitch_features
 from groove_core.console import track
 from groove_core.learning import pixel_norm
 
-__all__ = ["BEGINNING", "Auditor", "auditioned"]
+__all__ = ["BEGINNING", "Auditor", "auditioned", "pitches_of"]
 
 MIXTURES = 2
 """Of each known instrument with its neighbours, beside itself."""
@@ -137,7 +137,7 @@ def auditioned(
     score = torch.zeros(len(candidates))
     for at in track(torch.arange(len(candidates)).split(AT_ONCE), "auditions"):
         for _ in range(LOOKS):
-            pitch = _pitches(group[at], pitches, families, generator)
+            pitch = pitches_of(group[at], pitches, families, generator)
             made = model(candidates[at].to(device), pitch.to(device), None, frames)
             spectra = listener.to(device).spectrum(made[:, 0].float()).cpu()
             score[at] += auditor.margins(spectra, pitch, group[at])
@@ -150,7 +150,7 @@ def auditioned(
     return torch.cat(chosen_codes), torch.cat(chosen_groups)
 
 
-def _pitches(
+def pitches_of(
     group: Tensor, pitches: Tensor, families: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Draw a pitch for each instrument, of those that notes of its family have, or any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,14 +27,16 @@ from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.notes import Int, Notes
 from gansynth_lite.pitch import cents, detect_f0, note_name
 from gansynth_lite.progressive import ProgressiveGAN
+from gansynth_lite.trees import FamilyTrees
 from groove_core.console import track
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import bootstrap, frechet_distance, interval, mean, wilson
 from groove_core.values import Cell, Estimate, Report
 
 __all__ = [
-    "COLUMNS", "FAMILY_COLUMNS", "Floats", "Generator", "batches", "check", "check_judge",
-    "device_of", "families_told", "family_weights", "log_mels", "measure", "median", "played",
+    "COLUMNS", "FAMILY_COLUMNS", "TREES_COLUMN", "Floats", "Generator", "batches", "check",
+    "check_judge", "device_of", "families_told", "family_weights", "log_mels", "measure", "median",
+    "played",
 ]  # fmt: skip
 
 AT_ONCE = 16
@@ -48,6 +51,7 @@ COLUMNS = (
     "IS", "diversity", "family of the nearest", "nearest training note", "exact copies",
 )  # fmt: skip
 FAMILY_COLUMNS = "family accuracy", "family accuracy, second judge"
+TREES_COLUMN = "family accuracy, trees"
 SECOND_JUDGE = ("second judge: another network, which hears mel bands in time.",)
 
 Floats = npt.NDArray[np.float64]
@@ -64,6 +68,7 @@ def measure(
     classifier: NoteClassifier,
     second: NoteClassifier | None = None,
     *,
+    beside: Mapping[str, Generator] | None = None,
     count: int,
     seed: int,
     name: str,
@@ -83,6 +88,8 @@ def measure(
         Trained on the same part, and on the same device.
     second : NoteClassifier, optional
         Of another network, to say families, too.
+    beside : dict of str to model, optional
+        Further models and the names of their rows, which come last.
     count : int
     seed : int
     name : str
@@ -105,11 +112,13 @@ def measure(
     copied = train[torch.randint(len(train), (count,), generator=generator)]
     held = test[:count]
     z = torch.randn(count, model.code, generator=generator)
-    w_family = family_weights(model, notes, wanted)
+    models = {name: model, **(beside or {})}
 
-    def drawn(at: Tensor) -> Tensor:
-        w = model.instruments(z[at].to(device), w_family[at].to(device))
-        return played(model, w, pitches[wanted[at]].to(device), generator)
+    def drawn(row: str, at: Tensor) -> Tensor:
+        one = models[row]
+        asked_for = family_weights(one, notes, wanted[at]).to(device)
+        w = one.instruments(z[at].to(device), asked_for)
+        return played(one, w, pitches[wanted[at]].to(device), generator)
 
     def noise(at: Tensor) -> Tensor:
         made = torch.randn(len(at), notes.samples.shape[1], generator=generator)
@@ -117,35 +126,41 @@ def measure(
 
     judges = [classifier] if second is None else [classifier, second]
     known = _Known.of(notes, train, classifier, generator, count)
+    trees = known.trees(seed)
     makings: dict[str, tuple[Making, Tensor]] = {
-        name: (drawn, wanted),
+        name: (functools.partial(drawn, name), wanted),
         "held-out notes": (lambda at: notes.sounds(held[at], device), held),
         "training notes copied": (lambda at: notes.sounds(copied[at], device), copied),
         "noise": (noise, wanted),
     }
+    for row in beside or {}:
+        makings[row] = functools.partial(drawn, row), wanted
     seen = {
         row: _Seen.of(make, pitches[who], families[who], judges, row)
         for row, (make, who) in makings.items()
     }
     real = diversity(seen["held-out notes"].log_mels, pitches[held]).value
     # The network of the source cannot be asked for a family.
-    asked = isinstance(model, GANSynth) and bool(model.families)
+    deaf = {row for row, one in models.items() if not isinstance(one, GANSynth) or not one.families}
     rows: list[tuple[Cell, ...]] = []
     for row, one in seen.items():
         told = [
-            families_told(judge, heard, notes, one.families) if asked or row != name else None
+            families_told(judge, heard, notes, one.families) if row not in deaf else None
             for judge, heard in zip(judges, one.heard, strict=True)
         ]
-        rows.append((row, *_cells(one, known, real, seed), *told))
+        by_trees = _told_by_trees(trees, one) if row not in deaf else None
+        rows.append((row, *_cells(one, known, real, seed), *told, by_trees))
     return Report(
         f"{name}: {count} notes",
-        ("", *COLUMNS, *FAMILY_COLUMNS[: len(judges)]),
+        ("", *COLUMNS, *FAMILY_COLUMNS[: len(judges)], TREES_COLUMN),
         tuple(rows),
         notes=(
             "pitch accuracy, pitch entropy [nats], IS (of pitches), FID, family accuracy: by a "
             "classifier that has not seen the generator; FID and NDB are those of "
             f"{len(known.features)} training notes, and larger for fewer notes.",
             *SECOND_JUDGE[: len(judges) - 1],
+            "trees: a judge of another kind, randomized trees on log-mel spectrograms of the "
+            "training notes; it has no part in any choice.",
             "within 50 cents, median cents: YIN, without training; where no pitch is found it is "
             "not within.",
             f"NDB/K: share of {known.bins} bins of log-mel spectrograms that hold another share of "
@@ -165,6 +180,7 @@ class _Known:
     """The notes a generator learnt from: all log-mel spectrograms, features of some."""
 
     log_mels: Tensor
+    pitches: Tensor
     families: Tensor
     features: Tensor
     some: Tensor
@@ -185,8 +201,17 @@ class _Known:
         heard = hear(classifier, (notes.sounds(one, device) for one in batches(train[some])))
         # A share of few notes cannot be told from another, not even from none.
         bins = max(2, min(BINS, len(some) // 10, count // 5))
-        families = torch.from_numpy(notes.families)[train]
-        return cls(log_mels(notes, train, device), families, heard.features, some, bins)
+        pitches, families = (
+            torch.from_numpy(one)[train] for one in (notes.pitches, notes.families)
+        )
+        found = log_mels(notes, train, device)
+        return cls(found, pitches, families, heard.features, some, bins)
+
+    def trees(self, seed: int) -> FamilyTrees | None:
+        """Return a judge that learnt from the notes; None if they are not of two families."""
+        if len(self.families[self.families >= 0].unique()) < 2:
+            return None
+        return FamilyTrees(self.log_mels, self.pitches, self.families, seed)
 
 
 @dataclass(frozen=True)
@@ -252,6 +277,15 @@ def families_told(
     if not judge.families or judge.families != notes.family_names or not labelled.any():
         return None
     right = (heard.families.argmax(dim=1) == families)[labelled]
+    return wilson(int(right.sum()), len(right))
+
+
+def _told_by_trees(trees: FamilyTrees | None, seen: _Seen) -> Estimate | None:
+    """Return how often trees hear the families wanted; None without trees or families."""
+    labelled = seen.families >= 0
+    if trees is None or not labelled.any():
+        return None
+    right = trees.told(seen.log_mels[labelled], seen.pitches[labelled]) == seen.families[labelled]
     return wilson(int(right.sum()), len(right))
 
 

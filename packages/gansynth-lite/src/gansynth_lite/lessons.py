@@ -51,8 +51,18 @@ class Lesson:
         notes: Notes,
         judge: NoteClassifier | None = None,
         start: tuple[Generator, Mapping[str, Any]] | None = None,
+        *,
+        again: bool = False,
     ) -> Lesson:
         """Divide notes; those that a model to begin with knows stay on their sides.
+
+        Parameters
+        ----------
+        notes, judge, start
+            See `Lesson`.
+        again : bool
+            Learn only what the model to begin with has learnt; all that it does not know is kept
+            to measure by. Notes of which it has learnt none are divided anew.
 
         Raises
         ------
@@ -61,7 +71,11 @@ class Lesson:
         """
         parts = split(notes)
         if start is not None:
-            parts = parts_to_learn(start[1], groups(notes), parts)
+            parts = (
+                split_as_learnt(notes, start[1])
+                if again
+                else parts_to_learn(start[1], groups(notes), parts)
+            )
         if len(parts["train"]) < FEWEST:
             raise InputError(
                 f"{notes.name} has {len(notes)} notes, {len(parts['train'])} of them to learn "

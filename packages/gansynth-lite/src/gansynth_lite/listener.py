@@ -46,7 +46,7 @@ class Listener(nn.Module):
 
     def __init__(self, layout: Layout, families: int, width: int = 32) -> None:
         super().__init__()
-        self.layout = layout
+        self.layout, self.families = layout, families
         self.register_buffer("filters", _filters(layout), persistent=False)
         self.layers = nn.ModuleList(
             [
@@ -139,7 +139,7 @@ def taught(
     listener = listener.to(device)
     known = torch.nonzero(families >= 0)[:, 0]
     optimizer = torch.optim.AdamW(listener.parameters(), RATE, weight_decay=0.05)
-    counts = torch.bincount(families[known], minlength=1).float()
+    counts = torch.bincount(families[known], minlength=listener.families).float()
     weights = torch.where(counts > 0, counts.clamp_min(1).rsqrt(), 0.0)
     weights = (weights / weights.max()).to(device)
     generator = torch.Generator().manual_seed(seed)

@@ -127,6 +127,13 @@ def test_notes_of_no_family_that_the_model_knows(notes, start, which):
     assert torch.allclose(w[0], w[1], atol=1e-3) is (len(which) == 1)
 
 
+def test_notes_without_the_last_family_of_the_model(notes):
+    torch.manual_seed(0)
+    start = GANSynth(asdict(TINY), ("flute", "reed", "vocal"), 4, 16)
+    adapted = adapt(start, notes, QUICK, seed=1).model
+    assert set(adapted.groups.tolist()) == {0, 1}
+
+
 def test_an_unbroken_training_is_the_same_as_a_resumed_one(notes, start, tmp_path):
     check_resume(AdaptTraining, QUICK, made.lesson(notes, (start, {})), tmp_path, seed=2)
     other = copy.deepcopy(start)
@@ -147,6 +154,25 @@ def test_what_is_drawn_in_training_is_drawn_as_it_will_be(notes, start):
     shares = task._shares(families, z)
     assert (shares[:, task.groups == families[0]][1::2] == 0).all()
     assert torch.allclose(shares.sum(dim=1), torch.ones(100))
+
+
+def test_families_that_are_misheard_are_drawn_more_often(notes, start, monkeypatch):
+    class Deaf(Listener):
+        """Hears flutes everywhere."""
+
+        def forward(self, spectrum, pitch):
+            logits, noticed = super().forward(spectrum, pitch)
+            flutes = torch.nn.functional.one_hot(torch.tensor(FAMILIES.index("flute")), 3)
+            return 0 * logits + flutes, noticed
+
+    monkeypatch.setattr("gansynth_lite.adapting.Listener", Deaf)
+    lesson = made.lesson(notes, (start, {}))
+    task = AdaptTraining(replace(QUICK, harder=4.0), lesson, 1)
+    reeds = task.families == FAMILIES.index("reed")
+    assert torch.allclose(task.weights[reeds], 5 * task.weights[~reeds][0])
+    drawn = torch.cat(list(task.batches(torch.Generator().manual_seed(1))))
+    assert reeds[drawn].float().mean() > 0.6
+    assert AdaptTraining(QUICK, lesson, 1).weights.unique().numel() == 1
 
 
 def test_without_epochs_there_are_auditions_only(notes, start):

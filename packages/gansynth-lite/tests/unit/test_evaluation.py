@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
-from gansynth_lite.evaluation import COLUMNS, FAMILY_COLUMNS, measure
+from gansynth_lite.evaluation import COLUMNS, FAMILY_COLUMNS, TREES_COLUMN, measure
 from gansynth_lite.instruments import measure_instruments
 from gansynth_lite.layout import Layout
 from gansynth_lite.lessons import Lesson
@@ -94,7 +94,7 @@ def test_real_notes_are_better_than_noise(notes, parts, classifier, model, tmp_p
     assert [row[0] for row in found.rows] == [
         "tiny", "held-out notes", "training notes copied", "noise",
     ]  # fmt: skip
-    assert found.columns == ("", *COLUMNS, FAMILY_COLUMNS[0])
+    assert found.columns == ("", *COLUMNS, FAMILY_COLUMNS[0], TREES_COLUMN)
     real, noise, copies = "held-out notes", "noise", "training notes copied"
     for better in ("pitch accuracy", "within 50 cents", "IS", "diversity"):
         assert value(found, real, better) > value(found, noise, better)
@@ -108,10 +108,13 @@ def test_real_notes_are_better_than_noise(notes, parts, classifier, model, tmp_p
     assert value(found, real, "exact copies") == 0
     assert value(found, copies, "FID") < value(found, real, "FID")
     assert found.cell("tiny", "family accuracy") is not None
+    assert value(found, copies, TREES_COLUMN) > 0.9
+    assert value(found, real, TREES_COLUMN) > value(found, noise, TREES_COLUMN)
     assert Report.read(found.save(tmp_path / "report.json")) == found
     assert "NDB/K" in found.to_text()
-    again = measure(model, notes, parts, classifier, **options)
-    assert again.rows == found.rows
+    again = measure(model, notes, parts, classifier, beside={"again": model}, **options)
+    assert again.rows[:4] == found.rows
+    assert again.rows[4][:2] == ("again", 20)
 
 
 def test_instruments(notes, parts, model):
@@ -137,6 +140,8 @@ def test_the_network_of_the_source(notes, parts, classifier):
     found = measure(model, notes, parts, classifier, **options)
     assert len(found.rows) == 4
     assert found.cell("source", "family accuracy") is None
+    assert found.cell("source", TREES_COLUMN) is None
+    assert found.cell("held-out notes", TREES_COLUMN) is not None
     found = measure_instruments(model, notes, parts, **options)
     assert not any("encoded" in row[0] for row in found.rows)
     assert len(found.rows) == 4

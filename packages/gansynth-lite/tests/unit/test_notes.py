@@ -311,6 +311,23 @@ def test_notes_that_come_after_a_training_are_learnt_by_the_next():
         np.testing.assert_array_equal(np.intersect1d(lesson.parts[part], kept), kept)
 
 
+def test_a_training_that_learns_again_learns_nothing_new():
+    rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
+    notes = some_notes(*zip(*rows, strict=True), NAMES)
+    first = notes.only(notes.instruments < 4)
+    order = np.random.default_rng(1).permutation(61)[first.pitches - 24]
+    parts = {name: np.flatnonzero(order // 21 == i) for i, name in enumerate(split(first))}
+    card = {"name": "mine", "data": BY_HASH.card(groups(first), parts)}
+    lesson = Lesson.of(notes, start=(None, card), again=True)
+    old = np.flatnonzero(notes.instruments < 4)
+    for part in ("train", "validation"):
+        np.testing.assert_array_equal(lesson.parts[part], old[parts[part]])
+    new = np.flatnonzero(notes.instruments >= 4)
+    np.testing.assert_array_equal(lesson.parts["test"], np.union1d(old[parts["test"]], new))
+    # Without it, most of what was measured by is learnt.
+    assert len(Lesson.of(notes, start=(None, card)).parts["train"]) > len(lesson.parts["train"])
+
+
 def test_a_judge_learns_from_none_of_the_notes_that_it_judges_by():
     rows = [(pitch, number) for pitch in range(24, 85) for number in range(6)]
     notes = some_notes(*zip(*rows, strict=True), NAMES)
