@@ -216,7 +216,8 @@ def generator_curves() -> None:
     titles = ("Wasserstein distance, as the critic has it", "gradient of the generator",
               "mutual-information loss; 1.386 is independence")  # fmt: skip
     axes = figure.subplots(1, 3)
-    for variant, color in (("ours", PALETTE[0]), ("source", PALETTE[1])):
+    names = {"ours": "ours", "source": "our reconstruction of the thesis' generator"}
+    for (variant, name), color in zip(names.items(), PALETTE, strict=False):
         path = folder / f"measured/generator-{variant}.jsonl"
         if not path.exists():
             continue
@@ -225,11 +226,11 @@ def generator_curves() -> None:
             axes, titles, ("distance", "gradient", "information"), strict=True
         ):
             values = [line[key] for line in lines]
-            ax.plot(range(1, len(lines) + 1), values, color=color, lw=1.5, label=variant)
+            ax.plot(range(1, len(lines) + 1), values, color=color, lw=1.5, label=name)
             ax.set_title(title, fontsize=9)
             ax.set_xlabel("epoch", fontsize=8)
             ax.tick_params(labelsize=8)
-    axes[0].set_yscale("log")  # the source's critic begins far away
+    axes[0].set_yscale("log")  # the reconstruction's critic begins far away
     axes[0].legend(fontsize=8, frameon=False)
     figure.savefig(folder / "pictures/curves.png", metadata={"Software": None})
 
@@ -267,6 +268,60 @@ def listener() -> None:
         [curve] = score(Path(scratch, "a song.wav"), profile=mine)
         curve.save(folder / "curve.png")
         explain([*flutes[:3], *others[:9]], count=12).save(folder / "filters.png")
+
+
+def more_songs() -> None:
+    """Draw how the gain of the front end of music-recsys grows with the songs it learnt from.
+
+    Beside it, how its interval would shrink with more listeners and pieces.
+    """
+    import json
+
+    from matplotlib.figure import Figure
+
+    from groove_core.values import Report
+
+    folder = PACKAGES / "music-recsys"
+    curve, more = (
+        Report.from_json(json.loads((folder / f"measured/{name}.json").read_text()))
+        for name in ("size", "interval")
+    )
+    listeners, pieces = (float(count) for count in more.rows[0][:2])
+    both = [row for row in more.rows if float(row[0]) / listeners == float(row[1]) / pieces]
+    figure = Figure(figsize=(11, 3.4), dpi=100, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, columns, rows, label in zip(
+        axes,
+        (curve.columns, more.columns),
+        (curve.rows, both),
+        ("songs learnt from", "listeners, with as many times the grooves and pieces"),
+        strict=True,
+    ):
+        for number, (column, color) in enumerate(
+            (("above untrained", PALETTE[0]), ("above mean MFCC", PALETTE[4]))
+        ):
+            cells = [row[columns.index(column)] for row in rows]
+            value = np.array([cell.value for cell in cells])
+            below = value - np.array([cell.low for cell in cells])
+            above = np.array([cell.high for cell in cells]) - value
+            x = np.array([float(row[0]) for row in rows]) * 2 ** (0.06 * (2 * number - 1))
+            ax.errorbar(x, value, (below, above), color=color, lw=1.2, capsize=3, marker="o",
+                        markersize=4, label=column)  # fmt: skip
+        ticks = [int(row[0]) for row in rows]
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        ax.minorticks_off()
+        ax.axhline(0, color=INK, lw=0.8)
+        ax.axhline(0.03, color=INK, lw=0.8, ls=":")
+        ax.set_xlabel(label, fontsize=9)
+        ax.tick_params(labelsize=8)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    axes[0].set_ylabel("gain in AUC after 20 ratings", fontsize=9)
+    axes[0].set_title("measured", fontsize=9, loc="left")
+    axes[1].set_title("interval expected with more to measure on", fontsize=9, loc="left")
+    axes[0].legend(fontsize=8, frameon=False, loc="upper left")
+    figure.savefig(folder / "pictures/size.png", metadata={"Software": None})
 
 
 def instruments() -> None:
@@ -474,7 +529,8 @@ def _photograph(page: Path, target: Path) -> None:
 
 
 PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
-            listener, instruments, melodies, morphs, map_of_phrases, cut_and_paste)  # fmt: skip
+            listener, more_songs, instruments, melodies, morphs, map_of_phrases,
+            cut_and_paste)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

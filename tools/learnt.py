@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,48 +98,6 @@ def gansynth_lite() -> Iterator[Learnt]:
     yield "gansynth-lite", "notes", learnt
 
 
-def genre_map() -> Iterator[Learnt]:
-    """Plan the corpus of the model card again: 240 songs a genre, everything with seed 1.
-
-    What a song is called does not depend on the grooves of MMA that are installed. One of ten
-    songs of each genre was measured on, and one of nine of the others calibrated by.
-    """
-    from genre_map.genres import GENRES
-    from genre_map.libraries import Groove
-    from genre_map.rendered import plan_songs
-    from genre_map.songs import name_of
-
-    grooves = [Groove(genre, "any", "any", False) for genre in GENRES]
-    plans = plan_songs(grooves, ["any"], songs=240, seed=1)
-    names = [name_of(plan.path, str(plan.seed)) for plan in plans]
-    labels = [GENRES.index(plan.genre) for plan in plans]
-    part = _stratified(labels, 10, 1)
-    rest = [i for i, number in enumerate(part) if number]
-    again = _stratified([labels[i] for i in rest], 9, 1)
-    parts = {
-        "train": [i for i, number in zip(rest, again, strict=True) if number],
-        "validation": [i for i, number in zip(rest, again, strict=True) if not number],
-        "test": [i for i, number in enumerate(part) if not number],
-    }
-    learnt = _before("song", names, parts, "a permutation of the songs of each genre, seed 1")
-    yield "genre-map", "classifier", learnt
-    yield "genre-map", "generator", learnt
-    split = Split("song")
-    by_hash = split.card(names, split.parts(names, labels))["learnt"]
-    yield "genre-map", "vocoder", by_hash
-
-
-def _stratified(labels: Sequence[int], parts: int, seed: int) -> list[int]:
-    """Divide songs as genre-map did: in the order of a permutation, to where a genre is rarest."""
-    part = [0] * len(labels)
-    filled = np.zeros((parts, max(labels) + 1))
-    for index in np.random.default_rng(seed).permutation(len(labels)).tolist():
-        column = filled[:, labels[index]]
-        part[index] = int(np.lexsort((filled.sum(axis=1), column))[0])
-        filled[part[index], labels[index]] += 1
-    return part
-
-
 def _before(
     by: str, groups: Sequence[str], parts: Mapping[str, npt.ArrayLike], rule: str
 ) -> dict[str, Any]:
@@ -148,13 +107,13 @@ def _before(
     return {"by": learnt.pop("by"), "rule": rule, **learnt}
 
 
-def music_recsys() -> Iterator[Learnt]:
-    """Take the list that the training wrote: the grooves it was divided by are not in a package."""
-    for stored in checkpoints.available("music-recsys"):
+def written(package: str) -> Iterator[Learnt]:
+    """Take the lists that trainings of today wrote, of songs that are not in the package."""
+    for stored in checkpoints.available(package):
         if stored.origin == "packaged":
             card = checkpoints.read_card(stored.path)
             read_learnt(stored.path, card)
-            yield "music-recsys", stored.name, card["data"]["learnt"]
+            yield package, stored.name, card["data"]["learnt"]
 
 
 def melody_rnn() -> Iterator[Learnt]:
@@ -180,7 +139,10 @@ def music_vae() -> Iterator[Learnt]:
             yield "music-vae", stored.name, learnt
 
 
-KNOWN = (drum_space, gansynth_lite, genre_map, groove_vae, melody_rnn, music_recsys, music_vae)
+KNOWN = (
+    drum_space, gansynth_lite, partial(written, "genre-map"), groove_vae, melody_rnn,
+    partial(written, "music-recsys"), music_vae,
+)  # fmt: skip
 
 
 def put(folder: Path, learnt: dict[str, Any], *, check: bool) -> bool:

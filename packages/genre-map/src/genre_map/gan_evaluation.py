@@ -21,7 +21,7 @@ from groove_core.learning import about_intervals, frechet_distance, interval, me
 from groove_core.storage import Cache
 from groove_core.values import Cell, Report
 
-__all__ = ["measure_gan", "measure_pictures"]
+__all__ = ["measure_gan", "measure_pictures", "spread_of"]
 
 ROUNDS = 300
 STEPS = 101
@@ -102,13 +102,13 @@ def measure_pictures(
     edge = float(np.quantile(away[1], COPIED))
     near = [(mean(some, rounds=ROUNDS), float((some < edge).mean())) for some in away]
     rows: list[tuple[Cell, ...]] = [
-        (name, *_genres(looked.probabilities), _information(model, z, looked),
+        (name, *spread_of(looked.probabilities), _information(model, z, looked),
          _novelty(looked.features, known), *near[0], frechet_distance(looked.features, known)),
-        ("held-out windows", *_genres(held_chances), None, _novelty(held, known), *near[1],
+        ("held-out windows", *spread_of(held_chances), None, _novelty(held, known), *near[1],
          frechet_distance(held, known)),
-        ("training windows copied", *_genres(copied_chances), None, _novelty(copied, known),
+        ("training windows copied", *spread_of(copied_chances), None, _novelty(copied, known),
          *near[2], frechet_distance(copied, known)),
-        ("noise", *_genres(noise_chances), INDEPENDENT, _novelty(noise, known), *near[3],
+        ("noise", *spread_of(noise_chances), INDEPENDENT, _novelty(noise, known), *near[3],
          frechet_distance(noise, known)),
     ]  # fmt: skip
     jumps = {even: _continuity(model, even=even) for even in (True, False)}
@@ -155,8 +155,8 @@ def _real(
     return features, probabilities
 
 
-def _genres(probabilities: Tensor) -> list[Cell]:
-    """Give effective genres (exp of the entropy), total variation from uniform, rarest share."""
+def spread_of(probabilities: Tensor) -> list[Cell]:
+    """Return effective genres (exp of the entropy), total variation from uniform, rarest share."""
     found = probabilities.argmax(dim=1).numpy()
     genres = probabilities.shape[1]
     counts = np.bincount(found, minlength=genres)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from genre_map.augmentation import textured
 from genre_map.gan import (
     DEPENDENT,
     DRIFT,
@@ -57,7 +58,9 @@ class GANSettings:
     information: Literal["jensen-shannon", "infonce"] = "jensen-shannon"
     dependence_weight: float = 5.0
     uneven_weight: float = 10.0
-    unsure_weight: float = 1.0
+    unsure_weight: float = 4.0
+    textured: bool = True
+    """Whether the classifier sees drawn pictures with another texture, as sounds of them have."""
     average: float = 0.998
     """Of the generator's weights from step to step; 0 keeps the last."""
     precision: Literal["32", "bf16"] = "32"
@@ -69,7 +72,7 @@ class GANSettings:
             plain = {
                 "critic_steps": 5, "generator_rate": 1e-4, "critic_rate": 1e-4, "drift": 0.0,
                 "dependence_weight": 1.0, "uneven_weight": 0.0, "unsure_weight": 0.0,
-                "average": 0.0,
+                "average": 0.0, "textured": False,
             }  # fmt: skip
             given = {**plain, **given}
         return cls(variant=variant, **given)
@@ -203,7 +206,7 @@ class GANTraining(Training[GANSettings, Guided, GenreGAN]):
         measure = jensen_shannon if settings.information == "jensen-shannon" else infonce
         with frozen(self.model.critic), step.autocast(settings.precision):
             picture = self.modules["generator"](z)
-            m, probabilities = self.model.seen(picture)
+            m, probabilities = self.model.seen(self._as_heard(picture, step))
             dependence = measure(self.modules["dependence"], z[:, FREE:], m)
             lacking, doubt = uneven(probabilities.float()), unsure(probabilities.float())
             loss = (
@@ -219,6 +222,16 @@ class GANTraining(Training[GANSettings, Guided, GenreGAN]):
             "information": dependence, "uneven": lacking, "unsure": doubt, "gradient": gradient,
         }  # fmt: skip
 
+    def _as_heard(self, picture: Tensor, step: Step) -> Tensor:
+        """Return drawn pictures as the classifier sees them while it guides the generator."""
+        if not self.settings.textured:
+            return picture
+        n, parts, n_mels, frames = self.settings.batch_size, *self.layout.shape
+        draw, noise = step.rand(n, 6), step.randn(n, parts, n_mels, frames // 2)
+        draw[:, 0], draw[:, 1:3] = 1, 0  # never smoother; always trembling, without what is faint
+        draw[:, 4] = (1 + draw[:, 4]) / 2  # by 3 to 6 dB, as their sounds do
+        return textured(picture.float(), draw, noise)
+
     def result(self) -> GenreGAN:
         """Return the model with the average of the generator's weights."""
         self.model.generator.load_state_dict(self.average.module.state_dict())
@@ -233,7 +246,7 @@ class GANTraining(Training[GANSettings, Guided, GenreGAN]):
 
     def measure(self, name: str) -> Report:
         """Measure beside the songs that were learnt and those that were not."""
-        (train, _), (test, _) = (self.data.part(side) for side in ("train", "test"))
+        (train, _), (test, _) = self.data.part("train", "validation"), self.data.part("test")
         return measure_pictures(self.model, train, test, count=COUNT, seed=1, name=name)
 
     def split(self) -> dict[str, Any]:

@@ -23,15 +23,19 @@ LIMIT = 4.0
 """By how much a band is corrected at once: 12 dB."""
 FAINT = 1e-4
 """80 dB below the loudest point: what is fainter need not be corrected."""
-PHASES = 8
-"""Rounds of Griffin-Lim after a correction."""
+FIRST, ALONE = 8, 32
+"""Rounds of the Griffin-Lim algorithm before corrections, and where there are none. Thirty-two
+rounds, and eight after each correction, come hardly nearer to spectrograms (4.4 dB for 4.6), in
+nearly three times the time."""
+PHASES = 2
+"""Rounds after a correction."""
 
 
 def invert(
     pictures: Tensor,
     layout: Layout,
     *,
-    iterations: int = 32,
+    iterations: int | None = None,
     corrections: int = CORRECTIONS,
     seed: int = 0,
 ) -> Tensor:
@@ -44,8 +48,9 @@ def invert(
     ----------
     pictures : Tensor [shape=(..., parts, n_mels, frames)]
     layout : Layout
-    iterations : int
-        Of the Griffin-Lim algorithm, before the sound is corrected.
+    iterations : int, optional
+        Of the Griffin-Lim algorithm, before the sound is corrected (default: 8, or 32 where it is
+        not).
     corrections : int
     seed : int
         Of the random phases that it begins with.
@@ -54,6 +59,9 @@ def invert(
     -------
     Tensor [shape=(..., samples)]
     """
+    corrections = corrections if layout.separated else 0
+    if iterations is None:
+        iterations = FIRST if corrections else ALONE
     leading, windows = pictures.shape[:-3], pictures.reshape(-1, *pictures.shape[-3:])
     wanted = layout.linear(windows)
     vocoder = packaged_for(layout, str(pictures.device))
@@ -67,9 +75,8 @@ def invert(
     sound = griffin_lim(
         magnitudes, hop_samples=layout.hop_samples, iterations=iterations, seed=seed, length=length
     )
-    if layout.separated:
-        for _ in range(corrections):
-            sound = corrected(sound, wanted, layout)
+    for _ in range(corrections):
+        sound = corrected(sound, wanted, layout)
     return sound.reshape(*leading, -1)
 
 

@@ -28,9 +28,11 @@ PEAK = 0.7
 COMPRESSION = 0.7
 """Of the MP3 files in a page. More would be smaller, and change the genre that is heard."""
 TRIES = 3
-"""Places near a point of which the one plays whose sound keeps its genre best."""
+"""Sounds of places near a point of which the one plays that keeps its genre best."""
 REACH = 0.4
 """How far from a point its sound may lie, in parts of the distance to the next point."""
+PLACES = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+"""Where around a point its sound is looked for, in parts of the reach."""
 AT_ONCE = 16
 
 
@@ -112,8 +114,9 @@ def play_points(
 ) -> tuple[Played, npt.NDArray[np.uint8], tuple[bytes, ...]]:
     """Make the sounds that a map plays, and choose them by what the classifier hears in them.
 
-    Each point of a grid is made into sound and heard again. Where the sound is of another
-    genre than the spectrogram, places close by, of the same genre, are tried; the best plays.
+    Of places at and around each point of a grid, the one whose spectrogram is surest of the
+    point's genre is made into sound and heard again. Where the sound is of another genre, the
+    next ones are tried; the best plays.
 
     Parameters
     ----------
@@ -130,23 +133,33 @@ def play_points(
         MP3 files.
     """
     points = grid(side) * (1 - 1 / side)  # in the middles of squares: none lies on the rim
-    reach = REACH * 2 / side
-    generator = torch.Generator().manual_seed(0)
-    takes = _takes(model, base, axes, points, "listening")
-    genres = [int(take.pictured.argmax()) for take in takes]
-    kept_at_first = [take.keeps(genre) for take, genre in zip(takes, genres, strict=True)]
-    for _ in range(TRIES - 1):
-        left = [i for i, take in enumerate(takes) if not take.keeps(genres[i])]
-        moved = points[left] + reach * (2 * torch.rand(len(left), 2, generator=generator) - 1)
-        others = _takes(model, base, axes, moved.clamp(-1, 1), "listening again") if left else []
-        for i, other in zip(left, others, strict=True):
-            takes[i] = max(takes[i], other, key=lambda take: take.agreement(genres[i]))
+    near = points[:, None] + REACH * 2 / side * PLACES
+    chances = torch.stack([
+        model.look(at_points(base, axes, some)).probabilities
+        for some in track(near.unbind(1), "looking around", total=len(PLACES))
+    ], dim=1)  # fmt: skip
+    genres = chances[:, 0].argmax(dim=1)
+    numbers = torch.arange(len(points))
+    best = chances[numbers, :, genres].argsort(dim=1, descending=True, stable=True)
+    takes = _takes(model, base, axes, near[numbers, best[:, 0]], "listening")
+
+    def lost() -> Tensor:
+        return numbers[[not take.keeps(int(g)) for take, g in zip(takes, genres, strict=True)]]
+
+    kept_at_first = 1 - len(lost()) / len(takes)
+    for rank in range(1, TRIES):
+        left = lost()
+        if not len(left):
+            break
+        others = _takes(model, base, axes, near[left, best[left, rank]], "listening again")
+        for i, other in zip(left.tolist(), others, strict=True):
+            takes[i] = max(takes[i], other, key=lambda take: take.agreement(int(genres[i])))
     at, pictures, pictured, heard, sounds = zip(*takes, strict=True)
     played = Played(
         torch.stack(at).numpy().round(4),
         torch.stack(pictured).double().numpy().round(4),
         torch.stack(heard).double().numpy().round(4),
-        round(sum(kept_at_first) / len(takes), 4),
+        round(kept_at_first, 4),
     )
     return played, torch.stack(pictures).numpy(), sounds
 

@@ -224,7 +224,8 @@ def find_anchors(model: GenreGAN, *, seed: int) -> None:
     """Fill the model's anchors, base and plane: where its genres are purest and most lie close.
 
     The base is, of a few, the noise around which one plane shows the most genres, weighed
-    by their area.
+    by their area, and by how sure the classifier is: what it is sure of, it hears again in the
+    sounds.
     """
     generator = torch.Generator().manual_seed(seed)
     z = model.draw(SAMPLES, generator)
@@ -237,7 +238,8 @@ def find_anchors(model: GenreGAN, *, seed: int) -> None:
         for axes in combinations(range(DEPENDENT), 2):
             shown = plane_of(model, base, axes, COARSE).probabilities
             area = torch.bincount(shown.argmax(dim=1), minlength=len(model.genres)) / len(shown)
-            variety = float(-(area * area.clamp_min(1e-9).log()).sum())
+            sureness = shown.amax(dim=1).mean()
+            variety = float(-sureness * (area * area.clamp_min(1e-9).log()).sum())
             if variety > richest:
                 richest = variety
                 model.base.copy_(base)

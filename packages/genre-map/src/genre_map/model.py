@@ -8,14 +8,15 @@ spans all frequencies; Guo et al., "On Calibration of Modern Neural Networks" (2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genre_map.pictures import FORMER, LAYOUTS, Layout, LayoutName, to_windows
+from genre_map.pictures import FORMER, LAYOUTS, RANGE_DB, Layout, LayoutName, to_windows
 from groove_core.learning import Dropout
 from groove_core.values import Audio
 
@@ -24,10 +25,16 @@ __all__ = ["GenreClassifier"]
 AT_ONCE = 64
 AROUND = 31
 """Frames that a level is compared with: 0.7 s."""
+DESIGN: Literal[1, 2] = 2
+"""Of our own network; checkpoints that name none are of the first."""
+DEPTH_DB = {1: RANGE_DB, 2: 50.0}
+"""How far below the loudest point our network hears. What is fainter, codecs leave out."""
+LEAST_DB = {1: 0.8, 2: 2.5}
+"""Bands whose levels change by less are not made as loud as those that do."""
 
 
-def _ours(parts: int, n_mels: int) -> nn.Sequential:
-    """Give a map of 16 x 16 cells, each of which hears the two seconds around it."""
+def _ours(parts: int, n_mels: int, design: int) -> nn.Sequential:
+    """Return a map of 16 x 16 cells, each of which hears the two seconds around it."""
 
     def block(of: int, to: int, size: tuple[int, int], stride: int = 1) -> list[nn.Module]:
         around = ((size[0] - 1) // 2, (size[1] - 1) // 2)
@@ -35,10 +42,11 @@ def _ours(parts: int, n_mels: int) -> nn.Sequential:
         return [conv, nn.BatchNorm2d(to), nn.ReLU()]
 
     return nn.Sequential(
-        _Contrast(n_mels),
+        _Contrast(n_mels, DEPTH_DB[design], LEAST_DB[design]),
         *block(parts + 1, 32, (4, 4), stride=2),
         *block(32, 64, (4, 4), stride=2),
         *block(64, 64, (3, 5)),
+        *([_Columns(64, n_mels // 4)] if design > 1 else []),
         nn.MaxPool2d((1, 2)),
         *block(64, 96, (3, 5)),
         *block(96, 96, (3, 5)),
@@ -71,21 +79,47 @@ class _Contrast(nn.Module):
     What counts is the level against the 0.7 s around it, in deviations of the band: so the
     tone and balance of a recording, or of a soundfont, hardly matter. Place, from -1 to 1, is
     one more part.
+
+    Parameters
+    ----------
+    n_mels : int
+    depth_db, least_db : float [dB]
+        See `DEPTH_DB` and `LEAST_DB`.
     """
 
     place: Tensor
 
-    def __init__(self, n_mels: int) -> None:
+    def __init__(self, n_mels: int, depth_db: float, least_db: float) -> None:
         super().__init__()
+        self.floor, self.least = 1 - depth_db / RANGE_DB, least_db / RANGE_DB
         self.register_buffer("place", torch.linspace(-1, 1, n_mels)[:, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        around = F.pad(x.contiguous(), (AROUND // 2 + 1, AROUND // 2, 0, 0), mode="replicate")
+        x = x.contiguous().clamp_min(self.floor)
+        around = F.pad(x, (AROUND // 2 + 1, AROUND // 2, 0, 0), mode="replicate")
         total = around.cumsum(dim=3)  # faster than pooling
         level = x - (total[..., AROUND:] - total[..., :-AROUND]) / AROUND
         deviation = (level.square().mean(dim=3, keepdim=True) + 1e-4).sqrt()
         place = self.place.expand(len(x), 1, -1, x.shape[-1])
-        return torch.cat([level / (deviation + 0.01), place], dim=1)
+        return torch.cat([level / (deviation + self.least), place], dim=1)
+
+
+class _Columns(nn.Module):
+    """Add to each cell what all bands of its frames are together [shape=(n, maps, bands, frames)].
+
+    A chord, or a bass under a hi-hat, is a column: kernels of a few bands find it only layer by
+    layer. Maps stay maps, so that explanations can point at cells.
+    """
+
+    def __init__(self, maps: int, bands: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(maps, maps, (bands, 3), padding=(0, 1), bias=False),
+            nn.BatchNorm2d(maps), nn.ReLU(), nn.Conv2d(maps, maps, 1),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.layers(x))
 
 
 class _MeanAndMax(nn.Module):
@@ -105,9 +139,11 @@ class GenreClassifier(nn.Module):
     ----------
     genres : sequence of str
     network : {"ours", "paper", "dong2018"}
-        With 0.36, 0.27 and 0.46 million weights.
+        With 0.55 (of the first design 0.35), 0.27 and 0.46 million weights.
     layout : dict, optional
         Settings of `Layout`; that of the network when left out.
+    design : {1, 2}
+        Of our own network. The second hears 50 dB instead of 80, and columns.
     """
 
     temperature: Tensor
@@ -117,15 +153,19 @@ class GenreClassifier(nn.Module):
         genres: Sequence[str],
         network: LayoutName = "ours",
         layout: dict[str, Any] | None = None,
+        design: Literal[1, 2] = 1,
     ) -> None:
         super().__init__()
-        self.genres = tuple(genres)
+        self.genres, self.design = tuple(genres), design
         # Checkpoints made before the networks were renamed name them otherwise.
         network = FORMER.get(network, network)
         self.network = network
         self.layout = Layout(**layout) if layout else LAYOUTS[network]
         parts, n_mels, _ = self.layout.shape
-        self.trunk = {"ours": _ours, "paper": _source, "dong2018": _dong}[network](parts, n_mels)
+        trunks: dict[str, Callable[[int, int], nn.Sequential]] = {
+            "ours": partial(_ours, design=design), "paper": _source, "dong2018": _dong,
+        }  # fmt: skip
+        self.trunk = trunks[network](parts, n_mels)
         self.pool = nn.Flatten() if network == "dong2018" else _MeanAndMax()
         with torch.no_grad():
             self.features = self.pool(self.trunk.eval()(torch.zeros(1, *self.layout.shape))).shape[
@@ -155,6 +195,7 @@ class GenreClassifier(nn.Module):
         """What a checkpoint stores to build it again."""
         return {
             "genres": list(self.genres), "network": self.network, "layout": self.layout.settings(),
+            "design": self.design,
         }  # fmt: skip
 
     def pooled(self, windows: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genre_map.augmentation import varied
+from genre_map.augmentation import textured, varied
 from genre_map.evaluation import measure_classifier
-from genre_map.model import GenreClassifier
+from genre_map.model import DESIGN, GenreClassifier
 from genre_map.pictures import LAYOUTS, LayoutName, cut_all
 from genre_map.splits import Divided
 from groove_core.learning import Step, Training, cosine, digest
@@ -45,6 +45,8 @@ class Settings:
     """Of labels."""
     vary: float = 0.5
     """Share of the windows that are: see `genre_map.augmentation`. For our own network only."""
+    texture: float = 0.7
+    """Share of the windows, varied or not, whose texture is another. Likewise."""
     precision: Literal["32", "bf16"] = "32"
 
 
@@ -57,7 +59,7 @@ class GenreTraining(Training[Settings, Divided, GenreClassifier]):
         """Make the classifier, and choose what it learns from."""
         self.pictures, labels = self.data.part("train")
         self.labels = torch.tensor(labels)
-        model = GenreClassifier(self.data.songs.genres, self.settings.network)
+        model = GenreClassifier(self.data.songs.genres, self.settings.network, design=DESIGN)
         self.layout = model.layout
         channels_last: GenreClassifier = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return channels_last
@@ -91,6 +93,8 @@ class GenreTraining(Training[Settings, Divided, GenreClassifier]):
         draw, room = step.rand(len(batch), 16), step.rand(len(batch), 4)
         labels = step.part(self.labels[batch])
         windows = self._windows(step.rows(batch).tolist(), draw, room)
+        if settings.texture and self.layout == LAYOUTS["ours"]:
+            windows = self._textured(windows, len(batch), step)
         with step.autocast(settings.precision):
             logits = self.modules["model"](windows.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.smoothing)
@@ -108,6 +112,13 @@ class GenreTraining(Training[Settings, Divided, GenreClassifier]):
         chosen = draw[:, VARY] >= 1 - share
         windows, long = windows[..., :frames].clone(), windows[chosen]
         windows[chosen] = varied(long, frames, draw[chosen], room[chosen])
+        return windows
+
+    def _textured(self, windows: Tensor, size: int, step: Step) -> Tensor:
+        parts, n_mels, frames = self.layout.shape
+        draw, noise = step.rand(size, 7), step.randn(size, parts, n_mels, frames // 2)
+        chosen = draw[:, -1] < self.settings.texture
+        windows[chosen] = textured(windows[chosen], draw[chosen, :-1], noise[chosen])
         return windows
 
     def finish(self) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from genre_map.evaluation import Evaluation, calibration_error, majority
 from genre_map.gan import GenreGAN
-from genre_map.gan_evaluation import _genres, measure_pictures
+from genre_map.gan_evaluation import measure_pictures, spread_of
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS, read_pictures
 from genre_map.songs import open_songs
@@ -29,9 +29,9 @@ def test_calibration_error():
 
 def test_ways_to_measure_a_generator():
     even, one = torch.eye(10).repeat(20, 1), torch.eye(10)[:1].repeat(200, 1)
-    effective, variation, rarest = (cell.value for cell in _genres(even))
+    effective, variation, rarest = (cell.value for cell in spread_of(even))
     assert (effective, variation, rarest) == pytest.approx((10, 0, 0.1))
-    effective, variation, rarest = (cell.value for cell in _genres(one))
+    effective, variation, rarest = (cell.value for cell in spread_of(one))
     assert (effective, variation, rarest) == pytest.approx((1, 0.9, 0))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genre_map.augmentation import _in_a_room, varied
+from genre_map.augmentation import _in_a_room, textured, varied
 from genre_map.genres import GENRES
 from genre_map.model import GenreClassifier
 from genre_map.pictures import LAYOUTS
@@ -48,6 +48,41 @@ def test_tone_and_balance_hardly_matter_to_ours():
     with torch.no_grad():
         torch.testing.assert_close(model(windows + tone), model(windows), atol=1e-4, rtol=1e-4)
         assert not torch.allclose(model(windows.flip(3)), model(windows), atol=1e-4)
+
+
+def test_the_second_design_overhears_what_codecs_leave_out():
+    torch.manual_seed(0)
+    model = GenreClassifier(GENRES, design=2).eval()
+    loud = torch.rand(2, *model.layout.shape)
+    faint = torch.where(loud < 0.375, torch.rand_like(loud) * 0.375, loud)  # 50 dB down
+    with torch.no_grad():
+        torch.testing.assert_close(model(faint), model(loud))
+        assert not torch.allclose(model(loud.clamp_min(0.5)), model(loud), atol=1e-5, rtol=0)
+
+
+def test_checkpoints_of_the_first_design_are_built_as_they_were():
+    config = GenreClassifier(GENRES).config
+    del config["design"]
+    first = GenreClassifier(**config)
+    assert first.design == 1
+    assert not any("Columns" in type(layer).__name__ for layer in first.trunk)
+    second = GenreClassifier(**GenreClassifier(GENRES, design=2).config)
+    assert second.trunk(torch.zeros(1, *second.layout.shape)).shape == (1, 96, 16, 16)
+
+
+def test_another_texture():
+    flat = torch.full((4, 2, 64, 128), 0.5)
+    noise = torch.randn(4, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    draw = torch.ones(4, 6)
+    torch.testing.assert_close(textured(flat, draw, noise), flat)
+    trembling, floor, smooth = draw.clone(), draw.clone(), draw.clone()
+    trembling[:, 1] = floor[:, 2] = smooth[:, 0] = 0.0
+    level_db = 80 * (textured(flat, trembling, noise) - flat)
+    assert float(level_db.std()) == pytest.approx(6, rel=0.05)
+    faint = torch.linspace(0, 1, 128).expand_as(flat)
+    assert float(textured(faint, floor, noise).min()) == 0.5  # 40 dB below the loudest point
+    stripes = (torch.arange(128) % 2).float().expand_as(flat)
+    torch.testing.assert_close(textured(stripes, smooth, noise), flat, atol=1e-6, rtol=0)
 
 
 def test_the_temperature_makes_probabilities_milder():

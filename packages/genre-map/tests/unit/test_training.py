@@ -57,7 +57,7 @@ def resumed(kind, settings, data, folder):
     return whole
 
 
-QUICK = Settings(epochs=4, windows=4, batch_size=16)
+QUICK = Settings(epochs=8, windows=4, batch_size=16)
 
 
 def test_three_made_up_genres_are_learnt(divided):
