@@ -24,7 +24,7 @@ LIMIT = 4.0
 FAINT = 1e-4
 """80 dB below the loudest point: what is fainter need not be corrected."""
 FIRST, ALONE = 8, 32
-"""Rounds of the Griffin-Lim algorithm before corrections, and where there are none. Thirty-two
+"""Rounds of the Griffin-Lim algorithm before corrections, and without any. Thirty-two
 rounds, and eight after each correction, come hardly nearer to spectrograms (4.4 dB for 4.6), in
 nearly three times the time."""
 PHASES = 2

@@ -67,7 +67,7 @@ class Embeddings:
         Raises
         ------
         InputError
-            If there are none, or names and embeddings do not agree.
+            If there are no embeddings, or names and embeddings do not agree.
         """
         if source.is_dir():
             files = sorted(source.rglob("*.npy"))

@@ -104,7 +104,7 @@ def exports(source: Path) -> list[Path]:
 
 
 def read_plays(path: Path) -> Iterator[Play | None]:
-    """Yield the plays of an export, one at a time; None for a line that is none.
+    """Yield the plays of an export, one at a time; None for any other line.
 
     Raises
     ------
