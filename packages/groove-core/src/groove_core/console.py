@@ -15,6 +15,7 @@ from groove_core.errors import unwritable
 
 __all__ = [
     "displayed",
+    "duration_text",
     "is_main_process",
     "note",
     "own_streams",
@@ -151,6 +152,17 @@ def displayed(text: object) -> str:
     'a\\x1b[2J.wav'
     """
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
+def duration_text(seconds: float) -> str:
+    """Write a time as people say it.
+
+    >>> duration_text(40), duration_text(100), duration_text(5000)
+    ('40 seconds', '2 minutes', '1.4 hours')
+    """
+    if seconds >= 4800:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(1, round(seconds))} seconds"
 
 
 def note(text: str) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "PluginError",
     "UsageError",
     "did_you_mean",
+    "nearest",
     "of_system",
     "unwritable",
 ]
@@ -84,12 +85,17 @@ class DeviceError(GrooveError):
     exit_code = 6
 
 
-def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
-    """Return ``Did you mean ...?`` for a misspelt word, or nothing."""
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Return the word that a misspelt one was meant to be, or nothing."""
     import difflib
 
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.55)
-    return f"Did you mean {form.format(near[0])}?" if near else ""
+    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.55)), "")
+
+
+def did_you_mean(word: str, words: Sequence[str], *, form: str = "{}") -> str:
+    """Return ``Did you mean ...?`` for a misspelt word, or nothing."""
+    near = nearest(word, words)
+    return f"Did you mean {form.format(near)}?" if near else ""
 
 
 def unwritable(place: str | os.PathLike[str], error: OSError) -> UsageError:

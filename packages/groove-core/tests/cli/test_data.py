@@ -246,7 +246,7 @@ def test_map_runs_an_action_for_200_files_and_continues_after_a_kill(start, site
 
     made = tmp_path / "whole/000/result.json"
     made.unlink()  # a journal does not replace the files that it names
-    (tmp_path / "whole/000/bars.json").unlink()
+    (tmp_path / "whole/000/000.bars.json").unlink()
     again = start(*arguments, "whole", path=path)
     again.communicate(timeout=60)
     assert again.returncode == 4
@@ -341,7 +341,7 @@ def test_map_takes_the_options_of_the_action_and_checks_them_first(groove, site,
         "results": "out/results.jsonl",
     }
     assert sorted(p.as_posix() for p in (tmp_path / "out").rglob("*.txt")) == [
-        f"{tmp_path}/out/{name}/bars.txt" for name in ("a/one", "b/one-json", "b/one-mid")
+        f"{tmp_path}/out/{name}/one.bars.txt" for name in ("a/one", "b/one-json", "b/one-mid")
     ]
     other = run("bars", "b", "--out", "out")
     assert other.returncode == 2

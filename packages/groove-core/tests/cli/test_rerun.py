@@ -38,10 +38,10 @@ def test_the_document_knows_each_file_by_name_and_content(made, tmp_path):
     ]
     result = made("--out", "again")
     assert result.returncode == 0, result.stderr
-    for name in ("bars.json", "bars.txt"):
+    for name in ("in.bars.json", "in.bars.txt"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "r" / name).read_bytes()
     assert json.loads((tmp_path / "again/result.json").read_text()) == {
-        **document, "files": ["again/bars.json", "again/bars.txt"],
+        **document, "files": ["again/in.bars.json", "again/in.bars.txt"],
     }  # fmt: skip
 
 

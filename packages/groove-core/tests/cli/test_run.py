@@ -222,6 +222,10 @@ def test_completion_script_is_printed(groove):
         ("groove run good b", "beat"),
         ("groove run good beat --co", "--count"),
         ("groove run good beat --style ", "funk"),
+        ("groove run good beat --style FU", "funk"),
+        ("groove run good beat --count 2 --", "--style"),
+        ("groove info ", "good"),
+        ("groove models ", "verify"),
     ],
 )
 def test_completion_of_names(groove, site, words, expected):
@@ -233,6 +237,46 @@ def test_completion_of_names(groove, site, words, expected):
         _TYPER_COMPLETE_ARGS=words,
     )
     assert expected in result.stdout.split(), result.stderr
+
+
+def test_completion_reads_a_package_once_and_again_when_it_changes(site, tmp_path, monkeypatch):
+    from groove_core.cli import completion
+
+    monkeypatch.setenv("GROOVE_HOME", str(tmp_path / "home"))
+    monkeypatch.syspath_prepend(site("groove-good"))
+    words = ["run", "good", "beat", "--style"]
+    assert completion.complete(words, "") == [("rock", ""), ("funk", "")]
+    monkeypatch.setattr(completion, "_actions", None)  # it would be called in vain
+    assert completion.complete(words, "r") == [("rock", "")]
+    [kept] = (tmp_path / "home/cache/completion").iterdir()
+    kept.write_text(kept.read_text().replace('"of": {"', '"of": {"/nowhere/'))
+    with pytest.raises(TypeError):
+        completion.complete(words, "")
+
+
+def test_a_package_without_run_is_told_how(groove, site):
+    path = site("groove-good")
+    result = groove("good", "beat", "--style", "a b", path=path)
+    assert result.returncode == 2
+    assert "hint: groove run good beat --style 'a b'" in result.stderr
+    assert "Did you mean groove doctor?" in groove("doctr", path=path).stderr
+
+
+def test_info_lists_the_choices_of_a_package(groove, site):
+    result = groove("info", "good", path=site("groove-good"))
+    assert result.returncode == 0, result.stderr  # though two of its actions are not there
+    assert "--style  (beat)\n  rock, funk\n" in result.stdout
+    assert "Need a module that is not there." in result.stdout
+
+
+def test_the_same_command_again_replaces_its_result(good, tmp_path):
+    options = ("beat", "--seed", "1", "--out", "o", "--format", "txt")
+    assert good(*options, "--style", "FUNK").returncode == 0
+    assert good(*options, "--style", "funk").returncode == 0
+    assert good(*options, "--style", "rock").returncode == 2
+    mine = tmp_path / "o/beat-001.txt"
+    os.utime(mine, ns=(0, mine.stat().st_mtime_ns + 10**10))  # changed by its owner
+    assert "exists already" in good(*options, "--style", "funk").stderr
 
 
 def test_doctor_info_and_models(groove, site):

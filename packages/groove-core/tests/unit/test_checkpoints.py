@@ -118,6 +118,25 @@ def test_search_order(saved, tmp_path, monkeypatch):
     assert checkpoints.load("tests", "net", Net)[1]["config"] == {"width": 7}
     assert checkpoints.load("tests", saved, Net)[1]["config"] == {"width": 3}
     assert [s.origin for s in checkpoints.available("tests")] == ["project", "home"]
+    assert checkpoints.fitting("tests") == ["net"]
+    assert checkpoints.fitting("tests", ["tests.other:Net"]) == []
+    (tmp_path / "work/below/it").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work/below/it")
+    assert checkpoints.config_of("tests", "NET") == {"width": 7}  # of a folder above
+
+
+def test_a_checkpoint_in_another_folder_is_named(tmp_path, monkeypatch, saved):
+    monkeypatch.setenv("GROOVE_HOME", str(tmp_path / "home"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for folder in (tmp_path / "gone/net", saved, saved):
+        checkpoints.remember(folder)
+    with pytest.raises(CheckpointError) as raised:
+        checkpoints.find("tests", "net")
+    assert raised.value.hint == f"One of this name is in {saved}: pass that folder."
+    with pytest.raises(CheckpointError) as raised:
+        checkpoints.find("others", "net")
+    assert raised.value.hint == "There is none."
 
 
 def test_what_a_killed_save_left_has_no_name(tmp_path, monkeypatch, saved):

@@ -699,6 +699,6 @@ def test_a_notebook_renders_what_it_plays(monkeypatch):
     monkeypatch.setattr(groove_core.render.soundfont, "render", render)
     notes = [[i * 960, 960, 60, 90] for i in range(300)]  # five minutes
     html = Score((Track(notes, name="<i>"),))._repr_html_()
-    assert rendered[0].duration_s == pytest.approx(60, abs=0.01)
+    assert rendered[0].duration_s == pytest.approx(30, abs=0.01)
     assert html.startswith("<pre>300.0 s, 1 tracks")
     assert "&lt;i&gt;" in html

@@ -9,9 +9,11 @@ import pytest
 
 from groove_core.drums.pattern import DrumPattern
 from groove_core.errors import InputError, UsageError
+from groove_core.render.loops import render_loop
 from groove_core.render.soundfont import TAIL_S, render, renderer_name
 from groove_core.values.scores.score import Score, Track
 from groove_core.values.scores.writing import write
+from groove_core.values.sound.audio import Audio
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4, tempo_bpm=120)
 
@@ -57,6 +59,29 @@ def test_the_last_notes_ring():
     assert audio.duration_s == pytest.approx(4.0 + TAIL_S, abs=0.02)  # two bars at 120 bpm
     at = int((crash.to_score().duration_s + 0.5 * TAIL_S) * audio.sample_rate)
     assert np.abs(audio.samples[:, at : at + 2000]).max() > 0.02
+
+
+@pytest.mark.parametrize("tempo", [120, 97.3, 240])
+def test_a_beat_loops(tempo, tmp_path):
+    hits = np.zeros((32, 14), bool)
+    hits[0, 0] = hits[28, 7] = True  # a crash on the last beat rings over the end
+    early = np.where(hits, -30, 0)
+    beat = DrumPattern(hits, offset_ticks=early, tempo_bpm=tempo)
+    audio = Audio.read(beat.save(tmp_path / "loop.wav"))
+    assert abs(audio.samples.shape[1] - 8 * 60 / beat.tempo_bpm * audio.sample_rate) <= 1
+    assert audio.sample_rate >= 44_100
+    assert audio.peak == pytest.approx(10 ** (-1 / 20), abs=1e-3)
+    # The early first hit is at the end, and the last sample leads to the first.
+    around = np.roll(audio.samples, audio.samples.shape[1] // 2, axis=1)
+    steps = np.abs(np.diff(around, axis=1)).max(axis=0)
+    assert steps[len(steps) // 2] < np.quantile(steps, 0.999)
+    early_s = 30 / 120 * 15 / tempo
+    end = audio.samples[:, -round(0.9 * early_s * audio.sample_rate) :]
+    assert np.abs(end).max() > 0.1
+    without = DrumPattern(hits & (np.arange(14) != 7), offset_ticks=early, tempo_bpm=tempo)
+    dry = render_loop(without)
+    ringing = slice(int(0.8 * dry.sample_rate), int(0.85 * dry.sample_rate))
+    assert np.abs(audio.samples[:, ringing]).max() > 5 * np.abs(dry.samples[:, ringing]).max()
 
 
 def test_no_notes_are_silence():

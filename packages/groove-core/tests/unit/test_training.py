@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from dataclasses import dataclass, replace
 
 import pytest
@@ -32,6 +34,8 @@ from groove_core.learning import (  # noqa: E402
     train,
     trained,
 )
+from groove_core.learning.loop import Forecast  # noqa: E402
+from groove_core.learning.training import Clock  # noqa: E402
 from groove_core.testing.training import check_resume  # noqa: E402
 
 
@@ -200,6 +204,23 @@ def test_a_training_is_not_lost_by_mistake(tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="damaged"):
         fit(line(epochs=2), replace(run, resume=True))
+
+
+def test_it_tells_beforehand_how_long_it_takes(tmp_path, capsys, monkeypatch):
+    for run, told in (
+        (Run(), "2 minutes: 10 epochs, 0.5 s a step\n"),  # 197 steps are left by then
+        (Run(minutes=1), "58 seconds: 10 epochs, 0.5 s a step\n"),
+        (Run(folder=tmp_path), "--resume goes on\n"),
+    ):
+        now = itertools.count()
+        monkeypatch.setattr(time, "perf_counter", lambda now=now: next(now) / 2)
+        forecast = Forecast(run, 10)
+        for left in range(200, 150, -1):  # steps of half a second
+            forecast.step(Clock(4, 2.0), left)
+        shown = capsys.readouterr().err
+        assert shown.startswith("this takes about")
+        assert shown.endswith(told)
+        assert shown.count("\n") == 1
 
 
 def without(key, value):

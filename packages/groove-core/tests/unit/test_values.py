@@ -164,7 +164,7 @@ def test_values_are_frozen():
 
 def test_repr_and_players():
     assert repr(rock()) == "DrumPattern(2 bars, 24 hits, 120 bpm)"
-    assert "audio/wav;base64" in rock()._repr_html_()
+    assert "audio/mpeg;base64" in rock()._repr_html_()
     assert "Score(1 tracks" in repr(rock().to_score())
 
 

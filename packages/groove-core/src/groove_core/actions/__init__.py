@@ -17,6 +17,7 @@ else:
         binding="action bind draw_seed files_of",
         inputs="Inputs Tally each given leave_out names tally",
         params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Readable Restart Resume Seed Strategy describe json_schema markdown_table result_kind",
+        "Readable Restart Resume Seed Strategy checkpoint_of describe json_schema markdown_table "
+        "result_kind",
         runs="RESULT_SCHEMA Run run start",
     )

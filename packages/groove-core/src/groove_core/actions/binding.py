@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from groove_core.actions.inputs import Inputs
+from groove_core.actions.naming import spell, spelt
 from groove_core.actions.params import Param, describe, number_text
 from groove_core.console import note
 from groove_core.errors import UsageError, did_you_mean
@@ -78,7 +79,7 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     told = next((given.get(p.name) for p in params if p.opt.role == "drum_track"), None)
     if told is not None:
         by_name = {name: replace(p, drum_track=str(told)) for name, p in by_name.items()}
-    return {name: _convert(by_name[name], value) for name, value in given.items()}
+    return spell(params, {name: _convert(by_name[name], value) for name, value in given.items()})
 
 
 def renamed(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,8 +139,8 @@ def _convert_one(param: Param, value: Any) -> Any:
             if isinstance(value, dict) and value.get("kind") == kind.kind:
                 return kind.from_document(value, param.name)  # as a result document holds it
         if isinstance(value, str) and not os.path.exists(value):  # noqa: PTH110
-            spelt = (kind.typed(value) for kind in param.kinds)
-            if (found := next((one for one in spelt if one is not None), None)) is not None:
+            typed = (kind.typed(value) for kind in param.kinds)
+            if (found := next((one for one in typed if one is not None), None)) is not None:
                 return found
         if isinstance(value, (str, Path)):
             return _kind_of_file(param, Path(value)).read(Path(value))
@@ -156,6 +157,7 @@ def _convert_one(param: Param, value: Any) -> Any:
         raise _wrong(param, value) from error
     if param.type is int and not isinstance(value, str) and converted != value:
         raise _wrong(param, value)
+    converted = spelt(converted, param.choices)
     if param.choices and converted not in param.choices:
         choices = [str(choice) for choice in param.choices]
         raise UsageError(

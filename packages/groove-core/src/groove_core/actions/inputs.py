@@ -26,6 +26,8 @@ class Tally:
     files: set[str] = field(default_factory=set)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
     """By file: its name, the message and the hint."""
+    current: str = ""
+    """The file that `each` has just finished with; empty before and after it."""
 
 
 tally: ContextVar[Tally | None] = ContextVar("groove_tally", default=None)
@@ -115,8 +117,12 @@ def each(
             first = first or error
             continue
         used += 1
+        if (known := tally.get()) is not None:
+            known.current = called[index]
         yield result
         del result  # it may hold a whole song, and the next one is about to be read
+        if known is not None:
+            known.current = ""
     if first is not None and not used:
         raise type(first)(
             f"None of the {total} files can be used. The first: {first.message}", hint=first.hint

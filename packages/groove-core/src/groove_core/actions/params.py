@@ -23,8 +23,8 @@ from groove_core.values.base import Value
 
 __all__ = [
     "Checkpoint", "DataPath", "Device", "Devices", "DrumTrack", "Into", "License", "Minutes", "Opt",
-    "Param", "Readable", "Restart", "Resume", "Seed", "Strategy", "describe", "json_schema",
-    "markdown_table", "result_kind",
+    "Param", "Readable", "Restart", "Resume", "Seed", "Strategy", "checkpoint_of", "describe",
+    "json_schema", "markdown_table", "result_kind",
 ]  # fmt: skip
 
 V = TypeVar("V")
@@ -63,6 +63,11 @@ class Opt:
     """Former names, which still work but are not shown; in capitals if it was an argument."""
     former: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Former choices, and what each is called now."""
+    names: str = ""
+    """``module:function`` of ``(checkpoint)``, which lists what can be named, such as genres. The
+    checkpoint is the name or folder that the user gave, or None."""
+    fits: tuple[str, ...] = ()
+    """``module:Class`` of the networks whose checkpoints can be named."""
 
 
 Seed = Annotated[
@@ -70,14 +75,12 @@ Seed = Annotated[
     Opt("seed of all random draws (default: drawn, and shown)", min=0, max=2**32 - 1, role="seed"),
 ]
 Device = Annotated[str, Opt("device to compute on: auto, cpu, cuda, cuda:1 or mps", role="device")]
-Checkpoint = Annotated[
-    str | None,  # not a path: "./acai" is a folder, "acai" a name
-    Opt(
-        "trained weights: folder, or name in groove-models, GROOVE_HOME or the package (default: "
-        "the packaged ones)",
-        role="checkpoint",
-    ),
-]
+_CHECKPOINT = Opt(
+    "trained weights: folder, or name in groove-models, GROOVE_HOME or the package (default: "
+    "the packaged ones)",
+    role="checkpoint",
+)
+Checkpoint = Annotated[str | None, _CHECKPOINT]  # not a path: "./acai" is a folder, "acai" a name
 DrumTrack = Annotated[
     str | None,
     Opt(
@@ -167,6 +170,21 @@ class Param:
         elif high is not None:
             words = f"at most {number_text(high)}"
         return f"{words} {self.opt.unit}".strip()
+
+
+def checkpoint_of(*networks: str) -> Opt:
+    """Return the option of a checkpoint that must be of one of these networks.
+
+    Parameters
+    ----------
+    *networks : str
+        ``module:Class`` of each, as its card has it.
+
+    Examples
+    --------
+    >>> Space = Annotated[str | None, checkpoint_of("drum_space.model:DrumAutoencoder")]
+    """
+    return replace(_CHECKPOINT, fits=networks)
 
 
 def number_text(x: float) -> str:

@@ -50,6 +50,14 @@ class Place:
             If it cannot be written, or another file is there.
         """
         value.save(self.staging / FRESH / name)
+        return self._written(name)
+
+    def write(self, text: str, name: str) -> Path:
+        """Write a text to a file, as `save` does."""
+        write_text(self.staging / FRESH / name, text)
+        return self._written(name)
+
+    def _written(self, name: str) -> Path:
         if not self.leftover:
             self._publish()
         return self.folder / name
@@ -187,14 +195,21 @@ def claimed(folder: Path, action: str, *, overwrite: bool, new: bool = False) ->
                 made = [folder, *(path for path in made if path in folder.parents)]
         with locked(folder, folder / LOCK):
             _sweep(folder)
-            of_action = re.compile(rf"{re.escape(action)}(-\d+)?\.[^.]+")
-            names = sorted(path.name for path in folder.iterdir())
-            earlier = [name for name in names if name == RESULT or of_action.fullmatch(name)]
-            if earlier and not overwrite:
-                raise _exists(folder / earlier[0])
             # Both must say so: a document may name any file, and a file of yours may be
             # called as an action calls its own.
             listed = {RESULT} | _listed(folder)
+            unnamed = re.compile(rf"{re.escape(action)}(-\d+)?\.[^.]+")
+            of_input = re.compile(rf".+\.{unnamed.pattern}")
+            names = sorted(path.name for path in folder.iterdir())
+            earlier = [
+                name
+                for name in names
+                if name == RESULT
+                or unnamed.fullmatch(name)
+                or (name in listed and of_input.fullmatch(name))
+            ]
+            if earlier and not overwrite:
+                raise _exists(folder / earlier[0])
             place = Place(
                 folder,
                 beside(folder / STAGING.lstrip(".")),

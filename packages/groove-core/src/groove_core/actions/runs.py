@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,15 +16,16 @@ import numpy as np
 from groove_core.__about__ import __version__
 from groove_core.actions.binding import bind, draw_seed, files_of, renamed
 from groove_core.actions.inputs import Inputs, Tally, tally
+from groove_core.actions.outputs import Names, table_of
 from groove_core.actions.params import Param, describe, plain, result_kind
 from groove_core.actions.places import Place, claimed
 from groove_core.console import is_main_process, note
-from groove_core.errors import GrooveError, UsageError, of_system
+from groove_core.errors import GrooveError, InputError, UsageError, of_system
 from groove_core.hookspecs import RESULT_SCHEMA, Run
 from groove_core.plugins import loader
 from groove_core.plugins.guests import guest
 from groove_core.storage.checkpoints import current_run
-from groove_core.storage.files import dump_json, file_sha256
+from groove_core.storage.files import dump_json, file_sha256, read_json
 from groove_core.values.base import Value
 
 __all__ = ["RESULT_SCHEMA", "Run", "run", "start"]
@@ -45,6 +47,8 @@ class Started:
     document: dict[str, Any] | None = None
     tally: Tally = field(default_factory=Tally)
     """The files that could not be used; in the document as ``failed``."""
+    many: bool = False
+    """Whether there may be several values."""
 
 
 def run(
@@ -129,13 +133,17 @@ def start(
         wanted_checkpoint=checkpoint,
         versions={"groove-core": __version__, "numpy": np.__version__},
     )
+    kind = result_kind(function)
     if isinstance(formats, str):
         formats = formats.split(",")
     if formats is not None:
         formats = [f.strip().lower().lstrip(".") for f in formats if f.strip()]
-        if (kind := result_kind(function)) is not None:  # otherwise the first value tells
+        if kind is not None:  # otherwise the first value tells
             for suffix in formats:
-                kind.check_format(suffix)
+                if not (suffix == "csv" and params and params[0].many):  # a table of all values
+                    kind.check_format(suffix)
+    if kind is not None and kind.is_message and out is None and formats is None:
+        write = False
     inputs = [
         Input.of(p.name, file)
         for p in params
@@ -147,7 +155,8 @@ def start(
         if write and is_main_process():
             folder = _folder(this, out)
             new = out is None and not overwrite  # every run has a folder of its own
-            place = stack.enter_context(claimed(folder, action, overwrite=overwrite, new=new))
+            again = overwrite or (not new and _is_again(folder, this))
+            place = stack.enter_context(claimed(folder, action, overwrite=again, new=new))
         if "device" in roles:
             from groove_core.devices import resolve
 
@@ -156,8 +165,9 @@ def start(
             this.versions["torch"] = str(sys.modules["torch"].__version__)
         started = Started(this, iter(()), None if place is None else place.folder)
         writer = _Writer(this, place, formats)
+        names = Names.of(action, params, options, started.tally)
         started.values = _values(
-            plugin, function, arguments, inputs, started, writer, stack.pop_all()
+            plugin, function, arguments, inputs, started, writer, names, stack.pop_all()
         )
     return started
 
@@ -167,6 +177,24 @@ def _option(param: Param, given: dict[str, Any], converted: dict[str, Any]) -> A
     if param.name not in given:
         return plain(param.default)
     return plain((given if param.is_value else converted)[param.name])
+
+
+def _is_again(folder: Path, this: Run) -> bool:
+    """Return whether a folder holds the result of the same command, and nobody changed a file."""
+    try:
+        before = read_json(folder / "result.json")
+        written_ns = (folder / "result.json").stat().st_mtime_ns
+        now = json.loads(dump_json({"options": this.options, "seed": this.seed}))
+        return (
+            (before["package"], before["action"]) == (this.package, this.action)
+            and {"options": before["options"], "seed": before["seed"]} == now
+            and all(
+                (folder / Path(file).relative_to(folder)).stat().st_mtime_ns <= written_ns
+                for file in before["files"]
+            )
+        )
+    except (InputError, OSError, LookupError, TypeError, ValueError):
+        return False
 
 
 def _folder(this: Run, out: str | Path | None) -> Path:
@@ -212,14 +240,22 @@ class Input:
 
 @dataclass
 class _Writer:
+    """Writes values as they come, and at the end a table of those of many files."""
+
     run: Run
     place: Place | None
     formats: list[str] | None
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Of the values of one file each."""
 
-    def __call__(self, name: str, index: int, value: Value) -> None:
+    def __call__(self, name: str, index: int, value: Value, of_file: str) -> None:
         if self.place is None:
             return
         formats = value.default_formats if self.formats is None else self.formats
+        if of_file:
+            self.rows.append((of_file, value.to_json()))
+            if "csv" not in value.formats():
+                formats = [suffix for suffix in formats if suffix != "csv"]
         if self.formats is None and index >= MANY:
             skipped = [f for f in formats if f in _EXPENSIVE]
             formats = [f for f in formats if f not in _EXPENSIVE]
@@ -231,6 +267,13 @@ class _Writer:
         for suffix in formats:
             self.run.files.append(self.place.save(value, f"{name}.{suffix}").as_posix())
 
+    def tabulate(self, name: str) -> None:
+        """Write a row for each file, if there are several, or if a table was asked for."""
+        wanted = len(self.rows) > 1 if self.formats is None else "csv" in self.formats
+        if self.place is not None and self.rows and wanted:
+            path = self.place.write(table_of(self.rows), f"{name}.csv")
+            self.run.files.append(path.as_posix())
+
 
 def _values(
     plugin: loader.Plugin,
@@ -239,6 +282,7 @@ def _values(
     inputs: list[Input],
     started: Started,
     writer: _Writer,
+    names: Names,
     stack: contextlib.ExitStack,
 ) -> Iterator[tuple[str, Value]]:
     this = started.run
@@ -256,15 +300,18 @@ def _values(
                 with guest(this.action, draws=True):
                     result = function(**arguments)
                 many = isinstance(result, Iterable) and not isinstance(result, Value)
+                started.many = many
                 for index, value in enumerate(_drawn(result, this.action) if many else [result]):
                     if not isinstance(value, Value):
                         kind = type(value).__name__
                         raise TypeError(f"{this.action} gave something of type {kind}, not a value")
-                    name = f"{this.action}-{index + 1:03d}" if many else this.action
+                    name = names.next(index) if many else names.one()
+                    of_file = started.tally.current if many else ""
                     with guest(f"writing {value.kind}", draws=True):
-                        writer(name, index, value)
+                        writer(name, index, value, of_file)
                     documents.append(value.to_document())
                     yield name, value
+                writer.tabulate(names.one())
                 this.inputs = [about for one in inputs if (about := one.to_json()) is not None]
                 started.document = this.document(documents if many else documents[0])
                 if started.tally.failed:

@@ -193,7 +193,7 @@ def _check_param(where: str, param: Param) -> Iterator[Problem]:
     if param.choices:
         if default not in param.choices:
             yield Problem(
-                "range", f"{where}: {default!r} is none of {', '.join(map(str, param.choices))}"
+                "range", f"{where}: {default!r} is not one of {', '.join(map(str, param.choices))}"
             )
     elif param.type in (int, float):
         if isinstance(default, bool) or not isinstance(default, (int, param.type)):

@@ -10,6 +10,10 @@ def main() -> None:
     import gc
     import os
 
+    if (wanted := os.environ.get("_GROOVE_COMPLETE", "")).startswith("complete_"):
+        from groove_core.cli.completion import answer
+
+        raise SystemExit(answer(wanted))
     # Imports make many objects and no garbage: looking for some, as often as Python
     # does, takes a tenth of the time that `import torch` takes.
     gc.set_threshold(100_000, 20, 20)

@@ -8,18 +8,46 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from groove_core.__about__ import __version__
 from groove_core.cli.data import MapGroup
 from groove_core.cli.run import PackageGroup, rerun
 from groove_core.console import displayed, is_main_process
 from groove_core.endings import Endings
-from groove_core.errors import GrooveError, did_you_mean, of_system
+from groove_core.errors import GrooveError, UsageError, did_you_mean, nearest, of_system
 
 __all__ = ["app", "run_cli"]
 
+
+class _Root(TyperGroup):
+    """The ``groove`` command, which knows what to type instead of ``groove PACKAGE ACTION``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word, *rest = args
+        if word.startswith("-") or word in self.commands:
+            return super().resolve_command(ctx, args)
+        import shlex
+
+        from groove_core.plugins import loader
+
+        packages = [entry.name for entry in loader.installed()]
+        if word in packages:
+            raise UsageError(
+                f"{word} is a package: groove run runs its actions.",
+                hint=shlex.join(["groove", "run", *args]),
+            )
+        near = nearest(word, [*self.commands, *packages])
+        wanted = ["groove", *(["run"] if near in packages else []), near, *rest]
+        raise UsageError(
+            f"There is no command {word!r}.",
+            hint=f"Did you mean {shlex.join(wanted)}?" if near else "groove --help",
+        )
+
+
 app = typer.Typer(
     name="groove",
+    cls=_Root,
     help="Analyse and make music with small packages.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -158,11 +186,21 @@ def new(
 
 
 @app.command()
-def info(json: Json = False) -> None:
-    """Show versions, devices and folders."""
+def info(
+    package: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PACKAGE",
+            help="Package whose actions and choices to list: genres, styles, checkpoints ... "
+            "(default: the installation)",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what can be chosen in a package, or versions, devices and folders."""
     from groove_core.cli import inspect
 
-    inspect.info(json)
+    inspect.info(json) if package is None else inspect.info_package(package, json)
 
 
 @app.command()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "doctor",
     "info",
+    "info_package",
     "models_list",
     "models_show",
     "models_verify",
@@ -214,6 +215,43 @@ def info(json: bool) -> None:
         ["GROOVE_HOME", str(document["groove_home"] or "not set")],
     ]
     _print(document, json, columns(rows))
+
+
+def info_package(name: str, json: bool) -> None:
+    """List the actions of a package and everything that can be named in them."""
+    from groove_core.actions.naming import choices_of
+    from groove_core.plugins import loader
+
+    plugin = loader.load(name)
+    choices = choices_of(plugin)
+    about = {
+        "name": plugin.package.name,
+        "version": plugin.source.version,
+        "summary": plugin.package.summary,
+        "actions": [
+            {"name": action.name, "summary": action.summary, "choices": choices[action.name]}
+            for action in plugin.actions.values()
+        ],
+    }
+    actions = columns([["  " + one.name, one.summary] for one in plugin.actions.values()])
+    # What several actions take alike is listed once.
+    alike: dict[tuple[str, str], list[str]] = {}
+    for action, flags in choices.items():
+        for flag, listed in flags.items():
+            alike.setdefault((flag, ", ".join(listed)), []).append(action)
+    lines = [f"{plugin.package.name} {plugin.source.version}  {plugin.package.summary}", actions]
+    for (flag, names), actions_of in sorted(alike.items()):
+        where = "all actions" if len(actions_of) == len(choices) else ", ".join(actions_of)
+        lines += ["", f"{flag}  ({where})", _wrapped(names)]
+    lines += ["", f"groove run {plugin.package.name} ACTION --help tells what an action takes."]
+    _print(about, json, "\n".join(lines))
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    look = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  "}
+    return textwrap.fill(text, break_long_words=False, break_on_hyphens=False, **look)  # type: ignore[arg-type]
 
 
 def _or_problem(question: Callable[[], object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import inspect
+import shlex
 import sys
 import typing
 from collections.abc import Callable
@@ -143,8 +144,11 @@ class ActionGroup(_LazyGroup):
         package, name = self.plugin.package.name, action.name
 
         def command(**given: Any) -> None:
+            from groove_core.cli.stdin import received
+
             core = {key: given.pop(key) for key in CORE_OPTIONS}
-            _run(package, name, {k: v for k, v in given.items() if v is not None}, **core)
+            options = {k: v for k, v in given.items() if v is not None}
+            _run(package, name, received(params, options), **core)
 
         parameters = [one for p in params for one in typer_parameters(p)]
         parameters += [
@@ -203,10 +207,6 @@ def typer_parameter(param: Param) -> inspect.Parameter:
     about: dict[str, Any] = {"help": "  ".join(t for t in (text, bounds) if t)}
     if kind is not bool:
         about["metavar"] = param.flag if param.is_argument else metavar
-    if param.choices:
-        about["autocompletion"] = lambda incomplete: [
-            c for c in map(str, param.choices) if c.startswith(incomplete)
-        ]
     if param.many:
         kind = list[kind]
     if param.is_argument:
@@ -269,7 +269,9 @@ def _run(
         count += 1
         if not json and is_main_process() and count <= SHOWN:
             text = displayed(value.to_text())
-            print(f"{name}\n{text}\n" if "-" in name else text, flush=True)
+            # A line about a file names it; a beat among others has no name in its grid.
+            alone = not started.many or (started.tally.files and "\n" not in text)
+            print(text if alone else f"{name}\n{text}\n", flush=True)
     if count > SHOWN and not json:
         print(f"... and {count - SHOWN} more")
     if not is_main_process():
@@ -279,6 +281,9 @@ def _run(
     elif started.folder is not None:
         where = "." if started.folder == Path() else started.folder
         print(f"{len(started.run.files)} files in {displayed(where)}")
+        for file in started.run.files:
+            if file.endswith(".html"):  # a page is made to be looked at
+                print(f"open {displayed(shlex.quote(file))}")
     if failed := len(started.tally.failed):
         document = "the document" if started.folder is None else started.folder / "result.json"
         raise InputError(

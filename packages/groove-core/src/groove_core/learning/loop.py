@@ -11,18 +11,52 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from groove_core.console import note, track
+from groove_core.console import duration_text, note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import state
 from groove_core.learning.run import Run
 from groove_core.learning.step import Step, epoch_generator, learning_from, seeded
-from groove_core.learning.training import History, Training
+from groove_core.learning.training import Clock, History, Training
 from groove_core.storage.locks import locked
 
 __all__ = ["fit"]
 
 STORE_EVERY_S = 2.0
 LOCK = ".training.lock"
+FORECAST_S = 1.0
+"""Time of the steps from whose rate the length of a training is told."""
+
+
+class Forecast:
+    """Tells once, after the first steps, how long a training will take.
+
+    Parameters
+    ----------
+    run : Run
+    epochs : int
+    """
+
+    def __init__(self, run: Run, epochs: int) -> None:
+        self.run, self.epochs = run, epochs
+        self.steps, self.start, self.told = 0, 0.0, False
+
+    def step(self, clock: Clock, left: int) -> None:
+        """Count a step; with `left` more to come, tell what they will take once that is known."""
+        now = time.perf_counter()
+        self.steps += 1
+        if self.steps == 1:  # it sets things up, which takes longer
+            self.start = now
+        elif not self.told and now - self.start > FORECAST_S:
+            self.told = True
+            step_s = (now - self.start) / (self.steps - 1)
+            needed_s = left * step_s
+            if self.run.minutes is not None:
+                needed_s = min(needed_s, 60 * self.run.minutes - clock.seconds)
+            kept = "; Ctrl-C keeps what was learnt, --resume goes on" if self.run.folder else ""
+            note(
+                f"this takes about {duration_text(needed_s)}: {self.epochs} epochs, "
+                f"{step_s:.2g} s a step{kept}"
+            )
 
 
 def fit(training: Training[Any, Any, Any], run: Run) -> History:
@@ -77,6 +111,7 @@ def _fit(training: Training[Any, Any, Any], run: Run) -> History:
     optimizers = {n: fabric.setup_optimizers(o) for n, o in training.optimizers.items()}
     plain = training.modules, training.optimizers
     training.modules, training.optimizers = wrapped, optimizers  # type: ignore[assignment]
+    forecast = Forecast(run, epochs)
     history = training.history
     stored, stored_s = len(history), -math.inf
 
@@ -90,7 +125,7 @@ def _fit(training: Training[Any, Any, Any], run: Run) -> History:
     try:
         for epoch in _epochs(training, run):
             start = time.perf_counter()
-            losses = _one_epoch(training, run, epoch)
+            losses = _one_epoch(training, run, epoch, forecast)
             bad = [name for name, loss in losses.items() if not math.isfinite(loss)]
             if bad:
                 raise InputError(
@@ -121,7 +156,10 @@ def _open(training: Training[Any, Any, Any], run: Run, folder: Path, settings: s
     """Restore the training of a folder, or see that there is none to lose."""
     if run.fabric.is_global_zero:
         state.swept(folder)
-    if run.resume:
+    again = not (run.resume or run.restart) and state.is_finished(folder, settings)
+    if again:
+        note(f"{folder} holds this training already; --restart trains it anew")
+    if run.resume or again:
         state.restore(training, folder, settings)
         if run.fabric.is_global_zero:
             state.write_log(folder, training.history)  # a kill between the two files parts them
@@ -145,7 +183,9 @@ def _epochs(training: Training[Any, Any, Any], run: Run) -> Iterator[int]:
         yield epoch
 
 
-def _one_epoch(training: Training[Any, Any, Any], run: Run, epoch: int) -> dict[str, float]:
+def _one_epoch(
+    training: Training[Any, Any, Any], run: Run, epoch: int, forecast: Forecast
+) -> dict[str, float]:
     """Learn from the batches of an epoch, or from those that there is time for."""
     fabric, clock, epochs = run.fabric, training.clock, training.settings.epochs
     generator = epoch_generator(training.seed, epoch)
@@ -167,6 +207,7 @@ def _one_epoch(training: Training[Any, Any, Any], run: Run, epoch: int) -> dict[
         count += 1
         clock.steps += 1
         clock.seconds = before + time.perf_counter() - start
+        forecast.step(clock, (epochs - epoch) * len(batches) - count)
         if run.is_over(clock):
             break
     means = {name: total / count for name, total in sums.items()}

@@ -15,7 +15,7 @@ from groove_core.learning.training import Clock, History, Training
 from groove_core.storage import checkpoints
 from groove_core.storage.files import atomic_path, sweep, write_text
 
-__all__ = ["METRICS", "STATE", "restore", "store", "swept"]
+__all__ = ["METRICS", "STATE", "is_finished", "restore", "store", "swept"]
 
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
@@ -51,6 +51,18 @@ def store(training: Training[Any, Any, Any], folder: Path, settings: str) -> Non
         }
         checkpoints.save_tensors(_flatten(training), temporary, about)
     write_log(folder, training.history)
+
+
+def is_finished(folder: Path, settings: str) -> bool:
+    """Return whether a folder holds the checkpoint of a training with just these settings."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / STATE, "pt") as stored:
+            same = json.loads(stored.metadata()["settings"]) == json.loads(settings)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError):
+        return False
+    return same and (folder / checkpoints.CARD).is_file()
 
 
 def _lines(history: History) -> str:

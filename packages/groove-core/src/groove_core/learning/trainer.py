@@ -140,7 +140,8 @@ def train(kind: type[T], settings: Any, data: Any, run: Run) -> Report:
             },
         }
         checkpoints.save(run.folder, training.model, about, half=True)
-    is_named = run.folder == Path("groove-models", kind.package, run.name)
+        checkpoints.remember(run.folder)
+    is_named = run.folder == Path(checkpoints.MODELS, kind.package, run.name)
     note(f"checkpoint in {run.folder}; use it with {kind.option} "
          f"{run.name if is_named else run.folder}")  # fmt: skip
     more = {"history": training.history, "checkpoint": str(run.folder)}

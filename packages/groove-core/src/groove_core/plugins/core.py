@@ -100,5 +100,8 @@ def groove_kinds() -> list[Kind]:
 
 @hookimpl
 def groove_renderers() -> list[Renderer]:
-    """Play what has notes."""
-    return [Renderer(kind="score", suffix="wav", run="groove_core.render.soundfont:save_wav")]
+    """Play what has notes; beats so that they loop."""
+    return [
+        Renderer(kind="score", suffix="wav", run="groove_core.render.soundfont:save_wav"),
+        Renderer(kind="drum-pattern", suffix="wav", run="groove_core.render.loops:save_loop"),
+    ]

@@ -9,6 +9,7 @@ from groove_core.lazy import lazy
 if TYPE_CHECKING:
     from groove_core.render import kits as kits
     from groove_core.render.corpora import *
+    from groove_core.render.loops import *
     from groove_core.render.notes import *
     from groove_core.render.soundfont import *
 else:
@@ -16,6 +17,7 @@ else:
         __name__,
         "kits",
         corpora="DRUM_KITS MANIFEST Clip find_soundfonts render_clips",
+        loops="render_loop save_loop",
         notes="render_notes soundfont_rights",
         soundfont="find_soundfont render renderer_name save_wav",
     )

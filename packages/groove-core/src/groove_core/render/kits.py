@@ -235,7 +235,7 @@ def recorded(folder: str | os.PathLike[str]) -> Kit:
         )
     others = sorted(sounds.keys() - wanted.keys())
     if others:
-        note(f"{folder}: {', '.join(others)} are none of the nine drums and are left out")
+        note(f"{folder}: {', '.join(others)} are not among the nine drums and are left out")
     loudest = max(float(np.abs(one).max()) for name in wanted for one in sounds[name])
     return with_strengths(
         Path(folder).name, [[one / max(loudest, 1e-9) for one in sounds[name]] for name in wanted]

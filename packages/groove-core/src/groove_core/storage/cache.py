@@ -21,6 +21,7 @@ import numpy.typing as npt
 from groove_core.console import note
 from groove_core.errors import GrooveError, UsageError
 from groove_core.storage.files import atomic_path, check_file, file_sha256, kept_reason
+from groove_core.storage.folders import cache_folder
 
 __all__ = ["Cache", "Stats", "cache_folder"]
 
@@ -37,16 +38,6 @@ ABANDONED_S = 3600.0
 """Age from which an unfinished file is known to belong to a process that was killed."""
 _ENTRY = re.compile(r"[0-9a-f]{64}\.npy")
 _UNFINISHED = re.compile(r"\.[0-9a-f]{64}-\w+\.npy")
-
-
-def cache_folder() -> Path:
-    """Return the folder of what can be made again: in ``GROOVE_HOME``, or the system's place."""
-    home = os.environ.get("GROOVE_HOME")
-    if home:
-        return Path(home, "cache")
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("groove"))
 
 
 def _limit_bytes() -> int:
@@ -158,7 +149,7 @@ class Cache:
         Raises
         ------
         UsageError
-            If `make` gives an array of Python objects, or the key is none of `key`.
+            If `make` gives an array of Python objects, or the key is not one of `key`.
         """
         if not _ENTRY.fullmatch(f"{key}.npy"):
             raise UsageError(

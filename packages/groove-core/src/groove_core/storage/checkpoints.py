@@ -12,7 +12,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,20 +42,32 @@ from groove_core.storage.cards import (
     verify,
     write_learnt,
 )
-from groove_core.storage.files import beside, check_writable, dump_json, file_sha256, writing
+from groove_core.storage.files import (
+    beside,
+    check_writable,
+    dump_json,
+    file_sha256,
+    write_text,
+    writing,
+)
+from groove_core.storage.folders import cache_folder
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "CARD", "LEARNT", "REQUIRED", "SCHEMA", "WEIGHTS", "Stored", "available", "current_run", "find",
-    "load", "place", "read_card", "read_header", "save", "save_tensors", "storable", "verify",
-    "write_learnt",
+    "CARD", "LEARNT", "MODELS", "REQUIRED", "SCHEMA", "WEIGHTS", "Stored", "available",
+    "config_of", "current_run", "find", "fitting", "load", "place", "read_card", "read_header",
+    "remember", "save", "save_tensors", "storable", "verify", "write_learnt",
 ]  # fmt: skip
 
 current_run: ContextVar[Run | None] = ContextVar("groove_run", default=None)
 """The run that is going on: what it loads is written down there."""
 
+MODELS = "groove-models"
+"""Folder of a project's own checkpoints: in the working folder, or in one above it."""
+REMEMBERED = 200
+"""Folders of trained checkpoints that are remembered, to be named when one is looked for."""
 MAX_COMPUTED = 2**24
 """Numbers that a network computes when it is built, such as filters, and that no file has."""
 MAX_PARTS = 16
@@ -75,7 +87,10 @@ class Stored:
 
 def _roots(package: str, everything: list[loader.Installed]) -> Iterator[tuple[str, Path]]:
     """Yield the folders that may hold checkpoints of a package, in search order."""
-    yield "project", Path("groove-models", package)
+    yield "project", Path(MODELS, package)
+    with contextlib.suppress(OSError):  # a working folder that was removed has none above it
+        for parent in Path.cwd().parents:
+            yield "project", parent / MODELS / package
     home = os.environ.get("GROOVE_HOME")
     if home:
         yield "home", Path(home, "models", package)
@@ -115,9 +130,10 @@ def find(package: str, wanted: str | Path) -> Stored:
     stored = available(package)
     # A bare word is a name, even where a folder happens to be called so.
     if path.name == str(wanted):
-        for one in stored:
-            if one.name == str(wanted):
-                return one
+        exact = [one for one in stored if one.name == str(wanted)]
+        alike = [one for one in stored if one.name.lower() == str(wanted).lower()]
+        if found := [*exact, *alike]:
+            return found[0]
     if (path / CARD).is_file():
         return Stored(path.name, package, path, "path")
     if path.is_dir():
@@ -126,10 +142,67 @@ def find(package: str, wanted: str | Path) -> Stored:
             hint="groove models list shows the checkpoints there are.",
         )
     names = [one.name for one in stored]
+    known = (
+        f"One of this name is in {folder}: pass that folder."
+        for folder in reversed(_remembered())
+        if folder.name == path.name and _is_of(folder, package)
+    )
     raise CheckpointError(
         f"{package} has no checkpoint {str(wanted)!r}.",
-        hint=did_you_mean(str(wanted), names) or f"There is {', '.join(names) or 'none'}.",
+        hint=next(known, "")
+        or did_you_mean(str(wanted), names)
+        or f"There is {', '.join(names) or 'none'}.",
     )
+
+
+def _is_of(folder: Path, package: str) -> bool:
+    with contextlib.suppress(CheckpointError):
+        return bool(read_card(folder)["package"] == package)
+    return False
+
+
+def _memory() -> Path:
+    return cache_folder() / "checkpoints.txt"
+
+
+def _remembered() -> list[Path]:
+    try:
+        return [Path(line) for line in _memory().read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+
+
+def remember(folder: Path) -> None:
+    """Remember where a checkpoint was made: `find` names it to whoever looks elsewhere."""
+    made = folder.resolve()
+    lines = [str(one) for one in (*(f for f in _remembered() if f != made), made)]
+    # It only ever serves a hint: where it cannot be written, there is none.
+    with contextlib.suppress(OSError, GrooveError, ValueError):
+        write_text(_memory(), "\n".join(lines[-REMEMBERED:]) + "\n")
+
+
+def config_of(package: str, wanted: str | Path) -> dict[str, Any]:
+    """Return what the network of a checkpoint is built from, as its card has it; see `find`."""
+    config: dict[str, Any] = read_card(find(package, wanted).path)["config"]
+    return config
+
+
+def fitting(package: str, networks: Sequence[str] = ()) -> list[str]:
+    """List the names of the checkpoints whose network is one of these (default: of any).
+
+    Parameters
+    ----------
+    package : str
+    networks : sequence of str
+        ``module:Class`` of each.
+    """
+    names: dict[str, None] = {}
+    for one in available(package):
+        with contextlib.suppress(CheckpointError):  # a broken one cannot be used
+            network = read_card(one.path)["model"]
+            if not networks or network in networks:
+                names.setdefault(one.name)
+    return list(names)
 
 
 def place(package: str, name: str | None, into: Path | None, default: str) -> tuple[str, Path]:
@@ -143,7 +216,7 @@ def place(package: str, name: str | None, into: Path | None, default: str) -> tu
     name = name or (into.name if into else default)
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise UsageError(f"A model cannot be called {name!r}.", hint="--name my-model")
-    folder = into or Path("groove-models", package, name)
+    folder = into or Path(MODELS, package, name)
     check_writable(folder)
     return name, folder
 

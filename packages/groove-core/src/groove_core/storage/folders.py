@@ -13,13 +13,23 @@ from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.storage.files import printable
 
-__all__ = ["RESULT", "Found", "find_files", "is_hidden", "list_files"]
+__all__ = ["RESULT", "Found", "cache_folder", "find_files", "is_hidden", "list_files"]
 
 RESULT = "result.json"
 """What a run writes beside its files."""
 PEEK_BYTES = 2**16
 """How much of a JSON file is looked at to tell what it is."""
 ENDINGS_SHOWN = 4
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: in ``GROOVE_HOME``, or the system's place."""
+    home = os.environ.get("GROOVE_HOME")
+    if home:
+        return Path(home, "cache")
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("groove"))
 
 
 @dataclass

@@ -199,7 +199,7 @@ class Finder:
         own, own_keys = mine.keys(size)
         order = np.argsort(own_keys, kind="stable")
         own, own_keys = own[order], own_keys[order]
-        # Most keys of the stream are none of these, which a table tells faster than a search.
+        # Most keys of the stream are others, which a table tells faster than a search.
         marked = np.zeros(1 << BITS, bool)
         marked[_mixed(own_keys)] = True
         some = np.flatnonzero(marked[mixed])

@@ -148,7 +148,7 @@ def published(folder: Path | None, corpora: Iterable[str]) -> dict[str, dict[str
     Raises
     ------
     InputError
-        If a column is missing, or a part is none of three.
+        If a column is missing, or a part is not one of three.
     """
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for corpus in corpora if folder is not None else ():

@@ -43,7 +43,7 @@ else:
             "pitches": "key_name key_sharps note_name parse_note_name pitch_class transpose_sharps",
             "plots": "INK PALETTE envelope new_axes panel plot_text save_png sheet",
             "records": "Record SoundRecord",
-            "results": "Cell Codes Estimate Report",
+            "results": "Cell Codes Estimate Message Report",
             "scores.score": "MAX_HOURS Score Track",
             "sound.audio": "Audio AudioInfo",
             "sound.embedding": "audio_url mp3",

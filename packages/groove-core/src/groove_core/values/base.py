@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Value", "from_json"]
 
 
+PICTURE_BYTES = 100_000
+"""Of a picture in a notebook, which keeps what is shown in its file."""
+SHOWN = 20_000
+"""Characters of a text in a notebook; all are in the files."""
+
+
 class Value(abc.ABC):
     """A value: it can be read, saved, shown and compared.
 
@@ -35,6 +41,8 @@ class Value(abc.ABC):
     """Endings that `read` accepts."""
     default_formats: ClassVar[tuple[str, ...]] = ("json",)
     """What the command line writes when nobody says otherwise."""
+    is_message: ClassVar[bool] = False
+    """Whether the command line only shows it, and makes a folder with ``--out`` alone."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as a JSON document with its ``kind``; nothing is lost.
@@ -199,7 +207,8 @@ class Value(abc.ABC):
         """
         if hasattr(cls, f"_save_{suffix}"):
             return None
-        if hasattr(cls, "to_score") and suffix in kinds.class_of("score").formats():
+        played = hasattr(cls, "to_score") and suffix in kinds.class_of("score").formats()
+        if played and suffix not in kinds.core_endings(cls.kind):
             return lambda value, path: value.to_score().writer(suffix)(path)
         if (run := kinds.renderer(cls.kind, suffix)) is None:
             raise UsageError(
@@ -226,6 +235,13 @@ class Value(abc.ABC):
 
         save_png(self.plot, path)
 
+    def _repr_html_(self) -> str:
+        from groove_core.values.page import escaped
+
+        # A value whose picture is its text says it once.
+        drawn = "" if type(self).plot is Value.plot else _picture(self.plot)
+        return escaped(self.to_text()[:SHOWN]) + drawn
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
@@ -236,6 +252,19 @@ class Value(abc.ABC):
         return f"{type(self).__name__}({line.rstrip(':')})"
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _picture(plot: Callable[[], Any]) -> str:
+    """Return a picture as HTML, coarser where it would be large; nothing without matplotlib."""
+    from groove_core.values.page import data_url
+    from groove_core.values.plots import png_bytes
+
+    try:
+        sizes = (png_bytes(plot, dpi) for dpi in (90, 60, 40, 25))
+        content = next((one for one in sizes if len(one) <= PICTURE_BYTES), b"")
+    except UsageError:
+        return ""
+    return f'<br><img src="{data_url("image/png", content)}">' if content else ""
 
 
 def _other_reader(suffix: str, kind: str) -> type[Value] | None:

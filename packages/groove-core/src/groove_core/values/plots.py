@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -113,10 +114,20 @@ def save_png(plot: Callable[[], Any], path: Path) -> None:
     gc.collect(0)
 
 
-def _save(figure: Any, path: Path) -> None:
+def png_bytes(plot: Callable[[], Any], dpi: float) -> bytes:
+    """Draw and return a PNG of so many dots per inch; see `save_png`."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        _save(plot().figure, file, dpi=dpi)
+    gc.collect(0)
+    return file.getvalue()
+
+
+def _save(figure: Any, file: Path | io.BytesIO, **look: Any) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):  # names of files may be of bytes that no font can draw
         text.set_text(displayed(printable(text.get_text())))
         text.set_parse_math(False)  # "$" in a name begins no formula
-    figure.savefig(path, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", metadata={"Software": None}, **look)

@@ -20,9 +20,11 @@ from groove_core.values.base import Value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Cell", "Codes", "Estimate", "Report"]
+__all__ = ["Cell", "Codes", "Estimate", "Message", "Report"]
 
 
+ROWS = 200
+"""Rows of a report in a notebook; all are in the files."""
 SHOWN = 8
 """Dimensions of codes in a terminal; all are in the files."""
 
@@ -190,7 +192,7 @@ class Report(Value):
         head = "".join(f"<th>{escape(c)}</th>" for c in self.columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(_show(c))}</td>" for c in row) + "</tr>"
-            for row in self.rows
+            for row in self.rows[:ROWS]
         )
         return f"<p>{escape(self.title)}</p><table><tr>{head}</tr>{body}</table>"
 
@@ -228,6 +230,12 @@ class Report(Value):
             inner.locator_params(axis="x", nbins=3)
             inner.grid(axis="y", lw=0.3)
         return ax
+
+
+class Message(Report):
+    """A report on something that is kept elsewhere: shown, and written only if asked for."""
+
+    is_message: ClassVar[bool] = True
 
 
 def _in_markdown(cell: str) -> str:

@@ -19,9 +19,10 @@ from groove_core.console import note
 from groove_core.errors import UsageError
 from groove_core.storage.files import atomic_path
 from groove_core.values.base import Value
+from groove_core.values.page import data_url
 from groove_core.values.sound import loudness, soundfiles
 from groove_core.values.sound.decoding import CHUNK_FRAMES
-from groove_core.values.sound.embedding import audio_url
+from groove_core.values.sound.embedding import audio_url, mp3
 from groove_core.values.sound.samples import as_float32, fitted, frozen, is_frozen
 from groove_core.values.sound.soundfiles import AudioInfo, Stretch
 
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Audio", "AudioInfo"]
 
-PLAYER_S = 60.0
+PLAYER_S = 30.0
+PLAYER_BYTES = 130_000
+"""Of a sound in a notebook, which keeps what is shown in its file."""
+MP3_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""Sample rates that MP3 files of any compression can have [Hz]."""
 """The most sound that a notebook embeds."""
 EMBEDDED = 2**18
 """Samples that a result document holds beside sound files; those of a song would fill a disk."""
@@ -480,8 +485,7 @@ class Audio(Value):
         if self.duration_s > PLAYER_S:
             player = player.excerpt(duration_s=PLAYER_S)
             note += f"<br>The first {PLAYER_S:.0f} s of {self.duration_s:.0f} s."
-        url = audio_url(player.samples, player.sample_rate)
-        return f'<audio controls src="{url}"></audio>{note}'
+        return f'<audio controls src="{_player_url(player)}"></audio>{note}'
 
     def plot(self, ax: Axes | None = None) -> Axes:
         from groove_core.values.plots import INK, envelope, new_axes
@@ -492,6 +496,23 @@ class Audio(Value):
         ax.fill_between(starts / self.sample_rate, low, high, color=INK, linewidth=0.3)
         ax.set(xlabel="seconds", ylabel="amplitude", ylim=(-1.05, 1.05))
         return ax
+
+
+def _player_url(audio: Audio) -> str:
+    """Return an address that holds a sound for a notebook: as good as fits into `PLAYER_BYTES`.
+
+    A short sound stays as it is. A long one becomes an MP3 file, of one channel and 22,050 Hz if
+    need be.
+    """
+    if audio.samples.size * 2 <= PLAYER_BYTES:
+        return audio_url(audio.samples, audio.sample_rate)
+    known = audio if audio.sample_rate in MP3_RATES else audio.resampled(22_050)
+    for player, compression in ((known, 0.5), (known, 0.9), (known.to_mono(), 0.7)):
+        content = mp3(player.samples, player.sample_rate, compression=compression, variable=True)
+        if len(content) <= PLAYER_BYTES:
+            return data_url("audio/mpeg", content)
+    small = audio.to_mono().resampled(22_050)
+    return audio_url(small.samples, small.sample_rate, small=True)
 
 
 def _check_peak(peak_dbfs: float) -> None:

@@ -36,7 +36,7 @@ const meta = (kind, bytes) => [0xff, kind, ...variable(bytes.length), ...bytes];
 /**
  * Pieces one after the other: {music, tempo in bpm, swing from 0 to 1}.
  * Each begins with its tempo; the markers tell how long the whole is. `subject.notes(music)` lists
- * {step, steps, note, velocity}, and `subject.midi` has the name of the track, its channel, and the
+ * {step, steps, note, velocity} and, for hits beside the grid, `late` in ticks, and `subject.midi` has the name of the track, its channel, and the
  * marker of so many steps.
  */
 function midiFile(pieces) {
@@ -50,8 +50,9 @@ function midiFile(pieces) {
     if (!number || us !== Math.round(6e7 / pieces[number - 1].tempo))
       conductor.push([begin, meta(0x51, [us >> 16 & 255, us >> 8 & 255, us & 255])]);
     const tickOf = (step) => begin + step * TICKS + swingTicks(step, swing);
-    for (const { step, steps, note, velocity } of subject.notes(music)) {
-      const on = tickOf(step), off = Number.isInteger(steps) ? tickOf(step + steps) : on + steps * TICKS;
+    for (const { step, steps, note, velocity, late = 0 } of subject.notes(music)) {
+      // Within half a step of its own, so that it is read back there.
+      const on = begin + step * TICKS + clamp(swingTicks(step, swing) + late, -TICKS / 2, TICKS / 2 - 1), off = Number.isInteger(steps) ? tickOf(step + steps) : on + steps * TICKS;
       ons.push([on, [0x90 | channel, note, velocity]]);
       offs.push([off, [0x80 | channel, note, 0]]);
     }
