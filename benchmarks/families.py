@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gansynth_lite.adapting import AdaptSettings, AdaptTraining
+from gansynth_lite.adapting import AdaptSettings, AdaptTraining, begun_with
 from gansynth_lite.auditions import BEGINNING, Auditor, auditioned
 from gansynth_lite.evaluation import AT_ONCE, family_weights, measure
 from gansynth_lite.lessons import Lesson
@@ -41,7 +41,7 @@ COLUMNS = (
     "diversity",
 )  # fmt: skip
 HEARD = 5000
-"""Notes that listener and auditors know."""
+"""Notes that the listener knows."""
 
 
 class Watched(AdaptTraining):
@@ -90,7 +90,7 @@ def learnt(
 def auditors(notes: Notes, start: GANSynth, seed: int) -> tuple[Listener, list[Auditor]]:
     """Make two auditors, which share no note."""
     chance = torch.Generator().manual_seed(seed)
-    some = torch.randperm(len(notes), generator=chance)[:HEARD]
+    some = torch.randperm(len(notes), generator=chance)
     listener = Listener(start.layout, len(start.families))
     spectra = spectra_of(
         listener, lambda at: start.layout.magnitudes(notes.sounds(some[at])), len(some), "cpu"
@@ -188,6 +188,7 @@ def main() -> None:
     }
     if options.store:
         about = {key: value for key, value in card.items() if key not in ("config", "sha256")}
+        about |= {"training": asdict(settings), "start": begun_with(card)}
         checkpoints.save(options.keep / "stored", models[options.store], about, half=True)
     report = measure(
         start, notes, lesson.parts, judge, count=options.count, seed=options.seed, name="0",

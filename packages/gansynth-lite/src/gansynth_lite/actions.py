@@ -11,7 +11,9 @@ from gansynth_lite.options import (
     About,
     BatchSize,
     Beside,
+    Checkpoint,
     ClassifierNetwork,
+    DrawnFamilies,
     Family,
     Instrument,
     Judge,
@@ -22,10 +24,10 @@ from gansynth_lite.options import (
     Refine,
     Second,
     Subset,
+    TrackFamilies,
     Width,
 )
 from groove_core.actions import (
-    Checkpoint,
     Device,
     Devices,
     Into,
@@ -108,10 +110,7 @@ def render(
     score: Annotated[Readable[Score], Opt("MIDI file")],
     *,
     instrument: Instrument = None,
-    families: Annotated[
-        str | None,
-        Opt("families of the tracks in turn, such as flute,string (default: by their programs)"),
-    ] = None,
+    families: TrackFamilies = None,
     motion: Annotated[
         Literal["still", "wander"],
         Opt("one instrument for each track, or a walk from one to the next"),
@@ -162,9 +161,7 @@ def interpolate(
     score: Annotated[
         Readable[Score] | None, Opt("MIDI file to play along the way (default: notes)")
     ] = None,
-    families: Annotated[
-        str | None, Opt("families of the drawn instruments, such as brass,flute (default: any)")
-    ] = None,
+    families: DrawnFamilies = None,
     pitch: Pitch = None,
     steps: Annotated[int, Opt("notes, both ends among them", min=2, max=256)] = 8,
     refine: Refine = 0,
@@ -260,11 +257,16 @@ def export(
 ) -> Kit:
     """Export an instrument for a sampler: notes as WAV, and an SFZ that maps them to keys.
 
+    Notes begin without a click, are in tune and equally loud, and have a softer, darker layer. What
+    a player holds goes on while a key is down; what is struck or plucked fades. What the model does
+    not draw, above 7 kHz, goes on from what lies below.
+
     Raises
     ------
     UsageError
         If the model does not play one of them, or there is no note between them.
     """
+    from gansynth_lite import sampling
     from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
@@ -276,9 +278,12 @@ def export(
             hint="Give a --low that is below --high.",
         )
     w = voice.drawn(1, [family]) if instrument is None else voice.instrument(instrument)[:1]
-    sounds = voice.notes(w.expand(len(pitches), -1), [float(p) for p in pitches])
+    sounds = voice.notes(
+        w.expand(len(pitches), -1), [float(p) for p in pitches], sampling.LONGEST_S
+    )
     made = [one.samples[0] for one in track(sounds, "playing", total=len(pitches))]
-    return Kit(tuple(zip(pitches, made, strict=True)), voice.model.layout.sample_rate, voice.name)
+    notes = sampling.for_sampler(made, pitches, voice.model.layout.sample_rate)
+    return Kit(notes, sampling.RATE, voice.name)
 
 
 @action

@@ -16,7 +16,7 @@ an hour on two cores, where the training took a GPU.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from gansynth_lite.training import KNOWN, decay, difference, often
 from groove_core.console import note, track
 from groove_core.learning import EMA, Step, digest, pixel_norm
 
-__all__ = ["AdaptSettings", "AdaptTraining"]
+__all__ = ["AdaptSettings", "AdaptTraining", "begun_with"]
 
 FIRST_LOOKS = 6
 """Notes of an instrument from which its code begins."""
@@ -297,6 +297,11 @@ class AdaptTraining(GeneratorTraining[AdaptSettings, GANSynth]):
     def card(self) -> dict[str, Any]:
         """Say what the generator is for, and what it began with."""
         assert self.data.start is not None
-        before = self.data.start[1]
-        kept = ("name", "sha256", "data", "training", "start")
-        return {**super().card(), "start": {key: before.get(key) for key in kept}}
+        return {**super().card(), "start": begun_with(self.data.start[1])}
+
+
+def begun_with(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the card of an adapted model says of the one that it began with."""
+    kept = ("name", "version", "sha256", "training", "start")
+    data = {key: value for key, value in card["data"].items() if key != "learnt"}
+    return {"data": data, **{key: card.get(key) for key in kept}}

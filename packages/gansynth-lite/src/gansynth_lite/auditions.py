@@ -1,7 +1,7 @@
 """Which instruments are kept to draw new ones of: those that are heard as their family.
 
 The known instruments and mixtures of them play a few notes to an auditor that took no part in the
-training of the generator and takes none in judging it later. The best quarter of each family stays.
+training of the generator and takes none in judging it later. The best of each family stay.
 This is rejection sampling (Azadi et al., "Discriminator Rejection Sampling", 1810.06758), done
 once, so that it costs nothing when something is played.
 """
@@ -19,21 +19,20 @@ from groove_core.learning import pixel_norm
 
 __all__ = ["BEGINNING", "Auditor", "auditioned", "pitches_of"]
 
-MIXTURES = 2
-"""Of each known instrument with its neighbours, beside itself."""
+CANDIDATES, KEPT = 240, 32
+"""Of each family: known instruments, then mixtures of them with their neighbours; and who stays."""
 LOOKS = 2
 """Notes that each plays."""
-KEPT = 0.25
 BEGINNING = 5 / 16
 """Of a note, which is what is listened to."""
 AT_ONCE = 16
-PARTS = 5
+PARTS = 10
 """Of the beginning, in which levels are compared."""
 PITCH_WEIGHT = 2.0
-WIDTH = 1.5
+WIDTH = 0.75
 """Of the kernel, in medians of the distances between notes."""
 RIDGE = 1e-3
-MOST = 5000
+MOST = 8000
 """Real notes that an auditor compares with."""
 
 
@@ -100,7 +99,7 @@ def auditioned(
     pitches: Tensor,
     families: Tensor,
     *,
-    kept: float = KEPT,
+    kept: int = KEPT,
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Return the instruments that are heard best as their family, and mixtures of them.
@@ -116,8 +115,8 @@ def auditioned(
         Gives the spectra; what it has learnt does not matter.
     pitches, families : Tensor [shape=(notes,)]
         Of real notes: a family plays pitches that it has.
-    kept : float [0 to 1]
-        Share of each family that stays.
+    kept : int
+        Instruments of each family that stay.
     seed : int
 
     Returns
@@ -129,7 +128,8 @@ def auditioned(
     device = next(model.parameters()).device
     frames = max(1, int(BEGINNING * model.layout.frames))
     known = groups >= 0
-    asked = groups[known].repeat(MIXTURES)
+    there = groups[known].unique(return_counts=True)
+    asked = torch.repeat_interleave(there[0], (CANDIDATES - there[1]).clamp_min(0))
     z = torch.randn(len(asked), model.code, generator=generator)
     shares = mixed(z, one_hot(asked, len(model.families)), codes, groups, model.focus)
     candidates = torch.cat([codes[known], pixel_norm(shares @ codes)])
@@ -144,7 +144,7 @@ def auditioned(
     chosen_codes, chosen_groups = [codes[~known]], [groups[~known]]
     for family in group.unique():
         mine = torch.nonzero(group == family)[:, 0]
-        best = mine[score[mine].argsort(descending=True)][: max(1, round(kept * len(mine)))]
+        best = mine[score[mine].argsort(descending=True)][:kept]
         chosen_codes.append(candidates[best])
         chosen_groups.append(group[best])
     return torch.cat(chosen_codes), torch.cat(chosen_groups)

@@ -5,21 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from groove_core.actions import Opt, Readable
+from groove_core.actions import Opt, Readable, checkpoint_of
+from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes
 
 __all__ = [
-    "About", "BatchSize", "Beside", "ClassifierNetwork", "Family", "Instrument", "Judge",
-    "LearningRate", "NotesPath", "Pitch", "Precision", "Refine", "Second", "Subset", "Width",
+    "About", "BatchSize", "Beside", "Checkpoint", "ClassifierNetwork", "DrawnFamilies", "Family",
+    "Instrument", "Judge", "LearningRate", "NotesPath", "Pitch", "Precision", "Refine", "Second",
+    "Subset", "TrackFamilies", "Width", "families",
 ]  # fmt: skip
 
+_JUDGES = ("gansynth_lite.classifier:NoteClassifier",)
+_GENERATORS = ("gansynth_lite.model:GANSynth", "gansynth_lite.progressive:ProgressiveGAN")
+Checkpoint = Annotated[str | None, checkpoint_of(*_GENERATORS)]
 Instrument = Annotated[
     Readable[Audio | Codes] | None,
     Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
 ]
+_FAMILIES = "gansynth_lite.options:families"
 Family = Annotated[
     str | None,
-    Opt("family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)"),
+    Opt(
+        "family of instruments: bass, brass, flute, guitar, keyboard, mallet ... (default: any)",
+        names=_FAMILIES,
+    ),
+]
+TrackFamilies = Annotated[
+    str | None,
+    Opt(
+        "families of the tracks in turn, such as flute,string (default: by their programs)",
+        names=_FAMILIES,
+    ),
+]
+DrawnFamilies = Annotated[
+    str | None,
+    Opt("families of the drawn instruments, such as brass,flute (default: any)", names=_FAMILIES),
 ]
 Pitch = Annotated[
     str | None,
@@ -36,11 +56,15 @@ Subset = Annotated[
     Literal["acoustic", "electronic", "synthetic", "all"], Opt("part of NSynth's instruments")
 ]
 Judge = Annotated[
-    str | None, Opt("checkpoint of the classifier that judges (default: the packaged one)")
+    str | None,
+    Opt("checkpoint of the classifier that judges (default: the packaged one)", fits=_JUDGES),
 ]
 Second = Annotated[
     str | None,
-    Opt("checkpoint of a second judge, such as one of another network (default: none)"),
+    Opt(
+        "checkpoint of a second judge, such as one of another network (default: none)",
+        fits=_JUDGES,
+    ),
 ]
 Precision = Annotated[
     Literal["32", "bf16"],
@@ -70,5 +94,13 @@ ClassifierNetwork = Annotated[
 ]
 Beside = Annotated[
     str | None,
-    Opt("model that it will judge, to learn from the same notes (default: a split of its own)"),
+    Opt(
+        "model that it will judge, to learn from the same notes (default: a split of its own)",
+        fits=_GENERATORS,
+    ),
 ]
+
+
+def families(checkpoint: str | None = None) -> list[str]:
+    """List the families of instruments that a generator knows."""
+    return list(checkpoints.config_of("gansynth-lite", checkpoint or "notes").get("families", []))

@@ -17,7 +17,7 @@ from torch import Tensor
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.encoding import find_instruments, to_note
 from gansynth_lite.families import family_of_program
-from gansynth_lite.holding import locked
+from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import note_name, parse_note_name
@@ -243,8 +243,18 @@ class Voice:
             names += [name for _, _, name in some]
         return torch.cat(found), names
 
-    def notes(self, w: Tensor, pitches: Sequence[float]) -> Iterator[Audio]:
-        """Play one note of each instrument, with a peak of -1 dBFS."""
+    def notes(
+        self, w: Tensor, pitches: Sequence[float], held_s: float | None = None
+    ) -> Iterator[Audio]:
+        """Play one note of each instrument, with a peak of -1 dBFS.
+
+        Parameters
+        ----------
+        w : Tensor [shape=(n, code)]
+        pitches : sequence of float [MIDI]
+        held_s : float, optional [seconds]
+            Hold the key for so long; as the model draws it, with its release, when left out.
+        """
         layout = self.model.layout
         codes = w.split(BATCH)
         at = torch.tensor(pitches, dtype=torch.float32, device=self.device).split(BATCH)
@@ -253,9 +263,12 @@ class Voice:
         def played(batch: int) -> npt.NDArray[np.float32]:
             with torch.inference_mode():
                 generator = torch.Generator().manual_seed(seeds[batch])
-                pictures = self.model(codes[batch], at[batch], generator)
+                pictures = locked(self.model(codes[batch], at[batch], generator), layout)
+                if held_s is not None:
+                    frames = frames_of(round(held_s * layout.sample_rate), layout)
+                    pictures = held(pictures, frames, layout)
                 samples: npt.NDArray[np.float32] = (
-                    layout.to_samples(locked(pictures, layout), refine=self.refine).cpu().numpy()
+                    layout.to_samples(pictures, refine=self.refine).cpu().numpy()
                 )
             return samples
 

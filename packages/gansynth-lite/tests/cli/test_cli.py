@@ -135,7 +135,7 @@ def test_from_a_sound_to_codes_and_back(groove, tmp_path):
         result = groove("interpolate", start, end, "--steps", "3", "--seed", "1", "--out", "m",
                         "--overwrite")  # fmt: skip
         assert result.returncode == 0, result.stderr
-        assert len(list((tmp_path / "m").glob("interpolate-*.wav"))) == 3
+        assert len(list((tmp_path / "m").glob("*.interpolate-*.wav"))) == 3
     score(Track([[0, 900, 60, 90], [960, 900, 62, 90]])).save(tmp_path / "two.mid")
     ends = ("clear57.wav", "hollow57.wav")
     result = groove("interpolate", *ends, "--score", "two.mid", "--out", "s")
@@ -151,21 +151,22 @@ def test_sounds_that_cannot_be_encoded_are_left_out(groove, tmp_path):
     (tmp_path / "s/page.wav").write_bytes(b"<html>404</html>")
     result = groove("encode", "s", "--out", "o", "--format", "json")
     assert result.returncode == 4
-    assert Codes.read(tmp_path / "o/encode.json").labels == ("note.wav",)
+    assert Codes.read(tmp_path / "o/s.encode.json").labels == ("note.wav",)
     failed = json.loads((tmp_path / "o/result.json").read_text())["failed"]
     assert [one["file"] for one in failed] == ["s/low.wav", "s/page.wav", "s/silent.wav"]
 
 
 def test_a_kit(groove, tmp_path):
-    result = groove("export", "--family", "mallet", "--low", "C3", "--high", "C4", "--every", "6",
+    result = groove("export", "--family", "reed", "--low", "C3", "--high", "C4", "--every", "6",
                     "--seed", "1", "--out", "o")  # fmt: skip
     assert result.returncode == 0, result.stderr
     kit = Kit.read(tmp_path / "o/export.sfz")
-    assert [pitch for pitch, _ in kit.notes] == [48, 54, 60]
-    for path, pitch in zip(
-        sorted((tmp_path / "o/export samples").iterdir()), (48, 54, 60), strict=True
-    ):
-        assert abs(float(cents(torch.tensor([heard(path)]), torch.tensor([pitch])))) < 25
+    assert [(one.pitch, one.velocity) for one in kit.notes] == [
+        (pitch, velocity) for pitch in (48, 54, 60) for velocity in (79, 127)
+    ]
+    for path, one in zip(sorted((tmp_path / "o/export samples").iterdir()), kit.notes, strict=True):
+        off = float(cents(torch.tensor([heard(path)]), torch.tensor([one.pitch])))
+        assert abs(off + one.tune) < 10
 
 
 def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path):
@@ -173,7 +174,11 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
     result = groove("train", folder, *quick, "--name", "mine")
     assert result.returncode == 0, result.stderr
     assert "--checkpoint mine" in result.stderr
-    assert groove("train", folder, *quick, "--name", "mine").returncode == 2
+    again = groove("train", folder, *quick, "--name", "mine")
+    assert again.returncode == 0  # it is measured again, not lost
+    assert "holds this training already" in again.stderr
+    other = groove("train", folder, *quick, "--seed", "2", "--name", "mine")
+    assert other.returncode == 2
     assert groove("train", folder, *quick, "--name", "mine", "--resume").returncode == 0
     result = groove(
         "sample", "--checkpoint", "mine", "--family", "reed", "--count", "1", "--out", "o"
@@ -276,7 +281,7 @@ def test_a_model_plays_its_own_range(groove, tmp_path):
     assert "C5 to C7" in measured.stderr
     assert groove("export", "--every", "12", *high, "--out", "kit").returncode == 0
     kit = Kit.read(next((tmp_path / "kit").glob("*.sfz")))
-    assert [pitch for pitch, _ in kit.notes] == [72, 84]
+    assert [one.pitch for one in kit.notes] == [72, 72, 84, 84]
     score(Track([[0, 400, 60, 90], [400, 400, 80, 90]])).save(tmp_path / "s.mid")
     song = groove("render", "s.mid", *high)
     assert song.returncode == 0, song.stderr

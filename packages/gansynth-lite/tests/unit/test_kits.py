@@ -22,7 +22,11 @@ def tone(pitch):
     return 0.9 * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * T) * np.exp(-3 * T)
 
 
-KIT = Kit(tuple((p, tone(p)) for p in PITCHES), RATE, "glass, number 3")
+LAYERS = (
+    (36, tone(36)), (40, tone(40)), (45, 0.5 * tone(45), 79, (400, 12_000), -7.5), (45, tone(45)),
+    (60, tone(60)),
+)  # fmt: skip
+KIT = Kit(LAYERS, RATE, "glass, number 3")
 
 
 def everything(folder):
@@ -35,15 +39,16 @@ def test_saved_and_read(ending, tmp_path):
     again = Kit.read(path)
     assert again == KIT
     assert again.name == KIT.name
-    for (pitch, samples), (known, expected) in zip(again.notes, KIT.notes, strict=True):
-        assert pitch == known
-        assert np.array_equal(samples, expected)
+    for one, known in zip(again.notes, KIT.notes, strict=True):
+        assert one[:1] + one[2:] == known[:1] + known[2:]
+        assert np.array_equal(one.samples, known.samples)
+    assert [one.loop for one in again.notes] == [None, None, (400, 12_000), None, None]
 
 
 def test_rounded_to_16_bits():
-    kept = KIT.notes[2][1] / 32767
+    kept = KIT.notes[3].samples / 32767
     assert np.abs(kept - tone(45)).max() <= 0.5 / 32767 + 1e-9
-    assert Kit(((60, np.array([-3.0, 3.0])),), RATE).notes[0][1].tolist() == [-32767, 32767]
+    assert Kit(((60, np.array([-3.0, 3.0])),), RATE).notes[0].samples.tolist() == [-32767, 32767]
 
 
 def test_what_a_sampler_finds(tmp_path):
@@ -51,15 +56,27 @@ def test_what_a_sampler_finds(tmp_path):
     [settings] = re.findall(r"<global> (.*)", text)
     opcodes = dict(pair.split("=") for pair in settings.split())
     assert opcodes == {"loop_mode": "no_loop", "ampeg_release": "0.3", "amp_veltrack": "100"}
-    regions = re.findall(
-        r"<region> sample=(.*) lokey=(\d+) hikey=(\d+) pitch_keycenter=(\d+)", text
-    )
-    assert [int(centre) for *_, centre in regions] == list(PITCHES)
-    keys = [range(int(low), int(high) + 1) for _, low, high, _ in regions]
-    assert [key for some in keys for key in some] == list(range(128))
-    for some, pitch in zip(keys, PITCHES, strict=True):
-        assert pitch in some
-        assert all(abs(key - pitch) == min(abs(key - p) for p in PITCHES) for key in some)
+    regions = [
+        (line.split(" lokey=")[0].removeprefix("<region> sample="),
+         dict(pair.split("=") for pair in re.findall(r"\w+=[\w.-]+", line)))
+        for line in text.splitlines() if line.startswith("<region>")
+    ]  # fmt: skip
+    numbers = ("lokey", "hikey", "pitch_keycenter", "lovel", "hivel")
+    found = [tuple(int(one[name]) for name in numbers) for _, one in regions]
+    # Each key from five below the lowest to five above the highest has one note for each velocity.
+    served = [
+        (key, velocity) for low, high, _, soft, hard in found
+        for key in range(low, high + 1) for velocity in range(soft, hard + 1)
+    ]  # fmt: skip
+    assert sorted(served) == [(key, v) for key in range(31, 66) for v in range(1, 128)]
+    for low, high, pitch, *_ in found:
+        assert all(
+            abs(key - pitch) == min(abs(key - p) for p in PITCHES) for key in range(low, high + 1)
+        )
+    [(file, one)] = [region for region in regions if "tune" in region[1]]
+    assert (one["tune"], one["loop_mode"]) == ("-7.5", "loop_continuous")
+    assert (one["loop_start"], one["loop_end"]) == ("400", "11999")  # the last sample of the loop
+    assert file == "my.kit samples/045-079.wav"
     for file, *_ in regions:
         info = soundfile.info(tmp_path / "deep" / file)
         assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
@@ -68,9 +85,9 @@ def test_what_a_sampler_finds(tmp_path):
 
 def test_saved_again_leaves_nothing_of_before(tmp_path):
     KIT.save(tmp_path / "a.sfz")
-    smaller = Kit(KIT.notes[:1], RATE)
+    smaller = Kit(LAYERS[:1], RATE)
     smaller.save(tmp_path / "a.sfz")
-    assert sorted(everything(tmp_path)) == ["a samples/036.wav", "a.sfz"]
+    assert sorted(everything(tmp_path)) == ["a samples/036-127.wav", "a.sfz"]
     assert Kit.read(tmp_path / "a.sfz") == smaller
 
 
@@ -109,11 +126,11 @@ def test_what_is_no_kit(tmp_path):
     with pytest.raises(InputError, match="is not a kit"):
         Kit.read(other)
     path = KIT.save(tmp_path / "a.sfz")
-    (tmp_path / "a samples" / "040.wav").unlink()
-    with pytest.raises(InputError, match=r"040\.wav does not exist"):
+    (tmp_path / "a samples" / "040-127.wav").unlink()
+    with pytest.raises(InputError, match=r"040-127\.wav does not exist"):
         Kit.read(path)
     KIT.save(path)
-    (tmp_path / "a samples" / "040.wav").write_bytes(b"no sound")
+    (tmp_path / "a samples" / "040-127.wav").write_bytes(b"no sound")
     with pytest.raises(InputError, match="is not a kit"):
         Kit.read(path)
     with pytest.raises(InputError, match="not a file that holds a kit"):
@@ -121,29 +138,56 @@ def test_what_is_no_kit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "notes", [(), ((60, T), (60, T)), ((128, T),), ((60, []),), ((60, [np.nan]),), ((60, [[0.1]]),)]
-)
+    "notes",
+    [
+        (), ((60, T), (60, T)), ((128, T),), ((60, []),), ((60, [np.nan]),), ((60, [[0.1]]),),
+        ((60, T, 79),), ((60, T, 0), (60, T)), ((60, T, 127, (5, 5)),),
+        ((60, T, 127, (0, len(T) + 1)),),
+    ],
+)  # fmt: skip
 def test_what_cannot_be_a_kit(notes):
     with pytest.raises(UsageError):
         Kit(notes, RATE)
 
 
 def test_shown(tmp_path):
-    assert KIT.to_text() == "glass, number 3: 4 notes at 16000 Hz: C2 E2 A2 C4"
+    assert KIT.to_text() == (
+        "glass, number 3: 5 notes at 16000 Hz, held while a key is down: C2 E2 A2 C4"
+    )
     assert repr(KIT) == f"Kit({KIT.to_text()})"
     assert "<audio" in KIT._repr_html_()
     assert KIT.save(tmp_path / "a.png").stat().st_size > 5000
     sound, rate = soundfile.read(KIT.save(tmp_path / "a.wav"), dtype="int16")
     assert rate == RATE
-    assert np.abs(sound - np.concatenate([samples for _, samples in KIT.notes])).max() <= 1
+    hardest = [one.samples for one in KIT.notes if one.velocity == 127]
+    assert np.abs(sound - np.concatenate(hardest)).max() <= 1
     assert {"sfz", "wav", "json", "png", "txt"} <= set(KIT.formats())
+
+
+def test_a_kit_of_before(tmp_path):
+    document = KIT.to_json()
+    del document["notes"][2]
+    for one in document["notes"]:
+        del one["velocity"], one["loop"], one["tune"]
+    assert Kit.from_json(document) == Kit(LAYERS[:2] + LAYERS[3:], RATE, KIT.name)
+    folder = tmp_path / "a samples"
+    folder.mkdir()
+    KIT.save(tmp_path / "b.sfz")
+    (tmp_path / "b samples/036-127.wav").rename(folder / "036.wav")
+    sfz = tmp_path / "a.sfz"
+    sfz.write_text(
+        "// old\n<region> sample=a samples/036.wav lokey=0 hikey=127 pitch_keycenter=36\n"
+    )
+    assert Kit.read(sfz) == Kit(LAYERS[:1], RATE, "old")
+    KIT.save(sfz)  # its samples are a kit's: they are replaced
+    assert not (folder / "036.wav").exists()
 
 
 def test_a_folder_of_other_bytes(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9") / "export.sfz"
     path.parent.mkdir()
     KIT.save(path)
-    assert Kit.read(path).notes[0][1].tolist() == KIT.notes[0][1].tolist()
+    assert Kit.read(path).notes[0].samples.tolist() == KIT.notes[0].samples.tolist()
 
 
 def test_names_in_sfz_are_names(tmp_path):

@@ -104,6 +104,7 @@ def test_a_range_that_is_none_is_refused():
         detect_f0(torch.zeros(1, RATE), RATE, high_hz=5_000)
 
 
+@pytest.mark.slow  # numba compiles it
 @pytest.mark.parametrize("pitch", [28, 45, 62, 79])
 def test_librosa_s_yin_agrees(pitch):
     note = tone(hz(pitch + 0.1), SPECTRA["sawtooth"], decay=1)

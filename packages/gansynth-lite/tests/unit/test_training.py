@@ -70,6 +70,7 @@ def test_a_step_changes_what_it_should(notes):
         assert np.mean(moved) > 0.7, name
 
 
+@pytest.mark.slow
 def test_it_learns_notes(notes):
     """Notes of an instrument are made from another of its notes, ever more like the real ones."""
     settings = Settings(TINY, width=8, most=32, batches=16, batch_size=8, epochs=12)
