@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,24 +22,31 @@ from groove_core.actions import (
     Seed,
     Strategy,
     action,
+    checkpoint_of,
     draw_seed,
     each,
 )
 from groove_core.console import note
-from groove_core.errors import InputError, UsageError, did_you_mean
+from groove_core.errors import UsageError
+from groove_core.storage import checkpoints
 from groove_core.values import Audio, Report, Score
 from groove_vae.comparison import Comparison
 from groove_vae.feel import Fingerprint
 from groove_vae.measures import Measure
-from groove_vae.symbolic import Part
+from groove_vae.symbolic import Part, centred, straight
 
 __all__ = ["compare", "evaluate", "fingerprint", "humanize", "quantize", "train", "transfer"]
 
 PACKAGE = "groove-vae"
-AUDIO, SYMBOLIC, LATENT = "audio", "symbolic", "latent"
-"""The shipped checkpoints, which are the two kinds of models; and what z tells in the second."""
+AUDIO, SYMBOLIC = "audio", "symbolic"
+"""The shipped checkpoints, which are the two kinds of models."""
 
 MOST_DIMENSIONS = 8
+MANY_FILES = 8
+"""A fingerprint of more pools those of a folder, unless the user says otherwise."""
+
+AudioCheckpoint = Annotated[str | None, checkpoint_of("groove_vae.model:FeelVAE")]
+SymbolicCheckpoint = Annotated[str | None, checkpoint_of("groove_vae.twin:Twin")]
 
 Which = Annotated[
     Literal["audio", "symbolic"],
@@ -75,33 +81,14 @@ Dynamics = Annotated[
 ]
 
 
-def _straight(score: Score, *, timing: float = 0) -> Part:
-    """Find the drums of a score that is in 4/4 and in sixteenths.
-
-    Where notes are to move, its ticks are as fine as the feel of drummers.
-    """
-    from groove_core.drums import is_triplet
-    from groove_vae.performances import TICKS_PER_QUARTER
-
-    part = Part.of(score.at_resolution(TICKS_PER_QUARTER) if timing else score)
-    if is_triplet(part.beats):
-        raise InputError(
-            f"{score.name} is played in triplets; feel is known for sixteenths.",
-            hint="Give a straight part. (quantize --grid 12 puts triplets on their grid.)",
-        )
-    if part.other:
-        note(f"{score.name}: {part.other} notes of other drums are left as they are")
-    return part
+def styles(checkpoint: str | None = None) -> list[str]:
+    """List the styles that a symbolic model knows."""
+    return list(checkpoints.config_of(PACKAGE, checkpoint or SYMBOLIC).get("styles", []))
 
 
-def _known(name: str | None, names: Sequence[str], what: str) -> str | None:
-    """Check the name of a style or drummer."""
-    if name is None or name in names:
-        return name
-    raise UsageError(
-        f"The model knows no {what} {name!r}.",
-        hint=did_you_mean(name, names, form=f"--{what} {{}}") or f"There is {', '.join(names)}.",
-    )
+def drummers(checkpoint: str | None = None) -> list[str]:
+    """List the drummers that a symbolic model knows."""
+    return list(checkpoints.config_of(PACKAGE, checkpoint or SYMBOLIC).get("drummers", []))
 
 
 @action
@@ -110,9 +97,16 @@ def humanize(
     *,
     timing: Timing = 1.0,
     dynamics: Dynamics = 1.0,
-    style: Annotated[str | None, Opt("style to play in, for example funk (default: any)")] = None,
+    style: Annotated[
+        str | None,
+        Opt("style to play in, for example funk (default: any)", names="groove_vae.actions:styles"),
+    ] = None,
     drummer: Annotated[
-        str | None, Opt("drummer to play like, drummer1 to drummer10 (default: any)")
+        str | None,
+        Opt(
+            "drummer to play like, drummer1 to drummer10 (default: any)",
+            names="groove_vae.actions:drummers",
+        ),
     ] = None,
     temperature: Annotated[
         float,
@@ -122,9 +116,15 @@ def humanize(
             max=2,
         ),
     ] = 1.0,
+    push: Annotated[
+        float, Opt("milliseconds of the whole part ahead of the beat", min=0, max=100)
+    ] = 0.0,
+    drag: Annotated[
+        float, Opt("milliseconds of the whole part behind the beat", min=0, max=100)
+    ] = 0.0,
     drum_track: DrumTrack = None,
     seed: Seed = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: SymbolicCheckpoint = None,
     device: Device = "auto",
 ) -> Score:
     """Play a programmed drum part as a drummer would.
@@ -135,6 +135,9 @@ def humanize(
     length; none starts before the score does. Other tracks, drums other than the nine,
     controllers and tempo stay as they are.
 
+    The part is centred: on average its hits are neither early nor late. --push plays all of
+    it early, --drag late. It is as steady from bar to bar as drummers are.
+
     Returns
     -------
     Score
@@ -144,7 +147,7 @@ def humanize(
     InputError
         If there are no drums, or they are not in 4/4 or in triplets.
     UsageError
-        If there is no such style or drummer.
+        If there is no such style or drummer, or with both --push and --drag.
 
     Examples
     --------
@@ -153,10 +156,14 @@ def humanize(
     >>> humanize(part, timing=0, dynamics=0) == part
     True
     """
-    from groove_core.storage import checkpoints
     from groove_vae.twin import TEMPO_RANGE, Twin, play
 
-    part = _straight(score, timing=timing)
+    if push and drag:
+        raise UsageError(
+            f"A part is not {push:g} ms early and {drag:g} ms late.", hint="Use --push or --drag."
+        )
+    late_ms = drag - push
+    part = straight(score, moves=bool(timing or late_ms))
     slowest, fastest = TEMPO_RANGE
     if part.bar_tempos_bpm.min() < slowest or part.bar_tempos_bpm.max() > fastest:
         note(
@@ -164,16 +171,18 @@ def humanize(
             "knows: it is played as at the nearest of them."
         )
     model, _ = checkpoints.load(PACKAGE, checkpoint or SYMBOLIC, Twin, device=device)
+    model.check(style, drummer)
     feel = play(
         model,
         part.grid.hit,
         part.bar_tempos_bpm,
-        style=_known(style, model.styles, "style"),
-        drummer=_known(drummer, model.drummers, "drummer"),
+        style=style,
+        drummer=drummer,
         temperature=temperature,
         seed=draw_seed(seed),
     )
-    return part.with_feel(feel, timing=timing, dynamics=dynamics)
+    feel = centred(feel, part.bar_tempos_bpm)
+    return part.with_feel(feel, timing=timing, dynamics=dynamics, late_ms=late_ms)
 
 
 @action
@@ -238,9 +247,9 @@ def transfer(
     """
     from groove_vae.feel import spread
 
-    part = _straight(notes, timing=timing)
+    part = straight(notes, moves=bool(timing))
     return part.with_feel(
-        spread(_straight(feel).grid, part.grid.hit), timing=timing, dynamics=dynamics
+        spread(straight(feel).grid, part.grid.hit), timing=timing, dynamics=dynamics
     )
 
 
@@ -279,7 +288,7 @@ def compare(
     ] = False,
     drum_track: DrumTrack = None,
     seed: Seed = 1,
-    checkpoint: Checkpoint = None,
+    checkpoint: AudioCheckpoint = None,
     device: Device = "auto",
 ) -> Comparison:
     """Show where and how a played drum part differs from a programmed one.
@@ -311,7 +320,6 @@ def compare(
     Comparison(28.7 s, 410 strokes)
     """
     from groove_core.render import kits
-    from groove_core.storage import checkpoints
     from groove_vae import versions
     from groove_vae.comparing import compare_versions
     from groove_vae.model import FeelVAE
@@ -351,6 +359,10 @@ def fingerprint(
         Readable[list[Score]], Opt("MIDI files with drums in 4/4, or a folder of them")
     ],
     *,
+    by: Annotated[
+        Literal["auto", "file", "folder"],
+        Opt("rows of the result: files, or their folders; auto takes folders beyond 8 files"),
+    ] = "auto",
     drum_track: DrumTrack = None,
 ) -> Fingerprint:
     """Measure the feel of drum parts: how late and how hard, by drum and sixteenth.
@@ -368,17 +380,19 @@ def fingerprint(
     """
     from groove_vae.feel import fingerprint_of
 
-    return fingerprint_of(list(each(parts, lambda score, _: Part.of(score), "measuring")))
+    found = fingerprint_of(list(each(parts, lambda score, _: Part.of(score), "measuring")))
+    many = by == "folder" or (by == "auto" and len(found.names) > MANY_FILES)
+    return found.by_folder() if many else found
 
 
 @action
 def evaluate(
     *,
     about: Annotated[
-        Literal["audio", "symbolic", "latent"],
+        Literal["audio", "symbolic", "latent", "steadiness"],
         Opt(
             "subject: audio compares parts, symbolic humanizes them, latent is what z "
-            "tells in the symbolic model",
+            "tells in the symbolic model, steadiness is how alike it plays bars",
             aliases=("model",),
         ),
     ] = "audio",
@@ -400,7 +414,8 @@ def evaluate(
     recorded strokes, and the other kit is of --soundfont, or else synthetic. Of the symbolic
     model: how far its timing and velocity are from the real ones and from their distributions,
     beside what simpler ways give; and how often a fingerprint names the drummer. Of its latent
-    code: how much likelier z makes the hits that were played.
+    code: how much likelier z makes the hits that were played. Of its steadiness: how far the
+    velocity and timing of each drum change from bar to bar, and over how many bars.
     """
     given: dict[str, Any] = {
         "data": data,
@@ -417,8 +432,10 @@ def evaluate(
             f"--strokes and --soundfont choose kits; {about} is measured on notes.",
             hint="Leave them out, or measure --about audio.",
         )
-    if about == LATENT:
+    if about == "latent":
         from groove_vae.latent import evaluate as measured
+    elif about == "steadiness":
+        from groove_vae.steadiness import evaluate as measured
     else:
         from groove_vae.twin_evaluation import evaluate as measured
     return measured(checkpoint=checkpoint or SYMBOLIC, **given)

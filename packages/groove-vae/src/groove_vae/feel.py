@@ -13,13 +13,14 @@ import numpy.typing as npt
 from groove_core.drums import KIT_DRUMS, drum_tracks, meters, no_drums
 from groove_core.storage import csv_text, write_text
 from groove_core.values import Record, Score
+from groove_vae.overview import overview
 from groove_vae.performances import TICKS_PER_QUARTER
 from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, loudest, nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Fingerprint", "cell_means", "fingerprint_of", "on_grid", "spread"]
+__all__ = ["Fingerprint", "cell_means", "fingerprint_of", "mean_bar", "on_grid", "spread"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -126,6 +127,13 @@ def spread(feel: Grid, hit: npt.NDArray[np.bool_]) -> Grid:
     return Grid(hit, velocity * hit, offset * hit)
 
 
+def mean_bar(grids: Sequence[Grid]) -> Grid:
+    """Return one bar in which every drum is hit on every step, with the mean feel of parts."""
+    names = "hit", "velocity", "offset"
+    whole = Grid(*(np.concatenate([getattr(grid, name) for grid in grids]) for name in names))
+    return spread(whole, np.ones((STEPS_PER_BAR, len(KIT_DRUMS)), dtype=bool))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Fingerprint(Record):
     """The mean feel of one or more parts, by drum and sixteenth of the bar.
@@ -195,6 +203,18 @@ class Fingerprint(Record):
             arrays += [first, np.sqrt(np.maximum(0, second - first**2))]
         return Fingerprint((name,), *arrays)
 
+    def by_folder(self) -> Fingerprint:
+        """Pool the parts of each folder; parts are called by the paths of their files."""
+        folders: dict[Path, list[int]] = {}
+        for index, name in enumerate(self.names):
+            folders.setdefault(Path(name).parent, []).append(index)
+        merged = [
+            self.part(parts).merged(f"{folder.as_posix()} ({len(parts)} files)")
+            for folder, parts in sorted(folders.items())
+        ]
+        arrays = (np.concatenate([getattr(one, key) for one in merged]) for key in self.arrays)
+        return Fingerprint(tuple(one.names[0] for one in merged), *arrays)
+
     def distance(
         self, other: Fingerprint, *, by: Sequence[str] = ("late_ms", "velocity")
     ) -> Floats:
@@ -224,6 +244,9 @@ class Fingerprint(Record):
         return np.where(total > 0, np.sqrt(mean), np.nan)
 
     def to_text(self) -> str:
+        if len(self.names) > 3:  # more would not fit a screen
+            distance = self.distance(self)
+            return overview(self.names, self.count, self.late_ms, self.velocity, distance)
         lines = []
         for part, name in enumerate(self.names):
             lines += [

@@ -91,7 +91,7 @@ class Performance:
     pitch, velocity : int arrays [shape=(n,), 0 to 127]
         Only of notes that are one of the nine drums.
     dropped : int
-        Notes that are none of the nine drums and were left out.
+        Notes that are not of the nine drums and were left out.
     """
 
     id: str

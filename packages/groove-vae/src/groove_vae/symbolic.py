@@ -19,20 +19,32 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.drums import KIT_DRUMS, NoDrumsError, check_steps, drum_tracks, meters, no_drums
+from groove_core.console import note
+from groove_core.drums import (
+    KIT_DRUMS,
+    NoDrumsError,
+    check_steps,
+    drum_tracks,
+    is_triplet,
+    meters,
+    no_drums,
+)
 from groove_core.errors import InputError
 from groove_core.values import Score, Track
 from groove_vae.performances import Performance, drum_of_pitch
 
 __all__ = [
     "BARS",
+    "INSIDE",
     "STEPS",
     "STEPS_PER_BAR",
     "Grid",
     "Part",
+    "centred",
     "loudest",
     "nearest",
     "performance_grid",
+    "straight",
     "windows",
 ]
 
@@ -40,6 +52,12 @@ STEPS_PER_BAR = 16
 BARS = 2
 """Bars of the windows that models see."""
 STEPS = BARS * STEPS_PER_BAR
+INSIDE = -1, 0.99
+"""Range of offsets, in half sixteenths; what is rounded to 1 belongs to the next step."""
+CENTRINGS = 8
+"""How often a part is moved to its mean, since hits at the edge of their step cannot follow."""
+FINE_TICKS = 960
+"""Ticks to the quarter note of parts whose notes move: at 120 bpm, half a millisecond each."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,6 +154,24 @@ def windows(grid: Grid, *, stride_bars: int = 1) -> npt.NDArray[np.float32]:
     starts = np.arange(0, len(whole) - STEPS + 1, stride_bars * STEPS_PER_BAR)
     cut: npt.NDArray[np.float32] = whole[starts[:, None] + np.arange(STEPS)]
     return cut[cut[:, :, : len(KIT_DRUMS)].any(axis=(1, 2))]
+
+
+def centred(feel: Grid, tempo_bpm: Floats) -> Grid:
+    """Move all hits of a feel alike, so that on average they are neither early nor late.
+
+    Parameters
+    ----------
+    feel : Grid
+        With at least one hit.
+    tempo_bpm : float array [shape=(bars,)]
+        The mean is over milliseconds, where the tempo changes.
+    """
+    half_sixteenth_ms = np.repeat(7500 / tempo_bpm, STEPS_PER_BAR)[:, None]
+    offset = feel.offset
+    for _ in range(CENTRINGS):
+        late_ms = float((offset * half_sixteenth_ms)[feel.hit].mean())
+        offset = (offset - late_ms / half_sixteenth_ms).clip(*INSIDE) * feel.hit
+    return replace(feel, offset=offset)
 
 
 def performance_grid(performance: Performance) -> Grid:
@@ -249,7 +285,9 @@ class Part:
             tracks[index] = replace(tracks[index], notes=notes)
         return replace(self.score, tracks=tuple(tracks))
 
-    def with_feel(self, feel: Grid, *, timing: float = 1.0, dynamics: float = 1.0) -> Score:
+    def with_feel(
+        self, feel: Grid, *, timing: float = 1.0, dynamics: float = 1.0, late_ms: float = 0.0
+    ) -> Score:
         """Give the score with the velocities and offsets of a grid.
 
         The loudest note of a step and drum goes where the grid says. The others of that
@@ -262,6 +300,8 @@ class Part:
             At least as long as the part.
         timing, dynamics : float
             How far to go: 0 leaves the part as it is, 1 goes all the way, more exaggerates.
+        late_ms : float
+            How much later all notes are then; early where it is negative.
         """
         step, offset = nearest(self.beats)
         at = loudest(step, self.drum, self.velocity)
@@ -270,8 +310,35 @@ class Part:
         cells = step[at], self.drum[at]
         late[cells] = feel.offset[cells] - offset[at]
         louder[cells] = feel.velocity[cells] * 127 - self.velocity[at]
-        beats = self.beats + timing * late[step, self.drum] / 8
+        tick = self.start_tick + np.round(self.beats * self.score.ticks_per_quarter)
+        quarter_ms = 60_000 / self.score.tempo_at(tick)
+        beats = self.beats + timing * late[step, self.drum] / 8 + late_ms / quarter_ms
         return self.moved(beats, self.velocity + dynamics * louder[step, self.drum])
+
+
+def straight(score: Score, *, moves: bool = False) -> Part:
+    """Find the drums of a score that is in 4/4 and in sixteenths.
+
+    Parameters
+    ----------
+    score : Score
+    moves : bool
+        Whether notes are to move: the score then gets ticks that are fine enough for it.
+
+    Raises
+    ------
+    InputError
+        If there are no drums, or they are not in 4/4 or in triplets.
+    """
+    part = Part.of(score.at_resolution(FINE_TICKS) if moves else score)
+    if is_triplet(part.beats):
+        raise InputError(
+            f"{score.name} is played in triplets; feel is known for sixteenths.",
+            hint="Give a straight part. (quantize --grid 12 puts triplets on their grid.)",
+        )
+    if part.other:
+        note(f"{score.name}: {part.other} notes of other drums are left as they are")
+    return part
 
 
 def _first_downbeat(score: Score, tick: Ints) -> int:

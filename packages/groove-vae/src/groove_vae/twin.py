@@ -19,7 +19,7 @@ The VAE is that of D. P. Kingma and M. Welling, "Auto-Encoding Variational Bayes
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.special import ndtr
 
 from groove_core.drums import KIT_DRUMS
-from groove_vae.symbolic import BARS, STEPS, STEPS_PER_BAR, Grid
+from groove_core.errors import UsageError, did_you_mean
+from groove_vae.noise import bar_noise
+from groove_vae.symbolic import BARS, INSIDE, STEPS, STEPS_PER_BAR, Grid
 
 __all__ = ["Feel", "Twin", "active_units", "as_feel", "kl_divergence", "play"]
 
@@ -40,8 +43,8 @@ MIN_LOG_SIGMA = math.log(0.02)
 """In half sixteenths, and in units of the whole velocity range: below what MIDI resolves."""
 ACTIVE_KL = 0.01
 """Nats that an active dimension carries at least, where nothing is free."""
-DRAWS = 4
-"""How often an offset beyond the step is drawn again; what is left then is cut off."""
+HALVINGS = 24
+"""Of the range of a quantile, which is then known to a millionth."""
 TEMPO_RANGE = 40, 300
 """In bpm; the performances are between 50 and 290, and outside nothing was learnt."""
 
@@ -72,27 +75,63 @@ class Feel:
         """Give the mean (offset, velocity) [shape=(n, steps, 9, 2)]."""
         return (self.log_weight.exp()[..., None] * self.mean).sum(dim=-2)
 
-    def sample(self, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
-        """Draw (offset, velocity) [shape=(n, steps, 9, 2)] on the CPU.
+    def at(self, struck: Tensor) -> Feel:
+        """Return the mixtures of some cells only [shape=(hits,)], chosen by a mask."""
+        return Feel(self.log_weight[struck], self.mean[struck], self.log_sigma[struck])
 
-        The temperature scales the spread of the components and flattens or sharpens their
-        weights; at 0 the mean of the most likely component is left. An offset that would
-        belong to another step is drawn again.
+    def sample(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
+        """Turn standard normal noise into (offset, velocity) [shape=(..., 2)] on the CPU.
+
+        The velocity is the quantile of its mixture at which the noise lies, and the offset that
+        of the mixture given the velocity. An offset stays inside its step. So each hit is
+        distributed as the mixture says, and hits with similar noise are played alike.
+
+        Source: M. Rosenblatt, "Remarks on a Multivariate Transformation", Annals of
+        Mathematical Statistics 23, 1952.
+
+        Parameters
+        ----------
+        noise : Tensor [shape=(..., 2)]
+            Of offset and velocity.
+        temperature : float
+            Scales the spread of the components, and flattens or sharpens their weights.
         """
-        weight, mean, log_sigma = (t.cpu() for t in (self.log_weight, self.mean, self.log_sigma))
-        flat = (weight / max(temperature, 1e-3)).softmax(dim=-1).flatten(0, -2)
+        temperature = max(temperature, 1e-3)
+        weight, mean, log_sigma = (
+            t.cpu().double() for t in (self.log_weight, self.mean, self.log_sigma)
+        )
+        center, middle = mean.unbind(dim=-1)
+        spread, width = (temperature * log_sigma.exp()).unbind(dim=-1)
+        before = ndtr((-1 - center) / spread)
+        inside = (ndtr((1 - center) / spread) - before).clamp(min=1e-12)
+        log_weight = weight / temperature + inside.log()
+        late, loud = ndtr(noise.double()).unbind(dim=-1)
 
-        def draw() -> Tensor:
-            chosen = torch.multinomial(flat, 1, generator=generator).view(*weight.shape[:-1], 1, 1)
-            chosen = chosen.expand(*weight.shape[:-1], 1, 2)
-            center = mean.gather(-2, chosen).squeeze(-2)
-            sigma = log_sigma.gather(-2, chosen).squeeze(-2).exp()
-            return center + temperature * sigma * torch.randn(center.shape, generator=generator)
+        chance = log_weight.softmax(dim=-1)
 
-        drawn = draw()
-        for _ in range(DRAWS):
-            drawn = torch.where(drawn[..., :1].abs() < 1, drawn, draw())
-        return drawn
+        def velocities_below(x: Tensor) -> Tensor:
+            share: Tensor = chance * ndtr((x[..., None] - middle) / width)
+            return share.sum(dim=-1)
+
+        velocity = _quantile(velocities_below, loud, -1, 2)
+        z = (velocity[..., None] - middle) / width
+        given = (log_weight - 0.5 * z.square() - width.log()).softmax(dim=-1) / inside
+
+        def offsets_below(x: Tensor) -> Tensor:
+            share: Tensor = given * (ndtr((x[..., None] - center) / spread) - before)
+            return share.sum(dim=-1)
+
+        return torch.stack([_quantile(offsets_below, late, -1, 1), velocity], dim=-1)
+
+
+def _quantile(below: Callable[[Tensor], Tensor], share: Tensor, low: float, high: float) -> Tensor:
+    """Find where a distribution function reaches shares, between two values, by bisection."""
+    left, right = torch.full_like(share, low), torch.full_like(share, high)
+    for _ in range(HALVINGS):
+        middle = (left + right) / 2
+        further = below(middle) < share
+        left, right = torch.where(further, middle, left), torch.where(further, right, middle)
+    return (left + right) / 2
 
 
 class Encoder(nn.Module):
@@ -209,6 +248,19 @@ class Twin(nn.Module):
         self.encoder = Encoder(hidden, latent)
         self.decoder = Decoder(hidden, latent, len(styles), len(drummers), components)
 
+    def check(self, style: str | None, drummer: str | None) -> None:
+        """Raise a UsageError for a style or a drummer that the model does not know."""
+        for what, name, names in (
+            ("style", style, self.styles),
+            ("drummer", drummer, self.drummers),
+        ):
+            if name is not None and name not in names:
+                near = did_you_mean(name, names, form=f"--{what} {{}}")
+                raise UsageError(
+                    f"The model knows no {what} {name!r}.",
+                    hint=near or f"There is {', '.join(names)}.",
+                )
+
     def feel(
         self,
         hits: Tensor,
@@ -282,6 +334,9 @@ def play(
 ) -> Grid:
     """Play a part of any length, two bars at a time, with one z throughout.
 
+    The noise of each drum is alike from bar to bar (`bar_noise`), so that the part is as steady
+    as a drummer plays it.
+
     Parameters
     ----------
     model : Twin
@@ -312,23 +367,26 @@ def play(
     notes = torch.from_numpy(padded[step]).float()
     generator = torch.Generator().manual_seed(seed)
     z = None if temperature == 0 else temperature * torch.randn(model.latent, generator=generator)
-    played = torch.zeros(*padded.shape, 2)
+    noise = bar_noise(len(padded) // STEPS_PER_BAR, generator)
+    played = torch.zeros(*padded.shape, 2, dtype=torch.float64)
     times = torch.zeros(len(padded), 1, 1)
     with torch.no_grad():
         for at in torch.arange(len(first_bar)).split(512):
             feel = model.feel(
                 notes[at].to(device), tempo[at].to(device), style=style, drummer=drummer, z=z
             )
+            here = torch.from_numpy(step)[at]
             if temperature == 0:
-                flat = torch.from_numpy(step[at]).flatten()
-                played.index_add_(0, flat, feel.expected().cpu().flatten(0, 1))
-                times.index_add_(0, flat, torch.ones(len(flat), 1, 1))
+                played.index_add_(0, here.flatten(), feel.expected().double().cpu().flatten(0, 1))
+                times.index_add_(0, here.flatten(), torch.ones(here.numel(), 1, 1))
             else:
-                drawn = feel.sample(generator, temperature)
-                played[step[at]] = drawn
-                played[step[at[-1]]] = drawn[-1]  # where the last two overlap, the last one
+                struck = notes[at] > 0
+                drawn = torch.zeros(*struck.shape, 2, dtype=torch.float64)
+                hits = feel.at(struck.to(device))
+                drawn[struck] = hits.sample(noise[here][struck], temperature)
+                played[here] = drawn
+                played[here[-1]] = drawn[-1]  # where the last two overlap, the last one
     if temperature == 0:
         played /= times
-    offset, velocity = played[: len(hit)].double().numpy().transpose(2, 0, 1)
-    edge = 1 - 1e-6  # at 1 it would be another step
-    return Grid(hit, velocity.clip(1 / 127, 1) * hit, offset.clip(-1, edge) * hit)
+    offset, velocity = played[: len(hit)].numpy().transpose(2, 0, 1)
+    return Grid(hit, velocity.clip(1 / 127, 1) * hit, offset.clip(*INSIDE) * hit)

@@ -14,14 +14,15 @@ from groove_core.errors import InputError
 from groove_core.learning import about_intervals, bootstrap, interval, wilson
 from groove_core.storage import checkpoints
 from groove_core.values import Cell, Estimate, Report
-from groove_vae.feel import Fingerprint, cell_means, fingerprint_of, spread
+from groove_vae.feel import Fingerprint, fingerprint_of, mean_bar, spread
 from groove_vae.performances import Performance, as_learnt, held_out, load
-from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, performance_grid
+from groove_vae.symbolic import STEPS_PER_BAR, Grid, Part, centred, performance_grid
 from groove_vae.twin import Twin, play
 
 __all__ = ["COLUMNS", "drummers_named", "evaluate", "evaluate_twin", "histogram_kl"]
 
 COLUMNS = ("timing MAE, ms", "timing MSE, 16ths²", "timing KL", "velocity MAE", "velocity KL")
+KL_OF_TIMING = COLUMNS.index("timing KL")
 OFFSET_BINS = np.linspace(-1, 1, 41)
 VELOCITY_BINS = np.linspace(0.5, 127.5, 33) / 127
 
@@ -76,9 +77,15 @@ def evaluate_twin(
     learnt = [performance_grid(one) for one in train]
     real = _errors(grids, grids, test)
 
-    def measured(player: Player) -> Errors:
-        made = [player(i, *pair) for i, pair in enumerate(zip(test, grids, strict=True))]
-        return _errors(made, grids, test)
+    def played(player: Player) -> list[Grid]:
+        return [player(i, *pair) for i, pair in enumerate(zip(test, grids, strict=True))]
+
+    def centred_errors(made: Sequence[Grid]) -> Errors:
+        tempos = [
+            np.full(len(grid.hit) // STEPS_PER_BAR, one.bpm)
+            for grid, one in zip(grids, test, strict=True)
+        ]
+        return _errors([centred(*pair) for pair in zip(made, tempos, strict=True)], grids, test)
 
     def model_plays(temperature: float, *, told: bool) -> Player:
         def player(index: int, one: Performance, grid: Grid) -> Grid:
@@ -96,19 +103,15 @@ def evaluate_twin(
 
         return player
 
-    hits = np.concatenate([grid.hit for grid in learnt])
-    offset = cell_means(np.concatenate([grid.offset for grid in learnt]), hits)
-    velocity = cell_means(np.concatenate([grid.velocity for grid in learnt]), hits)
-    loudness = float(sum(float(one.velocity.sum()) for one in learnt) / hits.sum())
+    template = mean_bar(learnt)
+    loudness = sum(float(one.velocity.sum()) for one in learnt)
+    loudness /= sum(int(one.hit.sum()) for one in learnt)
 
     def on_the_grid(_: int, __: Performance, grid: Grid) -> Grid:
         return Grid(grid.hit, np.where(grid.hit, loudness, 0.0), np.zeros(grid.hit.shape))
 
     def average(_: int, __: Performance, grid: Grid) -> Grid:
-        times = (len(grid.hit) // STEPS_PER_BAR, 1)
-        return Grid(
-            grid.hit, np.tile(velocity, times) * grid.hit, np.tile(offset, times) * grid.hit
-        )
+        return spread(template, grid.hit)
 
     def own_mean(_: int, __: Performance, grid: Grid) -> Grid:
         late, loud = (float(one[grid.hit].mean()) for one in (grid.offset, grid.velocity))
@@ -134,7 +137,10 @@ def evaluate_twin(
     rows: list[tuple[Cell, ...]] = []
     errors = {}
     for name, player in track(players.items(), "measuring", total=len(players)):
-        errors[name] = measured(player)
+        made = played(player)
+        errors[name] = _errors(made, grids, test)
+        if name == "model, sampled":
+            there = _cells(centred_errors(made), centred_errors(grids))[KL_OF_TIMING]
         rows.append((name, *_cells(errors[name], real)))
     nearer = _nearer(errors["model, mean"], errors["quantized"])
     other = _errors(learnt, learnt, train)
@@ -152,7 +158,9 @@ def evaluate_twin(
         "KL: of the histogram of real offsets (40 bins from -1 to 1 half sixteenth) or velocities "
         "(32 bins of 4) from that of the made ones, in nats, half a hit added to each bin. The "
         "training split is as near as other music by the same drummers comes.",
-        "sampled: one draw; mean: the average of all ways to play, which no drummer plays.",
+        "sampled: one draw; mean: the average of all ways to play, which no drummer plays. "
+        "humanize centres its parts: of centred draws from centred performances, the timing KL is "
+        f"{there}.",
         "the performance's own mean: one offset and one velocity for all of it, known from the "
         "answer.",
         f"{about_intervals('performances')} On the same draws, "

@@ -69,9 +69,10 @@ def test_transfer_gives_late_loud_snares_to_another_part():
     laid_back = drums([0, 9, 36, 100], [480 + 24, 9, 38, 120], [960, 9, 36, 80])
     plain = drums([0, 9, 36, 64], [480, 9, 38, 64], [480, 9, 40, 30], [1440, 9, 38, 64],
                   ticks_per_quarter=480)  # fmt: skip
-    made = transfer(laid_back, plain).tracks[0].notes
-    assert made.tolist() == [
-        [0, 9, 36, 100], [504, 9, 38, 120], [504, 9, 40, 86], [1464, 9, 38, 120],
+    made = transfer(laid_back, plain)
+    assert made.ticks_per_quarter == 960  # so that a tick is finer than feel
+    assert made.tracks[0].notes.tolist() == [
+        [0, 18, 36, 100], [1008, 18, 38, 120], [1008, 18, 40, 86], [2928, 18, 38, 120],
     ]  # fmt: skip
     assert transfer(laid_back, plain, timing=0, dynamics=0) == plain
 
