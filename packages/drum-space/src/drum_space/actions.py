@@ -7,22 +7,30 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
+
+from drum_space.playing.options import FeelName, Flat, Swing
+from drum_space.playing.performing import Feel
 from drum_space.space import (
     BATCH,
+    NETWORKS,
     PACKAGE,
+    Checkpoint,
     audible,
     beats_of,
     code_of,
+    drums_named,
     glide,
     hits_of,
     load,
+    near_fills,
     near_genre,
+    spread_of,
     two_bars,
     warn_outside,
     windows_of,
 )
 from groove_core.actions import (
-    Checkpoint,
     DataPath,
     Device,
     Devices,
@@ -69,13 +77,29 @@ def sample(
         float, Opt("spread around typical beats: 0 plays safe, above 1 is daring", min=0, max=4)
     ] = 1.0,
     bars: Annotated[
-        int, Opt("length of a beat; more than 2 walk through the space", unit="bars", min=2, max=64)
+        int, Opt("length of a beat; more than 2 vary it, with fills", unit="bars", min=2, max=64)
     ] = 2,
+    fill_every: Annotated[
+        int | None,
+        Opt(
+            "bars from one fill to the next, in beats of more than 2; 0: no fills (default: as "
+            "drummers do)",
+            unit="bars",
+            min=0,
+            max=64,
+        ),
+    ] = None,
     genre: Annotated[
         str | None,
-        Opt("genre that the space has learnt and the beats resemble, such as funk (default: any)"),
+        Opt(
+            "genre that the space has learnt and the beats resemble, such as funk (default: any)",
+            names="drum_space.space:genres",
+        ),
     ] = None,
     tempo_bpm: Tempo = 120.0,
+    feel: FeelName = None,
+    swing: Swing = None,
+    flat: Flat = False,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -84,8 +108,11 @@ def sample(
 
     Codes are drawn from the Gaussian mixture that was fitted to the codes of the
     training patterns, or with a genre from a kernel density estimate of that
-    genre's codes, and decoded. Longer beats walk in a straight line from one drawn
-    code to another, two bars at each stop.
+    genre's codes, and decoded. Longer beats stay near one code, as drummers vary a beat, with
+    fills at the end of some fourth bars, or of every so many.
+
+    They are played like a drummer of the genre whose own beat is like it: loudness and timing
+    are drawn around how that drummer plays each drum on each step of the bar.
 
     Returns
     -------
@@ -94,7 +121,7 @@ def sample(
     Raises
     ------
     UsageError
-        If the space has learnt no such genre, or `bars` is odd.
+        If the space has learnt no such genre, nobody plays in that feel, or `bars` is odd.
 
     Examples
     --------
@@ -104,31 +131,35 @@ def sample(
     """
     import torch
 
+    from drum_space.playing.phrases import phrases_of
+
     if bars % 2:
         raise UsageError(
             f"bars must be even, not {bars}: beats are made of two-bar patterns.",
             hint=f"--bars {bars + 1}",
         )
     network, card = load(model, checkpoint, device)
-    generator = torch.Generator().manual_seed(draw_seed(seed))
+    seed = draw_seed(seed)
+    playing = Feel.of(feel, genre, swing=swing, flat=flat, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
     draw: Callable[[int], torch.Tensor]
     if genre is None:
         draw = partial(network.sample_codes, generator=generator, temperature=temperature)
     else:
         draw = near_genre(network, card, genre, generator, temperature)
-    stops = bars // 2
+    fills = near_fills(network, card, generator) if bars > 2 and fill_every != 0 else None
 
     def beats() -> Iterator[DrumPattern]:
         for first in range(0, count, BATCH):
-            n = min(BATCH, count - first)
-            codes, hits = audible(network, draw, n if stops == 1 else 2 * n)
-            if stops > 1:
-                start, end = codes.unflatten(0, (n, 2)).unbind(dim=1)
-                way = torch.linspace(0, 1, stops)[None, :, None]
-                walks = torch.lerp(start[:, None], end[:, None], way)
-                hits = hits_of(network, walks.flatten(0, 1))
-            for phrase in hits.numpy().reshape(n, -1, hits.shape[2]):
-                yield DrumPattern(phrase, tempo_bpm=tempo_bpm)
+            codes, hits = audible(network, draw, min(BATCH, count - first))
+            phrases = hits.numpy()
+            if bars > 2:
+                alike = [playing.alike(one, number) for number, one in enumerate(phrases, first)]
+                phrases = phrases_of(
+                    network, codes, bars, alike, generator, fill_every=fill_every, fills=fills
+                )
+            for number, phrase in enumerate(phrases, first):
+                yield playing.play(phrase, tempo_bpm, number=number)
 
     return iter(track(beats(), "drawing beats", total=count))
 
@@ -140,7 +171,11 @@ def interpolate(
     *,
     steps: Annotated[int, Opt("beats in between", min=1, max=64)] = 6,
     model: Model = "acai",
+    feel: FeelName = None,
+    swing: Swing = None,
+    flat: Flat = False,
     drum_track: DrumTrack = None,
+    seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[DrumPattern]:
@@ -148,7 +183,8 @@ def interpolate(
 
     Four numbers remember a relative of a beat, so the way in the space begins and ends at
     relatives of the two. What these lack is given up hit by hit over the first half of the way,
-    and taken on over the last.
+    and taken on over the last. Loudness and timing lead from one to the other, too; a beat that
+    has neither is played as `sample` plays.
 
     Returns
     -------
@@ -156,10 +192,16 @@ def interpolate(
         The first beat, `steps` beats in between, and the second beat.
     """
     network, _ = load(model, checkpoint, device)
+    playing = Feel.of(feel, swing=swing, flat=flat, seed=draw_seed(seed))
     start, end = two_bars(start, "The first beat"), two_bars(end, "The second beat")
     warn_outside(network, start, end)
-    between = glide(network, start, end, steps)[1:-1]
-    return iter([start, *(DrumPattern(hits, tempo_bpm=start.tempo_bpm) for hits in between), end])
+    hits = glide(network, start, end, steps)
+    start, end = playing.bring_to_life(start), playing.bring_to_life(end)
+    between = [
+        playing.between(start, end, one, number / (steps + 1))
+        for number, one in enumerate(hits[1:-1], 1)
+    ]
+    return iter([start, *between, end])
 
 
 @action
@@ -170,31 +212,58 @@ def vary(
         float, Opt("distance from the beat, as a share of the spread of all beats", min=0, max=2)
     ] = 0.25,
     count: Annotated[int, Opt("variations", min=1, max=10_000)] = 4,
+    keep: Annotated[
+        str | None, Opt("drums that stay as they are, such as kick,snare (default: none)")
+    ] = None,
     model: Model = "acai",
+    feel: FeelName = None,
+    swing: Swing = None,
+    flat: Flat = False,
     drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[DrumPattern]:
-    """Make variations of a beat: its neighbours in the latent space.
+    """Make variations of a beat: what changes between its code and codes near it, changes.
 
-    Four numbers do not hold a whole beat; ``--checkpoint acai16`` remembers more of it.
+    A hit that stays is played as it was; others as `sample` plays. A beat on the grid with one
+    velocity is played as a whole.
 
     Returns
     -------
     iterator of DrumPattern
-        With an amount of 0, the beat as four numbers remember it: a relative.
+        With an amount of 0, the beat as it is.
+
+    Raises
+    ------
+    UsageError
+        If there is no drum as `keep` names it, or no such feel.
+    InputError
+        If the beat is silent.
     """
     import torch
 
     network, _ = load(model, checkpoint, device)
+    seed = draw_seed(seed)
+    playing = Feel.of(feel, swing=swing, flat=flat, seed=seed)
+    locked = drums_named(keep)
     beat = two_bars(beat)
     warn_outside(network, beat)
-    generator = torch.Generator().manual_seed(draw_seed(seed))
-    spread = network.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
+    generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(count, network.latent, generator=generator)
-    codes = code_of(network, beat) + amount * spread * noise
-    return beats_of(network, codes, beat.tempo_bpm)
+    code = code_of(network, beat)
+    known = hits_of(network, code).numpy()[0]
+    near = hits_of(network, code + amount * spread_of(network) * noise).numpy()
+
+    def variations() -> Iterator[DrumPattern]:
+        for number, decoded in enumerate(near):
+            hits = np.where((decoded == known) | locked, beat.hits, decoded)
+            if amount == 0:
+                yield beat
+            else:
+                yield playing.like(beat, hits, number=number)
+
+    return variations()
 
 
 @action
@@ -233,10 +302,14 @@ def decode(
     *,
     model: Model = "acai",
     tempo_bpm: Tempo = 120.0,
+    feel: FeelName = None,
+    swing: Swing = None,
+    flat: Flat = False,
+    seed: Seed = 1,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Iterator[DrumPattern]:
-    """Turn codes into beats.
+    """Turn codes into beats, played as `sample` plays.
 
     Raises
     ------
@@ -258,7 +331,9 @@ def decode(
             if codes.model in ("ae", "vae", "acai")
             else f"--checkpoint {codes.model}",
         )
-    return beats_of(network, torch.from_numpy(codes.points).float(), tempo_bpm)
+    playing = Feel.of(feel, swing=swing, flat=flat, seed=draw_seed(seed))
+    decoded = beats_of(network, torch.from_numpy(codes.points).float())
+    return (playing.play(hits, tempo_bpm, number=n) for n, hits in enumerate(decoded))
 
 
 @action
@@ -276,6 +351,7 @@ def map(  # noqa: A001 - the product's word
     perplexity: Annotated[
         float, Opt("approximate number of neighbours that t-SNE keeps together", min=5, max=200)
     ] = 30,
+    flat: Flat = False,
     drum_track: DrumTrack = None,
     seed: Seed = 1,
     checkpoint: Checkpoint = None,
@@ -284,7 +360,9 @@ def map(  # noqa: A001 - the product's word
     """Draw the map of all patterns: a page that plays, a picture, and the numbers.
 
     The page opens from disk, without a network: hover shows a pattern, a click plays it, and
-    one on an empty spot decodes a new beat there.
+    one on an empty spot decodes a new beat there. Patterns are played with the loudness and timing
+    of their performance, where the package knows it; others like the drummer whose beat is most
+    like them.
 
     Raises
     ------
@@ -297,7 +375,9 @@ def map(  # noqa: A001 - the product's word
 
     network, card = load(model, checkpoint, device)
     yours = windows_of(place) if place else None
-    return draw_map(network, card, data, perplexity=perplexity, seed=draw_seed(seed), yours=yours)
+    return draw_map(
+        network, card, data, perplexity=perplexity, seed=draw_seed(seed), yours=yours, flat=flat
+    )
 
 
 @action
@@ -329,17 +409,18 @@ def evaluate(
     *,
     count: Annotated[int, Opt("samples per model", min=100, max=100_000)] = 10_000,
     about: Annotated[
-        Literal["patterns", "interpolation", "map", "melodies"],
+        Literal["patterns", "interpolation", "map", "melodies", "playing"],
         Opt("subject of the measurement"),
     ] = "patterns",
     checkpoints: Annotated[
-        list[str] | None, Opt("names or folders of models (default: the packaged ones)")
+        list[str] | None,
+        Opt("names or folders of models (default: the packaged ones)", fits=NETWORKS),
     ] = None,
     data: DataPath = None,
     seed: Seed = 1,
     device: Device = "auto",
 ) -> Report:
-    """Measure models beside real, copied and random patterns: their samples, ways, map, melodies.
+    """Measure models beside real patterns: their samples, ways, map, melodies and playing.
 
     Patterns: one row per model and control, with 95 % bootstrap intervals (over performances
     where the patterns are real): survival through the published filter (entropy of
@@ -357,7 +438,28 @@ def evaluate(
 
     Melodies: how likely held-out lines are with their own drums, with those of another
     piece and with none; how well notes meet accents; what is copied from training.
+
+    Playing: loudness, timing, swing, steadiness, and how phrases vary, beside the test
+    performances of the Groove MIDI Dataset, whose folder --data names.
+
+    Raises
+    ------
+    InputError
+        If the data has nothing to measure on.
     """
+    if about == "playing":
+        from drum_space.playing.evaluation import evaluate_playing
+
+        if data is None:
+            raise InputError(
+                "The packaged patterns do not say how they were played.",
+                hint="--data FOLDER of the Groove MIDI Dataset",
+            )
+        names = checkpoints or ["acai"]
+        drawn = partial(sample, seed=draw_seed(seed), device=device)
+        return evaluate_playing(
+            Path(data), {name: partial(drawn, checkpoint=name) for name in names}
+        )
     if about == "melodies":
         from drum_space.melodies.evaluation import evaluate_network
         from drum_space.melodies.lines import open_songbook

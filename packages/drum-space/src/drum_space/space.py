@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions import each
+from groove_core.actions import checkpoint_of, each
 from groove_core.console import note
-from groove_core.drums import STEPS_PER_BAR, DrumPattern
+from groove_core.drums import DRUMS, STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.values import Score
 
@@ -23,20 +23,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH",
+    "NETWORKS",
     "PACKAGE",
+    "SHIPPED",
+    "Checkpoint",
     "audible",
     "beats_of",
     "code_of",
+    "drums_named",
+    "genres",
     "glide",
+    "heard_bars",
     "hits_of",
     "load",
+    "near_fills",
     "near_genre",
+    "spread_of",
     "two_bars",
     "warn_outside",
     "windows_of",
 ]
 
 PACKAGE = "drum-space"
+SHIPPED = "two-bar-patterns", "CC-BY-4.0 AND BSD-3-Clause"
+"""Name and licence of the packaged patterns."""
+NETWORKS = ("drum_space.model:DrumAutoencoder",)
+Checkpoint = Annotated[str | None, checkpoint_of(*NETWORKS)]
 BATCH = 1024
 MOMENTS = 128
 """Places on a way between two beats, of which some are chosen."""
@@ -60,13 +72,36 @@ def hits_of(network: DrumAutoencoder, codes: torch.Tensor) -> torch.Tensor:
         return network.decode(codes.to(network.thresholds)).cpu()
 
 
-def beats_of(
-    network: DrumAutoencoder, codes: torch.Tensor, tempo_bpm: float
-) -> Iterator[DrumPattern]:
-    """Decode codes to beats, as they are asked for."""
+def beats_of(network: DrumAutoencoder, codes: torch.Tensor) -> Iterator[npt.NDArray[np.bool_]]:
+    """Decode codes to hits [shape=(32, 14)], as they are asked for."""
     for chunk in codes.split(BATCH):
-        for hits in hits_of(network, chunk).numpy():
-            yield DrumPattern(hits, tempo_bpm=tempo_bpm)
+        yield from hits_of(network, chunk).numpy()
+
+
+def drums_named(names: str | None) -> npt.NDArray[np.bool_]:
+    """Find the drums of a list such as ``kick,hi-hat`` [shape=(14,)].
+
+    A drum is meant by its name or by words of it: ``tom`` stands for all toms.
+
+    Raises
+    ------
+    UsageError
+        If no drum is called so.
+    """
+    found = np.zeros(len(DRUMS), bool)
+    for name in (names or "").split(","):
+        words = set(name.lower().replace("-", " ").split())
+        if not words:
+            continue
+        meant = [words <= set(drum.name.replace("-", " ").split()) for drum in DRUMS]
+        if not any(meant):
+            known = [drum.name for drum in DRUMS]
+            raise UsageError(
+                f"There is no drum {name.strip()!r}.",
+                hint=did_you_mean(name.strip().lower(), known) or f"Drums: {', '.join(known)}.",
+            )
+        found |= np.array(meant)
+    return found
 
 
 def audible(
@@ -82,6 +117,20 @@ def audible(
         codes[silent] = draw(int(silent.sum())).cpu()
         hits[silent] = hits_of(network, codes[silent])
     return codes, hits
+
+
+def heard_bars(beat: DrumPattern) -> DrumPattern:
+    """Cut silent bars off the beginning and the end of a beat.
+
+    Raises
+    ------
+    InputError
+        If all are silent.
+    """
+    heard = np.flatnonzero(beat.hits.any(axis=1)) // STEPS_PER_BAR
+    if not len(heard):
+        raise InputError("The beat is silent.", hint="Give a beat with at least one hit.")
+    return beat.slice_bars(int(heard[0]), int(heard[-1] - heard[0]) + 1)
 
 
 def two_bars(beat: DrumPattern, what: str = "The beat") -> DrumPattern:
@@ -166,6 +215,26 @@ def glide(
     return found
 
 
+def genres(checkpoint: str | None = None) -> list[str]:
+    """List the genres that a space can draw from: with more training patterns than dimensions.
+
+    Parameters
+    ----------
+    checkpoint : str, optional
+        Name or folder (default: the packaged space).
+    """
+    from groove_core.storage import checkpoints
+
+    card = checkpoints.read_card(checkpoints.find(PACKAGE, checkpoint or "acai").path)
+    counts: Mapping[str, int] = card["config"].get("genres", {})
+    if not counts and card["data"].get("name") == SHIPPED[0]:
+        from drum_space.data import open_patterns
+
+        patterns = open_patterns()
+        counts = Counter(patterns.genre_of()[patterns.part("train")].tolist())
+    return sorted(genre for genre, count in counts.items() if count > card["config"]["latent"])
+
+
 def near_genre(
     network: DrumAutoencoder,
     card: Mapping[str, Any],
@@ -183,8 +252,6 @@ def near_genre(
     UsageError
         If the checkpoint knows no such genre, or too little of it.
     """
-    import torch
-
     known = network.codes_by_genre() or _codes_of_packaged(network, card)
     if genre not in known:
         raise UsageError(
@@ -200,17 +267,60 @@ def near_genre(
             "too few to draw near.",
             hint=f"Genres: {', '.join(large)}." if large else "Leave --genre out.",
         )
-    bandwidth = len(codes) ** (-1 / (network.latent + 4))
-    ridge = 1e-6 * torch.eye(network.latent)
+    return _near(codes, generator, temperature)
+
+
+def _near(
+    codes: torch.Tensor, generator: torch.Generator, temperature: float
+) -> Callable[[int], torch.Tensor]:
+    """Return what draws from a Gaussian kernel density estimate of codes [shape=(n, latent)]."""
+    import torch
+
+    latent = codes.shape[1]
+    bandwidth = len(codes) ** (-1 / (latent + 4))
+    ridge = 1e-6 * torch.eye(latent)
     factor = torch.linalg.cholesky(torch.cov(codes.T) + ridge) * bandwidth
 
     def draw(count: int) -> torch.Tensor:
         centers = codes[torch.randint(len(codes), (count,), generator=generator)]
-        noise = torch.randn(count, network.latent, generator=generator)
+        noise = torch.randn(count, latent, generator=generator)
         near: torch.Tensor = centers + temperature * noise @ factor.T
         return near
 
     return draw
+
+
+def near_fills(
+    network: DrumAutoencoder, card: Mapping[str, Any], generator: torch.Generator
+) -> Callable[[int], torch.Tensor] | None:
+    """Return what draws near the codes of fills; None if the checkpoint has learnt no fills.
+
+    Those of the Groove MIDI Dataset say in the names of their files that they are fills.
+    """
+    import torch
+
+    from drum_space.data import open_patterns
+
+    if not _learnt_packaged(card):
+        return None
+    patterns = open_patterns()
+    fill = np.array(["_fill_" in name for name in patterns.sources])[patterns.source]
+    train = patterns.part("train")
+    hits = torch.from_numpy(patterns.hits[train[fill[train]]])
+    with torch.no_grad():
+        codes = network.encode(hits.to(network.thresholds.device)).cpu()
+    return _near(codes, generator, 1.0)
+
+
+def spread_of(network: DrumAutoencoder) -> torch.Tensor:
+    """Return the spread of all beats in the space [shape=(latent,)]."""
+    import torch
+
+    return network.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
+
+
+def _learnt_packaged(card: Mapping[str, Any]) -> bool:
+    return bool(card["data"]["name"] == SHIPPED[0])
 
 
 def _codes_of_packaged(
@@ -220,9 +330,8 @@ def _codes_of_packaged(
     import torch
 
     from drum_space.data import open_patterns
-    from drum_space.training import SHIPPED
 
-    if card["data"]["name"] != SHIPPED[0]:
+    if not _learnt_packaged(card):
         raise UsageError(
             f"{card['name']} does not say which genres it has learnt: it is from an older version.",
             hint="Train it again, or leave --genre out.",

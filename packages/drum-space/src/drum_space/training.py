@@ -20,6 +20,7 @@ from drum_space.model import (
     reconstruction,
     vae_kl,
 )
+from drum_space.space import SHIPPED
 from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.learning import Step, Training, cosine, digest, frozen, shuffled
@@ -27,7 +28,6 @@ from groove_core.values import Report
 
 __all__ = ["SHIPPED", "DrumTraining", "Settings"]
 
-SHIPPED = "two-bar-patterns", "CC-BY-4.0 AND BSD-3-Clause"
 FEWEST = 8
 """Patterns to learn from."""
 

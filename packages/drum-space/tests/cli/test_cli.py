@@ -36,7 +36,8 @@ def test_sample_without_any_option(groove, tmp_path):
         assert beat.bars == 2
         audio = Audio.read(folder / f"sample-{index:03d}.wav")
         assert audio.peak > 0.5
-        assert 4 <= audio.duration_s <= 5.1
+        assert audio.duration_s == 4  # it loops
+        assert audio.sample_rate >= 44_100
         # heard in every half bar that has a hit, not only at the start
         level = np.abs(audio.samples).max(axis=0)[: int(4 * audio.sample_rate)]
         struck = beat.hits.reshape(4, 8, -1).any(axis=(1, 2))
@@ -44,17 +45,17 @@ def test_sample_without_any_option(groove, tmp_path):
         assert (level.reshape(4, -1).max(axis=1)[struck] > 0.02).all()
 
 
-def test_ten_thousand_are_the_same_bytes(groove):
-    first = groove("sample", "--count", "10000", "--seed", "1", "--json")
-    again = groove("sample", "--count", "10000", "--seed", "1", "--json")
-    other = groove("sample", "--count", "10000", "--seed", "2", "--json")
-    assert first.returncode == 0, first.stderr
+def test_thousands_are_the_same_bytes(groove):
+    first = groove("sample", "--count", "3000", "--seed", "1", "--json")
+    again = groove("sample", "--count", "3000", "--seed", "1", "--json")
+    other = groove("sample", "--count", "100", "--seed", "2", "--json")
+    assert first.returncode == again.returncode == 0, first.stderr + again.stderr
     assert first.stdout == again.stdout
     document, different = json.loads(first.stdout), json.loads(other.stdout)
-    assert len(document["result"]) == 10_000
-    assert document["result"] != different["result"]
+    assert len(document["result"]) == 3000
+    assert document["result"][:100] != different["result"]
     assert document["checkpoint"]["name"] == "acai"
-    assert len({tuple(p["masks"]) for p in document["result"]}) >= 9500
+    assert len({tuple(p["masks"]) for p in document["result"]}) >= 2850
 
 
 def test_every_format(groove, tmp_path):
@@ -385,7 +386,7 @@ def test_melody_is_written_on_the_beat(groove, tmp_path):
     options = (*melody, "--scale", "blues", "--low", "60", "--high", "80", "--seed", "4")
     result = groove("compose", "beat.mid", *options, "--out", "o")
     assert result.returncode == 0, result.stderr
-    score = Score.read(tmp_path / "o/compose.mid")
+    score = Score.read(tmp_path / "o/beat.compose.mid")
     lead, drums = score.tracks
     assert (lead.name, lead.program, drums.is_drum) == ("lead", 80, True)
     assert len(lead.notes) >= 8
@@ -396,7 +397,7 @@ def test_melody_is_written_on_the_beat(groove, tmp_path):
     # six bars of the beat, and a fill in the last of eight
     played = DrumPattern.from_score(score)
     assert (played.hits[: 7 * 16] == np.tile(ROCK.hits, (4, 1))[: 7 * 16]).all()
-    sound = Audio.read(tmp_path / "o/compose.wav")
+    sound = Audio.read(tmp_path / "o/beat.compose.wav")
     assert sound.peak > 0.5
     again = groove("compose", "beat.mid", *options, "--json")
     other = groove("compose", "beat.mid", *options[:-1], "5", "--json")
@@ -409,10 +410,10 @@ def test_song_lasts_a_minute_and_is_heard(groove, tmp_path):
     ROCK.save(tmp_path / "beat.mid")
     result = groove("compose", "beat.mid", "--seed", "1", "--out", "o")
     assert result.returncode == 0, result.stderr
-    score = Score.read(tmp_path / "o/compose.mid")
+    score = Score.read(tmp_path / "o/beat.compose.mid")
     assert [t.name for t in score.tracks] == ["lead", "bass", "drums"]
     assert score.duration_s == pytest.approx(64, abs=0.1)
-    sound = Audio.read(tmp_path / "o/compose.wav")
+    sound = Audio.read(tmp_path / "o/beat.compose.wav")
     assert 64 <= sound.duration_s <= 65.1
     seconds = np.abs(sound.samples).max(axis=0)[: 64 * sound.sample_rate].reshape(64, -1)
     assert (seconds.max(axis=1) > 0.02).all()
@@ -427,8 +428,8 @@ def test_former_names_of_actions_and_options(groove, tmp_path):
     assert old.returncode == 0, old.stderr
     assert "drum-space melody is now compose --no-bass --form A" in old.stderr
     assert "now" not in new.stderr
-    result = (tmp_path / "new/compose.json").read_bytes()
-    assert (tmp_path / "old/compose.json").read_bytes() == result
+    result = (tmp_path / "new/beat.compose.json").read_bytes()
+    assert (tmp_path / "old/beat.compose.json").read_bytes() == result
     assert "  melody" not in groove("--help").stdout
     assert "lead" in groove("melody", "--help").stdout
 
@@ -441,7 +442,7 @@ def test_former_names_of_actions_and_options(groove, tmp_path):
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "again/compose.json").read_bytes() == result
+    assert (tmp_path / "again/beat.compose.json").read_bytes() == result
 
     import drum_space
 
@@ -511,7 +512,7 @@ def test_files_without_a_beat_are_left_out(groove, tmp_path):
     document = json.loads((tmp_path / "o/result.json").read_text())
     assert document["result"]["labels"] == ["a:1", "caf\\udce9:1"]
     assert [one["file"] for one in document["failed"]] == ["in/page.mid", "in/piano.mid"]
-    assert (tmp_path / "o/encode.csv").read_text(encoding="utf-8").count("\n") == 3
+    assert (tmp_path / "o/in.encode.csv").read_text(encoding="utf-8").count("\n") == 3
 
 
 def test_map_of_the_shipped_beats_with_your_own(groove, tmp_path):

@@ -23,6 +23,7 @@ from drum_space.melodies.songs import (
 )
 from drum_space.melodies.training import Lesson, MelodyTraining, Settings
 from drum_space.model import DrumAutoencoder
+from drum_space.playing.performing import Feel
 from groove_core.drums import DrumPattern
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import Run, trained
@@ -155,6 +156,7 @@ def test_given_steps_stay_and_the_rest_is_drawn():
     assert (line != FREE).all()
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_to_follow_the_kick(space, tmp_path):
     book = pieces()
     settings = Settings(
@@ -246,7 +248,12 @@ def test_a_song_has_its_form(space):
     model = network(seed=3)
     voices = [voice_of("lead", "D", "dorian"), voice_of("bass", "D", "dorian")]
     generator = torch.Generator().manual_seed(1)
-    score = compose(model, space, ROCK, form, 8, voices, tempo_bpm=120.0, generator=generator)
+    three = DrumPattern.join([ROCK, ROCK.slice_bars(0, 1)])  # bars: as played, around and around
+    hits = three.hits ^ (np.arange(48)[:, None] == 47) & (np.arange(14) == 1)
+    beat = Feel("rock", seed=1).play(hits, 96.0)
+    score = compose(
+        model, space, beat, form, 8, voices, tempo_bpm=120.0, generator=generator, playing=Feel()
+    )
     assert [text for _, text in score.markers if not text.startswith("groove")] == [
         "A",
         "A'",
@@ -263,12 +270,27 @@ def test_a_song_has_its_form(space):
     assert max(parts[0, 2], parts[0, 4], parts[2, 4]) < parts[0, 1] - 0.1
     # the first half of a variation is that of its part
     for track in score.tracks[:2]:
-        start, half = track.notes[:, 0], 4 * 1920
-        first = track.notes[start < half]
-        varied = track.notes[(start >= 2 * half) & (start < 3 * half)] - [2 * half, 0, 0, 0]
-        # what sounds over the middle may end elsewhere; loudness follows the varied beat
-        np.testing.assert_array_equal(first[:-1, [0, 2]], varied[:-1, [0, 2]])
-    assert DrumPattern.from_score(score).bars == 40
+        step, half = np.round(track.notes[:, [0, 2]] / [120, 1]), 4 * 16  # they sound with drums
+        first = step[step[:, 0] < half]
+        varied = step[(step[:, 0] >= 2 * half) & (step[:, 0] < 3 * half)] - [2 * half, 0]
+        # what sounds over the middle may end elsewhere
+        np.testing.assert_array_equal(first[:-1], varied[:-1])
+    drums = DrumPattern.from_score(score)
+    assert drums.bars == 40
+    for bar, given in enumerate([0, 1, 2, 0, 1, 2, 0]):  # up to the fill
+        mine, theirs = drums.slice_bars(bar, 1), beat.slice_bars(given, 1)
+        assert (mine.hits == theirs.hits).all()
+        assert (mine.velocity == theirs.velocity).all()
+        first = int(bar == 0)  # a piece does not begin before its first beat
+        assert (mine.offset_ticks[first:] == theirs.offset_ticks[first:]).all()
+    assert (drums.slice_bars(0, 8).hits == drums.slice_bars(24, 8).hits).all()
+    assert (drums.slice_bars(7, 1).hits != beat.slice_bars(1, 1).hits).any()
+    # Notes that meet an accent sound with it.
+    struck = np.concatenate([t.notes[:, 0] for t in score.tracks if t.is_drum])
+    line = score.tracks[0].notes
+    loud = line[line[:, 3] > 100, 0]
+    assert len(loud)
+    assert np.isin(loud, struck).all()
 
 
 def test_lines_on_a_bass_depend_on_it(space):

@@ -14,12 +14,14 @@ import torch
 
 from drum_space.atlas.page import build
 from drum_space.model import DrumAutoencoder
+from drum_space.playing.players import open_players
 from groove_core.drums import DRUMS, DrumPattern
 from groove_core.storage import checkpoints
 from groove_core.testing.pages import NEEDS_CHROMIUM, browsing, opened, saved, until
 from groove_core.values import Score
 
 N, YOURS = 600, 2
+PLAYED = f"groove-midi/{open_players().names[40]}"
 GENRES = ["rock", "funk", "latin", "jazz & blues", "</script><b>odd", "soul", "dance", "pop", "ska"]
 
 
@@ -83,7 +85,7 @@ class Atlas:
             "latent": 4,
             "drums": [{"name": drum.name, "note": drum.note} for drum in DRUMS],
             "groups": GENRES,
-            "sources": ["set/drummer1/one.mid", "set/drummer2/<!--<script>two.mid", "set/3.mid"],
+            "sources": ["set/drummer1/one.mid", "set/drummer2/<!--<script>two.mid", PLAYED],
             "layouts": ["t-SNE", "parametric"],
             "measures": [["Patterns", str(N)]],
             "notes": ["A note of thanks."],
@@ -296,6 +298,38 @@ def test_swing_delays_odd_sixteenths(calm):
 
 
 @NEEDS_CHROMIUM
+def test_beats_are_played_like_their_drummers(browser, path, atlas, calm, tmp_path):
+    players = open_players()
+    own = np.flatnonzero(atlas.arrays["source"] == 2)
+    own = own[own < N - YOURS][:40]
+    feel = """(i) => { const music = pointPiece(i).music, { velocity, late } = feelOf(music);
+      return { velocity: [...velocity], late: [...late], of: playersOf.get(music) }; }"""
+    mean, got, late = [], [], []
+    for index in own.tolist():
+        found = calm.evaluate(feel, index)
+        assert found["of"] == 40
+        hits = atlas.hits[index, :, :9]
+        mean.append(np.tile(players.mean_velocity[40], (2, 1))[hits])
+        got.append(np.reshape(found["velocity"], (32, 14))[:, :9][hits])
+        late.append(np.reshape(found["late"], (32, 14))[atlas.hits[index]])
+        assert calm.evaluate(feel, index) == found
+    assert np.corrcoef(np.concatenate(mean), np.concatenate(got))[0, 1] > 0.5
+    assert 8 < np.concatenate(late).std() < 35
+    # Others are played like whoever fits; the page and Python find the same.
+    other = np.flatnonzero(atlas.arrays["source"] != 2)[:20]
+    best = calm.evaluate("(xs) => xs.map((i) => playerFor(pointPiece(i).music))", other.tolist())
+    fits = [players.fit(hits) for hits in atlas.hits[other]]
+    assert all(fit[one] > fit.max() - 0.5 for one, fit in zip(best, fits, strict=True))
+    flat = tmp_path / "flat.html"
+    flat.write_text(build({**atlas.document, "flat": True}, atlas.arrays), encoding="utf-8")
+    with opened(browser, flat) as page:
+        page.evaluate("choose(pointPiece(7))")
+        saved_beat = DrumPattern.read(saved(page, "#save", tmp_path))
+    assert saved_beat.velocity is None
+    assert saved_beat.offset_ticks is None
+
+
+@NEEDS_CHROMIUM
 def test_the_kit_is_loud_but_does_not_clip(calm):
     page = calm
     peaks = page.evaluate(
@@ -365,15 +399,16 @@ def test_a_click_beside_the_points_decodes_a_new_beat(browser, path, atlas):
 
 @NEEDS_CHROMIUM
 def test_midi_files_are_read_back(browser, path, atlas, tmp_path):
+    hits = atlas.hits[7]
     with opened(browser, path) as page:
         for swing in (0, 60):
             page.evaluate(f"setTempo(93); setSwing({swing}); choose(pointPiece(7))")
             file = saved(page, "#save", tmp_path)
             assert re.fullmatch(r"[a-z-]+-0007\.mid", file.name)
-            late = np.zeros((32, 14), int)
-            late[1::2] = round(swing / 100 * 40)
-            hits = atlas.hits[7]
-            want = DrumPattern(hits, offset_ticks=late * hits if swing else None, tempo_bpm=93)
+            feel = page.evaluate("Object.values(feelOf(shownPiece.music)).map((x) => [...x])")
+            velocity, late = np.reshape(feel, (2, 32, 14))
+            late[1::2] += round(swing / 100 * 40)
+            want = DrumPattern(hits, velocity, (late * hits).clip(-60, 59), tempo_bpm=93)
             assert DrumPattern.read(file) == want
         # Favourites one after the other, each at its tempo.
         page.click("#favour")

@@ -57,6 +57,8 @@ class DrumMap(Value):
         How good both layouts are; None where there are too few patterns to tell.
     yours : sequence of str
         Labels of the user's own beats: the last points, with the genre ``len(genres)``.
+    flat : bool
+        Whether the page plays every hit alike and on the grid.
     decoder, plane : networks, optional
         What decodes codes, and what gives codes for positions; not in the JSON.
     """
@@ -76,6 +78,7 @@ class DrumMap(Value):
     sources: tuple[str, ...]
     measures: Report | None = None
     yours: tuple[str, ...] = ()
+    flat: bool = field(default=False, compare=False)
     decoder: DrumAutoencoder | None = field(default=None, compare=False)
     plane: ParametricMap | None = field(default=None, compare=False)
 
@@ -237,6 +240,7 @@ class DrumMap(Value):
             "yours": list(self.yours),
             "yours_count": len(self.yours),
             "neighbours": NEIGHBOURS,
+            "flat": self.flat,
         }
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -67,6 +67,7 @@ def draw_map(
     perplexity: float = 30,
     seed: int = 1,
     yours: tuple[Bits, tuple[str, ...]] | None = None,
+    flat: bool = False,
 ) -> DrumMap:
     """Draw the map of a set of patterns in the latent space of a model.
 
@@ -81,6 +82,8 @@ def draw_map(
     seed : int
     yours : bool array [shape=(m, 32, 14)] and sequence of str, optional
         The user's own beats and their labels.
+    flat : bool
+        See `DrumMap`.
 
     Raises
     ------
@@ -111,6 +114,7 @@ def draw_map(
         sources=(*patterns.sources, *labels),
         measures=measures,
         yours=labels,
+        flat=flat,
         decoder=network,
         plane=plane,
     )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from drum_space.space import PACKAGE, load, two_bars, warn_outside
+from drum_space.playing.options import FeelName, Flat, Swing
+from drum_space.playing.performing import Feel
+from drum_space.space import (
+    NETWORKS,
+    PACKAGE,
+    heard_bars,
+    load,
+    near_fills,
+    two_bars,
+    warn_outside,
+)
 from groove_core.actions import (
     DataPath,
     Device,
@@ -51,7 +61,11 @@ High = Annotated[
 Heat = Annotated[
     float, Opt("sampling temperature: 0 plays the likeliest notes, above 1 is daring", min=0, max=3)
 ]
-PartBars = Annotated[int, Opt("length of each part, an even number", unit="bars", min=2, max=32)]
+PartBars = Annotated[
+    int | None,
+    Opt("length of each part, an even number (default: 8, or the beat's if longer)", unit="bars",
+        min=2, max=32),
+]  # fmt: skip
 Form = Annotated[str, Opt("one letter for each part, with ' for a variation")]
 Takes = Annotated[
     int, Opt("lines drawn, of which the one that fits the beat best is kept", min=1, max=256)
@@ -60,8 +74,9 @@ BeatTempo = Annotated[float | None, Opt("tempo (default: the beat's)", unit="bpm
 MelodyCheckpoint = Annotated[
     str | None,
     Opt("trained melody network: folder or name (default: the packaged one)",
-        role="checkpoint"),
+        role="checkpoint", fits=("drum_space.melodies.model:DrumMelody",)),
 ]  # fmt: skip
+USUAL_BARS, MAX_BARS = 8, 32
 
 
 @action
@@ -73,12 +88,15 @@ def compose(
     instrument: Player = "lead",
     low: Low = None,
     high: High = None,
-    bars: PartBars = 8,
+    bars: PartBars = None,
     bass: Annotated[bool, Opt("bass line below the melody")] = True,
     form: Form = "AA'BA",
     temperature: Heat = 1.0,
     takes: Takes = 8,
     tempo_bpm: BeatTempo = None,
+    feel: FeelName = None,
+    swing: Swing = None,
+    flat: Flat = False,
     drum_track: DrumTrack = None,
     seed: Seed = None,
     checkpoint: MelodyCheckpoint = None,
@@ -88,7 +106,8 @@ def compose(
 
     The second half of a part begins as its first does. Letters of the form that come back bring
     back beat and lines; other letters play a beat from elsewhere in the space. ``A'`` keeps the
-    first half of A's lines and varies the rest. Four parts of eight bars at 120 bpm last a
+    first half of A's lines and varies the rest. The beat keeps its bars, and how it was played;
+    what it does not say is played as `sample` plays. Four parts of eight bars at 120 bpm last a
     minute; ``--no-bass --form A`` writes one melody.
 
     Returns
@@ -113,18 +132,28 @@ def compose(
     if bass:
         voices.append(voice_of("bass", key, scale, temperature=temperature))
     parts = parse_form(form)
+    beat = heard_bars(beat)
+    if bars is None:
+        bars = min(max(USUAL_BARS, beat.bars + beat.bars % 2), MAX_BARS)
     if bars % 2:
         raise UsageError(
             f"bars must be even, not {bars}: beats have two.", hint=f"--bars {bars + 1}"
         )
-    beat = two_bars(beat)
-    network, space, _ = load_melody(checkpoint, device)
-    warn_outside(space, beat)
+    seed = draw_seed(seed)
+    playing = Feel.of(feel, swing=swing, flat=flat, seed=seed)
+    if beat.bars > bars:
+        note(f"the beat has {beat.bars} bars: each part plays the first {bars}")
+    network, space, card = load_melody(checkpoint, device)
+    warn_outside(space, two_bars(beat.slice_bars(0, min(2, beat.bars))))
+    generator = torch.Generator().manual_seed(seed)
+    _, about = load("", card["space"]["name"], device)
     return written(
         network, space, beat, parts, bars, voices,
         takes=takes,
         tempo_bpm=tempo_bpm or beat.tempo_bpm,
-        generator=torch.Generator().manual_seed(draw_seed(seed)),
+        generator=generator,
+        playing=playing,
+        fills=near_fills(space, about, generator),
     )  # fmt: skip
 
 
@@ -134,7 +163,9 @@ def train_melody(
     data: DataPath = None,
     name: Annotated[str | None, Opt("name of the checkpoint (default: my-melody)")] = None,
     into: Into = None,
-    space: Annotated[str, Opt("checkpoint of the latent space whose codes it reads")] = "acai",
+    space: Annotated[
+        str, Opt("checkpoint of the latent space whose codes it reads", fits=NETWORKS)
+    ] = "acai",
     epochs: Annotated[int, Opt("passes over the data", min=1, max=10_000)] = 5,
     batch_size: Annotated[int, Opt("lines of eight bars per step", min=1, max=4096)] = 64,
     learning_rate: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,9 @@ from drum_space.melodies.lines import (
 )
 from drum_space.melodies.model import FREE, PHRASE, Conditions, DrumMelody
 from drum_space.model import DrumAutoencoder
-from drum_space.space import audible, code_of
+from drum_space.playing.performing import Feel
+from drum_space.playing.phrases import fills_on
+from drum_space.space import audible, code_of, hits_of, spread_of
 from groove_core.drums import DRUMS, FOLD, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
 from groove_core.errors import UsageError
 from groove_core.values import Score, Track
@@ -65,9 +67,8 @@ BUSY = 0.6
 LOUD, SOFT = 104, 84
 OTHER_PART = 0.6
 """How far the beat of another part lies on the way to a beat drawn at random."""
-FILL = 0.35
 VARIED = 0.2
-"""How far fills and varied parts stray, in the spread of all beats."""
+"""How far varied parts stray, in the spread of all beats."""
 
 Bits = npt.NDArray[np.bool_]
 Line = npt.NDArray[np.int64]
@@ -119,43 +120,59 @@ def arrange(
     form: Sequence[Part],
     bars: int,
     generator: torch.Generator,
-) -> list[Bits]:
-    """Give the drums of every part of a form [shape=(16 * bars, 14)].
+    *,
+    playing: Feel,
+    fills: Callable[[int], torch.Tensor] | None = None,
+) -> list[DrumPattern]:
+    """Return the drums of every part of a form, each of so many bars.
 
-    The first letter plays the beat that is given; each other letter a beat on the way from it
-    to one that is drawn. A part repeats its two bars, with a fill in the last; a
-    variation (A') goes to and fro between the beat and a neighbour of it. Neighbours,
-    fills and other beats are decoded from codes.
+    The first letter plays the beat that is given, all its bars, as it is played; each other letter
+    a beat on the way from it to one that is drawn. A variation (A') goes to and fro between the
+    beat and what a neighbour of it changes. A part longer than two bars ends in a fill.
+
+    Parameters
+    ----------
+    beat : DrumPattern
+        Of any number of bars.
+    playing : Feel
+        For what the beat does not say how to play.
+    fills : callable of int, optional
+        Draws codes of fills; without it, fills are drawn far from the beat.
     """
-    first = code_of(space, beat)[0]
-    spread = space.sample_codes(4096, torch.Generator().manual_seed(0)).std(dim=0).cpu()
-
-    def near(code: torch.Tensor, amount: float) -> Bits:
-        def draw(count: int) -> torch.Tensor:
-            return code + amount * spread * torch.randn(count, space.latent, generator=generator)
-
-        hits: Bits = audible(space, draw, 1)[1][0].numpy()
-        return hits
+    given = _bars_of(beat, bars)
+    theme = given.hits.reshape(bars // 2, 2 * STEPS_PER_BAR, -1)
+    codes = code_of(space, *(given.slice_bars(bar) for bar in range(0, bars, 2)))
+    first, spread = codes[0], spread_of(space)
 
     def elsewhere(count: int) -> torch.Tensor:
         return first.lerp(space.sample_codes(count, generator).cpu(), OTHER_PART)
 
-    beats: dict[str, tuple[torch.Tensor, Bits]] = {form[0].letter: (first, beat.hits)}
+    beats: dict[str, tuple[torch.Tensor, Bits]] = {form[0].letter: (codes, theme)}
     for part in form:
         if part.letter not in beats:
-            codes, decoded = audible(space, elsewhere, 1)
-            beats[part.letter] = codes[0], decoded[0].numpy()
-    played: dict[Part, Bits] = {}
+            code, decoded = audible(space, elsewhere, 1)
+            beats[part.letter] = code.expand_as(codes), np.repeat(decoded.numpy(), bars // 2, 0)
+    played: dict[Part, DrumPattern] = {}
     for part in form:
         if part in played:
             continue
-        code, hits = beats[part.letter]
-        pair = [hits, near(code, VARIED)] if part.varied else [hits, hits]
-        drums = np.concatenate([pair[i % 2] for i in range(bars // 2)])
+        codes, groups = beats[part.letter]
+        hits = groups.copy()
+        if part.varied:
+            noise = VARIED * spread * torch.randn(1, space.latent, generator=generator)
+            known, near = (hits_of(space, one).numpy() for one in (codes, codes + noise))
+            hits[1::2] = np.where(known == near, hits, near)[1::2]
         if bars > 2:
-            drums[-STEPS_PER_BAR:] = near(code, FILL)[STEPS_PER_BAR:]
-        played[part] = drums
+            fill, filled = fills_on(space, codes[-1:], fills, generator)
+            last = hits[-1:, STEPS_PER_BAR:]
+            last[:] = np.where(filled, fill, last)
+        played[part] = playing.like(given, hits.reshape(given.hits.shape), number=len(played))
     return [played[part] for part in form]
+
+
+def _bars_of(beat: DrumPattern, bars: int) -> DrumPattern:
+    """Repeat a beat for so many bars."""
+    return DrumPattern.join([beat.slice_bars(bar % beat.bars, 1) for bar in range(bars)])
 
 
 # voices --------------------------------------------------------------------------------
@@ -322,6 +339,8 @@ def compose(
     takes: int = 1,
     tempo_bpm: float,
     generator: torch.Generator,
+    playing: Feel,
+    fills: Callable[[int], torch.Tensor] | None = None,
 ) -> Score:
     """Write a piece: the drums of a form and one line per voice.
 
@@ -331,18 +350,21 @@ def compose(
     Parameters
     ----------
     beat : DrumPattern
-        Two bars.
     bars : int
         Length of a part, even.
     takes : int
         Lines of which the one that meets the beat best is kept.
+    playing, fills
+        See `arrange`.
     """
-    drums = arrange(space, beat, form, bars, generator)
+    beat = replace(beat, tempo_bpm=tempo_bpm)
+    drums = arrange(space, beat, form, bars, generator, playing=playing, fills=fills)
     order = sorted(range(len(voices)), key=lambda i: voices[i].instrument != BASS)
     written: dict[Part, dict[int, Line]] = {}
-    for part, hits in zip(form, drums, strict=True):
+    for part, played in zip(form, drums, strict=True):
         if part in written:
             continue
+        hits = played.hits
         lines: dict[int, Line] = {}
         bass = None
         for number in order:
@@ -355,26 +377,28 @@ def compose(
             if voice.instrument == BASS:
                 bass = lines[number]
         written[part] = lines
-    return _score(form, drums, written, voices, tempo_bpm)
+    return _score(form, drums, written, voices)
 
 
 def _score(
     form: Sequence[Part],
-    drums: Sequence[Bits],
+    parts: Sequence[DrumPattern],
     written: dict[Part, dict[int, Line]],
     voices: Sequence[Voice],
-    tempo_bpm: float,
 ) -> Score:
-    hits = np.concatenate(drums)
-    played = DrumPattern(hits, tempo_bpm=tempo_bpm).to_score()
-    accents = np.any(hits[:, ACCENTS], axis=1)
+    drums = DrumPattern.join(list(parts))
+    if drums.offset_ticks is not None:  # the piece begins with its first beat, not before it
+        late = drums.offset_ticks.copy()
+        late[0] = late[0].clip(min=0)
+        drums = replace(drums, offset_ticks=late)
+    played = drums.to_score()
     tracks = []
     for number, voice in enumerate(voices):
         line = np.concatenate([written[part][number] for part in form])
         instrument = INSTRUMENTS[voice.instrument]
-        notes = _notes(line, voice.shift, accents)
+        notes = _notes(line, voice.shift, drums)
         tracks.append(Track(notes, instrument.name, instrument.program))
-    ticks = len(drums[0]) * TICKS_PER_STEP
+    ticks = len(parts[0].hits) * TICKS_PER_STEP
     return Score(
         (*tracks, *played.tracks),
         ticks_per_quarter=played.ticks_per_quarter,
@@ -386,15 +410,25 @@ def _score(
     )
 
 
-def _notes(line: npt.NDArray[np.int64], shift: int, accents: Bits) -> npt.NDArray[np.int64]:
-    """Give the notes of a line in ticks; those that meet a kick, snare or crash are louder."""
+def _notes(line: Line, shift: int, drums: DrumPattern) -> npt.NDArray[np.int64]:
+    """Return the notes of a line in ticks; those that meet a kick, snare or crash are louder.
+
+    They sound with it, too: as late as the first of these.
+    """
+    accents = drums.hits[:, ACCENTS]
+    meets: Bits = np.any(accents, axis=1)
+    at = np.arange(len(line)) * TICKS_PER_STEP
+    if drums.offset_ticks is not None:
+        late = np.where(accents, drums.offset_ticks[:, ACCENTS], TICKS_PER_STEP).min(axis=1)
+        at = at + np.where(meets, late, 0)
+    at = np.append(at, len(line) * TICKS_PER_STEP)
     starts = np.nonzero(line >= 0)[0]
     ends = np.nonzero(line != HOLD)[0]
     until = [int(ends[ends > s].min(initial=len(line))) for s in starts]
     return np.array(
         [
-            (s * TICKS_PER_STEP, (e - s) * TICKS_PER_STEP, line[s] + shift, v)
-            for s, e, v in zip(starts, until, np.where(accents[starts], LOUD, SOFT), strict=True)
+            (at[s], at[e] - at[s], line[s] + shift, v)
+            for s, e, v in zip(starts, until, np.where(meets[starts], LOUD, SOFT), strict=True)
         ]
     ).reshape(-1, 4)
 

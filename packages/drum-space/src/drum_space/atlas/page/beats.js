@@ -1,7 +1,7 @@
 "use strict";
 // Beats as the matter of a map: see pieces.js of the core for what a map asks of its subject.
 
-const STEPS = 32, HIT_VELOCITY = 100;
+const STEPS = 32;
 /** MIDI notes of drums have no length that matters: half a step. */
 const HIT_STEPS = 0.5;
 
@@ -22,6 +22,17 @@ function packHits(hits) {
 /** The hits of each step: [[step, drum], ...]. */
 const listHits = (hits) => Array.from(hits.keys()).filter((k) => hits[k])
   .map((k) => [Math.floor(k / facts.drums.length), k % facts.drums.length]);
+
+/** What is written to a MIDI file; a hit ends before the next of its drum begins. */
+function notesOf(hits) {
+  const { velocity, late } = feelOf(hits), drums = facts.drums.length, next = {};
+  return listHits(hits).reverse().map(([step, drum]) => {
+    const k = step * drums + drum, at = step + late[k] / STEP_TICKS;
+    const steps = Math.min(HIT_STEPS, drum in next ? next[drum] - at : HIT_STEPS);
+    next[drum] = at;
+    return { step, late: late[k], steps, note: facts.drums[drum].note, velocity: velocity[k] };
+  }).reverse();
+}
 
 const networks = {};
 
@@ -70,8 +81,8 @@ const subject = {
   midi: { name: "drums", channel: 9, marker: (steps) => `groove:steps=${steps}` },
   start() { networks.decoder = makeNetwork("decoder"); networks.inverse = makeNetwork("inverse"); },
   lead: (n) => `${plural(n, "two-bar beat")}: what is near sounds alike. Choose one to hear it, or a place between them for a new one.`,
-  music: hitsOf,
-  memory: (i) => decode(codeOf(i)),
+  music: (i) => playedBy(hitsOf(i), i),
+  memory: (i) => playedBy(decode(codeOf(i)), i),
   decode, codeAt,
   between: (a, b, t) => single(lerp(a, b, t)),
   tempo: () => 0,
@@ -84,12 +95,20 @@ const subject = {
   draw: (canvas, hits, { step, other, small } = {}) => drawGrid(canvas, hits, { step, other, labels: small ? 76 : 92 }),
   voices: () => facts.drums.length,
   sound: (hits, step, when) => facts.drums.map((_, drum) => drum).filter((drum) => hits[step * facts.drums.length + drum])
-    .map((drum) => [drum, strike(audio.context, audio.mixer, drum, when)]),
+    .map((drum) => {
+      const k = step * facts.drums.length + drum, { velocity, late } = feelOf(hits);
+      return [drum, strike(audio.context, audio.mixer, drum, when + late[k] / STEP_TICKS * stepSeconds(), velocity[k])];
+    }),
   /** Kick and snare. */
   stresses: (hits, step) => hits[step * facts.drums.length] || hits[step * facts.drums.length + 1],
   makeMixer: (context) => makeMixer(context),
   warm: () => warm(facts.drums.map((_, number) => () => samplesOf(number))),
-  notes: (hits) => listHits(hits).map(([step, drum]) => ({ step, steps: HIT_STEPS, note: facts.drums[drum].note, velocity: HIT_VELOCITY })),
-  pack: (hits) => toBase64(packHits(hits)),
-  unpack: (text) => unpackHits(bytesOf(text)),
+  notes: notesOf,
+  /** With the number of the player, where one is known. */
+  pack: (hits) => toBase64(packHits(hits)) + (playersOf.has(hits) ? `:${playersOf.get(hits)}` : ""),
+  unpack(text) {
+    const [bits, player] = text.split(":"), hits = unpackHits(bytesOf(bits));
+    if (hasFeel() && Number(player) < arrays["feel.rest"].values.length) playersOf.set(hits, Number(player));
+    return hits;
+  },
 };

@@ -2,11 +2,11 @@
 // A pattern as a picture.
 
 /**
- * Draw a pattern: a row for each drum that plays, beats and bars as lines.
+ * Draw a pattern: a row for each drum that plays, beats and bars as lines; soft hits are pale.
  * With `other`, hits that only it has are outlined and those it lacks filled in another colour.
  */
 function drawGrid(canvas, hits, { step = -1, other = null, labels = 92 } = {}) {
-  const { g, width, height } = sharp(canvas), drums = facts.drums.length;
+  const { g, width, height } = sharp(canvas), drums = facts.drums.length, { velocity } = feelOf(hits);
   const rows = facts.drums.map((_, d) => d).filter((d) => {
     for (let k = d; k < hits.length; k += drums) if (hits[k] || other && other[k]) return true;
     return false;
@@ -25,10 +25,12 @@ function drawGrid(canvas, hits, { step = -1, other = null, labels = 92 } = {}) {
     for (let s = 0; s < STEPS; s++) {
       const k = s * drums + d, x = labels + s * cell + gap, w = Math.max(1, cell - 2 * gap);
       if (hits[k]) {
+        g.globalAlpha = 0.3 + 0.7 * velocity[k] / 127;
         g.fillStyle = s === step ? style("--ink") : other && !other[k] ? style("--added") : style("--accent");
         g.beginPath();
         if (g.roundRect) g.roundRect(x, up, w, tall, 2); else g.rect(x, up, w, tall);
         g.fill();
+        g.globalAlpha = 1;
         if (other && !other[k]) { // told by more than a colour
           g.fillStyle = style("--panel"); g.beginPath(); g.arc(x + w / 2, y + row / 2, Math.min(w, tall) / 4, 0, 7); g.fill();
         }

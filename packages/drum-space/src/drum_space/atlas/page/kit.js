@@ -117,10 +117,11 @@ function makeMixer(context) {
 
 const CHOKED_BY = { "closed hi-hat": true, "open hi-hat": true };
 
-/** Let a drum sound at a time of the context's clock. Gives the source, which can be stopped. */
-function strike(context, mixer, number, when) {
+/** Let a drum sound at a time of the context's clock. Returns the source, which can be stopped. */
+function strike(context, mixer, number, when, velocity = 127) {
   const drum = mixer.drums[number], name = facts.drums[number].name;
   const source = context.createBufferSource(), gain = context.createGain();
+  gain.gain.value = (velocity / 127) ** 2; // as General MIDI
   source.buffer = drum.takes[drum.next];
   drum.next = (drum.next + 1) % drum.takes.length;
   source.connect(gain); gain.connect(drum.place);
@@ -129,6 +130,6 @@ function strike(context, mixer, number, when) {
     mixer.open = null;
   }
   if (name === "open hi-hat") mixer.open = gain;
-  source.start(when);
+  source.start(Math.max(when, 0));
   return source;
 }
