@@ -11,17 +11,25 @@ from genre_map.options import (
     CLASSIFIER,
     FORMER,
     GENERATOR,
+    MEASURED,
     PACKAGE,
     Axis,
     Cells,
+    ClassifierCheckpoint,
+    Drawn,
+    End,
+    GeneratorCheckpoint,
+    Guide,
+    Heard,
+    Judges,
     Network,
     Points,
     Precision,
     Songs,
+    Start,
 )
 from genre_map.results import Border, Explanation, Genres, Picture
 from groove_core.actions import (
-    Checkpoint,
     Device,
     Devices,
     Into,
@@ -83,7 +91,7 @@ def classify(
         Readable[list[Audio]], Opt("sound files of three seconds or more, or a folder of them")
     ],
     *,
-    checkpoint: Checkpoint = None,
+    checkpoint: ClassifierCheckpoint = None,
     device: Device = "auto",
 ) -> Iterator[Genres]:
     """Tell the genre of songs, as a whole and from window to window.
@@ -125,8 +133,8 @@ def classify(
 def explain(
     sound: Annotated[Readable[Audio], Opt("sound file of three seconds or more")],
     *,
-    genre: Annotated[str | None, Opt("genre to explain (default: the most probable one)")] = None,
-    checkpoint: Checkpoint = None,
+    genre: Heard = None,
+    checkpoint: ClassifierCheckpoint = None,
     device: Device = "auto",
 ) -> Explanation:
     """Mark what in a song speaks for a genre, and let it be heard alone.
@@ -155,11 +163,9 @@ def explain(
 def sample(
     *,
     count: Annotated[int, Opt("spectrograms to draw", min=1, max=10_000)] = 4,
-    genre: Annotated[
-        str | None, Opt("genre that the classifier must hear in them (default: any)")
-    ] = None,
+    genre: Drawn = None,
     seed: Seed = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: GeneratorCheckpoint = None,
     device: Device = "auto",
 ) -> Iterator[Picture]:
     """Draw spectrograms of three seconds, and hear them.
@@ -200,7 +206,7 @@ def map(  # noqa: A001 - the product's word
     x: Axis = None,
     y: Axis = None,
     cells: Cells = 97,
-    points: Points = 16,
+    points: Points = 12,
     through: Annotated[
         int | None,
         Opt(
@@ -209,7 +215,7 @@ def map(  # noqa: A001 - the product's word
             max=2**32 - 1,
         ),
     ] = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: GeneratorCheckpoint = None,
     device: Device = "auto",
 ) -> GenreMap:  # fmt: skip
     """Draw the map of genres over two of the ten dependent values.
@@ -223,7 +229,9 @@ def map(  # noqa: A001 - the product's word
     to a point the one plays that keeps the genre best.
 
     A song of your own lies where the map is nearest to it in the classifier's hidden layer, and
-    plays an excerpt. It is said to be far off the map where no cell is much nearer than others.
+    plays an excerpt. How far it is off the map is told. It is said to be far off where
+    no cell is much nearer than others. A plane is drawn once and then kept in the cache, so
+    placing more songs takes seconds.
 
     Raises
     ------
@@ -249,13 +257,13 @@ def map(  # noqa: A001 - the product's word
 
 @action
 def interpolate(
-    start: Annotated[str, Opt("genre to begin with")],
-    end: Annotated[str, Opt("genre to arrive at")],
+    start: Start,
+    end: End,
     *,
     steps: Annotated[int, Opt("points of the path", min=3, max=2001)] = 101,
     stops: Annotated[int, Opt("points to show and play", min=2, max=32)] = 7,
     seed: Seed = 1,
-    checkpoint: Checkpoint = None,
+    checkpoint: GeneratorCheckpoint = None,
     device: Device = "auto",
 ) -> Border:
     """Walk in a straight line from one genre to another, and find where one becomes the other.
@@ -330,10 +338,7 @@ def evaluate(
     count: Annotated[
         int, Opt("spectrograms to draw from the generator", min=64, max=100_000)
     ] = 2048,
-    judges: Annotated[
-        list[str] | None,
-        Opt("further classifiers that judge the sounds: folders or names (default: none)"),
-    ] = None,
+    judges: Judges = None,
     seed: Seed = 1,
     checkpoint: Annotated[
         str | None,
@@ -341,6 +346,7 @@ def evaluate(
             "weights to measure: folder or name (default: classifiers are trained anew, others "
             "are the packaged ones)",
             role="checkpoint",
+            fits=MEASURED,
         ),
     ] = None,
     device: Device = "auto",
@@ -456,10 +462,7 @@ def train(
 def train_generator(
     *,
     data: Songs,
-    classifier: Annotated[
-        str | None,
-        Opt("name or folder of the classifier that guides it (default: the packaged one)"),
-    ] = None,
+    classifier: Guide = None,
     variant: Annotated[
         Literal["ours", "paper"],
         Opt(

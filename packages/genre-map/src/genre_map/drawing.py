@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -10,14 +12,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genre_map.__about__ import __version__
 from genre_map.gan import ANCHORS, FREE, GenreGAN, Looked
-from genre_map.genremap import Content, GenreMap
+from genre_map.genremap import Content, GenreMap, Played
 from genre_map.inversion import invert
 from genre_map.listening import as_played, listen_again, play_points
-from genre_map.mapping import crossings, path_between, place_song, survey
+from genre_map.mapping import Survey, crossings, path_between, place_song, survey
 from genre_map.results import Border, Picture, stops_at
 from groove_core.actions import each
+from groove_core.console import note
 from groove_core.errors import UsageError
+from groove_core.storage import Cache
 from groove_core.values import Audio
 
 __all__ = ["draw_map", "draw_pictures", "walk_border"]
@@ -144,6 +149,44 @@ def walk_border(
     )
 
 
+def _kept_plane(
+    model: GenreGAN, base: Tensor, axes: tuple[int, int], cells: int, points: int
+) -> tuple[Survey, tuple[Played, npt.NDArray[np.uint8], tuple[bytes, ...]]]:
+    """Survey a plane and make its sounds, or take both from the cache: songs change neither."""
+    weights = hashlib.sha256(base.numpy().tobytes())
+    for tensor in model.state_dict().values():
+        weights.update(tensor.cpu().numpy().tobytes())
+    settings = {"axes": list(axes), "cells": cells, "points": points, "version": __version__}
+
+    def draw() -> npt.NDArray[np.uint8]:
+        found = survey(model, base, axes, cells)
+        played, pictures, sounds = play_points(model, base, axes, points)
+        note("kept in the cache: the next map over this plane takes seconds")
+        packed = io.BytesIO()
+        np.savez(
+            packed, probabilities=found.probabilities, weighed=found.weighed, critic=found.critic,
+            at=played.at, pictured=played.pictured, heard=played.heard,
+            kept_at_first=np.array(played.kept_at_first), pictures=pictures,
+            sounds=np.frombuffer(b"".join(sounds), np.uint8), lengths=np.array([*map(len, sounds)]),
+        )  # fmt: skip
+        return np.frombuffer(packed.getvalue(), np.uint8)
+
+    cache = Cache()
+    stored = cache.get(cache.key({"genre-map plane": settings}, weights.digest()), draw)
+    with np.load(io.BytesIO(stored.tobytes())) as file:
+        one = dict(file)
+    ends = one["lengths"].cumsum().tolist()
+    joined = one["sounds"].tobytes()
+    return (
+        Survey(one["probabilities"], one["weighed"], one["critic"]),
+        (
+            Played(one["at"], one["pictured"], one["heard"], float(one["kept_at_first"])),
+            one["pictures"],
+            tuple(joined[start:end] for start, end in zip([0, *ends], ends, strict=False)),
+        ),
+    )
+
+
 def draw_map(
     model: GenreGAN,
     base: Tensor,
@@ -171,11 +214,10 @@ def draw_map(
     """
     base = base.clone()
     base[[FREE + axis for axis in axes]] = 0.0
-    found = survey(model, base, axes, cells)
+    found, (played, pictures, sounds) = _kept_plane(model, base, axes, cells, points)
     placed = list(each(songs, lambda song, name: place_song(model, found, song, name), "placing"))
     rate = model.classifier.layout.sample_rate
     excerpts = (excerpt.to_mono().resampled(rate).samples[0] for _, excerpt in placed[:EXCERPTS])
-    played, pictures, sounds = play_points(model, base, axes, points)
     return GenreMap(
         model.genres,
         axes,

@@ -170,11 +170,19 @@ class GenreMap(Record):
             lines.append(f"{self._kept_text()} ({self.played.kept_at_first:.0%} unchosen)")
         for place in self.places:
             at = f"{place.genre} {place.probability:.0%}, at ({place.x:+.2f}, {place.y:+.2f})"
-            far = "; far off the map, so its place says little" if place.far else ""
-            lines.append(f"{place.name}: {at}, {place.distance:.1f} away{far}")
+            lines.append(f"{place.name}: {at}, {self._off(place)}")
         if self.places:
-            lines.append(f"Neighbouring cells are {self.spacing:.2f} from each other.")
+            lines.append(
+                "A song is put where the map sounds most like it. Off the map means unlike even "
+                "that spot, to the classifier; the map's width is the sum of the steps across it."
+            )
         return "\n".join(lines)
+
+    def _off(self, place: Place) -> str:
+        """Say how far a song is off the map, as a share of the way across it."""
+        width = self.spacing * (len(self.critic) - 1)
+        off = f"off the map by {place.distance / width:.0%} of its width" if width else ""
+        return f"far {off}, so its place says little" if place.far else off
 
     def _kept_text(self) -> str:
         count = len(self.played.at)

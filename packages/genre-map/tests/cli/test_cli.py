@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -31,12 +32,18 @@ def test_songs_of_a_folder(groove, tmp_path):
     assert result.code == 0, result.stderr
     assert "a.wav: " in result.stdout
     assert "b.flac: " in result.stdout
-    assert {path.suffix for path in (tmp_path / "o").iterdir()} == {".json", ".txt", ".png"}
+    names = {path.name for path in (tmp_path / "o").iterdir()} - {"result.json"}
+    of_each = {f"{n}.classify.{e}" for n in "ab" for e in ("json", "txt", "png")}
+    assert names == of_each | {"songs.classify.csv"}
+    rows = list(csv.DictReader((tmp_path / "o/songs.classify.csv").read_text().splitlines()))
     document = json.loads((tmp_path / "o/result.json").read_text())
     assert document["checkpoint"]["name"] == "classifier"
     for song in document["result"]:
         assert song["genre"] in GENRES
         assert sum(song["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+        row = next(row for row in rows if row["file"] == f"songs/{song['name']}")
+        assert row["genre"] == song["genre"]
+        assert float(row["probabilities.jazz"]) == song["probabilities"]["jazz"]
     again = groove("classify", "songs", "--json")
     assert json.loads(again.stdout)["result"] == document["result"]
 
@@ -77,8 +84,8 @@ def test_why(groove, tmp_path):
     result = groove("explain", "a.wav", "--genre", "Hip-Hop", "--out", "o")
     assert result.code == 0, result.stderr
     assert "hiphop" in result.stdout
-    assert Audio.read(tmp_path / "o/explain.wav").duration_s == pytest.approx(5, abs=0.01)
-    assert (tmp_path / "o/explain.png").stat().st_size > 10_000
+    assert Audio.read(tmp_path / "o/a.explain.wav").duration_s == pytest.approx(5, abs=0.01)
+    assert (tmp_path / "o/a.explain.png").stat().st_size > 10_000
 
 
 def test_pictures_a_border_and_a_map_with_a_song(groove, tmp_path):

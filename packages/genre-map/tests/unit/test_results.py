@@ -111,7 +111,9 @@ def test_a_map(genre_map, tmp_path):
     assert document["played"]["kept"] == 0.8
     assert genre_map.entropy.max() < 1e-6
     assert "sound keeps the genre at 80% of the 5 points (60% unchosen)" in genre_map.to_text()
-    assert "another.wav: jazz 40%, at (-1.00, +1.00), 9.0 away; far off the" in genre_map.to_text()
+    text = genre_map.to_text()  # three steps of 2.0 across
+    assert "song.wav: blues 80%, at (-1.00, +1.00), off the map by 50% of its width\n" in text
+    assert "another.wav: jazz 40%, at (-1.00, +1.00), far off the map by 150% of its" in text
     again = GenreMap.read(genre_map.save(tmp_path / "a.json"))
     assert again == genre_map
     assert again.to_text() == genre_map.to_text()

@@ -39,6 +39,7 @@ from melody_rnn.options import (
     Temperature,
     TopP,
     Track,
+    TransformerCheckpoint,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def fill(
     temperature: Temperature = 1.0,
     top_p: TopP = 0.98,
     flat: Flat = False,
-    checkpoint: Checkpoint = None,
+    checkpoint: TransformerCheckpoint = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> list[Take]:
@@ -231,7 +232,7 @@ def vary(
     temperature: Temperature = 1.0,
     top_p: TopP = 0.98,
     flat: Flat = False,
-    checkpoint: Checkpoint = None,
+    checkpoint: TransformerCheckpoint = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> list[Take]:

@@ -82,7 +82,7 @@ def check_readable(network: Network, melody: Melody) -> None:
     Raises
     ------
     InputError
-        If its metre or its grid is none of those that were learnt.
+        If its metre or its grid is not among those that were learnt.
     """
     top, bottom = melody.metre
     if melody.metre not in METRES:

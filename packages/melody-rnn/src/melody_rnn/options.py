@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from groove_core.actions import Opt, Readable
+from groove_core.actions import Opt, Readable, checkpoint_of
 from groove_core.values import LeadSheet, Score
 
 __all__ = [
     "Alone", "Bars", "Count", "Density", "Flat", "High", "Low", "Model", "Primer", "Scale",
-    "Temperature", "TopP", "Track",
+    "Temperature", "TopP", "Track", "TransformerCheckpoint",
 ]  # fmt: skip
 
 Model = Annotated[
     Literal["transformer", "attention", "lookback", "basic"],
     Opt("network (ignored with --checkpoint)"),
 ]
+TransformerCheckpoint = Annotated[str | None, checkpoint_of("melody_rnn.transformer:Transformer")]
 Primer = Annotated[
     Readable[Score | LeadSheet],
     Opt("file of a melody or of a song, or a phrase such as 'C4 E4 G4 -'"),

@@ -111,14 +111,16 @@ def test_a_song_goes_on_with_all_its_tracks(run, tmp_path):
     result = run("extend", "song.mid", "--track", "lead", "--bars", "2", "--count", "1", "--out",
                  "o", "--format", "mid,wav")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    made = Score.read(tmp_path / "o/extend-001.mid")
+    made = Score.read(tmp_path / "o/song.extend-001.mid")
     assert [track.name for track in made.tracks] == ["lead", "bass"]
     assert made.tracks[1].notes.tolist() == bass
     assert made.tracks[0].notes[:16].tolist() == line
     alone = run("extend", "song.mid", "--track", "lead", "--alone", "--count", "1", "--out", "p",
                 "--format", "mid")  # fmt: skip
     assert alone.returncode == 0
-    assert [track.name for track in Score.read(tmp_path / "p/extend-001.mid").tracks] == ["melody"]
+    assert [track.name for track in Score.read(tmp_path / "p/song.extend-001.mid").tracks] == [
+        "melody"
+    ]
 
 
 def _bad_files(folder: Path) -> None:
@@ -228,5 +230,5 @@ def test_ninety_minutes_go_on_in_seconds(run, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "the network sees 32 bars at once" in result.stderr
-    made = Score.read(tmp_path / "o/extend-001.mid").tracks[0].notes
+    made = Score.read(tmp_path / "o/long.extend-001.mid").tracks[0].notes
     assert made[: len(long)].tolist() == long

@@ -68,16 +68,18 @@ def test_adapt_tells_before_and_after_and_its_checkpoint_writes(adapted, groove)
     assert result.returncode == 0, result.stderr
 
 
-def test_a_second_adapting_needs_a_word(adapted, groove, tiny):
+def test_a_second_adapting_changes_nothing(adapted, groove, tiny):
     options = [
         "adapt", adapted / "songs", "--into", adapted / MINE, "--epochs", "2", "--batch-size", "2",
         "--checkpoint", tiny["transformer"], "--device", "cpu",
     ]  # fmt: skip
-    assert "already holds a training" in two_lines(groove(*options), 2)
+    other = [*options[:-4], "--batch-size", "3", *options[-4:]]
+    assert "already holds a training" in two_lines(groove(*other), 2)
     weights = adapted / MINE / "model.safetensors"
     before = weights.read_bytes()
-    resumed = groove(*options, "--resume")
-    assert resumed.returncode == 0, resumed.stderr
+    again = groove(*options)
+    assert again.returncode == 0, again.stderr
+    assert "holds this training already; --restart trains it anew" in again.stderr
     assert weights.read_bytes() == before
 
 

@@ -19,7 +19,7 @@ from groove_core.actions import (
     names,
 )
 from groove_core.errors import UsageError
-from groove_core.values import Audio, Report
+from groove_core.values import Audio, Message, Report
 from music_recsys.results import Curve, Filters, Recommendations
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def rate(
     embeddings: Embedded = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-) -> Report:
+) -> Message:
     """Say how well a song is liked.
 
     A later rating of the same sound replaces an earlier one, wherever the file is. Many
@@ -82,13 +82,14 @@ def rate(
     return _listed(profile, mine)
 
 
-def _listed(name: str, profile: Profile) -> Report:
+def _listed(name: str, profile: Profile) -> Message:
     rated = profile.ratings()
-    return Report(
+    where = f"Ratings are kept in {profile.path}."
+    return Message(
         f"{name}: {len(rated)} rating{'s' if len(rated) != 1 else ''}",
         ("song", "rating"),
         tuple((one.name, one.rating) for one in rated[-20:]),
-        notes=("The last 20.",) if len(rated) > 20 else (),
+        notes=("The last 20.", where) if len(rated) > 20 else (where,),
         data={"profile": str(profile.path), "ratings": len(rated)},
     )
 
@@ -135,8 +136,8 @@ def learn(
     Raises
     ------
     InputError
-        If there are no ratings, a line of the table is none, a history lacks a column or names no
-        song of the folder, or no song can be used; one among others is left out.
+        If there are no ratings, a line of the table holds none, a history lacks a column or names
+        no song of the folder, or no song can be used; one among others is left out.
     UsageError
         If a history is given without a folder of songs.
     """

@@ -251,7 +251,7 @@ def _count(text: str) -> int | None:
 
 
 def _play(row: Mapping[str, str]) -> Play | None:
-    """Read a play; None where the artist or the title is missing, or a number is none."""
+    """Read a play; None where the artist or the title is missing, or a number is not one."""
     artist, title = _first(row, ARTIST), _first(row, TITLE)
     if not artist:  # Apple's track history has both in one column
         artist, _, title = title.partition(" - ")

@@ -200,7 +200,7 @@ class Recommendations(SoundRecord):
     def _save_m3u8(self, target: Path) -> None:
         lines = ["#EXTM3U"]
         for song in self.songs:
-            # Players read one line of UTF-8 a song; a name that is none goes as an address.
+            # Players read one line of UTF-8 a song; any other name goes as an address.
             path = Path(song.path).absolute()  # one that begins with "#" would be a comment
             where = str(path) if str(path) == displayed(printable(path)) else path.as_uri()
             lines += [f"#EXTINF:-1,{displayed(' '.join(song.name.split()))}", where]

@@ -64,7 +64,7 @@ def test_a_curve_and_its_best_passage(groove, folder, tmp_path, sound, write):
     soundfile.write(tmp_path / "other.flac", sound(1, 8, 18.0), 44_100)
     result = groove("score", "change.wav", "other.flac", "--out", "o")
     assert result.code == 0, result.stderr
-    first, second = sorted((tmp_path / "o").glob("score-*.json"))
+    first, second = sorted((tmp_path / "o").glob("*.score*.json"))
     curve = Curve.read(first)
     assert len(curve.scores) == 28 - 7
     # Half of it is bright: from there on it is liked.
@@ -191,7 +191,7 @@ def test_scores_come_one_by_one(groove, folder, tmp_path, sound, write):
     result = groove("score", "s", "--out", "o", "--format", "json")
     assert result.code == 4
     assert "left out: s/short.wav: 3.00 s of sound are too short" in result.stderr
-    names = [Curve.read(path).name for path in sorted((tmp_path / "o").glob("score-*.json"))]
+    names = [Curve.read(path).name for path in sorted((tmp_path / "o").glob("*.score*.json"))]
     assert names == ["a.wav", "z.wav"]
     result = groove("explain", "s", "--count", "2", "--out", "f", "--format", "json")
     assert result.code == 4

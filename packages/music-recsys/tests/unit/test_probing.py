@@ -99,6 +99,7 @@ def test_following_an_envelope():
     assert 0.3 < found.max() <= 1
 
 
+@pytest.mark.slow
 def test_the_experiments_report(monkeypatch):
     for name, value in {"CLIPS": 64, "TESTS": 8, "CLIMBING": 2, "NOTES": 1}.items():
         monkeypatch.setattr(probing, name, value)

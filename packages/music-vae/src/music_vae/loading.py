@@ -9,13 +9,19 @@ from groove_core.storage import checkpoints
 if TYPE_CHECKING:
     from music_vae.model import MusicVAE
 
-__all__ = ["PACKAGE", "SHIPPED", "Name", "Shipped", "load"]
+__all__ = ["PACKAGE", "SHIPPED", "Name", "Shipped", "load", "melodic"]
 
 PACKAGE = "music-vae"
 Shipped = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar"]
 SHIPPED: tuple[str, ...] = get_args(Shipped)
 Name = Literal["mel-2bar", "drums-2bar", "mel-16bar", "drums-16bar", "trio-16bar", "mel-16bar-flat"]
 """What `train` has settings for."""
+
+
+def melodic(checkpoint: str | None = None) -> list[str]:
+    """List the checkpoints whose latent space is of melodies alone."""
+    names = checkpoints.fitting(PACKAGE)
+    return [n for n in names if checkpoints.config_of(PACKAGE, n).get("voices") == ["melody"]]
 
 
 def load(model: str, checkpoint: str | None, device: str) -> tuple[MusicVAE, dict[str, Any]]:

@@ -87,7 +87,7 @@ class Piece(Value):
         most = np.array([ALPHABETS[voice].classes for voice in voices])[:, None]
         if (events < 0).any() or (events >= most).any():
             raise UsageError(
-                "An event is none of the classes of its voice.",
+                "An event is not one of the classes of its voice.",
                 hint="Melody and bass have classes 0 to 89, drums 0 to 511.",
             )
         events.flags.writeable = False

@@ -105,11 +105,11 @@ def test_every_format(run, tmp_path, files):
                  "mid,wav,png,txt,json,musicxml", "--seed", "1")  # fmt: skip
     assert result.returncode == 0, result.stderr
     names = {p.name for p in (tmp_path / "o").iterdir()} - {"result.json"}
-    assert names == {f"vary-001.{s}" for s in ("mid", "wav", "png", "txt", "json", "musicxml")}
-    piece = Piece.read(tmp_path / "o/vary-001.json")
-    assert LeadSheet.read(tmp_path / "o/vary-001.txt") == piece.line()
-    assert LeadSheet.read(tmp_path / "o/vary-001.mid") == piece.line()
-    assert Audio.read(tmp_path / "o/vary-001.wav").peak > 0.1
+    assert names == {f"a.vary-001.{s}" for s in ("mid", "wav", "png", "txt", "json", "musicxml")}
+    piece = Piece.read(tmp_path / "o/a.vary-001.json")
+    assert LeadSheet.read(tmp_path / "o/a.vary-001.txt") == piece.line()
+    assert LeadSheet.read(tmp_path / "o/a.vary-001.mid") == piece.line()
+    assert Audio.read(tmp_path / "o/a.vary-001.wav").peak > 0.1
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_cross_stands_in_the_first_song(run, tmp_path):
     result = run("cross", "a.mid", "b.mid", "--out", "o", "--format", "mid,json")
     assert result.returncode == 0, result.stderr
     assert "kept: rhythm " in result.stderr
-    [path] = (tmp_path / "o").glob("cross*.mid")
+    [path] = (tmp_path / "o").glob("*.cross*.mid")
     assert [track.name for track in Score.read(path).tracks] == ["lead", "pad"]
     piece = Piece.read(path.with_suffix(".json"))
     assert set(piece.about) >= {"rhythm", "endings"}
@@ -174,7 +174,7 @@ def test_cross_of_beats_and_trios(run, tmp_path, trio_of, kind):
     result = run("cross", "1.mid", "2.mid", "--take", "endings", "--out", "o", "--format", "mid",
                  kind=kind)  # fmt: skip
     assert result.returncode == 0, result.stderr
-    [path] = (tmp_path / "o").glob("cross*.mid")
+    [path] = (tmp_path / "o").glob("*.cross*.mid")
     assert Score.read(path).bars == 20
 
 
@@ -215,7 +215,7 @@ def test_a_rerun_gives_the_same_bytes(run, tmp_path, files):
     done = run("vary", files[0], "--count", "1", "--out", "a", "--format", "mid", "--seed", "1")
     assert done.returncode == 0
     assert run_again("a/result.json", "b") == 0
-    name = "vary-001.mid"
+    name = "a.vary-001.mid"
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

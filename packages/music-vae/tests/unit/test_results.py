@@ -133,8 +133,8 @@ def test_pieces_are_moved_and_joined():
         (np.zeros((2, 32)), ("drums", "melody"), "no voices drums, melody"),
         (np.zeros((1, 30)), ("melody",), "whole bars"),
         (np.zeros((2, 32)), ("melody",), "whole bars"),
-        (np.full((1, 32), 90), ("melody",), "none of the classes"),
-        (np.full((1, 32), -1), ("drums",), "none of the classes"),
+        (np.full((1, 32), 90), ("melody",), "not one of the classes"),
+        (np.full((1, 32), -1), ("drums",), "not one of the classes"),
     ],
 )
 def test_what_is_no_piece_is_refused(events, voices, message):

@@ -75,8 +75,9 @@ function drawPoint() {
   };
   line("where", `${genres[k]} ${percent(p[k])}`, `here: ${xy(spot)}; entropy ${entropy(p).toFixed(2)}, critic ${critic(spot).toFixed(2)}`);
   if (song !== null) {
-    const s = data.places[song], far = s.far ? "; far off the map, so its place says little" : "";
-    line("where", `${s.name}: ${s.genre} ${percent(s.probability)}`, `${xy(spot)}; ${s.distance.toFixed(1)} from the nearest cell${far}`);
+    const s = data.places[song], width = data.spacing * (data.probabilities.length - 1);
+    const off = `${s.far ? "far " : ""}off the map by ${percent(s.distance / width)} of its width${s.far ? ", so its place says little" : ""}`;
+    line("where", `${s.name}: ${s.genre} ${percent(s.probability)}`, `${xy(spot)}; ${off}`);
   }
   if (!played.at.length) return;
   const seen = played.pictured[point], heard = played.heard[point], a = best(seen), b = best(heard);

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from groove_core.actions import Checkpoint, Device, Opt, Readable, Seed, action, draw_seed
+from groove_core.actions import Device, Opt, Readable, Seed, action, checkpoint_of, draw_seed
 from groove_core.values import Score
 from music_vae.loading import load
 
@@ -32,7 +33,9 @@ def map(  # noqa: A001 - the product's word
         float, Opt("approximate number of neighbours that t-SNE keeps together", min=5, max=200)
     ] = 30,
     seed: Seed = 1,
-    checkpoint: Checkpoint = None,
+    checkpoint: Annotated[
+        str | None, replace(checkpoint_of(), names="music_vae.loading:melodic")
+    ] = None,
     device: Device = "auto",
 ) -> PhraseMap:
     """Draw a map of phrases: a page that plays, a picture, and the numbers.
