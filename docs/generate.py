@@ -112,13 +112,15 @@ def tastes(package: str) -> str:
 
 
 def genres() -> str:
-    """List the genres of the shipped patterns, and how many patterns each has."""
+    """List the genres that the shipped spaces can draw, and how many patterns taught each."""
     from collections import Counter
 
+    from drum_space import space
     from drum_space.data import open_patterns
 
-    counts = Counter(open_patterns().genre_of().tolist())
-    return ", ".join(f"{genre} ({count})" for genre, count in counts.most_common()) + "."
+    known, patterns = space.genres(), open_patterns()
+    counts = Counter(patterns.genre_of()[patterns.part("train")].tolist()).most_common()
+    return ", ".join(f"{genre} ({count})" for genre, count in counts if genre in known) + "."
 
 
 def feels() -> str:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def latent_map() -> None:
     drawn.save(FOLDER / "map.png")
     with tempfile.TemporaryDirectory() as folder:
         _play(drawn.save(Path(folder) / "map.html"), FOLDER / "atlas.png")
+    for name in ("map", "atlas"):
+        _fewer_colours(FOLDER / f"{name}.png")
 
 
 def form() -> None:
@@ -106,6 +109,7 @@ def sound() -> None:
         ax.set_xlabel("seconds", fontsize=8)
         ax.tick_params(labelsize=8)
     figure.savefig(FOLDER / "sound.png", metadata={"Software": None})
+    _fewer_colours(FOLDER / "sound.png")
 
 
 def comparison() -> None:
@@ -115,6 +119,66 @@ def comparison() -> None:
 
     path = PACKAGES / "groove-vae/pictures/compare.png"
     compare(load("test")[0].to_score()).save(path)
+
+
+def fingerprints() -> None:
+    """Draw the feel of a part: programmed, humanized, and as it was played."""
+    from groove_vae import fingerprint, humanize, quantize
+    from groove_vae.performances import load
+
+    played = load("test")[0].to_score()
+    programmed = quantize(played, dynamics=1)
+    made = humanize(programmed, drummer="drummer7", seed=1)
+    named = [
+        replace(score, name=name)
+        for score, name in ((programmed, "programmed"), (made, "humanized"), (played, "played"))
+    ]
+    fingerprint(named).save(PACKAGES / "groove-vae/pictures/fingerprints.png")
+
+
+def steady() -> None:
+    """Draw ten parts of the test split, bar below bar: as played, and as humanize plays them.
+
+    Each square shows the velocities of the drum that keeps the time, closed hi-hat or ride.
+    """
+    from matplotlib.figure import Figure
+
+    from groove_core.drums import KIT_DRUMS
+    from groove_vae import humanize, quantize
+    from groove_vae.performances import load
+    from groove_vae.symbolic import Part, performance_grid
+
+    bars, parts = 8, 10
+    names = [drum.name for drum in KIT_DRUMS]
+    keepers = [names.index(name) for name in ("closed hi-hat", "ride")]
+    shape = bars, 16, len(names)
+    found = []
+    for one in load("test"):
+        hits = performance_grid(one).hit[: 16 * bars][:, keepers].sum(axis=0)
+        if hits.max() >= 6 * bars:
+            found.append((one, keepers[int(hits.argmax())]))
+    figure = Figure(figsize=(11, 3.6), dpi=90, layout="constrained")
+    axes = figure.subplots(2, parts, squeeze=False)
+    for column, at in enumerate(np.linspace(0, len(found) - 1, parts).astype(int)):
+        one, drum = found[at]
+        played = one.to_score()
+        made = humanize(quantize(played, dynamics=1), seed=column)
+        for ax, score, title in zip(
+            axes[:, column], (played, made), (f"{one.style}, {names[drum].split()[-1]}", ""),
+            strict=True,
+        ):  # fmt: skip
+            grid = Part.of(score).grid
+            loud = np.where(grid.hit, 127 * grid.velocity, np.nan)[: 16 * bars]
+            image = ax.imshow(loud.reshape(shape)[..., drum], aspect="auto", vmin=0, vmax=127)
+            ax.set_title(title, fontsize=8)
+            ax.set_xticks([0, 4, 8, 12], ["1", "2", "3", "4"], fontsize=7)
+            ax.set_yticks([])
+    axes[0, 0].set_ylabel("played: 8 bars", fontsize=8)
+    axes[1, 0].set_ylabel("humanize: 8 bars", fontsize=8)
+    figure.colorbar(image, ax=axes, label="velocity", pad=0.01, aspect=40).ax.tick_params(
+        labelsize=7
+    )
+    figure.savefig(PACKAGES / "groove-vae/pictures/steady.png", metadata={"Software": None})
 
 
 def sample_by_sample() -> None:
@@ -360,12 +424,55 @@ def instruments() -> None:
         for ax in figure.axes[len(sounds) :]:
             ax.set_visible(False)
         figure.savefig(folder / f"pictures/{name}.png", metadata={"Software": None})
+        _fewer_colours(folder / f"pictures/{name}.png")
     export(family="reed", seed=4).save(folder / "pictures/kit.png")
     sounds_of = {"families": each, "morph": steps, "piano": [own, *ladder]}
     for name, sounds in sounds_of.items():
         joined = [one.resampled(16_000).normalized(-3).samples[0, :40_000] for one in sounds]
         Audio(np.concatenate(joined), 16_000).save(folder / f"sounds/{name}.ogg")
     render(_song(), seed=7).resampled(32_000).save(folder / "sounds/song.ogg")
+
+
+def adapting() -> None:
+    """Draw what further adapting brought gansynth-lite: families as asked for, and FID."""
+    import json
+
+    from matplotlib.figure import Figure
+
+    from groove_core.values import Report
+
+    folder = PACKAGES / "gansynth-lite"
+    curve = Report.from_json(json.loads((folder / "measured/families.json").read_text()))
+    batches = [int(row[0]) for row in curve.rows]
+    figure = Figure(figsize=(8.5, 2.8), dpi=100, layout="constrained")
+    shares, distance = figure.subplots(1, 2)
+    names = {
+        "heard by the other auditor, validation": "auditor, validation notes",
+        "family accuracy": "classifier, test notes",
+        "family accuracy, trees": "trees, test notes",
+    }
+    for number, (column, label) in enumerate(names.items()):
+        cells = [row[curve.columns.index(column)] for row in curve.rows]
+        value = np.array([cell.value for cell in cells])
+        sides = np.abs(np.array([(cell.low, cell.high) for cell in cells]).T - value)
+        at = np.array(batches) + 6 * (number - 1)
+        shares.errorbar(at, value, sides, color=PALETTE[2 * number], lw=1.2, capsize=2,
+                        marker="o", markersize=3, label=label)  # fmt: skip
+    shares.set_ylim(0.6, 0.92)
+    shares.axhline(0.8, color=INK, lw=0.8, ls=":")
+    shares.set_ylabel("heard as the family asked for", fontsize=9)
+    shares.legend(fontsize=8, frameon=False, loc="lower right")
+    fid = [row[curve.columns.index("FID")] for row in curve.rows]
+    distance.plot(batches, fid, color=PALETTE[0], lw=1.2, marker="o", markersize=3)
+    distance.set_ylim(0, 1.1 * max(fid))
+    distance.set_ylabel("FID of 400 notes", fontsize=9)
+    for ax in (shares, distance):
+        ax.set_xticks(batches)
+        ax.set_xlabel("batches of further adapting", fontsize=9)
+        ax.tick_params(labelsize=8)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    figure.savefig(folder / "pictures/adapting.png", metadata={"Software": None})
 
 
 def melodies() -> None:
@@ -418,6 +525,7 @@ def map_of_phrases() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = draw_map().save(Path(folder) / "map.html")
         _play(page, PACKAGES / "music-vae/pictures/map.png")
+    _fewer_colours(PACKAGES / "music-vae/pictures/map.png")
 
 
 def cut_and_paste() -> None:
@@ -451,6 +559,15 @@ def _spectrogram(ax: Any, sound: Audio, duration_s: float) -> None:
     ax.set_yticks([160 * np.log(hz / 60) / np.log(7_900 / 60) for hz in marks], map(str, marks))
     ax.set(xlim=(0, duration_s), xticks=[0, 2, 4], facecolor="black")
     ax.tick_params(labelsize=6, length=2)
+
+
+def _fewer_colours(path: Path) -> None:
+    """Store a picture with a palette of 256 colours: a third of the bytes."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def _song() -> Score:
@@ -528,9 +645,9 @@ def _photograph(page: Path, target: Path) -> None:
         tab.screenshot(path=target)
 
 
-PICTURES = (comparison, sample_by_sample, beats, latent_map, form, sound, genres, generator_curves,
-            listener, more_songs, instruments, melodies, morphs, map_of_phrases,
-            cut_and_paste)  # fmt: skip
+PICTURES = (comparison, fingerprints, steady, sample_by_sample, beats, latent_map, form, sound,
+            genres, generator_curves, listener, more_songs, instruments, adapting, melodies, morphs,
+            map_of_phrases, cut_and_paste)  # fmt: skip
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

@@ -71,7 +71,7 @@ INTERNAL = (
     "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
     "groove_core.plugins.names", "groove_core.batch.journal",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
-    "groove_core.learning.state",
+    "groove_core.learning.state", "groove_core.actions.naming", "groove_core.actions.outputs",
 )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ import soundfile
 import genre_map
 from drum_space import interpolate, sample
 from groove_core import Audio, Score, Track
-from groove_core.render import render
+from groove_core.drums import DrumPattern
+from groove_core.render import render, render_loop
 from groove_vae import humanize
 
 FOLDER = Path(__file__).with_name("sounds")
@@ -40,18 +41,18 @@ def beats() -> None:
         next(iter(sample(count=1, genre=genre, tempo_bpm=tempo, seed=seed)))
         for genre, tempo, seed in BEATS
     ]
-    _save("beats", (render(beat.to_score()) for beat in drawn))
+    _save("beats", (render_loop(beat) for beat in drawn))
 
 
 def morph() -> None:
     """Go from one beat to another."""
     start, end = sample(count=2, seed=1)
-    _save("morph", (render(beat.to_score()) for beat in interpolate(start, end, steps=4)), 0)
+    _save("morph", [render_loop(DrumPattern.join(list(interpolate(start, end, steps=4))))])
 
 
 def feel() -> None:
     """Give a beat as it was programmed, and as it is played."""
-    [beat] = sample(count=1, bars=8, genre="funk", tempo_bpm=100, seed=11)
+    [beat] = sample(count=1, bars=8, genre="funk", tempo_bpm=100, flat=True, seed=11)
     score = beat.to_score()
     _save("programmed", [render(score)])
     _save("played", [render(humanize(score, style="funk", seed=1))])

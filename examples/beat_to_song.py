@@ -20,8 +20,8 @@ ROOTS = [36, 36, 41, 43, 36, 33, 41, 43]  # of the bass, one a bar
 
 def main() -> None:
     """Make the piece."""
-    [beat] = sample(count=1, genre="funk", tempo_bpm=104, seed=SEED)
-    other, fill = vary(beat, amount=0.35, count=2, seed=SEED)
+    [beat] = sample(count=1, genre="funk", tempo_bpm=104, flat=True, seed=SEED)
+    other, fill = vary(beat, amount=0.35, count=2, flat=True, seed=SEED)
     form = [beat, other, beat, fill]  # two bars each
     drums = []
     for index, part in enumerate(form):

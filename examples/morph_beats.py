@@ -1,18 +1,16 @@
 """Every way from one beat to another: eight steps in one row of sound, and as a picture.
 
-drum-space walks on a straight line between the codes of two beats. Writes morph.wav, morph.png
+drum-space walks between the codes of two beats. Writes morph.wav, morph.png
 and the beats as MIDI.
 """
 
 from itertools import pairwise
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from drum_space import interpolate, sample
-from groove_core import Audio
-
-SECONDS = 4.0  # of a beat: two bars at 120 bpm
+from groove_core.drums import DrumPattern
+from groove_core.render import render_loop
 
 
 def main() -> None:
@@ -20,16 +18,10 @@ def main() -> None:
     [start] = sample(count=1, genre="punk", seed=2)
     [end] = sample(count=1, genre="jazz", seed=5)
     steps = list(interpolate(start, end, steps=6))  # both ends among them
-    sounds = []
     for index, beat in enumerate(steps):
         beat.save(f"morph-{index}.mid")
         beat.save(f"morph-{index}.wav")
-        sound = Audio.read(f"morph-{index}.wav", mono=True)
-        length = int(SECONDS * sound.sample_rate)
-        samples = np.zeros(length, np.float32)  # the last stroke may ring beyond its bars
-        samples[: min(length, sound.samples.shape[1])] = sound.samples[0, :length]
-        sounds.append(samples)
-    Audio(np.concatenate(sounds), sound.sample_rate).normalized(-1.0).save("morph.wav")
+    render_loop(DrumPattern.join(steps)).save("morph.wav")
 
     figure = Figure(figsize=(12, 4), layout="constrained")
     for ax, beat in zip(figure.subplots(2, 4).flat, steps, strict=True):

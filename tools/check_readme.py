@@ -3,9 +3,11 @@
     python tools/check_readme.py                           # all READMEs; every line and its time
     python tools/check_readme.py packages/groove-core/README.md --check
     python tools/check_readme.py --list                    # what would run, and what would not
+    python tools/check_readme.py --twice                   # as readers do who come back
 
-Each line of a ``bash`` block is one command, each ``python`` block goes on where the one before
-it ended. Lines that install something are passed over: packages are installed where this runs.
+Each line of a ``bash`` block is one command, which works when it is pasted into bash or zsh; each
+``python`` block goes on where the one before it ended. Lines that install something are passed
+over: packages are installed where this runs.
 HTML comments, which readers do not see, stand before a block and say what it needs:
 
     <!-- not run: REASON -->                     the block
@@ -80,6 +82,8 @@ tracks = [Track(line, "melody", 73), Track(bass, "bass", 32)]
 Score(tracks, time_signatures=[[0, 4, 4]]).save(where)
 """,
 }
+UNSAFE = re.compile(r"""^(?:[^"']|"[^"]*"|'[^']*')*?(\s#|[\w.]\[)""")
+"""A comment, which zsh takes for arguments when it is pasted, and a bracket that is not quoted."""
 INSTALLS = re.compile(r"(^|&& )(python3? -m )?(pip3?|hatch|uv|conda) |-m venv ")
 
 
@@ -163,9 +167,13 @@ def _block(
         )
         if not why and INSTALLS.search(text):
             why = "installs"
-        command = re.sub(r"\s+#.*", "", text)
+        if trap := UNSAFE.search(text):
+            raise Stop(
+                f"line {number}: zsh stumbles over {trap[0].strip()!r} as it is pasted.",
+                "Quote brackets; put what a line does outside of the block.",
+            )
         more = [w for kind, part, w in comments if kind == "with" and part in text]
-        yield Step(number, language, " ".join([command, *more]), why)
+        yield Step(number, language, " ".join([text, *more]), why)
 
 
 def _commands(first: int, lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -271,6 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", nargs="*", type=Path, help="all READMEs when left out")
+    parser.add_argument("--twice", action="store_true", help="run each twice in its folder")
     parser.add_argument("--list", action="store_true", help="run nothing")
     parser.add_argument("--check", action="store_true", help="exit with 1 if something fails")
     options = parser.parse_args(arguments)
@@ -282,6 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
         except Stop as stop:
             raise Stop(f"{name}, {stop.message}", stop.hint) from stop
         with tempfile.TemporaryDirectory(prefix="groove-readme-") as folder:
+            listed *= 1 + options.twice
             outcomes = map(Outcome, listed) if options.list else run_steps(listed, Path(folder))
             for one in outcomes:
                 status = "would run" if options.list and not one.step.skipped else one.status

@@ -13,10 +13,10 @@ README = """\
 <!-- make beats: my-beats -->
 <!-- with `ls`: -1 my-beats/0.mid -->
 ```bash
-pip install something        # as users do
+pip install "something[more]"
 # a comment
 echo one \\
-  > one.txt                  # a file
+  > one.txt
 ls
 ```
 
@@ -110,6 +110,8 @@ def test_a_block_that_ends_python(tmp_path):
         ("<!-- make cake: x -->\n```bash\ny\n```\n", "'cake' cannot be made"),
         ("<!-- not run -->\n```bash\ny\n```\n", "a reason is missing"),
         ("<!-- not run: why -->\nwords\n", "stands before no block"),
+        ("```bash\necho one   # a word to zsh\n```\n", "zsh stumbles"),
+        ("```bash\npip install core[plot]\n```\n", "zsh stumbles"),
     ],
 )
 def test_comments_that_are_wrong(text, message):
@@ -127,9 +129,12 @@ def test_the_command(tmp_path, capsys):
     capsys.readouterr()
     assert check_readme.main([str(good), str(bad), "--check"]) == 1
     shown = capsys.readouterr()
-    assert "GOOD.md:2: ok" in shown.out
+    assert shown.out.count("GOOD.md:2: ok") == 1
     assert "BAD.md:2: FAILED" in shown.out
     assert "1 failed" in shown.err
+    good.write_text("```bash\nmkdir made\n```\n")
+    assert check_readme.main([str(good), "--twice"]) == 0
+    assert "FAILED" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda p: p.parent.name)

@@ -14,6 +14,7 @@ from groove_core.learning import Split
 from groove_core.storage import checkpoints
 
 
+@pytest.mark.slow
 def test_the_lists_are_those_of_the_packaged_data(capsys):
     assert learnt.main(["--check"]) == 0
     shown = capsys.readouterr().out

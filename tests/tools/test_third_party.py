@@ -67,6 +67,7 @@ def test_it_is_small():
     assert 60 < count < 120
 
 
+@pytest.mark.slow
 def test_a_kind_and_a_trainer_of_a_stranger(run):
     groove = ("-m", "groove_core", "run")
     report = json.loads(
