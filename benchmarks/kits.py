@@ -115,7 +115,7 @@ def measured(family: str, kit: Path, keys: range) -> tuple[Cell, ...]:
 def main() -> None:
     """Export a kit of each family, and measure it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--families", nargs="*", help="all when left out")
+    parser.add_argument("--families", nargs="*", help="default: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -253,7 +253,7 @@ class Voice:
         w : Tensor [shape=(n, code)]
         pitches : sequence of float [MIDI]
         held_s : float, optional [seconds]
-            Hold the key for so long; as the model draws it, with its release, when left out.
+            How long the key is held (default: as the model draws it, with its release).
         """
         layout = self.model.layout
         codes = w.split(BATCH)
