@@ -3,11 +3,12 @@
     python benchmarks/families.py FluidR3_GM.sf2 --at 32 64 128 --keep FOLDER
     python benchmarks/families.py FluidR3_GM.sf2 --at 32 64 128 --keep FOLDER --json
 
-The shipped weights go on with `adapt`, from nothing but the notes that they have learnt. At each
-number of batches, what has been learnt is kept, and instruments pass an audition: an auditor that
-knows half of the notes chooses them. On pitches and families of validation notes, another auditor
-that knows the other half says how often a family is heard: that is to choose by. The other columns
-are of test notes, and are looked at once. --keep holds what was learnt, so that it is learnt once.
+The shipped weights, or those of --start, go on with `adapt`, from nothing but the notes that they
+have learnt. At each number of batches, what has been learnt is kept, and instruments pass an
+audition: an auditor that knows half of the notes chooses them. On pitches and families of
+validation notes, another auditor that knows the other half says how often a family is heard: that
+is to choose by. The other columns are of test notes, and are looked at once. --keep holds what was
+learnt, so that it is learnt once.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Watched(AdaptTraining):
     @property
     def how(self) -> dict[str, Any]:
         """What decides the outcome, to be kept beside it."""
-        return {**asdict(self.settings), "seed": self.seed}
+        assert self.data.start is not None
+        return {**asdict(self.settings), "seed": self.seed, "start": self.data.start[1]["sha256"]}
 
     def learn(self, batch: Tensor, step: Step) -> dict[str, Tensor]:
         """Learn, and keep the average of weights and codes after some batches."""
@@ -82,7 +84,9 @@ def learnt(
         Watched.at, Watched.keep = tuple(at), keep
         trained(Watched, settings, lesson, Run(seed=seed))
     found = {count: torch.load(path, weights_only=True) for count, path in paths.items()}
-    if any(one["how"] != {**asdict(settings), "seed": seed} for one in found.values()):
+    assert lesson.start is not None
+    how = {**asdict(settings), "seed": seed, "start": lesson.start[1]["sha256"]}
+    if any(one["how"] != how for one in found.values()):
         raise SystemExit(f"{keep} holds what was learnt with other settings. Give another folder.")
     return found
 
@@ -150,6 +154,7 @@ def main() -> None:
     """Adapt, hold auditions, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notes", type=Path, help="FluidR3_GM.sf2")
+    parser.add_argument("--start", help="checkpoint to go on from (default: the shipped one)")
     parser.add_argument("--at", type=int, nargs="+", default=[32, 64, 128], help="batches")
     parser.add_argument("--keep", type=Path, required=True, help="folder of what was learnt")
     parser.add_argument("--batch-size", type=int, default=8)
@@ -163,7 +168,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    start, card = load_generator(None, "cpu")
+    start, card = load_generator(options.start, "cpu")
     assert isinstance(start, GANSynth)
     notes = open_notes(
         options.notes, samples=start.layout.samples, subset="acoustic", low=start.low,
@@ -204,7 +209,7 @@ def main() -> None:
         ("batches", "heard by the other auditor, validation", *COLUMNS),
         tuple(rows),
         notes=(
-            "0: the shipped weights, which were adapted for 640 batches before.",
+            f"0: the weights to begin with, {card['name']}, version {card['version']}.",
             "validation: pitches and families of validation notes; all other columns: of test "
             "notes.",
         ),

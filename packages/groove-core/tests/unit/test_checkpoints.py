@@ -136,7 +136,7 @@ def test_a_checkpoint_in_another_folder_is_named(tmp_path, monkeypatch, saved):
     assert raised.value.hint == f"One of this name is in {saved}: pass that folder."
     with pytest.raises(CheckpointError) as raised:
         checkpoints.find("others", "net")
-    assert raised.value.hint == "There is none."
+    assert raised.value.hint == "Train one, or pass its folder."
 
 
 def test_what_a_killed_save_left_has_no_name(tmp_path, monkeypatch, saved):

@@ -29,7 +29,7 @@ class Names:
     ----------
     action : str
     stem : str
-        Of the inputs, see `of`; empty if there are none.
+        Of the inputs, see `of`; empty without inputs.
     tally : Tally
         Knows which file an action is at.
     """

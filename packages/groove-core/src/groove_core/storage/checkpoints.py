@@ -151,7 +151,7 @@ def find(package: str, wanted: str | Path) -> Stored:
         f"{package} has no checkpoint {str(wanted)!r}.",
         hint=next(known, "")
         or did_you_mean(str(wanted), names)
-        or f"There is {', '.join(names) or 'none'}.",
+        or (f"There is {', '.join(names)}." if names else "Train one, or pass its folder."),
     )
 
 
@@ -176,7 +176,7 @@ def remember(folder: Path) -> None:
     """Remember where a checkpoint was made: `find` names it to whoever looks elsewhere."""
     made = folder.resolve()
     lines = [str(one) for one in (*(f for f in _remembered() if f != made), made)]
-    # It only ever serves a hint: where it cannot be written, there is none.
+    # It only ever serves a hint, which is left out where it cannot be written.
     with contextlib.suppress(OSError, GrooveError, ValueError):
         write_text(_memory(), "\n".join(lines[-REMEMBERED:]) + "\n")
 
