@@ -27,7 +27,7 @@ def groove_generators() -> list[Action]:
             "compose",
             "drum_space.melodies.actions:compose",
             "Write a melody on a beat, or a whole piece.",
-            aliases={"song": {}, "melody": {"bass": False, "form": "A"}},
+            aliases={"song": {}, "melody": {"bass": False, "chords": False, "form": "A"}},
         ),
     ]
 

@@ -43,8 +43,8 @@ Beat = Annotated[Readable[DrumPattern], Opt("MIDI file of the beat")]
 Key = Annotated[str, Opt("tonic: C, C#, Db, D ... B")]
 Scale = Annotated[
     Literal[
-        "major", "minor", "harmonic-minor", "dorian", "phrygian", "mixolydian", "pentatonic",
-        "minor-pentatonic", "blues", "chromatic",
+        "major", "minor", "harmonic-minor", "dorian", "phrygian", "lydian", "mixolydian",
+        "pentatonic", "minor-pentatonic", "blues", "chromatic",
     ],
     Opt("scale of the notes"),
 ]  # fmt: skip
@@ -90,6 +90,7 @@ def compose(
     high: High = None,
     bars: PartBars = None,
     bass: Annotated[bool, Opt("bass line below the melody")] = True,
+    chords: Annotated[bool, Opt("chords below the melody")] = True,
     form: Form = "AA'BA",
     temperature: Heat = 1.0,
     takes: Takes = 8,
@@ -126,11 +127,11 @@ def compose(
 
     from drum_space.melodies.loading import load_melody
     from drum_space.melodies.songs import compose as written
-    from drum_space.melodies.songs import parse_form, voice_of
+    from drum_space.melodies.songs import parse_form
+    from drum_space.melodies.voices import voice_of
 
-    voices = [voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)]
-    if bass:
-        voices.append(voice_of("bass", key, scale, temperature=temperature))
+    lead = voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)
+    below = voice_of("bass", key, scale, temperature=temperature) if bass else None
     parts = parse_form(form)
     beat = heard_bars(beat)
     if bars is None:
@@ -148,7 +149,8 @@ def compose(
     generator = torch.Generator().manual_seed(seed)
     _, about = load("", card["space"]["name"], device)
     return written(
-        network, space, beat, parts, bars, voices,
+        network, space, beat, parts, bars, lead, below,
+        chords=chords,
         takes=takes,
         tempo_bpm=tempo_bpm or beat.tempo_bpm,
         generator=generator,

@@ -21,13 +21,16 @@ from groove_core.devices import widest
 from groove_core.drums import DRUMS, STEPS_PER_BAR
 from groove_core.learning import Dropout
 
-__all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
+__all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "Prior", "encode_line"]
 
 TONES = 14
 """Twelve pitch classes, then a rest, then the note before held."""
 RESTED, HELD = 12, 13
 FREE = -3
 """What a given line has where a step is to be drawn."""
+PITCHES = 12 * OCTAVES
+PATIENCE = 8
+"""Notes of a line after which its own shares of the pitch classes count as much as the usual."""
 START = 14
 """Before the first step."""
 LOOKBACK = (STEPS_PER_BAR, 2 * STEPS_PER_BAR)
@@ -75,6 +78,27 @@ class Conditions(NamedTuple):
     instrument: Tensor
     mode: Tensor
     heard: Tensor
+
+
+class Prior(NamedTuple):
+    """What speaks for each of the 84 pitches besides the network, as logits.
+
+    Parameters
+    ----------
+    places : Tensor [shape=(steps, 84)]
+        On each step; minus infinity for a pitch that may not be played.
+    moves : Tensor [shape=(84, 84)]
+        From the note before (rows) to the next one.
+    shares : Tensor [shape=(12,)], optional
+        How often each pitch class is played in a whole line; one that is behind is preferred.
+    trust : float
+        What logits of the network are multiplied by.
+    """
+
+    places: Tensor
+    moves: Tensor
+    shares: Tensor | None = None
+    trust: float = 1.0
 
 
 class DrumMelody(nn.Module):
@@ -203,21 +227,25 @@ class DrumMelody(nn.Module):
         self,
         on: Conditions,
         *,
-        allowed: Tensor,
+        prior: Prior | None = None,
         given: Tensor | None = None,
+        guidance: float = 1.0,
         temperature: float = 1.0,
         generator: torch.Generator,
     ) -> Tensor:
-        """Draw lines, step by step.
+        """Draw lines, step by step: first whether a note starts, then which.
 
         Parameters
         ----------
         on : Conditions
             On any device, as the tensors below.
-        allowed : bool tensor [shape=(12, 7)]
-            Which pitch class may be played in which octave.
+        prior : Prior, optional
+            Which pitches may be played, and how well each fits. Default: all, by the network alone.
         given : int tensor [shape=(n, steps)], optional
             Steps that are known, as in a line; `FREE` where one is to be drawn.
+        guidance : float
+            How much of what the drums change of when notes start is heard: 0 none, 1 as learnt,
+            above 1 more (J. Ho and T. Salimans, "Classifier-Free Diffusion Guidance", 2022).
         temperature : float
             0 takes the likeliest.
 
@@ -227,35 +255,61 @@ class DrumMelody(nn.Module):
             MIDI pitches, `REST` or `HOLD`, on the CPU.
         """
         self.eval()
-        on = Conditions(*(field.to(self.code_mean.device) for field in on))
+        device = self.code_mean.device
+        n, steps = on.bass.shape
+        # Each line is read twice: with its drums, and without.
+        deaf = on._replace(heard=torch.zeros_like(on.heard))
+        on = Conditions(*(torch.cat(both).to(device) for both in zip(on, deaf, strict=True)))
         beat = self.beat(on)
         known = torch.cat([self.around(on), beat], dim=-1)
-        n, steps = on.bass.shape
-        allowed, line = allowed.to(beat.device), torch.full((n, steps), REST, device=beat.device)
-        given = None if given is None else given.to(beat.device)
+        line = torch.full((n, steps), REST, device=device)
+        given = None if given is None else given.to(device)
+        if prior:
+            places, trust = prior.places.to(device), prior.trust
+            # Before the first note, no move is likelier than another.
+            moves = F.pad(prior.moves, (0, 0, 0, 1)).to(device)
+            shares = torch.ones(12) if prior.shares is None else prior.shares
+            shares = shares.clamp(min=1e-6).to(device)
+            played = PATIENCE * shares.expand(n, -1)
         tones, octaves = encode_line(line)
-        playable = allowed.any(dim=1)
-        silenced = torch.cat([~playable, playable.new_zeros(TONES - RESTED)])
-        sounds = playable.new_zeros(n)
+        sounds = torch.zeros(n, dtype=torch.bool, device=device)
+        last = torch.full((n,), PITCHES, device=device)
+        every = torch.arange(RESTED, device=device)
         state = None
         for t in range(steps):
-            past = self.past(tones[:, : t + 1], octaves[:, : t + 1])[:, -1:]
+            past = self.past(tones[:, : t + 1], octaves[:, : t + 1])[:, -1:].repeat(2, 1, 1)
             out, state = self.layers(torch.cat([past, known[:, t : t + 1]], dim=-1), state)
-            barred = silenced.repeat(n, 1)
-            barred[:, HELD] |= ~sounds  # there is nothing to hold
-            logits = self.tone_logits(out[:, 0], beat[:, t]).masked_fill(barred, -torch.inf)
-            tone = _draw(logits, temperature, generator)
-            logits = self.octave_logits(out[:, 0], tone)
-            fits = allowed[tone.clamp(max=11)]
-            logits = logits.masked_fill(~fits & (tone < RESTED)[:, None], -torch.inf)
-            octave = _draw(logits, temperature, generator)
-            drawn = torch.where(tone < RESTED, LOWEST + 12 * octave + tone, REST)
-            drawn = torch.where(tone == HELD, HOLD, drawn)
+            tone = self.tone_logits(out[:, 0], beat[:, t]).log_softmax(dim=-1)
+            when = torch.cat([tone[:, RESTED:], tone[:, :RESTED].logsumexp(1, True)], dim=1)
+            when = when[n:].lerp(when[:n], guidance)
+            when[:, 1] = when[:, 1].masked_fill(~sounds, -torch.inf)  # there is nothing to hold
+            octave = self.octave_logits(
+                out[:n, :1].expand(-1, RESTED, -1), every.expand(n, -1)
+            ).log_softmax(dim=-1)
+            which = (tone[:n, :RESTED, None] + octave).transpose(1, 2).flatten(1)
+            if prior:
+                # Networks repeat notes far too often, and more the more they have. Whether one
+                # is repeated is left to the prior.
+                same = F.one_hot(last, PITCHES + 1)[:, :PITCHES].bool()
+                others = (places[t] + moves[last]).masked_fill(same, -torch.inf).softmax(dim=1)
+                usual = (others.nan_to_num() * which).sum(dim=1, keepdim=True)
+                which = trust * torch.where(same, usual, which) + places[t] + moves[last]
+                behind = (shares / played).log() + played.sum(dim=1, keepdim=True).log()
+                which = which + behind.repeat(1, OCTAVES)
+            drawn = torch.tensor([REST, HOLD, 0], device=device)[
+                _draw(when, temperature, generator)
+            ]
+            pitch = LOWEST + _draw(which, temperature, generator)
+            drawn = torch.where(drawn == 0, pitch, drawn)
             if given is not None:
                 drawn = torch.where(given[:, t] == FREE, drawn, given[:, t])
             line[:, t] = drawn
             tones[:, t], octaves[:, t] = encode_line(drawn)
             sounds = drawn != REST
+            starts = drawn >= 0
+            last = torch.where(starts, (drawn - LOWEST).clamp(min=0), last)
+            if prior and prior.shares is not None:
+                played = played + F.one_hot(last % 12, 12) * starts[:, None]
         return line.cpu()
 
 

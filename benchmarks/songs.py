@@ -1,0 +1,327 @@
+"""Measure the tune, the mode and the chords of melodies that drum-space writes on beats.
+
+    python benchmarks/songs.py melodies           # of each scale, beside real and random lines
+    python benchmarks/songs.py chords             # how well lines and their chords agree
+    python benchmarks/songs.py moves              # how lines of POP909 move: numbers in voices.py
+    python benchmarks/songs.py melodies --beats 4 --seeds 2 --first 100    # a smaller one
+
+Beats are drawn, of all instruments and keys in turn. Real lines are those of POP909 among the
+packaged tunes of melody-rnn: eight bars of held-out songs that have eight notes or more.
+
+The key-and-mode finder knows nothing of how lines are written. It asks for every tonic and scale
+how well they explain the notes: the basic space of F. Lerdahl ("Tonal Pitch Space", 2001) says how
+stable each note is, in whatever scale: 5 for the tonic, 4 for the fifth, 3 for the third, 2 for
+others of the scale. Notes beyond are as rare as in POP909. Notes on the first beat of a bar count
+double, and a line likes to end on the tonic or begin on a note of its triad, as half of those of
+POP909 do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from unittest import mock
+
+import numpy as np
+import numpy.typing as npt
+
+import drum_space
+from drum_space.melodies.actions import compose
+from groove_core.drums import DRUMS, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
+from groove_core.learning import about_intervals, mean
+from groove_core.storage.files import dump_json
+from groove_core.values import LeadSheet, Report, Score, key_sharps
+from melody_rnn.tunes import shipped
+
+SCALES = {
+    "major": "C D E F G A B", "minor": "C D Eb F G Ab Bb", "harmonic-minor": "C D Eb F G Ab B",
+    "dorian": "C D Eb F G A Bb", "phrygian": "C Db Eb F G Ab Bb", "lydian": "C D E F# G A B",
+    "mixolydian": "C D E F G A Bb", "pentatonic": "C D E G A", "minor-pentatonic": "C Eb F G Bb",
+    "blues": "C Eb F F# G Bb", "chromatic": "C Db D Eb E F F# G Ab A Bb B",
+}  # fmt: skip
+NAMES = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+PLAYERS = ("keys", "mallets", "guitar", "bass", "strings", "winds", "lead", "pad")
+BARS, FEWEST = 8, 8
+OUTSIDE = 0.025
+"""Share of notes outside of their scale, in the melodies of POP909 that are learnt from."""
+ENDS, BEGINS = (0.55, 0.15), (0.30, 0.45)
+"""Share of lines that end or begin on the tonic, and on the third or the fifth."""
+CHARACTER = {
+    "dorian": 9, "phrygian": 1, "lydian": 6, "mixolydian": 10, "harmonic-minor": 11, "minor": 8,
+    "blues": 6,
+}  # fmt: skip
+TUNES = (
+    # Eighths, as they are known; a dash holds.
+    ("dorian", "D", "A4 A4 A4 A4 A4 D4 F4 A4 G4 G4 G4 G4 G4 C4 E4 G4 A4 A4 A4 A4 A4 B4 C5 D5 "
+     "C5 A4 G4 E4 D4 - D4 -"),  # What shall we do with the drunken sailor
+    ("pentatonic", "G", "D4 - G4 - - - B4 G4 B4 - - - A4 - G4 - - - E4 - D4 - - - D4 - G4 - - - "
+     "B4 G4 B4 - - - A4 - D5 - - - - - - - B4 - D5 - - - B4 D5 B4 - - - G4 - D4 - - - E4 G4 G4 - "
+     "- - E4 - D4 - - - D4 - G4 - - - B4 G4 B4 - - - A4 - G4 - - - - -"),  # Amazing grace
+    ("major", "C", "C5 - B4 - - A4 G4 - - - F4 - E4 - - - D4 - C4 - - - G4 - A4 - - A4 A4 - B4 - - "
+     "B4 B4 - C5 - - - - - C5 C5 B4 A4 G4 - - F4 E4 C5 C5 B4 A4 G4 - - F4 E4"),  # Joy to the world
+    ("minor", "E", "E4 E4 B4 B4 A4 G4 F#4 E4 D4 - E4 F#4 G4 A4 B4 - - - E4 E4 B4 B4 A4 G4 F#4 E4 "
+     "D4 - E4 F#4 G4 A4 B4 - - - B4 C5 A4 B4 C5 D5 E5 B4 A4 G4 E4 F#4 G4 A4 - - G4 A4 B4 - C5 - "
+     "B4 B4 A4 G4 F#4 E4 - -"),  # God rest ye merry, gentlemen
+)  # fmt: skip
+PLAIN = (1, 2, 3, 1, 5, 4, 3, 2, 1, 3, 5, 6, 7, 6, 5, 3, 4, 5, 2, 3, 1, 7, 6, 7, 5, 3, 2, 1)
+"""A line in degrees of whatever scale, in quarters: plain as in a book of exercises."""
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sung:
+    """A line: when notes start, in sixteenths from a bar on, and their pitches."""
+
+    at: Ints
+    pitch: Ints
+    tonic: int = 0
+    scale: str = ""
+    agreement: float = float("nan")
+
+    def replaced(self, pitch: npt.ArrayLike) -> Sung:
+        """Return the line with other pitches."""
+        return Sung(self.at, np.asarray(pitch), self.tonic, self.scale, self.agreement)
+
+
+# --- the finder --------------------------------------------------------------------------------
+
+
+@cache
+def _spaces() -> tuple[list[tuple[int, str]], npt.NDArray[np.float64]]:
+    """Return tonics and scales, and the logarithm of the share of each pitch class."""
+    every, shares = [], []
+    for (name, notes), tonic in itertools.product(SCALES.items(), range(12)):
+        inside = [NAMES.index(one) for one in notes.split()]
+        weight = np.zeros(12)
+        weight[inside] = 2
+        for semitones, level in ((3, 3), (4, 3), (7, 4), (0, 5)):
+            weight[semitones] = level * (semitones in inside)
+        share = (1 - OUTSIDE) * weight / weight.sum() + OUTSIDE / 12
+        every.append((tonic, name))
+        shares.append(np.roll(np.log(share), tonic))
+    return every, np.array(shares)
+
+
+def find_mode(line: Sung) -> tuple[int, str]:
+    """Return the tonic, and the name of the scale, that explain a line best."""
+    every, shares = _spaces()
+    heard = line.pitch % 12
+    count = np.bincount(heard, 1.0 + (line.at % STEPS_PER_BAR == 0), minlength=12)
+    scores = shares @ count
+    for number, (tonic, _) in enumerate(every):
+        for note, (on_tonic, on_triad) in ((heard[-1], ENDS), (heard[0], BEGINS)):
+            degree = (note - tonic) % 12
+            rest = (1 - on_tonic - on_triad) / 9
+            chance = on_tonic if degree == 0 else on_triad / 3 if degree in (3, 4, 7) else rest
+            scores[number] += np.log(chance)
+    return every[int(np.argmax(scores))]
+
+
+# --- lines -------------------------------------------------------------------------------------
+
+
+def beats(count: int, first: int) -> list[DrumPattern]:
+    """Draw beats."""
+    return list(drum_space.sample(count=count, seed=1 + first, flat=True))
+
+
+def line_of(score: Score, tonic: int, scale: str) -> Sung:
+    """Return the first track of a score, and how well it meets the drums."""
+    notes = score.tracks[0].notes
+    at = np.round(notes[:, 0] / TICKS_PER_STEP).astype(np.int64)
+    drums = DrumPattern.from_score(score)
+    accents = drums.hits[:, [d.name in ("kick", "snare", "crash") for d in DRUMS]].any(axis=1)
+    starts = np.isin(np.arange(len(accents)), at)
+    with np.errstate(invalid="ignore"):
+        met = float(np.corrcoef(starts, accents)[0, 1])
+    return Sung(at, notes[:, 2], tonic, scale, met)
+
+
+def written(options: argparse.Namespace, seeds: int) -> Iterator[Sung]:
+    """Write melodies on all beats, in all scales."""
+    for number, beat in enumerate(beats(options.beats, options.first)):
+        for scale, seed in itertools.product(SCALES, range(seeds)):
+            tonic = (5 * number + 7 * seed) % 12
+            score = compose(
+                beat, bass=False, chords=False, form="A", key=NAMES[tonic], scale=scale,
+                instrument=PLAYERS[(number + seed) % len(PLAYERS)], flat=True,
+                seed=options.first + seed,
+            )  # fmt: skip
+            yield line_of(score, tonic, scale)
+
+
+def alone(options: argparse.Namespace) -> list[Sung]:
+    """Write melodies by the network alone, with the notes of the scale."""
+    import torch
+
+    from drum_space.melodies.model import Prior
+    from drum_space.melodies.voices import Voice
+
+    def prior(voice: Voice, steps: int) -> Prior:
+        places = np.where(voice.playable(), 0.0, -np.inf)
+        moves = torch.zeros(len(places), len(places))
+        return Prior(torch.from_numpy(places).float().expand(steps, -1), moves)
+
+    with mock.patch.object(Voice, "prior", prior):
+        return list(written(options, 1))
+
+
+def sheets(part: str) -> Iterator[tuple[LeadSheet, int, str]]:
+    """Return melodies of POP909 in 4/4, with their tonic and scale."""
+    tunes = shipped()
+    for number in tunes.of_part(part, corpus="pop909").tolist():
+        sheet = tunes.melody(number)
+        if sheet.steps_per_quarter == 4 and sheet.metre == (4, 4) and sheet.key:
+            sharps, minor = key_sharps(sheet.key)
+            yield sheet, (7 * sharps + 9 * minor) % 12, "minor" if minor else "major"
+
+
+def real(part: str) -> Iterator[Sung]:
+    """Cut melodies of POP909 into eight bars."""
+    for sheet, tonic, scale in sheets(part):
+        at = sheet.notes[:, 0] + (-sheet.pickup % STEPS_PER_BAR)
+        for first in range(0, int(at[-1]) + 1, BARS * STEPS_PER_BAR):
+            here = (at >= first) & (at < first + BARS * STEPS_PER_BAR)
+            if here.sum() >= FEWEST:
+                yield Sung(at[here] - first, sheet.notes[here, 2], tonic, scale)
+
+
+def known() -> Iterator[Sung]:
+    """Return tunes whose mode everybody knows, and a plain line in each scale."""
+    for scale, key, text in TUNES:
+        words = np.array(text.split())
+        at = np.flatnonzero(words != "-")
+        pitch = [NAMES.index(w[:-1]) + 12 * int(w[-1]) + 12 for w in words[at]]
+        yield Sung(2 * at, np.array(pitch), NAMES.index(key), scale)
+    for scale, notes in SCALES.items():
+        steps = [NAMES.index(one) for one in notes.split()]
+        if len(steps) < 12:
+            pitch = [60 + steps[(d - 1) % len(steps)] for d in PLAIN]
+            yield Sung(4 * np.arange(len(PLAIN)), np.array(pitch), 0, scale)
+
+
+def random_lines(lines: Sequence[Sung], rng: np.random.Generator) -> Iterator[Sung]:
+    """Replace notes by notes of the scale that are drawn evenly from an octave and a half."""
+    for line in lines:
+        inside = [NAMES.index(one) for one in SCALES[line.scale].split()]
+        pitches = [60 + line.tonic + p for p in range(18) if p % 12 in inside]
+        yield line.replaced(rng.choice(pitches, len(line.at)))
+
+
+def shuffled(lines: Sequence[Sung], rng: np.random.Generator) -> Iterator[Sung]:
+    """Move each note by its own number of semitones: nothing of a key is left."""
+    for line in lines:
+        yield line.replaced(line.pitch + rng.integers(12, size=len(line.at)))
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "commonest", "at most half", "repeated", "mode found", "tonic found", "typical note",
+    "ends on tonic", "agreement", "notes per bar",
+)  # fmt: skip
+
+
+def figures(line: Sung) -> list[float]:
+    """Measure a line."""
+    heard = line.pitch % 12
+    commonest = np.bincount(heard).max() / len(heard)
+    tonic, scale = find_mode(line)
+    typical = CHARACTER.get(line.scale)
+    return [
+        commonest,
+        commonest <= 0.5,
+        float(np.mean(np.diff(line.pitch) == 0)) if len(heard) > 1 else np.nan,
+        (tonic, scale) == (line.tonic, line.scale),
+        tonic == line.tonic,
+        np.nan if typical is None else float(np.mean((heard - line.tonic) % 12 == typical)),
+        heard[-1] == line.tonic,
+        line.agreement,
+        len(heard) / BARS,
+    ]
+
+
+def melodies(options: argparse.Namespace) -> Report:
+    """Measure melodies on beats of every scale, beside real ones and controls."""
+    rng = np.random.default_rng(1)
+    lines = list(written(options, options.seeds))
+    rows: dict[str, Sequence[Sung]] = {"drum-space": lines}
+    rows |= {f"drum-space, {name}": [one for one in lines if one.scale == name] for name in SCALES}
+    rows["network alone"] = alone(options)
+    rows["random notes of the scale"] = list(random_lines(lines, rng))
+    rows["shuffled"] = list(shuffled(lines, rng))
+    rows["POP909, test"] = list(real("test"))
+    rows["POP909, test, shuffled"] = list(shuffled(rows["POP909, test"], rng))
+    rows["known tunes"] = list(known())
+    table = []
+    for name, some in rows.items():
+        if some:
+            values = np.array([figures(one) for one in some], float).T
+            fine = [column[np.isfinite(column)] for column in values]
+            table.append((name, *(mean(one) if len(one) else None for one in fine)))
+    return Report(
+        title=f"{len(lines)} melodies of eight bars on {options.beats} beats",
+        columns=("", *COLUMNS),
+        rows=tuple(table),
+        notes=(
+            "commonest: share of the commonest pitch class; repeated: share of notes at the "
+            "pitch of the one before.",
+            "mode found: whether the finder names tonic and scale; those of POP909 are known as "
+            "major or minor only, and many use five or six of its notes.",
+            "typical note: share of the note that tells a mode from its neighbours.",
+            "agreement: correlation of where notes start with where kick, snare or crash are "
+            "struck.",
+            about_intervals("melodies"),
+        ),
+    )
+
+
+def moves(options: argparse.Namespace) -> Report:
+    """Count how melodies of POP909 move and which degrees they like."""
+    far = np.zeros(9)
+    degrees = np.zeros((2, 3, 7))
+    for sheet, tonic, scale in sheets("train"):
+        inside = np.array([NAMES.index(one) for one in SCALES[scale].split()])
+        at = (sheet.notes[:, 0] - sheet.pickup) % STEPS_PER_BAR
+        octave, semitone = np.divmod(sheet.notes[:, 2] - tonic, 12)
+        fits = np.isin(semitone, inside)
+        degree = np.searchsorted(inside, semitone) % 7
+        strength = np.where(at == 0, 0, np.where(at % 4 == 0, 1, 2))
+        np.add.at(degrees[int(scale == "minor")], (strength[fits], degree[fits]), 1)
+        steps = np.abs(np.diff(7 * octave + degree))[fits[1:] & fits[:-1]]
+        np.add.at(far, np.minimum(steps, 8), 1)
+    degrees /= degrees.sum(axis=2, keepdims=True)
+    rows = [("moves", *(far / far.sum()))]
+    for scale, mode in zip(("major", "minor"), degrees, strict=True):
+        for place, shares in zip(("first beats", "other beats", "between"), mode, strict=True):
+            rows.append((f"{scale}, {place}", *shares, None, None))
+    columns = ("", *(str(n) for n in range(8)), "more")
+    return Report(title="moves and degrees of POP909", columns=columns, rows=tuple(rows))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print one table."""
+    tables: dict[str, Callable[[argparse.Namespace], Report]] = {
+        "melodies": melodies, "moves": moves,
+    }  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=tables)
+    parser.add_argument("--beats", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=6, help="melodies on each beat in each scale")
+    parser.add_argument("--first", type=int, default=0, help="first seed, of beats and melodies")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    report = tables[options.table](options)
+    print(dump_json(report.to_json()) if options.json else report.to_text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
