@@ -31,10 +31,14 @@ import numpy.typing as npt
 
 import drum_space
 from drum_space.melodies.actions import compose
+from drum_space.melodies.harmony import chord_of, harmonize
+from drum_space.melodies.lines import HOLD, REST
+from drum_space.melodies.voices import voice_of
 from groove_core.drums import DRUMS, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
 from groove_core.learning import about_intervals, mean
 from groove_core.storage.files import dump_json
-from groove_core.values import LeadSheet, Report, Score, key_sharps
+from groove_core.values import Chord, LeadSheet, Report, Score, key_sharps
+from groove_core.values.scores.symbols import chord_symbols
 from melody_rnn.tunes import shipped
 
 SCALES = {
@@ -46,6 +50,7 @@ SCALES = {
 NAMES = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
 PLAYERS = ("keys", "mallets", "guitar", "bass", "strings", "winds", "lead", "pad")
 BARS, FEWEST = 8, 8
+HALF = STEPS_PER_BAR // 2
 OUTSIDE = 0.025
 """Share of notes outside of their scale, in the melodies of POP909 that are learnt from."""
 ENDS, BEGINS = (0.55, 0.15), (0.30, 0.45)
@@ -281,6 +286,112 @@ def melodies(options: argparse.Namespace) -> Report:
     )
 
 
+@dataclass(frozen=True)
+class Harmonized:
+    """A line, and its chords as pitch classes: a row for each half bar, and their roots."""
+
+    line: Sung
+    tones: npt.NDArray[np.bool_]
+    roots: Ints
+
+    @classmethod
+    def of(cls, line: Sung, chords: Sequence[Chord]) -> Harmonized:
+        """Read the chords that hold at each half bar."""
+        tones = np.zeros((len(chords), 12), bool)
+        for half, chord in enumerate(chords):
+            tones[half, list(chord.pitch_classes)] = True
+        return cls(line, tones, np.array([chord.root_pitch_class for chord in chords]))
+
+    def figures(self) -> list[float]:
+        """Measure how well a line and its chords agree, and how the chords move."""
+        half = self.line.at // HALF
+        inside = self.tones[half, self.line.pitch % 12]
+        known = self.tones.any(axis=1)[half]
+        strong = self.line.at % 4 == 0
+        changes = self.roots[1:] != self.roots[:-1]
+        up = (np.diff(self.roots) % 12)[changes]
+        return [
+            float(inside[strong & known].mean()) if (strong & known).any() else np.nan,
+            float(inside[~strong & known].mean()) if (~strong & known).any() else np.nan,
+            float(2 * changes.sum() / len(self.roots)),
+            float((up == 5).mean()) if len(up) else np.nan,
+            self.roots[-1] == self.line.tonic,
+        ]
+
+
+def harmonized(options: argparse.Namespace) -> Iterator[Harmonized]:
+    """Write melodies with chords."""
+    for number, beat in enumerate(beats(options.beats, options.first)):
+        for scale in SCALES:
+            tonic = 5 * number % 12
+            score = compose(
+                beat, bass=False, form="A", key=NAMES[tonic], scale=scale, instrument="lead",
+                flat=True, seed=options.first,
+            )  # fmt: skip
+            starts, names = zip(*chord_symbols(score.markers), strict=True)
+            halves = np.arange(2 * BARS) * HALF * TICKS_PER_STEP
+            chords = [names[n] for n in np.searchsorted(starts, halves, side="right") - 1]
+            yield Harmonized.of(line_of(score, tonic, scale), chords)
+
+
+def played(part: str) -> Iterator[tuple[Harmonized, Harmonized]]:
+    """Return melodies of POP909 with the chords that were played, and with those of the rules."""
+    for sheet, tonic, scale in sheets(part):
+        notes, length = sheet.notes, sheet.length - sheet.length % STEPS_PER_BAR
+        if not sheet.chords or sheet.pickup or length < 2 * STEPS_PER_BAR:
+            continue
+        notes = notes[notes[:, 0] < length]
+        line = Sung(notes[:, 0], notes[:, 2], tonic, scale)
+        chords = sheet.chord_at(np.arange(0, length, HALF) + HALF // 2)
+        voice = voice_of("lead", NAMES[tonic], scale)
+        written = np.full(length, REST)
+        for at, held, pitch, *_ in notes.tolist():
+            written[at] = pitch - tonic
+            written[at + 1 : at + held] = HOLD
+        ours = [chord_of(int(number), voice) for number in harmonize(written, voice)]
+        yield Harmonized.of(line, chords), Harmonized.of(line, ours)
+
+
+def chance(lines: Sequence[Harmonized], rng: np.random.Generator) -> Iterator[Harmonized]:
+    """Replace chords by triads of the scale, or of the major or minor scale, at random."""
+    for one in lines:
+        scale = one.line.scale if len(SCALES[one.line.scale].split()) == 7 else "major"
+        voice = voice_of("lead", NAMES[one.line.tonic], scale)
+        numbers = rng.integers(7, size=len(one.roots)).tolist()
+        yield Harmonized.of(one.line, [chord_of(number, voice) for number in numbers])
+
+
+def chords(options: argparse.Namespace) -> Report:
+    """Measure how well lines and chords agree, beside songs that were played and chance."""
+    rng = np.random.default_rng(1)
+    own = list(harmonized(options))
+    theirs, ruled = zip(*played("test"), strict=True)
+    rows = {
+        "drum-space": own,
+        "drum-space, random chords": list(chance(own, rng)),
+        "POP909, test, as played": theirs,
+        "POP909, test, chords by the rules": ruled,
+        "POP909, test, random chords": list(chance(theirs, rng)),
+    }
+    table = []
+    for name, some in rows.items():
+        values = np.array([one.figures() for one in some], float).T
+        table.append((name, *(mean(column[np.isfinite(column)]) for column in values)))
+    return Report(
+        title=f"chords of {len(own)} melodies on beats, and of {len(theirs)} melodies of POP909",
+        columns=(
+            "", "strong notes in chord", "weak notes in chord", "changes per bar",
+            "roots up a fourth", "last chord on tonic",
+        ),
+        rows=tuple(table),
+        notes=(
+            "strong notes: those that begin on a beat; weak: between beats.",
+            "random chords: triads of the scale, a new one each half bar.",
+            about_intervals("melodies"),
+        ),
+    )  # fmt: skip
+
+
 def moves(options: argparse.Namespace) -> Report:
     """Count how melodies of POP909 move and which degrees they like."""
     far = np.zeros(9)
@@ -307,7 +418,7 @@ def moves(options: argparse.Namespace) -> Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print one table."""
     tables: dict[str, Callable[[argparse.Namespace], Report]] = {
-        "melodies": melodies, "moves": moves,
+        "melodies": melodies, "chords": chords, "moves": moves,
     }  # fmt: skip
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

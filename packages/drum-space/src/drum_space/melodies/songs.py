@@ -347,8 +347,7 @@ def levels(form: Sequence[Part], bars: int) -> npt.NDArray[np.float64]:
     >>> levels(parse_form("AB"), 2)[::8].round(2).tolist()
     [0.0, 0.0, 0.0, 1.0, 1.2, 1.2, 1.2, 1.2]
     """
-    letters = [part.letter for part in form]
-    verse = next((one for one in letters if one not in SILENT), None)
+    letters, verse = [part.letter for part in form], _verse(form)
     steps = bars * STEPS_PER_BAR
     found = np.concatenate(
         [np.full(steps, SILENT.get(one, 0.0 if one == verse else LOUDER)) for one in letters]
@@ -358,6 +357,11 @@ def levels(form: Sequence[Part], bars: int) -> npt.NDArray[np.float64]:
             seam = slice(number * steps - STEPS_PER_BAR, number * steps)
             found[seam] += CRESCENDO * np.arange(STEPS_PER_BAR) / STEPS_PER_BAR
     return found
+
+
+def _verse(form: Sequence[Part]) -> str:
+    """Return the letter of the first part with a melody."""
+    return next((part.letter for part in form if part.letter not in SILENT), "")
 
 
 def _score(
@@ -392,23 +396,22 @@ def _score(
     tracks = [track(lead, np.concatenate([one.line for one in pieces]))]
     symbols: list[tuple[int, str]] = []
     if chords:
-        numbers = np.concatenate([one.chords for one in pieces])
-        letters = np.repeat([part.letter for part in form], len(pieces[0].chords))
-        verse = next((part.letter for part in form if part.letter not in SILENT), "")
-        new = np.append(True, (np.diff(numbers) != 0) | (letters[1:] != letters[:-1]))
-        struck = np.flatnonzero(new | ~np.isin(letters, (verse, *SILENT)))
-        ends = np.append(struck[1:], len(numbers))
+        numbers = np.stack([one.chords for one in pieces])
+        names = {int(number): chord_of(int(number), lead) for number in np.unique(numbers)}
+        again = np.array([part.letter not in (_verse(form), *SILENT) for part in form])
+        begins = np.diff(numbers, axis=1, prepend=-1) != 0  # and at the beginning of every part
+        starts, ends = _lasting((begins | again[:, None]).ravel())
+        numbers = numbers.ravel()
         rows = [
             (start * CHORD_STEPS, end * CHORD_STEPS, pitch)
-            for start, end in zip(struck, ends, strict=True)
-            for pitch in _voiced(chord_of(int(numbers[start]), lead))
+            for start, end in zip(starts, ends, strict=True)
+            for pitch in _voiced(names[int(numbers[start])])
         ]
-        starts, ends, pitches = np.array(rows).T
-        notes = _notes(starts, ends, pitches, drums, gain * BELOW)
+        notes = _notes(*np.array(rows).T, drums, gain * BELOW)
         tracks.append(Track(notes, "chords", INSTRUMENTS[0].program))
         symbols = [
-            (int(at) * CHORD_STEPS * TICKS_PER_STEP, str(chord_of(int(numbers[at]), lead)))
-            for at in np.flatnonzero(np.append(True, np.diff(numbers) != 0))
+            (int(half) * CHORD_STEPS * TICKS_PER_STEP, str(names[int(numbers[half])]))
+            for half in np.flatnonzero(np.diff(numbers, prepend=-1))
         ]
     if bass is not None:
         tracks.append(track(bass, np.concatenate([one.bass for one in pieces])))
@@ -431,6 +434,12 @@ def _score(
 def _voiced(chord: Chord) -> list[int]:
     """List the pitches of a chord, within an octave around middle C."""
     return sorted(CHORDS_FROM + (one - CHORDS_FROM) % 12 for one in chord.pitch_classes)
+
+
+def _lasting(begins: Bits) -> tuple[Line, Line]:
+    """Return where things begin, and where the next one does."""
+    starts = np.flatnonzero(begins)
+    return starts, np.append(starts[1:], len(begins))
 
 
 def _spans(line: Line) -> tuple[Line, Line]:
