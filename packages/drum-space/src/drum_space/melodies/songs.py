@@ -232,14 +232,15 @@ def write_line(
     return line
 
 
-def _phrase(write: Callable[..., Line], steps: int) -> Line:
+def _phrase(write: Callable[..., Line], drums: Bits) -> Line:
     """Write a part whose second half begins as its first does: a question and an answer."""
-    given = np.full(steps, FREE)
-    half, quarter = steps // 2, steps // 4
+    given = np.full(len(drums), FREE)
+    half, quarter = len(drums) // 2, len(drums) // 4
     if quarter >= STEPS_PER_BAR:
-        given[:half] = write(given=given)[:half]
+        whole_pairs = -(-half // PHRASE) * PHRASE
+        given[:half] = write(drums=drums[:whole_pairs])[:half]
         given[half : half + quarter] = given[:quarter]
-    return write(given=given)
+    return write(drums=drums, given=given)
 
 
 def _vary(write: Callable[..., Line], line: Line) -> Line:
@@ -308,7 +309,7 @@ def compose(
         if part.letter in SILENT:
             line = np.full(len(played.hits), REST)
         elif plain is None:
-            line = _close(_phrase(partial(write, lead), len(played.hits)), lead)
+            line = _close(_phrase(partial(write, lead), played.hits), lead)
         else:
             line = _close(_vary(partial(write, lead), plain.line), lead)
         known = () if plain is None else plain.chords[: len(plain.chords) // 2]
