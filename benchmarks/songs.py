@@ -3,6 +3,7 @@
     python benchmarks/songs.py melodies           # of each scale, beside real and random lines
     python benchmarks/songs.py chords             # how well lines and their chords agree
     python benchmarks/songs.py moves              # how lines of POP909 move: numbers in voices.py
+    python benchmarks/songs.py parts --pop909 FOLDER    # how loud its parts are: in forms.py
     python benchmarks/songs.py melodies --beats 4 --seeds 2 --first 100    # a smaller one
 
 Beats are drawn, of all instruments and keys in turn. Real lines are those of POP909 among the
@@ -20,10 +21,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -37,6 +41,7 @@ from drum_space.melodies.voices import voice_of
 from groove_core.drums import DRUMS, STEPS_PER_BAR, TICKS_PER_STEP, DrumPattern
 from groove_core.learning import about_intervals, mean
 from groove_core.storage.files import dump_json
+from groove_core.tunes import find_songs
 from groove_core.values import Chord, LeadSheet, Report, Score, key_sharps
 from groove_core.values.scores.symbols import chord_symbols
 from melody_rnn.tunes import shipped
@@ -51,6 +56,7 @@ NAMES = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
 PLAYERS = ("keys", "mallets", "guitar", "bass", "strings", "winds", "lead", "pad")
 BARS, FEWEST = 8, 8
 HALF = STEPS_PER_BAR // 2
+CORPUS = "pop909", "train"
 OUTSIDE = 0.025
 """Share of notes outside of their scale, in the melodies of POP909 that are learnt from."""
 ENDS, BEGINS = (0.55, 0.15), (0.30, 0.45)
@@ -415,10 +421,59 @@ def moves(options: argparse.Namespace) -> Report:
     return Report(title="moves and degrees of POP909", columns=columns, rows=tuple(rows))
 
 
+def parts(options: argparse.Namespace) -> Report:
+    """Measure how loud and how busy the piano of POP909 is in each part of a song.
+
+    Against its first part with a melody, over songs that are learnt from; loudness is 40 log10 of
+    the velocity. Where the bars of the annotated parts lie in a song is known by its melody, which
+    is annotated, too.
+    """
+    texts = zipfile.ZipFile(options.pop909 / "structure.zip")
+    learnt = {tune.name for tune in shipped().heads if (tune.corpus, tune.part) == CORPUS}
+    found: dict[str, list[list[float]]] = {}
+    for song in find_songs([options.pop909 / "pop909.zip", options.pop909 / "annotations.zip"]):
+        if song.name not in learnt:
+            continue
+        score, folder = song.read(), song.name.rpartition("/")[2]
+        label, melody = (texts.read(f"{folder}/{name}.txt").decode()
+                         for name in ("human_label1", "melody"))  # fmt: skip
+        steps = {one.name: one.notes[:, 0] / TICKS_PER_STEP for one in score.tracks}
+        pitches = {one.name: one.notes[:, 2] for one in score.tracks}
+        pitch, length = np.array([line.split() for line in melody.splitlines() if line], int).T
+        at = (np.cumsum(length) - length)[pitch > 0]
+        away = np.round(steps["MELODY"])[:, None] - at
+        shifts, counts = np.unique(
+            away[pitches["MELODY"][:, None] == pitch[pitch > 0]], return_counts=True
+        )
+        if "PIANO" not in steps or not len(counts) or counts.max() < 0.8 * len(at):
+            continue
+        labels = re.findall(r"([A-Za-z])(\d+)", label)
+        of = np.repeat([name for name, _ in labels], [int(bars) for _, bars in labels])
+        bar = (steps["PIANO"] + 0.25 - shifts[counts.argmax()]) // STEPS_PER_BAR
+        inside = (bar >= 0) & (bar < len(of))
+        [velocity] = [one.notes[inside, 3] for one in score.tracks if one.name == "PIANO"]
+        names, loud = of[bar[inside].astype(int)], 40 * np.log10(velocity)
+        letters = [*dict.fromkeys(name for name, _ in labels if name.isupper()), "", ""]
+        first = names == letters[0]
+        for row, name in (("second part", letters[1]), ("introduction", "i"), ("outro", "o")):
+            here = names == name
+            if here.any() and first.any():
+                busier = here.sum() / (of == name).sum() / first.sum() * (of == letters[0]).sum()
+                louder = loud[here].mean() - loud[first].mean()
+                found.setdefault(row, []).append([louder, busier])
+    rows = [(row, len(some), *map(mean, np.array(some).T)) for row, some in found.items()]
+    return Report(
+        title="parts of POP909 against the first one with a melody",
+        columns=("", "songs", "dB louder", "notes, ratio"),
+        rows=tuple(rows),
+        notes=(about_intervals("songs"),),
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print one table."""
     tables: dict[str, Callable[[argparse.Namespace], Report]] = {
-        "melodies": melodies, "chords": chords, "moves": moves,
+        "melodies": melodies, "chords": chords, "moves": moves, "parts": parts,
     }  # fmt: skip
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -427,6 +482,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--beats", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=6, help="melodies on each beat in each scale")
     parser.add_argument("--first", type=int, default=0, help="first seed, of beats and melodies")
+    parser.add_argument("--pop909", type=Path, help="folder with the zip files of POP909")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     report = tables[options.table](options)

@@ -134,9 +134,9 @@ def compose(
     """
     import torch
 
+    from drum_space.melodies.forms import parse_form
     from drum_space.melodies.loading import load_melody
     from drum_space.melodies.songs import compose as written
-    from drum_space.melodies.songs import parse_form
     from drum_space.melodies.voices import voice_of
 
     lead = voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)
