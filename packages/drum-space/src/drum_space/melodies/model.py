@@ -266,7 +266,7 @@ class DrumMelody(nn.Module):
         known = torch.cat([self.around(on), beat], dim=-1)
         given = torch.full((n, steps), FREE) if given is None else given.to(torch.int64)
         drawing, given = (given == FREE).any(dim=0).tolist(), given.to(device)
-        taste = prior and _Taste(prior, n, device)
+        taste = None if prior is None else _Taste(prior, n, device)
         line = torch.full((n, steps), REST, device=device)
         furthest = max(LOOKBACK)
         tones = torch.full((n, furthest + steps), START, device=device)

@@ -194,7 +194,8 @@ def compose(
         below = None
         if low is not None:
             on_them = partial(write, low, prior=bass_on(under, low))
-            below = on_them() if plain is None else _vary(on_them, plain.bass)
+            before = plain.bass if plain is not None else None
+            below = on_them() if before is None else _vary(on_them, before)
             below = struck_again(below, under, low)
         written[part] = Written(line, under, below)
     shape = np.zeros(len(form) * bars * STEPS_PER_BAR) if playing.flat else levels(form, bars)
@@ -249,18 +250,19 @@ def _score(
         starts, ends = _lasting((begins | again[:, None]).ravel())
         numbers = numbers.ravel()
         rows = [
-            (start * CHORD_STEPS, end * CHORD_STEPS, pitch)
-            for start, end in zip(starts, ends, strict=True)
-            for pitch in _voiced(names[int(numbers[start])])
+            (start * CHORD_STEPS, until * CHORD_STEPS, one)
+            for start, until in zip(starts, ends, strict=True)
+            for one in _voiced(names[int(numbers[start])])
         ]
-        notes = _notes(*np.array(rows).T, drums, gain * BELOW)
+        begin, end, pitch = np.array(rows).T
+        notes = _notes(begin, end, pitch, drums, gain * BELOW)
         tracks.append(Track(notes, "chords", INSTRUMENTS[0].program))
         symbols = [
             (int(half) * CHORD_STEPS * TICKS_PER_STEP, str(names[int(numbers[half])]))
             for half in np.flatnonzero(np.diff(numbers, prepend=-1))
         ]
     if bass is not None:
-        tracks.append(track(bass, np.concatenate([one.bass for one in pieces])))
+        tracks.append(track(bass, np.concatenate([p.bass for p in pieces if p.bass is not None])))
     ticks = len(parts[0].hits) * TICKS_PER_STEP
     return Score(
         (*tracks, *played.tracks),

@@ -165,8 +165,12 @@ class Voice:
         each = np.log([MOVES[0], *(one / 2 for one in MOVES[1:]), FAR])
         moves = np.interp(far, np.arange(len(each)), each)
         shares = self.liked().mean(axis=0)
-        ours = (torch.from_numpy(one).float() for one in (places, moves, shares / shares.sum()))
-        return Prior(*ours, TRUST)
+        return Prior(
+            torch.from_numpy(places).float(),
+            torch.from_numpy(moves).float(),
+            torch.from_numpy(shares / shares.sum()).float(),
+            TRUST,
+        )
 
 
 def voice_of(
