@@ -16,7 +16,7 @@ import torch
 
 import drum_space
 from drum_space import compose, sample
-from drum_space.melodies.songs import self_similarity
+from drum_space.melodies.forms import self_similarity
 from groove_core import Audio, Score, Track, dsp
 from groove_core.drums import DRUMS
 from groove_core.render import render

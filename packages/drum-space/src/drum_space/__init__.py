@@ -15,10 +15,11 @@ from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
     from drum_space.actions import *
+    from drum_space.atlas.actions import *
     from drum_space.melodies.actions import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="dataset decode encode evaluate interpolate map sample train vary",
-        **{"melodies.actions": "compose train_melody"},
+        actions="dataset decode encode evaluate interpolate sample train vary",
+        **{"atlas.actions": "map", "melodies.actions": "compose train_melody"},
     )

@@ -16,6 +16,7 @@ from drum_space.space import (
     NETWORKS,
     PACKAGE,
     Checkpoint,
+    Model,
     audible,
     beats_of,
     code_of,
@@ -55,16 +56,12 @@ from groove_core.values import Codes, Report, Score
 if TYPE_CHECKING:
     import torch
 
-    from drum_space.atlas.drummap import DrumMap
     from drum_space.data import PatternSet
 
 __all__ = [
-    "dataset", "decode", "encode", "evaluate", "interpolate", "map", "sample", "train", "vary",
+    "dataset", "decode", "encode", "evaluate", "interpolate", "sample", "train", "vary",
 ]  # fmt: skip
 
-Model = Annotated[
-    Literal["acai", "vae", "ae"], Opt("latent space to use (ignored with --checkpoint)")
-]
 Tempo = Annotated[float, Opt("tempo", unit="bpm", min=10, max=600)]
 
 
@@ -334,50 +331,6 @@ def decode(
     playing = Feel.of(feel, swing=swing, flat=flat, seed=draw_seed(seed))
     decoded = beats_of(network, torch.from_numpy(codes.points).float())
     return (playing.play(hits, tempo_bpm, number=n) for n, hits in enumerate(decoded))
-
-
-@action
-def map(  # noqa: A001 - the product's word
-    *,
-    place: Annotated[
-        Readable[list[Score]] | None,
-        Opt(
-            "your own MIDI files, or a folder of them, to mark on the map (default: none)",
-            aliases=("BEATS",),
-        ),
-    ] = None,
-    data: DataPath = None,
-    model: Model = "acai",
-    perplexity: Annotated[
-        float, Opt("approximate number of neighbours that t-SNE keeps together", min=5, max=200)
-    ] = 30,
-    flat: Flat = False,
-    drum_track: DrumTrack = None,
-    seed: Seed = 1,
-    checkpoint: Checkpoint = None,
-    device: Device = "auto",
-) -> DrumMap:
-    """Draw the map of all patterns: a page that plays, a picture, and the numbers.
-
-    The page opens from disk, without a network: hover shows a pattern, a click plays it, and
-    one on an empty spot decodes a new beat there. Patterns are played with the loudness and timing
-    of their performance, where the package knows it; others like the drummer whose beat is most
-    like them.
-
-    Raises
-    ------
-    UsageError
-        If a map has to be computed and openTSNE is not installed.
-    InputError
-        If there are too few patterns, or none in your own files.
-    """
-    from drum_space.atlas.making import draw_map
-
-    network, card = load(model, checkpoint, device)
-    yours = windows_of(place) if place else None
-    return draw_map(
-        network, card, data, perplexity=perplexity, seed=draw_seed(seed), yours=yours, flat=flat
-    )
 
 
 @action

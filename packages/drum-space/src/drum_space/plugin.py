@@ -27,7 +27,7 @@ def groove_generators() -> list[Action]:
             "compose",
             "drum_space.melodies.actions:compose",
             "Write a melody on a beat, or a whole piece.",
-            aliases={"song": {}, "melody": {"bass": False, "form": "A"}},
+            aliases={"song": {}, "melody": {"bass": False, "chords": False, "form": "A"}},
         ),
     ]
 
@@ -36,7 +36,11 @@ def groove_generators() -> list[Action]:
 def groove_analyzers() -> list[Action]:
     """Look at beats and models."""
     return [
-        Action("map", "drum_space.actions:map", "Draw the map of all beats, as a page that plays."),
+        Action(
+            "map",
+            "drum_space.atlas.actions:map",
+            "Draw the map of all beats, as a page that plays.",
+        ),
         Action("encode", "drum_space.actions:encode", "Turn beats into codes."),
         Action("evaluate", "drum_space.actions:evaluate", "Measure how good the models are."),
         Action("dataset", "drum_space.actions:dataset", "Build a set of patterns from MIDI files."),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from groove_core.actions import checkpoint_of, each
+from groove_core.actions import Opt, checkpoint_of, each
 from groove_core.console import note
 from groove_core.drums import DRUMS, STEPS_PER_BAR, DrumPattern
 from groove_core.errors import InputError, UsageError, did_you_mean
@@ -27,6 +27,7 @@ __all__ = [
     "PACKAGE",
     "SHIPPED",
     "Checkpoint",
+    "Model",
     "audible",
     "beats_of",
     "code_of",
@@ -48,6 +49,9 @@ PACKAGE = "drum-space"
 SHIPPED = "two-bar-patterns", "CC-BY-4.0 AND BSD-3-Clause"
 """Name and licence of the packaged patterns."""
 NETWORKS = ("drum_space.model:DrumAutoencoder",)
+Model = Annotated[
+    Literal["acai", "vae", "ae"], Opt("latent space to use (ignored with --checkpoint)")
+]
 Checkpoint = Annotated[str | None, checkpoint_of(*NETWORKS)]
 BATCH = 1024
 MOMENTS = 128

@@ -382,7 +382,7 @@ def test_home_holds_models_too(groove, tmp_path, tiny):
 def test_melody_is_written_on_the_beat(groove, tmp_path):
     beat = DrumPattern(ROCK.hits, tempo_bpm=96)
     beat.save(tmp_path / "beat.mid")
-    melody = ("--no-bass", "--form", "A", "--key", "F#")
+    melody = ("--no-bass", "--no-chords", "--form", "A", "--key", "F#")
     options = (*melody, "--scale", "blues", "--low", "60", "--high", "80", "--seed", "4")
     result = groove("compose", "beat.mid", *options, "--out", "o")
     assert result.returncode == 0, result.stderr
@@ -411,7 +411,7 @@ def test_song_lasts_a_minute_and_is_heard(groove, tmp_path):
     result = groove("compose", "beat.mid", "--seed", "1", "--out", "o")
     assert result.returncode == 0, result.stderr
     score = Score.read(tmp_path / "o/beat.compose.mid")
-    assert [t.name for t in score.tracks] == ["lead", "bass", "drums"]
+    assert [t.name for t in score.tracks] == ["lead", "chords", "bass", "drums"]
     assert score.duration_s == pytest.approx(64, abs=0.1)
     sound = Audio.read(tmp_path / "o/beat.compose.wav")
     assert 64 <= sound.duration_s <= 65.1
@@ -423,10 +423,10 @@ def test_former_names_of_actions_and_options(groove, tmp_path):
     """What the last version wrote and understood: on the command line, in documents, in Python."""
     ROCK.save(tmp_path / "beat.mid")
     written = ("beat.mid", "--bars", "2", "--seed", "4", "--format", "json")
-    new = groove("compose", *written, "--no-bass", "--form", "A", "--out", "new")
+    new = groove("compose", *written, "--no-bass", "--no-chords", "--form", "A", "--out", "new")
     old = groove("melody", *written, "--out", "old")
     assert old.returncode == 0, old.stderr
-    assert "drum-space melody is now compose --no-bass --form A" in old.stderr
+    assert "drum-space melody is now compose --no-bass --no-chords --form A" in old.stderr
     assert "now" not in new.stderr
     result = (tmp_path / "new/beat.compose.json").read_bytes()
     assert (tmp_path / "old/beat.compose.json").read_bytes() == result
@@ -435,7 +435,7 @@ def test_former_names_of_actions_and_options(groove, tmp_path):
 
     document = json.loads((tmp_path / "new/result.json").read_text())
     document["action"] = "melody"
-    del document["options"]["bass"]
+    del document["options"]["bass"], document["options"]["chords"]
     (tmp_path / "new/result.json").write_text(json.dumps(document))
     again = subprocess.run(
         [sys.executable, "-m", "groove_core", "rerun", "new/result.json", "--out", "again"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,17 +11,13 @@ import torch
 from drum_space.melodies.accents import agreement
 from drum_space.melodies.crops import crops_of
 from drum_space.melodies.evaluation import copied_share, measure, report_of
+from drum_space.melodies.forms import levels, parse_form, self_similarity
+from drum_space.melodies.harmony import bass_of, bass_on, chord_of, harmonize, struck_again
 from drum_space.melodies.lines import HOLD, INSTRUMENTS, NO_BASS, REST, Piece, Songbook
 from drum_space.melodies.model import FREE, Conditions, DrumMelody, encode_line
-from drum_space.melodies.songs import (
-    SCALES,
-    compose,
-    parse_form,
-    self_similarity,
-    voice_of,
-    write_line,
-)
+from drum_space.melodies.songs import compose, write_line
 from drum_space.melodies.training import Lesson, MelodyTraining, Settings
+from drum_space.melodies.voices import SCALES, voice_of
 from drum_space.model import DrumAutoencoder
 from drum_space.playing.performing import Feel
 from groove_core.drums import DrumPattern
@@ -29,6 +25,7 @@ from groove_core.errors import InputError, UsageError
 from groove_core.learning import Run, trained
 from groove_core.storage import checkpoints
 from groove_core.testing.training import check_resume
+from groove_core.values.scores.symbols import chord_symbols
 
 ROCK = DrumPattern.from_masks([5, 0, 4, 0, 6, 0, 4, 0] * 4)
 
@@ -110,48 +107,79 @@ def test_hidden_drums_have_no_influence():
 
 
 def test_writing_step_by_step_follows_the_likelihood():
-    """What temperature 0 writes is at each step the likeliest that the network names."""
+    """At temperature 0 it writes whichever of a note, a rest and a hold is likeliest."""
     model, on = network(), conditions(1, 48)
-    every = torch.ones(12, 7, dtype=torch.bool)
-    line = model.write(on, allowed=every, temperature=0, generator=torch.Generator())
+    line = model.write(on, temperature=0, generator=torch.Generator())
     with torch.no_grad():
-        chosen = model(line, on)
         for step in (0, 17, 47):
-            for tone in range(12):
-                changed = line.clone()
-                changed[0, step] = 60 + tone
-                assert float(model(changed, on)[0, step]) >= float(chosen[0, step]) - 1e-4 or (
-                    int(line[0, step]) >= 0  # the octave is drawn after the tone
-                )
+            other = line.repeat(86, 1)
+            other[:, step] = torch.tensor([*range(24, 108), REST, HOLD])
+            every = Conditions(*(field.expand(86, *field.shape[1:]) for field in on))
+            chances = (-model(other, every)[:, step]).exp()
+            notes, rest, hold = chances[:84], chances[84], chances[85]
+            if int(line[0, step]) >= 0:
+                assert notes.sum() >= max(rest, hold * bool(step)) - 1e-4
+                assert notes[line[0, step] - 24] >= notes.max() - 1e-5
+            else:
+                assert notes.sum() <= max(rest, hold) + 1e-4
 
 
-def test_only_what_is_allowed_is_written():
-    voice = voice_of("lead", "Eb", "minor-pentatonic", low=60, high=75, temperature=2.0)
+def test_guidance_goes_from_no_drums_to_more_than_was_learnt():
+    model, on = network(), conditions(4, 32)
+    with torch.no_grad():
+        model.to_tone.weight.mul_(10)
+
+    def written(guidance: float, on: Conditions) -> torch.Tensor:
+        seeded = torch.Generator().manual_seed(0)
+        return model.write(on, guidance=guidance, generator=seeded)
+
+    deaf = on._replace(heard=torch.zeros(4))
+    starts = written(0.0, on) >= 0
+    assert (starts[:, 0] == (written(1.0, deaf) >= 0)[:, 0]).all()
+    assert (written(1.0, deaf) == written(3.0, deaf)).all()
+    assert (written(1.0, on) != written(3.0, on)).any()
+
+
+@pytest.mark.parametrize("scale", ["minor-pentatonic", "harmonic-minor"])
+def test_only_what_is_allowed_is_written(scale):
+    voice = voice_of("lead", "Eb", scale, low=60, high=75, temperature=2.0)
     model, on = network(), conditions(8, 64)
     line = model.write(
-        on, allowed=voice.allowed(), temperature=2.0, generator=torch.Generator().manual_seed(0)
-    )
-    heard = line[line >= 0] + voice.shift
+        on, prior=voice.prior(64), temperature=2.0, generator=torch.Generator().manual_seed(0)
+    ).numpy()
+    heard = voice.sounding(line)[line >= 0]
     assert len(heard) > 20
     assert heard.min() >= 60
     assert heard.max() <= 75
-    assert set(((heard - 3) % 12).tolist()) <= set(SCALES["minor-pentatonic"])
+    assert set(((heard - 3) % 12).tolist()) == set(SCALES[scale])
     # there is something to hold wherever a note is held
     for one in line.tolist():
         assert one[0] != HOLD
         assert all(a != REST for a, b in pairwise(one) if b == HOLD)
 
 
+@pytest.mark.parametrize("scale", ["phrygian", "pentatonic", "blues", "chromatic"])
+def test_a_network_that_wants_one_note_still_writes_a_tune(space, scale):
+    model = network(seed=1)
+    with torch.no_grad():
+        model.to_tone.bias[2] += 6
+    voice = voice_of("winds", "D", scale)
+    line = write_line(
+        model, space, voice, np.tile(ROCK.hits, (2, 1)), torch.Generator().manual_seed(0), takes=8
+    )
+    heard = (voice.sounding(line)[line >= 0] - 2) % 12
+    counts = np.bincount(heard, minlength=12)
+    assert counts.sum() > 30
+    assert counts.max() <= counts.sum() / 2
+    assert np.mean(np.diff(line[line >= 0]) == 0) < 0.4
+    assert set(np.flatnonzero(counts)) == set(SCALES[scale])
+
+
 def test_given_steps_stay_and_the_rest_is_drawn():
     model, on = network(), conditions(1, 32)
     given = torch.full((1, 32), FREE)
     given[0, :8] = torch.tensor([60, HOLD, HOLD, HOLD, 67, HOLD, REST, REST])
-    line = model.write(
-        on,
-        allowed=torch.ones(12, 7, dtype=torch.bool),
-        given=given,
-        generator=torch.Generator().manual_seed(0),
-    )
+    line = model.write(on, given=given, generator=torch.Generator().manual_seed(0))
     assert (line[0, :8] == given[0, :8]).all()
     assert (line != FREE).all()
 
@@ -231,8 +259,9 @@ def test_wrong_forms(text):
 
 
 def test_voices():
-    assert voice_of("bass", "f#", "minor").shift == 6
-    assert voice_of("bass", "G", "minor").shift == -5
+    steps = np.array([60, 63, 68, REST, HOLD])
+    assert voice_of("bass", "f#", "minor").sounding(steps).tolist() == [66, 69, 74, REST, HOLD]
+    assert voice_of("bass", "G", "dorian").sounding(steps).tolist() == [55, 58, 64, REST, HOLD]
     assert voice_of("lead", "C", "blues").mode == 1
     assert voice_of("lead", "C", "mixolydian").mode == 0
     one = voice_of("lead", "C", "major", low=90)
@@ -246,30 +275,30 @@ def test_voices():
 def test_a_song_has_its_form(space):
     form = parse_form("AA'BAC")
     model = network(seed=3)
-    voices = [voice_of("lead", "D", "dorian"), voice_of("bass", "D", "dorian")]
+    voices = voice_of("lead", "D", "dorian"), voice_of("bass", "D", "dorian")
     generator = torch.Generator().manual_seed(1)
     three = DrumPattern.join([ROCK, ROCK.slice_bars(0, 1)])  # bars: as played, around and around
     hits = three.hits ^ (np.arange(48)[:, None] == 47) & (np.arange(14) == 1)
     beat = Feel("rock", seed=1).play(hits, 96.0)
     score = compose(
-        model, space, beat, form, 8, voices, tempo_bpm=120.0, generator=generator, playing=Feel()
-    )
-    assert [text for _, text in score.markers if not text.startswith("groove")] == [
-        "A",
-        "A'",
-        "B",
-        "A",
-        "C",
-    ]
+        model, space, beat, form, 8, *voices,
+        chords=True, tempo_bpm=120.0, generator=generator, playing=Feel(),
+    )  # fmt: skip
+    parts = [text for _, text in score.markers if text.startswith("part")]
+    assert parts == ["part A", "part A'", "part B", "part A", "part C"]
+    symbols = chord_symbols(score.markers)
+    assert (symbols[0][0], str(symbols[-1][1])) == (0, "Dm")
+    assert {tone for _, chord in symbols for tone in chord.pitch_classes} <= {0, 2, 4, 5, 7, 9, 11}
     assert score.duration_s == pytest.approx(5 * 16, abs=0.1)
-    assert [t.name for t in score.tracks] == ["lead", "bass", "drums"]
+    assert [t.name for t in score.tracks] == ["lead", "chords", "bass", "drums"]
+    assert (score.tracks[0].notes[:, 2] % 12)[-1] == 2
     bars = self_similarity(score).reshape(5, 8, 5, 8)
     parts = np.array([[np.diagonal(bars[i, :, j]).mean() for j in range(5)] for i in range(5)])
     assert parts[0, 3] == pytest.approx(1)
     assert parts[0, 2] < parts[0, 1] < 0.999
     assert max(parts[0, 2], parts[0, 4], parts[2, 4]) < parts[0, 1] - 0.1
     # the first half of a variation is that of its part
-    for track in score.tracks[:2]:
+    for track in score.tracks[:3]:
         step, half = np.round(track.notes[:, [0, 2]] / [120, 1]), 4 * 16  # they sound with drums
         first = step[step[:, 0] < half]
         varied = step[(step[:, 0] >= 2 * half) & (step[:, 0] < 3 * half)] - [2 * half, 0]
@@ -288,19 +317,106 @@ def test_a_song_has_its_form(space):
     # Notes that meet an accent sound with it.
     struck = np.concatenate([t.notes[:, 0] for t in score.tracks if t.is_drum])
     line = score.tracks[0].notes
-    loud = line[line[:, 3] > 100, 0]
+    loud = line[line[:, 3] >= 104, 0]
     assert len(loud)
     assert np.isin(loud, struck).all()
 
 
-def test_lines_on_a_bass_depend_on_it(space):
-    voice = voice_of("lead", "C", "major")
-    model = network(seed=1)
+def test_loudness_follows_the_form(space):
+    voice, form = voice_of("keys", "C", "major"), parse_form("IABO")
+    shape = levels(form, 2).reshape(4, 2, 16)
+    assert shape[:, 0, 0].tolist() == [-0.6, 0, 1.2, -0.6]
+    assert (np.diff(shape[:3, 1]) > 0).all()
+    assert (shape[3] == -0.6).all()
+    beat = Feel("funk", seed=1).play(ROCK.hits, 96.0)
+    score = compose(
+        network(), space, beat, form, 2, voice,
+        chords=True, tempo_bpm=96.0, generator=torch.Generator().manual_seed(0), playing=Feel(),
+    )  # fmt: skip
+    drums = DrumPattern.from_score(score)
+    given = beat.slice_bars(0, 1)
+    for part, gain in ((0, -0.6), (1, 0.0), (3, -0.6)):
+        mine = drums.slice_bars(2 * part, 1)
+        assert (mine.hits == given.hits).all()
+        wanted = given.velocity[mine.hits] * 10 ** (gain / 40)
+        assert np.abs(mine.velocity[mine.hits] - wanted).max() <= 0.5
+    line = score.tracks[0].notes
+    assert line[0, 0] >= 2 * 16 * 120 - 60  # no melody before A
+    assert line[-1, 0] < 6 * 16 * 120
+    flat = compose(
+        network(), space, ROCK, form, 2, voice,
+        tempo_bpm=96.0, generator=torch.Generator().manual_seed(0), playing=Feel(flat=True),
+    )  # fmt: skip
+    assert {int(v) for t in flat.tracks if t.is_drum for v in t.notes[:, 3]} == {100}
+    assert set(flat.tracks[0].notes[:, 3].tolist()) <= {84, 104}
+
+
+def test_chords_are_the_cheapest_of_all_that_the_rules_allow():
+    voice = voice_of("lead", "C", "mixolydian")
+    line = np.full(32, HOLD)
+    line[[0, 4, 6, 8, 14, 20, 24]] = (
+        64,
+        65,
+        67,
+        69,
+        62,
+        70 + 1,
+        60,
+    )  # 71: the seventh, before B flat
+    roots, own = np.array([0, 2, 4, 5, 7, 9, 10]), 10
+    heard, last = {}, None
+    for step, pitch in enumerate(line.tolist()):
+        last = pitch if pitch >= 0 else last
+        weight = {0: 1.0, 4: 0.6, 8: 0.6, 12: 0.6}.get(step % 16, 0.2) if pitch >= 0 else 0.5
+        if pitch >= 0 or step % 8 == 0:
+            heard.setdefault(step // 8, []).append((weight, 10 if last == 71 else last % 12))
+
+    def notes(chord: int) -> set[int]:
+        return {int(roots[(chord + third) % 7]) for third in range(0, 8 if chord > 6 else 6, 2)}
+
+    def alone(half: int, chord: int) -> float:
+        cost = sum(weight for weight, tone in heard.get(half, []) if tone not in notes(chord))
+        cost += 0.35 * (chord > 6) + 1.0 * (chord % 7 == 2)  # E G B flat is diminished
+        ends = chord % 7 in (3, 4) or own in notes(chord)
+        cost += 0.7 * (half == 0 and chord % 7 != 0)
+        cost += (0.7 + 1.0) * (half == 1 and not ends)  # half of the part, and before its end
+        return cost + 5.0 * (half > 1 and chord != 0)
+
+    def step(half: int, before: int, chord: int) -> float:
+        up = {0: 0.0, 1: 0.2, 2: 0.5, 3: 0.0, 4: 0.2, 5: 0.2, 6: 0.5}[(chord - before) % 7]
+        return up + (0.4 * (half % 2 == 0) if up == 0 and chord % 7 == before % 7 else
+                     0.5 * (half % 2 == 1))  # fmt: skip
+
+    single = [[alone(half, chord) for chord in range(14)] for half in range(4)]
+    moving = [[[step(h, a, b) for b in range(14)] for a in range(14)] for h in range(2)]
+
+    def cost(path: tuple[int, ...]) -> float:
+        return sum(single[h][c] for h, c in enumerate(path)) + sum(
+            moving[h % 2][a][b] for h, (a, b) in enumerate(pairwise(path), 1)
+        )
+
+    found = tuple(harmonize(line, voice).tolist())
+    assert cost(found) == pytest.approx(min(map(cost, product(range(14), repeat=4))))
+    assert str(chord_of(found[-1], voice)) == "C"
+    assert harmonize(line, voice, given=[5, 2]).tolist()[:2] == [5, 2]
+
+
+def test_a_bass_plays_roots_where_chords_begin(space):
+    voice = bass_of(voice_of("bass", "A", "minor-pentatonic"))
+    chords, model = np.array([0, 3, 6, 4, 0, 5, 4, 0]), network(seed=1)
     with torch.no_grad():
-        model.bass.weight *= 20  # untrained, it would hardly matter
-    lines = [
-        write_line(model, space, voice, ROCK.hits, torch.Generator().manual_seed(0), bass=bass)
-        for bass in (None, np.full(32, 36), np.full(32, 43))
-    ]
-    assert not (lines[1] == lines[2]).all()
-    assert not (lines[0] == lines[1]).all()
+        model.to_tone.bias[:12] += 4
+    line = write_line(
+        model, space, voice, np.tile(ROCK.hits, (2, 1)), torch.Generator().manual_seed(0),
+        prior=bass_on(chords, voice),
+    )  # fmt: skip
+    line = struck_again(line, chords, voice)
+    heard = voice.sounding(line)
+    for half, chord in enumerate(chords.tolist()):
+        inside = heard[8 * half : 8 * half + 8]
+        assert inside[0] != HOLD
+        known = chord_of(chord, voice).pitch_classes
+        assert np.mean(np.isin(inside[inside >= 0] % 12, known)) > 0.6
+    first = heard[::8]
+    roots = np.array([chord_of(int(chord), voice).root_pitch_class for chord in chords])
+    assert (first % 12 == roots)[first >= 0].mean() > 0.7

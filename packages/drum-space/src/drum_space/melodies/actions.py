@@ -43,8 +43,8 @@ Beat = Annotated[Readable[DrumPattern], Opt("MIDI file of the beat")]
 Key = Annotated[str, Opt("tonic: C, C#, Db, D ... B")]
 Scale = Annotated[
     Literal[
-        "major", "minor", "harmonic-minor", "dorian", "phrygian", "mixolydian", "pentatonic",
-        "minor-pentatonic", "blues", "chromatic",
+        "major", "minor", "harmonic-minor", "dorian", "phrygian", "lydian", "mixolydian",
+        "pentatonic", "minor-pentatonic", "blues", "chromatic",
     ],
     Opt("scale of the notes"),
 ]  # fmt: skip
@@ -66,7 +66,11 @@ PartBars = Annotated[
     Opt("length of each part, an even number (default: 8, or the beat's if longer)", unit="bars",
         min=2, max=32),
 ]  # fmt: skip
-Form = Annotated[str, Opt("one letter for each part, with ' for a variation")]
+Form = Annotated[
+    str,
+    Opt("one letter for each part, with ' for a variation; I and O are an introduction and an "
+        "outro, without melody"),
+]  # fmt: skip
 Takes = Annotated[
     int, Opt("lines drawn, of which the one that fits the beat best is kept", min=1, max=256)
 ]
@@ -90,6 +94,7 @@ def compose(
     high: High = None,
     bars: PartBars = None,
     bass: Annotated[bool, Opt("bass line below the melody")] = True,
+    chords: Annotated[bool, Opt("chords below the melody")] = True,
     form: Form = "AA'BA",
     temperature: Heat = 1.0,
     takes: Takes = 8,
@@ -102,18 +107,23 @@ def compose(
     checkpoint: MelodyCheckpoint = None,
     device: Device = "auto",
 ) -> Score:
-    """Write a melody on a beat: with a bass and drums in a form, a whole piece.
+    """Write a melody on a beat: with chords, a bass and drums in a form, a whole piece.
 
     The second half of a part begins as its first does. Letters of the form that come back bring
-    back beat and lines; other letters play a beat from elsewhere in the space. ``A'`` keeps the
-    first half of A's lines and varies the rest. The beat keeps its bars, and how it was played;
-    what it does not say is played as `sample` plays. Four parts of eight bars at 120 bpm last a
-    minute; ``--no-bass --form A`` writes one melody.
+    back beat and lines; other letters play a beat from elsewhere in the space, louder, with more
+    chords. ``A'`` keeps the first half of A's lines and varies the rest. Each part ends on the
+    tonic. The beat keeps its bars, and how it was played; what it does not say is played as
+    `sample` plays. Four parts of eight bars at 120 bpm last a minute; ``--no-bass --no-chords
+    --form A`` writes one melody.
+
+    Chords are triads and sevenths of the scale, one for each half bar, chosen so that notes on the
+    beat belong to them, roots move up fourths where they can, and the tonic at the end follows a
+    chord on the fourth or fifth degree; see `drum_space.melodies.harmony`.
 
     Returns
     -------
     Score
-        The melody, the bass, and the drums they are written on.
+        The melody, the chords, the bass, and the drums they are written on.
 
     Raises
     ------
@@ -124,13 +134,13 @@ def compose(
     """
     import torch
 
+    from drum_space.melodies.forms import parse_form
     from drum_space.melodies.loading import load_melody
     from drum_space.melodies.songs import compose as written
-    from drum_space.melodies.songs import parse_form, voice_of
+    from drum_space.melodies.voices import voice_of
 
-    voices = [voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)]
-    if bass:
-        voices.append(voice_of("bass", key, scale, temperature=temperature))
+    lead = voice_of(instrument, key, scale, low=low, high=high, temperature=temperature)
+    below = voice_of("bass", key, scale, temperature=temperature) if bass else None
     parts = parse_form(form)
     beat = heard_bars(beat)
     if bars is None:
@@ -148,7 +158,8 @@ def compose(
     generator = torch.Generator().manual_seed(seed)
     _, about = load("", card["space"]["name"], device)
     return written(
-        network, space, beat, parts, bars, voices,
+        network, space, beat, parts, bars, lead, below,
+        chords=chords,
         takes=takes,
         tempo_bpm=tempo_bpm or beat.tempo_bpm,
         generator=generator,

@@ -17,7 +17,6 @@ from drum_space.melodies.lines import (
     FOLDS,
     LOWEST,
     NO_BASS,
-    OCTAVES,
     REST,
     Piece,
     Songbook,
@@ -154,14 +153,12 @@ def measure(
         strangers = [np.arange(len(owner))] * len(owner)
     other = crops.pick(torch.tensor([rng.choice(some) for some in strangers]))
     generator = torch.Generator().manual_seed(seed)
-    every = torch.ones(12, OCTAVES, dtype=torch.bool)
 
     def written(heard: float) -> Tensor:
         return torch.cat(
             [
                 model.write(
                     crops.pick(index).on(torch.full((len(index),), heard)),
-                    allowed=every,
                     generator=generator,
                 )
                 for index in torch.arange(len(crops)).split(BATCH)

@@ -21,13 +21,16 @@ from groove_core.devices import widest
 from groove_core.drums import DRUMS, STEPS_PER_BAR
 from groove_core.learning import Dropout
 
-__all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "encode_line"]
+__all__ = ["FREE", "HELD", "RESTED", "TONES", "Conditions", "DrumMelody", "Prior", "encode_line"]
 
 TONES = 14
 """Twelve pitch classes, then a rest, then the note before held."""
 RESTED, HELD = 12, 13
 FREE = -3
 """What a given line has where a step is to be drawn."""
+PITCHES = 12 * OCTAVES
+PATIENCE = 8
+"""Notes of a line after which its own shares of the pitch classes count as much as the usual."""
 START = 14
 """Before the first step."""
 LOOKBACK = (STEPS_PER_BAR, 2 * STEPS_PER_BAR)
@@ -75,6 +78,27 @@ class Conditions(NamedTuple):
     instrument: Tensor
     mode: Tensor
     heard: Tensor
+
+
+class Prior(NamedTuple):
+    """What speaks for each of the 84 pitches besides the network, as logits.
+
+    Parameters
+    ----------
+    places : Tensor [shape=(steps, 84)]
+        On each step; minus infinity for a pitch that may not be played.
+    moves : Tensor [shape=(84, 84)]
+        From the note before (rows) to the next one.
+    shares : Tensor [shape=(12,)], optional
+        How often each pitch class is played in a whole line; one that is behind is preferred.
+    trust : float
+        What logits of the network are multiplied by.
+    """
+
+    places: Tensor
+    moves: Tensor
+    shares: Tensor | None = None
+    trust: float = 1.0
 
 
 class DrumMelody(nn.Module):
@@ -151,11 +175,13 @@ class DrumMelody(nn.Module):
         known = last >= 0
         tone = torch.where(known, tones.gather(1, last.clamp(min=0)), START)
         octave = torch.where(known, octaves.gather(1, last.clamp(min=0)), OCTAVES)
-        parts = [self.tone(tone), self.octave(octave)]
-        for back in (1, *LOOKBACK):
-            before = F.pad(tones, (back, 0), value=START)[:, :steps]
-            parts.append(self.tone(before))
-        return torch.cat(parts, dim=-1)
+        before = [F.pad(tones, (back, 0), value=START)[:, :steps] for back in (1, *LOOKBACK)]
+        return self.seen(torch.stack([tone, *before], dim=-1), octave)
+
+    def seen(self, tones: Tensor, octave: Tensor) -> Tensor:
+        """Embed the tone of the note before, those 1, 16 and 32 steps ago, and its octave."""
+        known = self.tone(tones)
+        return torch.cat([known[..., 0, :], self.octave(octave), known[..., 1:, :].flatten(-2)], -1)
 
     def around(self, on: Conditions) -> Tensor:
         """Give who plays, over which bass, and where in two bars [shape=(n, steps, 48)]."""
@@ -203,21 +229,25 @@ class DrumMelody(nn.Module):
         self,
         on: Conditions,
         *,
-        allowed: Tensor,
+        prior: Prior | None = None,
         given: Tensor | None = None,
+        guidance: float = 1.0,
         temperature: float = 1.0,
         generator: torch.Generator,
     ) -> Tensor:
-        """Draw lines, step by step.
+        """Draw lines, step by step: first whether a note starts, then which.
 
         Parameters
         ----------
         on : Conditions
             On any device, as the tensors below.
-        allowed : bool tensor [shape=(12, 7)]
-            Which pitch class may be played in which octave.
+        prior : Prior, optional
+            Which pitches may be played, and how well each fits. Default: all, by the network alone.
         given : int tensor [shape=(n, steps)], optional
             Steps that are known, as in a line; `FREE` where one is to be drawn.
+        guidance : float
+            How much of what the drums change of when notes start is heard: 0 none, 1 as learnt,
+            above 1 more (J. Ho and T. Salimans, "Classifier-Free Diffusion Guidance", 2022).
         temperature : float
             0 takes the likeliest.
 
@@ -227,36 +257,87 @@ class DrumMelody(nn.Module):
             MIDI pitches, `REST` or `HOLD`, on the CPU.
         """
         self.eval()
-        on = Conditions(*(field.to(self.code_mean.device) for field in on))
+        device = self.code_mean.device
+        n, steps = on.bass.shape
+        # Each line is read twice, with its drums and without, if that makes a difference.
+        both = [on, on._replace(heard=torch.zeros_like(on.heard))][: 1 + (guidance != 1)]
+        on = Conditions(*(torch.cat(fields).to(device) for fields in zip(*both, strict=True)))
         beat = self.beat(on)
         known = torch.cat([self.around(on), beat], dim=-1)
-        n, steps = on.bass.shape
-        allowed, line = allowed.to(beat.device), torch.full((n, steps), REST, device=beat.device)
-        given = None if given is None else given.to(beat.device)
-        tones, octaves = encode_line(line)
-        playable = allowed.any(dim=1)
-        silenced = torch.cat([~playable, playable.new_zeros(TONES - RESTED)])
-        sounds = playable.new_zeros(n)
-        state = None
+        given = torch.full((n, steps), FREE) if given is None else given.to(torch.int64)
+        drawing, given = (given == FREE).any(dim=0).tolist(), given.to(device)
+        taste = None if prior is None else _Taste(prior, n, device)
+        line = torch.full((n, steps), REST, device=device)
+        furthest = max(LOOKBACK)
+        tones = torch.full((n, furthest + steps), START, device=device)
+        back = torch.tensor([1, *LOOKBACK], device=device)
+        sounds = torch.zeros(n, dtype=torch.bool, device=device)
+        last = torch.full((n,), PITCHES, device=device)
+        silent, state = torch.tensor([REST, HOLD], device=device), None
+        octave_of = self.octave_logits(
+            torch.zeros(RESTED, self.layers.hidden_size, device=device),
+            torch.arange(RESTED, device=device),
+        )
+        from_state = self.to_octave.weight[:, : self.layers.hidden_size].T
         for t in range(steps):
-            past = self.past(tones[:, : t + 1], octaves[:, : t + 1])[:, -1:]
-            out, state = self.layers(torch.cat([past, known[:, t : t + 1]], dim=-1), state)
-            barred = silenced.repeat(n, 1)
-            barred[:, HELD] |= ~sounds  # there is nothing to hold
-            logits = self.tone_logits(out[:, 0], beat[:, t]).masked_fill(barred, -torch.inf)
-            tone = _draw(logits, temperature, generator)
-            logits = self.octave_logits(out[:, 0], tone)
-            fits = allowed[tone.clamp(max=11)]
-            logits = logits.masked_fill(~fits & (tone < RESTED)[:, None], -torch.inf)
-            octave = _draw(logits, temperature, generator)
-            drawn = torch.where(tone < RESTED, LOWEST + 12 * octave + tone, REST)
-            drawn = torch.where(tone == HELD, HOLD, drawn)
-            if given is not None:
-                drawn = torch.where(given[:, t] == FREE, drawn, given[:, t])
+            first = (last == PITCHES)[:, None]
+            note = torch.where(first, START, last[:, None] % 12)
+            past = self.seen(
+                torch.cat([note, tones[:, furthest + t - back]], dim=1),
+                torch.where(first, OCTAVES, last[:, None] // 12)[:, 0],
+            )
+            seen = torch.cat([past.repeat(len(both), 1), known[:, t]], dim=-1)
+            out, state = self.layers(seen[:, None], state)
+            drawn = given[:, t]
+            if drawing[t]:
+                tone = self.tone_logits(out[:, 0], beat[:, t]).log_softmax(dim=-1)
+                when = torch.cat([tone[:, RESTED:], tone[:, :RESTED].logsumexp(1, True)], dim=1)
+                when = when[-n:].lerp(when[:n], guidance)
+                when[:, 1] = when[:, 1].masked_fill(~sounds, -torch.inf)  # nothing to hold
+                octave = ((out[:n, 0] @ from_state)[:, None] + octave_of).log_softmax(dim=-1)
+                which = (tone[:n, :RESTED, None] + octave).transpose(1, 2).flatten(1)
+                if taste:
+                    which = taste.weigh(which, t, last)
+                kind = _draw(when, temperature, generator)
+                pitch = LOWEST + _draw(which, temperature, generator)
+                own = torch.where(kind == 2, pitch, silent[kind.clamp(max=1)])
+                drawn = torch.where(drawn == FREE, own, drawn)
             line[:, t] = drawn
-            tones[:, t], octaves[:, t] = encode_line(drawn)
-            sounds = drawn != REST
+            tones[:, furthest + t] = encode_line(drawn)[0]
+            sounds, starts = drawn != REST, drawn >= 0
+            last = torch.where(starts, drawn - LOWEST, last)
+            if taste:
+                taste.count(last, starts)
         return line.cpu()
+
+
+class _Taste:
+    """What a prior makes of the wishes of the network, for lines that are being written."""
+
+    def __init__(self, prior: Prior, n: int, device: torch.device) -> None:
+        self.places, self.trust = prior.places.to(device), prior.trust
+        # Before the first note, no move is likelier than another, and none is a repetition.
+        self.moves = F.pad(prior.moves, (0, 0, 0, 1)).to(device)
+        self.same = torch.eye(PITCHES + 1, PITCHES, dtype=torch.bool, device=device)
+        self.counts = prior.shares is not None
+        shares = torch.ones(12) if prior.shares is None else prior.shares
+        self.shares = shares.clamp(min=1e-6).to(device)
+        self.played = PATIENCE * self.shares.expand(n, -1)
+
+    def weigh(self, wishes: Tensor, t: int, last: Tensor) -> Tensor:
+        """Return logits of the pitches on a step [shape=(n, 84)]."""
+        # Networks repeat notes far too often, and more the more they have. Whether one is
+        # repeated is left to the prior.
+        same, usual = self.same[last], self.places[t] + self.moves[last]
+        others = usual.masked_fill(same, -torch.inf).softmax(dim=1).nan_to_num()
+        fair = torch.where(same, (others * wishes).sum(dim=1, keepdim=True), wishes)
+        behind = (self.shares * self.played.sum(dim=1, keepdim=True) / self.played).log()
+        return self.trust * fair + usual + behind.repeat(1, OCTAVES)
+
+    def count(self, last: Tensor, starts: Tensor) -> None:
+        """Count a note where one starts."""
+        if self.counts:
+            self.played = self.played + F.one_hot(last % 12, 12) * starts[:, None]
 
 
 def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
