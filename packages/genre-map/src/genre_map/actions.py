@@ -67,10 +67,14 @@ def _classifier(checkpoint: str | None, device: str) -> tuple[GenreClassifier, d
 
 
 def _gan(checkpoint: str | None, device: str) -> tuple[GenreGAN, dict[str, Any]]:
+    import torch
+
     from genre_map.gan import GenreGAN
     from groove_core.storage import checkpoints
 
-    return checkpoints.load(PACKAGE, checkpoint or GENERATOR, GenreGAN, device=device)
+    model, card = checkpoints.load(PACKAGE, checkpoint or GENERATOR, GenreGAN, device=device)
+    # Convolutions of few maps take a third less time so.
+    return model.to(memory_format=torch.channels_last), card
 
 
 def _number(genre: str, genres: Sequence[str]) -> int:
