@@ -23,7 +23,7 @@ from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.storage import read_arrays, read_table, write_arrays
 from groove_core.values.scores.score import Score
 
-__all__ = ["Performance", "Players", "build", "open_players", "performances"]
+__all__ = ["Performance", "Players", "build", "feels", "open_players", "performances"]
 
 SHIPPED = Path(__file__).parents[1] / "patterns" / "players.npz"
 WANTED = "midi_filename", "style", "split", "beat_type", "time_signature"
@@ -302,6 +302,11 @@ def _guessed(mean: Grid, count: Floats) -> Floats:
 def open_players() -> Players:
     """Open the shipped players."""
     return Players.read(SHIPPED)
+
+
+def feels(checkpoint: str | None = None) -> list[str]:
+    """List the genres and styles that somebody plays; they are the same for all checkpoints."""
+    return sorted(set().union(*_words(open_players().styles)))
 
 
 def build(folder: str | Path) -> Players:
