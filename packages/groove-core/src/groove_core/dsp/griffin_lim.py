@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from groove_core.dsp.stft import Window, istft, stft
-from groove_core.dsp.stft import magnitude as magnitude_of
 from groove_core.errors import UsageError
 
 __all__ = ["griffin_lim"]
@@ -81,9 +80,9 @@ def griffin_lim(
     tiny = torch.finfo(magnitude.dtype).tiny
 
     def turned(by: torch.Tensor) -> torch.Tensor:
-        """Take the angles of complex numbers; faster than to divide and multiply them."""
-        scale = magnitude / (magnitude_of(by) + tiny)
-        return torch.view_as_complex(torch.view_as_real(by) * scale[..., None])
+        """Take the angles of complex numbers; as real ones they are divided in half the time."""
+        unit = torch.view_as_real(by) * (1 / (by.abs() + tiny))[..., None]
+        return torch.view_as_complex(unit * magnitude[..., None])
 
     spectrum = turned(phase) if phase.is_complex() else torch.polar(magnitude, phase)
     for _ in range(iterations):
