@@ -331,8 +331,10 @@ def distances(played: Played, real: Played) -> list[Cell]:
     single: list[float | None] = []
     for name, got, wanted in zip(COLUMNS, measure(played, real), measure(real, real), strict=True):
         if name in SINGLE:
-            both = isinstance(got, Estimate) and isinstance(wanted, Estimate)
-            single.append(_outside(got, wanted) if both else None)
+            if isinstance(got, Estimate) and isinstance(wanted, Estimate):
+                single.append(_outside(got, wanted))
+            else:
+                single.append(None)
     every = np.concatenate([*by_cell, [one for one in single if one is not None]])
     means = [float(np.abs(away).mean()) if len(away) else None for away in by_cell]
     return [float((every == 0).mean()), *means, *single]
