@@ -4,6 +4,7 @@
     python tools/check_readme.py packages/groove-core/README.md --check
     python tools/check_readme.py --list                    # what would run, and what would not
     python tools/check_readme.py --twice                   # as readers do who come back
+    python tools/check_readme.py --shell zsh               # pasted into another shell
 
 Each line of a ``bash`` block is one command, which works when it is pasted into bash or zsh; each
 ``python`` block goes on where the one before it ended. Lines that install something are passed
@@ -190,11 +191,15 @@ def _commands(first: int, lines: list[str]) -> Iterator[tuple[int, str]]:
             held = ""
 
 
-def run_steps(listed: list[Step], folder: Path) -> Iterator[Outcome]:
+SHELLS = {"bash": ("-c",), "zsh": ("-f", "-i", "-c")}
+"""How each runs a line; zsh as someone pastes it, when comments are none."""
+
+
+def run_steps(listed: list[Step], folder: Path, shell: str = "bash") -> Iterator[Outcome]:
     """Run steps in a folder, one after another."""
-    bash = shutil.which("bash")
-    if bash is None:
-        raise Stop("There is no bash here.", "Install one; on Windows, Git brings it.")
+    found = shutil.which(shell)
+    if found is None:
+        raise Stop(f"There is no {shell} here.", "Install one; on Windows, Git brings bash.")
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -211,7 +216,7 @@ def run_steps(listed: list[Step], folder: Path) -> Iterator[Outcome]:
                 error = blocks.run(step.text)
             else:
                 done = subprocess.run(
-                    [bash, "-c", step.text],
+                    [found, *SHELLS[shell], step.text],
                     cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL,
                 )  # fmt: skip
                 end = (done.stdout + done.stderr).strip().splitlines()[-6:]
@@ -280,6 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("files", nargs="*", type=Path, help="all READMEs when left out")
     parser.add_argument("--twice", action="store_true", help="run each twice in its folder")
+    parser.add_argument("--shell", choices=SHELLS, default="bash", help="what runs the commands")
     parser.add_argument("--list", action="store_true", help="run nothing")
     parser.add_argument("--check", action="store_true", help="exit with 1 if something fails")
     options = parser.parse_args(arguments)
@@ -292,7 +298,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise Stop(f"{name}, {stop.message}", stop.hint) from stop
         with tempfile.TemporaryDirectory(prefix="groove-readme-") as folder:
             listed *= 1 + options.twice
-            outcomes = map(Outcome, listed) if options.list else run_steps(listed, Path(folder))
+            outcomes = (
+                map(Outcome, listed)
+                if options.list
+                else run_steps(listed, Path(folder), options.shell)
+            )
             for one in outcomes:
                 status = "would run" if options.list and not one.step.skipped else one.status
                 first = one.step.name or one.step.text.splitlines()[0]

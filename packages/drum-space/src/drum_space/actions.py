@@ -362,7 +362,7 @@ def evaluate(
     *,
     count: Annotated[int, Opt("samples per model", min=100, max=100_000)] = 10_000,
     about: Annotated[
-        Literal["patterns", "interpolation", "map", "melodies", "playing"],
+        Literal["patterns", "interpolation", "map", "melodies", "playing", "genres"],
         Opt("subject of the measurement"),
     ] = "patterns",
     checkpoints: Annotated[
@@ -393,14 +393,15 @@ def evaluate(
     piece and with none; how well notes meet accents; what is copied from training.
 
     Playing: loudness, timing, swing, steadiness, and how phrases vary, beside the test
-    performances of the Groove MIDI Dataset, whose folder --data names.
+    performances of the Groove MIDI Dataset, whose folder --data names. Genres: the same, genre by
+    genre, as distances from the intervals of real performances.
 
     Raises
     ------
     InputError
         If the data has nothing to measure on.
     """
-    if about == "playing":
+    if about in ("playing", "genres"):
         from drum_space.playing.evaluation import evaluate_playing
 
         if data is None:
@@ -411,7 +412,9 @@ def evaluate(
         names = checkpoints or ["acai"]
         drawn = partial(sample, seed=draw_seed(seed), device=device)
         return evaluate_playing(
-            Path(data), {name: partial(drawn, checkpoint=name) for name in names}
+            Path(data),
+            {name: partial(drawn, checkpoint=name) for name in names},
+            by_genre=about == "genres",
         )
     if about == "melodies":
         from drum_space.melodies.evaluation import evaluate_network

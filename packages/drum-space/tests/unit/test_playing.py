@@ -7,7 +7,14 @@ import pytest
 
 from drum_space import decode, encode, interpolate, sample, vary
 from drum_space.metrics import f1_score
-from drum_space.playing.evaluation import COLUMNS, Played, measure
+from drum_space.playing.evaluation import (
+    COLUMNS,
+    DISTANCES,
+    Played,
+    distances,
+    evaluate_playing,
+    measure,
+)
 from drum_space.playing.performing import _remembering
 from drum_space.playing.players import Performance, Players, build, open_players
 from groove_core.drums import DrumPattern
@@ -130,13 +137,24 @@ def test_noise_remembers_and_a_loop_closes():
 def test_players_are_learnt_from_performances(tmp_path):
     rows = ["midi_filename,style,split,beat_type,time_signature"]
     rng = np.random.default_rng(0)
-    for number, split in enumerate(("train", "train", "test")):
+    for number, split in enumerate(("train", "train", "test", "test", "test")):
         hits = np.tile(ROCK.hits, (6, 1))
-        velocity = 40 + 30 * number + 20 * hits[:, :1] + rng.integers(-3, 4, hits.shape)
+        velocity = 40 + 30 * min(number, 2) + 20 * hits[:, :1] + rng.integers(-3, 4, hits.shape)
         late = np.where(np.arange(192)[:, None] % 4 == 2, 20, 0) + rng.integers(0, 5, hits.shape)
         DrumPattern(hits, velocity, late, 96).save(tmp_path / f"{number}.mid")
         rows.append(f"{number}.mid,funk/groove{number},{split},beat,4-4")
     (tmp_path / "info.csv").write_text("\n".join(rows))
+    again = DrumPattern.read(tmp_path / "3.mid")
+    draws = {"third": lambda **_: [again] * 3}
+    report = evaluate_playing(tmp_path, draws)
+    assert report.cell("third", "overlap").value == 1
+    assert report.cell("real, test", "velocity inside") == 1
+    by_genre = evaluate_playing(tmp_path, draws, by_genre=True)
+    assert [row[:2] for row in by_genre.rows] == [
+        ("funk, third", "3 of test"), ("funk, real, train", "3 of test"),
+    ]  # fmt: skip
+    assert by_genre.cell("funk, third", "velocities") == 0
+    assert by_genre.cell("funk, real, train", "velocities") > 20  # softer
     players = build(tmp_path)
     assert players.names == ("0.mid", "1.mid")
     assert players.styles == ("funk/groove0", "funk/groove1")
@@ -191,3 +209,10 @@ def test_the_measures_know_what_is_real():
     )
     assert found["velocity inside"] == 0
     assert found["velocity, KL"] > 1
+    same = dict(zip(DISTANCES, distances(Played(real, real), Played(real, real)), strict=True))
+    assert same.pop("inside") == 1
+    assert not any(same.values())
+    away = dict(zip(DISTANCES, distances(Played(loud, loud), Played(real, real)), strict=True))
+    assert away["velocities"] == pytest.approx(100 - 70, abs=2)  # from the loudest of the three
+    assert away["overlap"] == 0
+    assert 0 < away["inside"] < 1

@@ -3,7 +3,7 @@
 >>> from gansynth_lite import sample
 >>> [tone] = sample(pitch="C4", family="flute", count=1, seed=1)
 >>> tone.sample_rate, round(tone.duration_s)
-(16000, 4)
+(44100, 4)
 """
 
 from __future__ import annotations

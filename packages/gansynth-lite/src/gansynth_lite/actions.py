@@ -83,7 +83,7 @@ def sample(
     Returns
     -------
     iterator of Audio
-        Mono, of the length and rate that the model has learnt.
+        Mono, of the length that the model has learnt, at 44.1 kHz.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def sample(
     --------
     >>> [tone] = sample(pitch="A3", count=1, seed=1)
     >>> tone.sample_rate
-    16000
+    44100
     """
     from gansynth_lite.sound import Voice
 
@@ -102,7 +102,7 @@ def sample(
     at = voice.pitch(pitch)
     given = None if instrument is None else voice.instrument(instrument)
     w = voice.drawn(count, [family] * count) if given is None else given
-    return iter(track(voice.notes(w, [at] * len(w)), "playing", total=len(w)))
+    return iter(track(voice.heard(w, [at] * len(w)), "playing", total=len(w)))
 
 
 @action
@@ -203,7 +203,7 @@ def interpolate(
     at = voice.pitch(pitch)
     t = torch.linspace(0, 1, steps, device=ends[0].device)
     w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t)
-    return iter(track(voice.notes(w, [at] * steps), "morphing", total=steps))
+    return iter(track(voice.heard(w, [at] * steps), "morphing", total=steps))
 
 
 @action

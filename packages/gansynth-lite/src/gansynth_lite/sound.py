@@ -20,10 +20,11 @@ from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import frames_of, held, locked
 from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
-from gansynth_lite.pitch import note_name, parse_note_name
+from gansynth_lite.pitch import hz, note_name, parse_note_name
 from gansynth_lite.playing import Instruments, render
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import pitch_of_name
+from gansynth_lite.sampling import RATE, extended
 from groove_core import devices
 from groove_core.actions import each
 from groove_core.errors import InputError, UsageError, did_you_mean
@@ -275,6 +276,16 @@ class Voice:
         for some in side_by_side(played, len(codes)):
             for one in some:
                 yield Audio(one, layout.sample_rate).normalized()
+
+    def heard(self, w: Tensor, pitches: Sequence[float]) -> Iterator[Audio]:
+        """Play `notes` as they are written to files: at 44.1 kHz.
+
+        What the model does not draw goes on from what lies below; see `extended`.
+        """
+        for sound, pitch in zip(self.notes(w, pitches), pitches, strict=True):
+            rate = max(sound.sample_rate, RATE)
+            [fine] = sound.resampled(rate).samples
+            yield Audio(extended(fine, rate, hz(pitch), sound.sample_rate), rate).normalized()
 
     def render(self, score: Score, instruments: Instruments, sample_rate: int) -> Audio:
         """Play a score."""

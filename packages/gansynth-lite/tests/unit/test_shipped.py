@@ -13,7 +13,6 @@ from gansynth_lite.metrics import spectral_convergence
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.sound import Voice
 from groove_core.storage import checkpoints
-from groove_core.values import Audio
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +35,20 @@ def test_notes_have_the_pitch_that_was_asked_for(played):
     assert away.nanmedian() < 10
 
 
+def test_files_are_at_44_khz_and_below_7_khz_as_the_model_draws_them():
+    voice, at = Voice.load(None, "cpu", 1, 0), [57.0, 72.0]
+    w = voice.drawn(2, ["string", "brass"])
+    for drawn, heard in zip(voice.notes(w, at), voice.heard(w, at), strict=True):
+        assert (heard.sample_rate, heard.duration_s) == (44_100, drawn.duration_s)
+        before, after = (np.abs(np.fft.rfft(one.samples[0])) for one in (drawn, heard))
+        low, high = 7000 * 4, 8000 * 4  # bins of a fourth of a hertz
+        gain = np.linalg.norm(after[:low]) / np.linalg.norm(before[:low])
+        away = np.linalg.norm(after[:low] / gain - before[:low])
+        assert away < 0.005 * np.linalg.norm(before[:low])
+        level = 20 * np.log10(np.linalg.norm(after[high:]) / np.linalg.norm(after))
+        assert -70 < level < -20  # dB
+
+
 def test_the_card_names_what_was_measured():
     [stored] = [s for s in checkpoints.available("gansynth-lite") if s.name == "notes"]
     card = checkpoints.read_card(stored.path)
@@ -52,7 +65,7 @@ def test_instruments_keep_their_code_over_the_keyboard():
         [next(iter(sample(pitch=p, family=f, count=1, seed=s))) for p in ("C3", "A3", "E4")]
         for f, s in (("brass", 1), ("keyboard", 2))
     )
-    codes = encode([Audio(one.samples, 16_000) for one in (*first, *other)], pitch=None).points
+    codes = encode([*first, *other], pitch=None).points
     codes = codes / np.linalg.norm(codes, axis=1, keepdims=True)
     alike = codes @ codes.T
     assert min(alike[0, 1], alike[0, 2], alike[3, 4], alike[3, 5]) > alike[:3, 3:].max()

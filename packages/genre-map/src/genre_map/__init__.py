@@ -15,13 +15,14 @@ from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
     from genre_map.actions import *
+    from genre_map.trainers import *
     from genre_map.vocoder.actions import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         **{
-            "actions": "classify dataset evaluate explain interpolate map sample train "
-            "train_generator",
+            "actions": "classify dataset evaluate explain interpolate map sample",
+            "trainers": "train train_generator",
             "vocoder.actions": "train_vocoder",
         },
     )

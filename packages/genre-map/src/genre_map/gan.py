@@ -259,8 +259,8 @@ class GenreGAN(nn.Module):
         return features, probabilities
 
     @torch.no_grad()
-    def look(self, z: Tensor, at_once: int = 64) -> Looked:
-        """Generate pictures and look at them, a few at once.
+    def look(self, z: Tensor, at_once: int = 16) -> Looked:
+        """Generate pictures and look at them, as many at once as stay in the cache of a CPU.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class GenreGAN(nn.Module):
         for some in z.to(self.center).split(at_once):
             pictures = self.generator(some)
             parts.append((pictures, *self.seen(pictures), self.critic(pictures)))
-        return Looked(*(torch.cat(one).cpu() for one in zip(*parts, strict=True)))
+        return Looked(*(torch.cat(one).cpu().contiguous() for one in zip(*parts, strict=True)))
 
 
 class Looked(NamedTuple):

@@ -15,6 +15,7 @@ from genre_map.pictures import Layout
 from genre_map.vocoder import packaged_for
 from genre_map.vocoder.model import spread
 from groove_core.dsp import griffin_lim, hpss, mel_to_power, stft
+from groove_core.dsp.stft import magnitude as magnitude_of
 
 __all__ = ["CORRECTIONS", "corrected", "invert"]
 
@@ -94,7 +95,7 @@ def corrected(sound: Tensor, wanted: Tensor, layout: Layout) -> Tensor:
     """
     filters = layout.feature.filters.to(wanted)
     spectrum = stft(sound, n_fft=layout.n_fft, hop_samples=layout.hop_samples)
-    magnitude = spectrum.abs()
+    magnitude = magnitude_of(spectrum)
     masks = torch.stack(hpss(magnitude, mask=True), dim=1)
     found = filters @ (masks * magnitude[:, None])
     level = wanted.sum(dim=(1, 2, 3), keepdim=True) / found.sum(dim=(1, 2, 3), keepdim=True)
@@ -103,5 +104,5 @@ def corrected(sound: Tensor, wanted: Tensor, layout: Layout) -> Tensor:
     gain = (masks * spread(ratio, filters)).sum(dim=1)
     return griffin_lim(
         level[:, 0] * gain * magnitude, hop_samples=layout.hop_samples, iterations=PHASES,
-        phase=spectrum.angle(), length=sound.shape[-1],
+        phase=spectrum, length=sound.shape[-1],
     )  # fmt: skip

@@ -33,7 +33,8 @@ REACH = 0.4
 """How far from a point its sound may lie, in parts of the distance to the next point."""
 PLACES = torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
 """Where around a point its sound is looked for, in parts of the reach."""
-AT_ONCE = 16
+AT_ONCE = 4
+"""Sounds that are made together: few, so that they stay in the cache of a CPU."""
 
 
 def listen_again(classifier: GenreClassifier, sounds: Iterable[Tensor]) -> Tensor:

@@ -66,7 +66,7 @@ def groove_datasets() -> list[Dataset]:
 def groove_trainers() -> list[Action]:
     """Train models."""
     return [
-        Action("train", "genre_map.actions:train", "Train a genre classifier."),
-        Action("train-generator", "genre_map.actions:train_generator", "Train the generator."),
+        Action("train", "genre_map.trainers:train", "Train a genre classifier."),
+        Action("train-generator", "genre_map.trainers:train_generator", "Train the generator."),
         Action("train-vocoder", "genre_map.vocoder.actions:train_vocoder", "Train the vocoder."),
     ]

@@ -160,6 +160,8 @@ def test_a_name_that_is_installed_is_taken(tabla, groove, tmp_path):
     assert result.returncode == 2
     assert "groove-tabla 0.1.0 is installed already" in result.stderr
     assert not list(tmp_path.iterdir())
+    again = groove("new", "tabla", "--into", str(tabla[0].parent), path=str(tabla[1]))
+    assert again.returncode == 0, again.stderr  # it is what is installed
 
 
 @pytest.mark.parametrize("license", LICENSES)
@@ -205,6 +207,9 @@ def test_what_is_there_is_not_touched(tmp_path, capsys, monkeypatch):
     (tmp_path / "groove-tabla").mkdir()
     assert run_cli(["new", "tabla"]) == 0  # an empty folder is filled
     before = (tmp_path / "groove-tabla/README.md").read_text("utf-8")
+    (tmp_path / "groove-tabla/.pytest_cache").mkdir()
+    assert run_cli(["new", "tabla"]) == 0  # the same line again
+    assert "groove-tabla is there already." in capsys.readouterr().err
     assert run_cli(["new", "tabla", "--summary", "Other."]) == 2
     assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "groove-tabla/README.md").read_text("utf-8") == before
@@ -235,7 +240,7 @@ def test_it_says_what_to_type_next(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_cli(["new", "tabla"]) == 0
     shown = capsys.readouterr().out
-    for line in ('cd "groove-tabla"', 'python -m pip install -e ".[dev]"', "python -m pytest"):
+    for line in ('python -m pip install -e "groove-tabla[dev]"', 'python -m pytest "groove-tabla"'):
         assert line in shown.splitlines()
 
 

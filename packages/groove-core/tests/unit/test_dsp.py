@@ -144,6 +144,13 @@ def test_griffin_lim_from_a_good_phase_needs_few_rounds() -> None:
     assert convergence(sound, told) < 0.01 < convergence(sound, blind)
     again = dsp.griffin_lim(spectrogram.abs(), iterations=4, length=len(sound))
     assert torch.equal(again, blind)
+    turned = dsp.griffin_lim(spectrogram.abs(), iterations=4, length=len(sound), phase=spectrogram)
+    torch.testing.assert_close(turned, told, atol=1e-4, rtol=0)
+    # However soft it is, and where nothing is to begin with.
+    soft = dsp.griffin_lim(1e-28 * spectrogram.abs(), iterations=4, length=len(sound))
+    torch.testing.assert_close(1e28 * soft, blind, atol=1e-3, rtol=0)
+    nothing = dsp.griffin_lim(100 + 0 * spectrogram.abs(), length=len(sound), phase=0 * spectrogram)
+    assert not nothing.any()
 
 
 @every_feature

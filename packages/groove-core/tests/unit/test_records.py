@@ -105,7 +105,7 @@ def test_a_sound_is_heard_and_saved_but_is_not_in_the_json(tmp_path):
     one = heard(sound=sound)
     assert one == heard()
     assert "sound" not in one.to_json()
-    assert Audio.read(one.save(tmp_path / "a.wav")).sample_rate == 8000
+    assert Audio.read(one.save(tmp_path / "a.wav")).sample_rate == 44_100
     assert one._repr_html_().startswith("<pre>x.wav &lt;1&gt;</pre>")
     assert "<audio" in one._repr_html_()
     assert heard()._repr_html_() == "<pre>x.wav &lt;1&gt;</pre>"

@@ -17,8 +17,10 @@ from groove_vae.__about__ import __version__ as __version__
 
 if TYPE_CHECKING:
     from groove_vae.actions import *
+    from groove_vae.trainers import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="compare evaluate fingerprint humanize quantize train transfer",
+        actions="compare evaluate fingerprint humanize quantize transfer",
+        trainers="train",
     )

@@ -38,7 +38,7 @@ def groove_analyzers() -> list[Action]:
 @hookimpl
 def groove_trainers() -> list[Action]:
     """Train models."""
-    return [Action("train", "groove_vae.actions:train", "Train a model.")]
+    return [Action("train", "groove_vae.trainers:train", "Train a model.")]
 
 
 @hookimpl

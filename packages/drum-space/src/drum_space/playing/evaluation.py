@@ -17,13 +17,19 @@ from groove_core.errors import InputError
 from groove_core.learning import PARTS, about_intervals, means
 from groove_core.values import Cell, Estimate, Report
 
-__all__ = ["COLUMNS", "Played", "evaluate_playing", "measure"]
+__all__ = ["COLUMNS", "DISTANCES", "Played", "distances", "evaluate_playing", "measure"]
 
 COLUMNS = (
     "velocity", "velocity inside", "velocity, KL", "timing, ms", "timing inside", "swing, %",
     "swing, spread", "hat, jump", "hat, steady", "overlap", "overlap, far", "fourth bars differ",
     "toms, fourth bars", "toms, other bars",
 )  # fmt: skip
+SINGLE = tuple(
+    name for name in COLUMNS
+    if name not in ("velocity", "velocity inside", "velocity, KL", "timing inside", "swing, spread")
+)  # fmt: skip
+"""Figures of which the real ones have an interval."""
+DISTANCES = ("inside", "velocities", "timings", *SINGLE)
 NAMED = {"kick": (0,), "snare": (1,), "hi-hat": (2,), "ride": (8,)}
 """The drums that are hit often enough to be measured by their place."""
 PLACES = {"beats": (0, 4, 8, 12), "eighths": (2, 6, 10, 14), "sixteenths": tuple(range(1, 16, 2))}
@@ -32,7 +38,7 @@ TOMS = [i for i, drum in enumerate(DRUMS) if "tom" in drum.name]
 LEAST_HITS = 100
 """A cell with fewer hits in the real performances is not compared."""
 LEAST_PERFORMANCES = 3
-"""A genre needs so many to have a row."""
+"""A genre needs so many in a split to be measured beside them."""
 BEATS, PHRASES, PHRASE_BARS = 200, 50, 16
 
 Floats = npt.NDArray[np.float64]
@@ -55,6 +61,26 @@ class Played:
     beats: Sequence[Performance]
     phrases: Sequence[Performance]
 
+    @classmethod
+    def real(cls, beats: Sequence[Performance]) -> Played:
+        """Take the first bars of performances as their phrases."""
+        return cls(beats, [one.first(PHRASE_BARS) for one in beats])
+
+    @classmethod
+    def drawn(cls, draw: Draw, genre: str) -> Played:
+        """Draw beats and phrases of a genre."""
+        return cls(
+            *(
+                [_performance(beat, genre) for beat in draw(genre=genre, count=count, bars=bars)]
+                for count, bars in ((BEATS, 2), (PHRASES, PHRASE_BARS))
+            )
+        )
+
+    def genres(self) -> list[str]:
+        """Return the genres with enough performances, the most frequent first."""
+        counts = Counter(one.genre for one in self.beats)
+        return [genre for genre, n in counts.most_common() if n >= LEAST_PERFORMANCES]
+
     def of(self, genre: str) -> Played:
         """Return what is of a genre."""
         return Played(
@@ -62,7 +88,7 @@ class Played:
         )
 
 
-def evaluate_playing(folder: Path, draws: Mapping[str, Draw]) -> Report:
+def evaluate_playing(folder: Path, draws: Mapping[str, Draw], *, by_genre: bool = False) -> Report:
     """Measure drawn beats beside the test split of the Groove MIDI Dataset.
 
     Parameters
@@ -71,13 +97,14 @@ def evaluate_playing(folder: Path, draws: Mapping[str, Draw]) -> Report:
         The data set, unpacked.
     draws : mapping of str to callable
         By the name of its rows, what draws `count` beats of a `genre`, of so many `bars`.
+    by_genre : bool
+        A row for each genre: how far its beats are outside the intervals of real ones.
 
     Returns
     -------
     Report
-        Rows for all genres of the test split, and for each with enough performances: what was
-        really played, and what was drawn; the drawn hits without loudness and timing; and the
-        performances of the other splits, which are no more like those of the test.
+        What was really played, and what was drawn; the drawn hits without loudness and timing;
+        and the performances of the other splits, which are no more like those of the test.
 
     Raises
     ------
@@ -89,42 +116,33 @@ def evaluate_playing(folder: Path, draws: Mapping[str, Draw]) -> Report:
         found.setdefault(one.split, []).append(one)
     if "test" not in found:
         raise InputError(f"{folder} has no test split.", hint="Give the Groove MIDI Dataset.")
-    test = Played(found["test"], found["test"])
-    groups = Counter[str]()
-    for one in found["test"]:
-        groups[one.genre] += len(one.velocity)
-    players = Counter(one.genre for one in found["test"])
-    genres = [genre for genre, n in players.most_common() if n >= LEAST_PERFORMANCES]
-    most = max(groups[genre] for genre in genres)
+    real = {split: Played.real(found[split]) for split in PARTS[::-1] if split in found}
+    return (_genre_report if by_genre else _report)(real, draws)
 
-    real = {split: Played(found[split], found[split]) for split in PARTS[::-1] if split in found}
+
+def _report(real: Mapping[str, Played], draws: Mapping[str, Draw]) -> Report:
+    test = real["test"]
+    groups = Counter[str]()
+    for one in test.beats:
+        groups[one.genre] += len(one.velocity)
+    genres = test.genres()
+    most = max(groups[genre] for genre in genres)
+    whole = Played(test.beats, test.beats)
     rows: list[tuple[Cell, ...]] = [
-        (f"real, {split}", *measure(part, test)) for split, part in real.items()
+        *((f"real, {split}", *measure(part, test)) for split, part in real.items()),
+        ("real, test, whole", *measure(whole, whole)),
     ]
-    by_genre: dict[str, list[tuple[Cell, ...]]] = {
-        genre: [
-            (f"{genre}, real, {split}", *measure(part.of(genre), test.of(genre)))
-            for split, part in real.items()
-            if split != "validation" and part.of(genre).beats
-        ]
-        for genre in genres
-    }
     for name, draw in draws.items():
         pooled: tuple[list[Performance], list[Performance]] = ([], [])
         for genre in track(genres, f"drawing {name} beats"):
-            drawn = [
-                [_performance(beat, genre) for beat in draw(genre=genre, count=count, bars=bars)]
-                for count, bars in ((BEATS, 2), (PHRASES, PHRASE_BARS))
-            ]
-            by_genre[genre].append((f"{genre}, {name}", *measure(Played(*drawn), test.of(genre))))
-            for part, all_genres in zip(drawn, pooled, strict=True):  # as often as in the test
-                all_genres += part[: round(len(part) * groups[genre] / most)]
+            drawn = Played.drawn(draw, genre)
+            for part, more in zip(pooled, (drawn.beats, drawn.phrases), strict=True):
+                part += more[: round(len(more) * groups[genre] / most)]  # as often as in the test
         flat = Played(*([_flat(one) for one in part] for part in pooled))
         rows += [(name, *measure(Played(*pooled), test)), (f"{name}, flat", *measure(flat, test))]
-    rows += [row for genre in genres for row in by_genre[genre]]
     return Report(
         title=f"playing: {BEATS} beats and {PHRASES} phrases of {PHRASE_BARS} bars of each of "
-        f"{len(genres)} genres, beside {len(found['test'])} test performances",
+        f"{len(genres)} genres, beside {len(test.beats)} test performances",
         columns=("", *COLUMNS),
         rows=tuple(rows),
         notes=(
@@ -133,13 +151,57 @@ def evaluate_playing(folder: Path, draws: Mapping[str, Draw]) -> Report:
             "histograms of these, mean over hits, in nats.",
             "timing: standard deviation within two bars; inside: as above, of the mean timing. "
             "Timing is centred: the mean over a performance is 0.",
-            "swing: where the second sixteenth of a pair falls, 50 is straight; spread: standard "
-            "deviation between two-bar groups.",
-            "hat: change of its velocity from one bar to the next, and the correlation of both.",
-            "overlap: F1 of neighbouring two-bar groups, and of groups eight bars apart.",
-            "fourth bars differ: how much less of what is usual every fourth bar plays than the "
-            "others; toms: hits a bar.",
+            *PHRASE_NOTES,
+            "whole: of all bars of performances. Their sections differ, so that one bar says more "
+            "of the next.",
             f"{about_intervals('performances')} Defaults were chosen on the validation split.",
+        ),
+    )
+
+
+PHRASE_NOTES = (
+    "swing: where the second sixteenth of a pair falls, 50 is straight; spread: standard "
+    "deviation between two-bar groups.",
+    f"From here on, of phrases; of real performances, these are the first {PHRASE_BARS} bars.",
+    "hat: change of its velocity from one bar to the next, and the correlation of both.",
+    "overlap: F1 of neighbouring two-bar groups, and of groups eight bars apart.",
+    "fourth bars differ: how much less of what is usual every fourth bar plays than the "
+    "others; toms: hits a bar.",
+)
+
+
+def _genre_report(real: Mapping[str, Played], draws: Mapping[str, Draw]) -> Report:
+    """Measure each genre beside its test performances, or those learnt from if they are few."""
+    beside = dict.fromkeys(real["test"].genres(), "test")
+    if "train" in real:
+        known = [genre for genre in real["train"].genres() if genre not in beside]
+        beside |= dict.fromkeys(known, "train")
+    rows: list[tuple[Cell, ...]] = []
+    for genre, split in track(beside.items(), "drawing beats", total=len(beside)):
+        wanted = real[split].of(genre)
+        there = f"{len(wanted.beats)} of {split}"
+        for name, draw in draws.items():
+            drawn = Played.drawn(draw, genre)
+            rows.append((f"{genre}, {name}", there, *distances(drawn, wanted)))
+        if split == "test" and "train" in real and (other := real["train"].of(genre)).beats:
+            rows.append((f"{genre}, real, train", there, *distances(other, wanted)))
+    return Report(
+        title=f"playing by genre: how far {BEATS} beats and {PHRASES} phrases of {PHRASE_BARS} "
+        "bars lie outside the intervals of real performances",
+        columns=("", "beside", *DISTANCES),
+        rows=tuple(rows),
+        notes=(
+            "0 is inside the 95 % bootstrap interval over the real performances; above it, or "
+            "below (negative), by so much.",
+            f"beside: how many performances of which split. Genres with fewer than "
+            f"{LEAST_PERFORMANCES} in the test are beside those of the training, which the "
+            "players were learnt from: that shows how well they are met, not how well they are "
+            "foreseen. An interval of three or four performances is too narrow.",
+            "real, train: performances of the training beside those of the test.",
+            "inside: share of all figures; velocities, timings (ms): of the means of kick, snare, "
+            "hi-hat and ride on beats, eighths and sixteenths, mean distance.",
+            "timing, ms: standard deviation within two bars.",
+            *PHRASE_NOTES,
         ),
     )
 
@@ -164,8 +226,9 @@ def _flat(one: Performance) -> Performance:
 
 def measure(played: Played, real: Played) -> list[Cell]:
     """Measure what was played, beside what was really played; the `COLUMNS`."""
-    _, velocity_inside = _by_cell(played.beats, real.beats, lambda one: one.velocity)
-    _, timing_inside = _by_cell(played.beats, real.beats, lambda one: one.late_ms)
+    velocity_inside, timing_inside = (
+        float((away == 0).mean()) if len(away) else None for away in _by_cell(played, real)
+    )
     all_hits = _collected(played.beats, lambda one: [one.velocity[one.hits]])
     timing = _collected(played.beats, lambda one: [_within(pair) for pair in _pairs(one)])
     swing = _collected(played.beats, lambda one: [[_swing(pair)] for pair in _pairs(one)])
@@ -231,26 +294,50 @@ def _cells(one: Performance, values: Floats) -> Iterator[tuple[str, Floats]]:
             yield f"{drum}, {place}", values[at][one.hits[at]]
 
 
-def _by_cell(
-    played: Sequence[Performance],
-    real: Sequence[Performance],
-    values: Callable[[Performance], Floats],
-) -> tuple[dict[str, Estimate], float | None]:
-    """Compare means by drum and place: those played, and the share that is inside the real."""
-    found: dict[str, Estimate] = {}
-    inside = []
-    tables = [[dict(_cells(one, values(one))) for one in part] for part in (played, real)]
-    for cell in tables[1][0] if tables[1] else ():
-        mine, theirs = ([one[cell] for one in part] for part in tables)
-        if sum(map(len, theirs)) < LEAST_HITS or not sum(map(len, mine)):
-            continue
-        wanted = _mean(_collected_of([[one] for one in theirs]))
-        got = _mean(_collected_of([[one] for one in mine]))
-        assert wanted is not None
-        assert got is not None
-        found[cell] = got
-        inside.append(wanted.low <= got.value <= wanted.high)
-    return found, float(np.mean(inside)) if inside else None
+def _by_cell(played: Played, real: Played) -> tuple[Floats, Floats]:
+    """Return how far means of velocity and timing, by drum and place, are outside the real."""
+    away: tuple[list[float], list[float]] = ([], [])
+    for values, found in zip((_velocity, _late_ms), away, strict=True):
+        tables = [
+            [dict(_cells(one, values(one))) for one in part] for part in (played.beats, real.beats)
+        ]
+        for cell in tables[1][0] if tables[1] else ():
+            mine, theirs = ([one[cell] for one in part] for part in tables)
+            if sum(map(len, theirs)) < LEAST_HITS or not sum(map(len, mine)):
+                continue
+            got, wanted = (_mean(_collected_of([one] for one in part)) for part in (mine, theirs))
+            assert got is not None
+            assert wanted is not None
+            found.append(_outside(got, wanted))
+    return np.array(away[0]), np.array(away[1])
+
+
+def _velocity(one: Performance) -> Floats:
+    return one.velocity.astype(float)
+
+
+def _late_ms(one: Performance) -> Floats:
+    return one.late_ms
+
+
+def _outside(got: Estimate, wanted: Estimate) -> float:
+    """Return how far a value is above an interval (below it: negative); 0 inside."""
+    return got.value - min(max(got.value, wanted.low), wanted.high)
+
+
+def distances(played: Played, real: Played) -> list[Cell]:
+    """Measure how far what was played is outside the intervals of the real; the `DISTANCES`."""
+    by_cell = _by_cell(played, real)
+    single: list[float | None] = []
+    for name, got, wanted in zip(COLUMNS, measure(played, real), measure(real, real), strict=True):
+        if name in SINGLE:
+            if isinstance(got, Estimate) and isinstance(wanted, Estimate):
+                single.append(_outside(got, wanted))
+            else:
+                single.append(None)
+    every = np.concatenate([*by_cell, [one for one in single if one is not None]])
+    means = [float(np.abs(away).mean()) if len(away) else None for away in by_cell]
+    return [float((every == 0).mean()), *means, *single]
 
 
 def _divergence(played: Sequence[Performance], real: Sequence[Performance]) -> float | None:

@@ -20,6 +20,7 @@ FeelName = Annotated[
     str | None,
     Opt(
         "genre or style of the drummer who plays, such as jazz or bossa (default: one whose "
-        "own beat is like it)"
+        "own beat is like it)",
+        names="drum_space.playing.players:feels",
     ),
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Self
@@ -23,15 +23,15 @@ from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.storage import read_arrays, read_table, write_arrays
 from groove_core.values.scores.score import Score
 
-__all__ = ["Performance", "Players", "build", "open_players", "performances"]
+__all__ = ["Performance", "Players", "build", "feels", "open_players", "performances"]
 
 SHIPPED = Path(__file__).parents[1] / "patterns" / "players.npz"
 WANTED = "midi_filename", "style", "split", "beat_type", "time_signature"
 DRUMS = len(KIT_DRUMS)
 SECTION_BARS = 8
 """What varies is measured around the mean of so many bars: later ones may be another section."""
-LEAST_BARS = 8
-"""A player has to be heard for so long."""
+LEAST_BARS, PHRASE_BARS = 8, 16
+"""A player has to be heard for so long; and how long a phrase is, in which groups are compared."""
 NORMAL = np.linspace(-2.5, 2.5, 11)
 """Where the quantiles of a normal distribution are kept that say how velocities vary."""
 LEVELS = (50, 90)
@@ -79,6 +79,10 @@ class Performance:
         """What is hit [shape=(bars, 16, 14)]."""
         hits: npt.NDArray[np.bool_] = self.velocity > 0
         return hits
+
+    def first(self, bars: int = PHRASE_BARS) -> Performance:
+        """Return the first bars."""
+        return replace(self, velocity=self.velocity[:bars], late_ms=self.late_ms[:bars])
 
     def overlap(self, apart: int = 1) -> Floats:
         """Return F1 of the hits of two-bar groups so many groups apart; NaN for silence."""
@@ -131,7 +135,7 @@ class Players:
         Style of each, such as ``funk/groove1``.
     bars : int array [shape=(n,)]
     alike : float array [shape=(n,)]
-        F1 of the hits of neighbouring two-bar groups, on average.
+        F1 of the hits of neighbouring two-bar groups in the first 16 bars, on average.
     share : uint8 array [shape=(n, 16, 9)]
         How often a step is hit, in 255ths of the bars.
     velocity : uint8 array [shape=(n, 16, 9)]
@@ -300,6 +304,11 @@ def open_players() -> Players:
     return Players.read(SHIPPED)
 
 
+def feels(checkpoint: str | None = None) -> list[str]:
+    """List the genres and styles that somebody plays; they are the same for all checkpoints."""
+    return sorted(set().union(*_words(open_players().styles)))
+
+
 def build(folder: str | Path) -> Players:
     """Learn players from the training split of the Groove MIDI Dataset, unpacked in a folder.
 
@@ -335,7 +344,7 @@ def build(folder: str | Path) -> Players:
         tuple(one.name for one in chosen),
         tuple(one.style for one in chosen),
         np.array([len(one.velocity) for one in chosen], "<u2"),
-        np.array([np.nanmean(one.overlap()) for one in chosen]).round(3),
+        np.array([np.nanmean(one.first().overlap()) for one in chosen]).round(3),
         np.array(shares, "u1"),
         np.array(velocities, "u1"),
         np.array(lates, "i1"),

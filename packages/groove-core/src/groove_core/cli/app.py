@@ -176,10 +176,9 @@ def new(
 
     folder = write(name, into=into, license=license, author=author, email=email, summary=summary)
     typer.echo(
-        f"Wrote {folder}. Next:\n\n"
-        f'cd "{folder}"\n'
-        'python -m pip install -e ".[dev]"\n'
-        "python -m pytest\n"
+        f"Your package is in {folder}. Next:\n\n"
+        f'python -m pip install -e "{folder}[dev]"\n'
+        f'python -m pytest "{folder}"\n'
         f"groove run {folder.name} sample --seed 1\n\n"
         "Then make it yours: src has the music, README.md says how to publish it."
     )

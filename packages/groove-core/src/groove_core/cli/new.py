@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from groove_core.__about__ import __version__
+from groove_core.console import note
 from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError, did_you_mean
 from groove_core.hookspecs import API_VERSION, GROUP
@@ -38,7 +39,9 @@ def new(
     email: str | None,
     summary: str | None,
 ) -> Path:
-    """Write a package and give its folder; either all of it is there or nothing.
+    """Write a package and return its folder; either all of it is there or nothing.
+
+    One that is there as it would be written stays, so that the same line works again.
 
     Raises
     ------
@@ -58,6 +61,16 @@ def new(
     folder = into / distribution
     with taken_over(_lock(folder)):  # of one that was killed when all but this was done
         pass
+    template = resources.files("groove_core") / "template"
+    files = {
+        _fill(path, words).removesuffix(".in"): _fill(text, words)
+        for path, text in _texts(template / "project")
+    }
+    files["LICENSE"] = _fill((template / f"licenses/{license}.txt").read_text("utf-8"), words)
+    if _is_written(folder, files):
+        note(f"{folder} is there already.")
+        return folder
+    _check_free(distribution)
     if folder.is_symlink() or (folder.exists() and not _is_empty_folder(folder)):
         raise UsageError(
             f"{folder} exists already.", hint="--into FOLDER writes it elsewhere, or remove it."
@@ -66,20 +79,12 @@ def new(
         check_writable(into)
     except UsageError as error:
         raise UsageError(error.message, hint=ELSEWHERE) from error
-    template = resources.files("groove_core") / "template"
-    files = {
-        _fill(path, words).removesuffix(".in"): _fill(text, words)
-        for path, text in _texts(template / "project")
-    }
-    files["LICENSE"] = _fill((template / f"licenses/{license}.txt").read_text("utf-8"), words)
     _write(folder, files)
     return folder
 
 
 def _distribution(name: str) -> str:
     """Check a name, given with the prefix or without, and give it with the prefix."""
-    from groove_core.plugins import loader
-
     bare = name.removeprefix(PREFIX)
     if not KEBAB.fullmatch(bare) or len(name) > LONGEST:
         near = kebab(name).removeprefix(PREFIX)[: LONGEST - len(PREFIX)].strip("-")
@@ -94,13 +99,26 @@ def _distribution(name: str) -> str:
             f"{name!r} is the name of a package of Groove itself.",
             hint=f"Choose another, for example groove new my-{bare}.",
         )
+    return distribution
+
+
+def _is_written(folder: Path, files: dict[str, str]) -> bool:
+    """Return whether a folder has all files as they would be written."""
+    try:
+        return all((folder / name).read_text("utf-8") == text for name, text in files.items())
+    except (OSError, UnicodeError):
+        return False
+
+
+def _check_free(distribution: str) -> None:
+    from groove_core.plugins import loader
+
     for entry in loader.installed():
         if distribution in (entry.name, kebab(entry.distribution)):
             raise UsageError(
                 f"A package {distribution} {entry.version} is installed already.",
                 hint=f"Choose another name, or pip uninstall {entry.distribution}.",
             )
-    return distribution
 
 
 def _words(

@@ -34,8 +34,9 @@ def griffin_lim(
     iterations : int
     momentum : float [0 to below 1]
         0 is the algorithm of Griffin and Lim (1984).
-    phase : Tensor, optional [shape of `magnitude`, radians]
-        To begin with, for example of instantaneous frequency: few iterations then suffice.
+    phase : Tensor, optional [shape of `magnitude`, radians, or complex]
+        To begin with, for example of instantaneous frequency: few iterations then suffice. Of
+        complex numbers the angles count, and where they are 0 it begins with silence.
     seed : int or None
         Of the random phase to begin with where none is given; None begins with zero phase.
     length : int, optional [samples]
@@ -75,13 +76,18 @@ def griffin_lim(
             phase = (2 * torch.pi * torch.rand(magnitude.shape, generator=generator)).to(magnitude)
     shared: Any = {"hop_samples": hop_samples, "win_samples": win_samples, "window": window}
     n_fft = 2 * (magnitude.shape[-2] - 1)
-    turn = torch.polar(torch.ones_like(magnitude), phase)
-    before = torch.zeros_like(turn)
+    before = torch.zeros((), dtype=magnitude.dtype.to_complex(), device=magnitude.device)
     tiny = torch.finfo(magnitude.dtype).tiny
+
+    def turned(by: torch.Tensor) -> torch.Tensor:
+        """Take the angles of complex numbers; as real ones they are divided in half the time."""
+        unit = torch.view_as_real(by) * (1 / (by.abs() + tiny))[..., None]
+        return torch.view_as_complex(unit * magnitude[..., None])
+
+    spectrum = turned(phase) if phase.is_complex() else torch.polar(magnitude, phase)
     for _ in range(iterations):
-        sound = istft(magnitude * turn, length=length, **shared)
+        sound = istft(spectrum, length=length, **shared)
         consistent = stft(sound, n_fft=n_fft, **shared)
-        turn = consistent - momentum / (1 + momentum) * before
-        turn = turn / (turn.abs() + tiny)
+        spectrum = turned(torch.sub(consistent, before, alpha=momentum / (1 + momentum)))
         before = consistent
-    return istft(magnitude * turn, length=length, **shared)
+    return istft(spectrum, length=length, **shared)

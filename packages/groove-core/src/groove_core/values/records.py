@@ -16,6 +16,9 @@ from groove_core.values.sound.audio import Audio
 
 __all__ = ["Record", "SoundRecord"]
 
+FILE_RATE = 44_100
+"""The lowest sample rate of a sound file [Hz]."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Record(Value):
@@ -84,6 +87,9 @@ class Record(Value):
 class SoundRecord(Record):
     """A record that can be heard: `save` writes ``wav``, and a notebook shows a player.
 
+    The file is at 44.1 kHz or above: players and music programs expect that, also of a sound
+    from a network that works at a lower rate.
+
     Parameters
     ----------
     sound : Audio, optional
@@ -98,7 +104,7 @@ class SoundRecord(Record):
                 f"This {self.kind} has no sound: it was read from JSON, or made without.",
                 hint="Run the action again, with --format wav.",
             )
-        self.sound.save(path)
+        self.sound.resampled(max(self.sound.sample_rate, FILE_RATE)).save(path)
 
     def _repr_html_(self) -> str:
         from groove_core.values.page import escaped
