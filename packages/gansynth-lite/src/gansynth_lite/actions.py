@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from gansynth_lite.encoded import Instruments
 from gansynth_lite.kits import Kit
 from gansynth_lite.options import (
     About,
@@ -44,7 +45,7 @@ from groove_core.actions import (
 )
 from groove_core.console import track
 from groove_core.errors import UsageError
-from groove_core.values import Audio, Codes, Report, Score
+from groove_core.values import Audio, Report, Score
 
 if TYPE_CHECKING:
     from gansynth_lite.notes import Notes
@@ -186,6 +187,9 @@ def interpolate(
     """
     import torch
 
+    import torch
+
+    from gansynth_lite.envelope import padded
     from gansynth_lite.playing import Path as Way
     from gansynth_lite.playing import slerp
     from gansynth_lite.sound import Voice
@@ -193,16 +197,18 @@ def interpolate(
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
     names = [name.strip() for name in families.split(",")] if families else [None]
     drawn = voice.drawn(2, [names[0], names[-1]])
-    ends = [
+    found = [
         drawn[i : i + 1] if one is None else voice.instrument(one)[:1]
         for i, one in enumerate((start, end))
     ]
+    ends = [padded(one, max(w.shape[1] for w in found)) for one in found]
     if score is not None:
-        way = Way(torch.stack(ends, dim=1), max(score.duration_s, 0.1), steps=64)
+        keys = torch.stack(ends, dim=1)
+        way = Way(keys, max(score.duration_s, 0.1), steps=64, code=voice.model.code)
         return iter([voice.render(score, way, 44_100)])
     at = voice.pitch(pitch)
     t = torch.linspace(0, 1, steps, device=ends[0].device)
-    w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t)
+    w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t, voice.model.code)
     return iter(track(voice.notes(w, [at] * steps), "morphing", total=steps))
 
 
@@ -219,25 +225,27 @@ def encode(
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-) -> Codes:
-    """Find the instruments of sounds, to play, morph or make kits of.
+) -> Instruments:
+    """Find the instruments of recorded notes, to play, morph or make kits of.
+
+    Attack and decay are the recording's, at whatever pitch and length the instrument is played. It
+    says how near each comes. Of a phrase, the first note is encoded.
 
     Returns
     -------
-    Codes
-        One row for each sound.
+    Instruments
+        One for each sound.
 
     Raises
     ------
     InputError
-        If no pitch of the model's range is heard in any sound; one that is unreadable or silent,
-        or in which none is heard, is left out.
+        If no sound is one note of the model's range; one that is unreadable, silent, a chord or
+        speech is left out.
     """
     from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), 0)
-    w, labels = voice.encoded(sounds, pitch, steps)
-    return Codes(w.cpu().double().numpy(), tuple(labels), voice.name)
+    return voice.encoded(sounds, pitch, steps)
 
 
 @action

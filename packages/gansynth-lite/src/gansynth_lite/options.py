@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from gansynth_lite.encoded import Instruments
 from groove_core.actions import Opt, Readable, checkpoint_of
 from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes
@@ -19,8 +20,8 @@ _JUDGES = ("gansynth_lite.classifier:NoteClassifier",)
 _GENERATORS = ("gansynth_lite.model:GANSynth", "gansynth_lite.progressive:ProgressiveGAN")
 Checkpoint = Annotated[str | None, checkpoint_of(*_GENERATORS)]
 Instrument = Annotated[
-    Readable[Audio | Codes] | None,
-    Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
+    Readable[Audio | Instruments | Codes] | None,
+    Opt("sound of one note, or an instrument that encode wrote (.json) (default: a drawn one)"),
 ]
 _FAMILIES = "gansynth_lite.options:families"
 Family = Annotated[

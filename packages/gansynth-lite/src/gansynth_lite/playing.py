@@ -17,7 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gansynth_lite.holding import frames_of, held, locked
+from gansynth_lite.envelope import finished, parted
+from gansynth_lite.holding import frames_of, locked
 from gansynth_lite.layout import Layout
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import note_name
@@ -63,6 +64,8 @@ class Player(Protocol):
     """What draws notes, as `gansynth_lite.model.GANSynth` does."""
 
     layout: Layout
+    code: int
+    """Numbers of an instrument's code; what an instrument has beyond is its envelope."""
     low: int
     high: int
     """Range of pitches [MIDI]."""
@@ -77,15 +80,21 @@ class Player(Protocol):
         """Draw the beginnings of notes [shape=(n, 2, bins, frames)]."""
 
 
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+def slerp(a: Tensor, b: Tensor, t: Tensor, code: int | None = None) -> Tensor:
     """Go from instruments `a` to `b` [shape=(n, code)] along the sphere they lie on.
 
-    Shoemake, "Animating Rotation with Quaternion Curves", 1985. Lengths are mixed evenly.
+    Shoemake, "Animating Rotation with Quaternion Curves", 1985. Lengths are mixed evenly, and so
+    are envelopes.
 
     Parameters
     ----------
     t : Tensor [shape=(n,), 0 at a, 1 at b]
+    code : int, optional
+        Numbers that are of the code; what follows is an envelope (default: all are of the code).
     """
+    if code is not None and a.shape[1] > code:
+        (a, e), (b, f) = parted(a, code), parted(b, code)
+        return torch.cat([slerp(a, b, t), torch.lerp(e, f, t[:, None])], dim=1)
     t = t[:, None]
     length_a, length_b = a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True)
     u, v = a / length_a, b / length_b
@@ -111,11 +120,14 @@ class Path:
         From one key to the next.
     steps : int
         Stops from one key to the next: notes near in time share one and are generated once.
+    code : int, optional
+        See `slerp`.
     """
 
     keys: Tensor
     every_s: float = math.inf
     steps: int = 16
+    code: int | None = None
 
     def __call__(self, track: int, seconds: Floats) -> Tensor:
         """Give the instruments of a track at some times."""
@@ -124,7 +136,7 @@ class Path:
         at = np.round(np.clip(seconds / self.every_s, 0, last) * self.steps) / self.steps
         key = np.minimum(at.astype(np.int64), max(last - 1, 0))
         t = torch.from_numpy(at - key).to(keys)
-        return slerp(keys[key], keys[np.minimum(key + 1, last)], t)
+        return slerp(keys[key], keys[np.minimum(key + 1, last)], t, self.code)
 
 
 class _Note(NamedTuple):
@@ -421,21 +433,24 @@ def _generated(batch: list[_Job], model: Player, seed: int, refine: int) -> list
     """Generate notes, each as long as it is needed and with a peak of 1."""
     layout = model.layout
     frames = [frames_of(job.needed, layout) for job in batch]
+    codes, envelopes = parted(torch.stack([job.w for job in batch]), model.code)
+    pitches = torch.tensor([job.pitch for job in batch], device=codes.device)
     drawn = model(
-        torch.stack([job.w for job in batch]),
-        torch.tensor([job.pitch for job in batch], device=batch[0].w.device),
+        codes,
+        pitches,
         torch.Generator().manual_seed(seed),
         min(max(frames), layout.frames),
     )
     drawn = locked(drawn, layout)
     sounds = []
-    for job, picture, wanted in zip(batch, drawn.split(1), frames, strict=True):
+    parts = drawn.split(1), pitches.split(1), envelopes.split(1)
+    for job, wanted, picture, pitch, envelope in zip(batch, frames, *parts, strict=True):
         longest = max(one.length for one in job.notes)
-        if wanted > layout.frames or longest > layout.held_s * layout.sample_rate:
-            whole = held(picture, wanted, layout)
-        else:
-            whole = picture[..., :wanted]
-        sound: Samples = layout.to_samples(whole, refine=refine)[0].float().cpu().numpy()
+        hold = wanted > layout.frames or longest > layout.held_s * layout.sample_rate
+        made = finished(
+            picture, layout, wanted, hold=hold, pitches=pitch, envelopes=envelope, refine=refine
+        )
+        sound: Samples = made[0].float().cpu().numpy()
         peak = max(sound.max(), -sound.min())
         sounds.append(sound / peak if peak > 0 else sound)
     return sounds

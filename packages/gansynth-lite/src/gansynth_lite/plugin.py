@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Dataset, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
 
 
 @hookimpl
@@ -47,6 +47,19 @@ def groove_generators() -> list[Action]:
             "Export an instrument for a sampler.",
             aliases={"kit": {}},
         ),
+    ]
+
+
+@hookimpl
+def groove_kinds() -> list[Kind]:
+    """List what encode finds."""
+    return [
+        Kind(
+            name="instruments",
+            value="gansynth_lite.encoded:Instruments",
+            summary="codes of recorded sounds, and how loud their harmonics are over time",
+            becomes={"codes": "gansynth_lite.encoded:to_codes"},
+        )
     ]
 
 
