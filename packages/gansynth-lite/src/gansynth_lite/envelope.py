@@ -16,7 +16,7 @@ from gansynth_lite.holding import frames_of, held
 from gansynth_lite.layout import Layout
 from gansynth_lite.pitch import hz
 
-__all__ = ["ATTACK_S", "HARMONICS", "SIZE", "TIMES_S", "finished", "fine_levels", "measured"]
+__all__ = ["ATTACK_S", "HARMONICS", "SIZE", "TIMES_S", "fine_levels", "finished", "measured"]
 
 HARMONICS = (*range(1, 17), 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192)
 TIMES_S = (
@@ -165,9 +165,9 @@ def measured(
     body = torch.zeros(len(HARMONICS), len(TIMES_S)).to(real)
     made = samples[None]
     for _ in range(ROUNDS):
-        made = finished(
-            picture[None], layout, frames, hold=True, pitches=at, envelopes=envelope
-        )[:, : layout.samples]
+        made = finished(picture[None], layout, frames, hold=True, pitches=at, envelopes=envelope)[
+            :, : layout.samples
+        ]
         drawn = layout.power(layout.magnitudes(made))[0]
         drawn = drawn * (real.sum(dim=0).max() / drawn.sum(dim=0).max().clamp_min(1e-12))
         away = wanted - 10 * ((spread @ drawn) + quiet).log10()

@@ -13,7 +13,7 @@ from groove_core.values import Audio, Codes
 __all__ = [
     "About", "BatchSize", "Beside", "Checkpoint", "ClassifierNetwork", "DrawnFamilies", "Family",
     "Instrument", "Judge", "LearningRate", "NotesPath", "Pitch", "Precision", "Refine", "Second",
-    "Subset", "TrackFamilies", "Width", "families",
+    "Subset", "TrackFamilies", "TrackInstruments", "Width", "families",
 ]  # fmt: skip
 
 _JUDGES = ("gansynth_lite.classifier:NoteClassifier",)
@@ -36,6 +36,13 @@ TrackFamilies = Annotated[
     Opt(
         "families of the tracks in turn, such as flute,string (default: by their programs)",
         names=_FAMILIES,
+    ),
+]
+TrackInstruments = Annotated[
+    str | None,
+    Opt(
+        "instruments of some tracks, such as 1=mine/encode.json,2=string: number or name of the "
+        "track, and a file or a family (default: drawn ones)"
     ),
 ]
 DrawnFamilies = Annotated[

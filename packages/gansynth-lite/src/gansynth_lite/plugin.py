@@ -75,11 +75,11 @@ def groove_datasets() -> list[Dataset]:
 def groove_trainers() -> list[Action]:
     """Train models."""
     return [
-        Action("train", "gansynth_lite.actions:train", "Train a model on your own notes."),
-        Action("adapt", "gansynth_lite.actions:adapt", "Bring a model nearer to your notes."),
+        Action("train", "gansynth_lite.trainers:train", "Train a model on your own notes."),
+        Action("adapt", "gansynth_lite.trainers:adapt", "Bring a model nearer to your notes."),
         Action(
             "train-classifier",
-            "gansynth_lite.actions:train_classifier",
+            "gansynth_lite.trainers:train_classifier",
             "Train a classifier of notes, which judges models.",
         ),
     ]

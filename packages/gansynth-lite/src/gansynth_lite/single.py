@@ -145,14 +145,16 @@ def _moved(sound: Samples, rate: int, levels: Floats, name: str) -> float:
 
 
 def _refuse_chord(sound: Samples, rate: int, name: str) -> None:
-    """Find the partials of one note, and then what else is as strong and has partials of its own."""
+    """Find the partials of one note, and then a second note among what is left."""
     frequency, level = _partials(sound, rate)
     found = detect_f0(torch.from_numpy(np.ascontiguousarray(sound))[None], rate, low_hz=30.0)
     f0 = float(found[0])
     if not len(frequency) or not np.isfinite(f0):
         return
     number = np.maximum((frequency / f0).round(), 1)
-    mine = np.abs(frequency / (f0 * number) - 1) < np.minimum(MISTUNED + STIFF * number**2, NEXT / number)
+    mine = np.abs(frequency / (f0 * number) - 1) < np.minimum(
+        MISTUNED + STIFF * number**2, NEXT / number
+    )
     if not mine.any():
         return
     strongest = level.max()

@@ -17,7 +17,7 @@ from torch import Tensor
 from gansynth_lite.classifier import NoteClassifier
 from gansynth_lite.encoded import Instruments
 from gansynth_lite.encoding import Note, find_instruments, to_note
-from gansynth_lite.envelope import finished, measured, parted
+from gansynth_lite.envelope import finished, measured, padded, parted
 from gansynth_lite.families import family_of_program
 from gansynth_lite.holding import frames_of, locked
 from gansynth_lite.likeness import Likeness
@@ -182,7 +182,13 @@ class Voice:
         with torch.inference_mode():
             return self.model.instruments(z.to(self.device), weights.to(self.device))
 
-    def drawn_for(self, score: Score, families: str | None, keys: int) -> Tensor:
+    def drawn_for(
+        self,
+        score: Score,
+        families: str | None,
+        keys: int,
+        given: Mapping[int, str | Audio | Instruments | Codes] | None = None,
+    ) -> Tensor:
         """Draw instruments [shape=(tracks, keys, code)] for the tracks of a score.
 
         Parameters
@@ -191,14 +197,41 @@ class Voice:
             Of the tracks in turn, divided by commas (default: by their programs).
         keys : int
             Instruments of each track.
+        given : mapping, optional
+            Families or instruments of some tracks, see `gansynth_lite.casting.cast`.
+
+        Raises
+        ------
+        UsageError
+            If the model knows no such family, or a file holds several instruments.
         """
+        given = given or {}
         asked = families.split(",") if families else []
         wanted = [
             asked[i % len(asked)].strip() if asked else family_of(one, self.model.families)
             for i, one in enumerate(score.tracks)
         ]
+        for i, one in given.items():
+            if isinstance(one, str):
+                wanted[i] = one
         w = self.drawn(len(wanted) * keys, [family for family in wanted for _ in range(keys)])
-        return w.reshape(len(wanted), keys, w.shape[1])
+        w = w.reshape(len(wanted), keys, w.shape[1])
+        return self.given_to(w, given)
+
+    def given_to(self, w: Tensor, given: Mapping[int, str | Audio | Instruments | Codes]) -> Tensor:
+        """Give some tracks of instruments [shape=(tracks, keys, code)] others, which stay."""
+        for i, one in given.items():
+            if isinstance(one, str):
+                continue
+            mine = self.instrument(one)
+            if len(mine) > 1:
+                raise UsageError(
+                    f"The file for track {i + 1} holds {len(mine)} instruments.",
+                    hint="Encode one sound for each track.",
+                )
+            w = padded(w, max(w.shape[-1], mine.shape[1])).clone()
+            w[i] = padded(mine, w.shape[-1])
+        return w
 
     def instrument(self, given: Audio | Instruments | Codes) -> Tensor:
         """Return instruments [shape=(n, code or code + envelope)], or the one of a sound.
@@ -315,9 +348,11 @@ class Voice:
             for one in some:
                 yield Audio(one, layout.sample_rate).normalized()
 
-    def render(self, score: Score, instruments: Way, sample_rate: int) -> Audio:
+    def render(
+        self, score: Score, instruments: Way, sample_rate: int, stems: bool = False
+    ) -> Audio:
         """Play a score."""
         return render(
             score, self.model, instruments, seed=self.seed, refine=self.refine,
-            sample_rate=sample_rate,
+            sample_rate=sample_rate, stems=stems, announce=True,
         )  # fmt: skip

@@ -33,6 +33,7 @@ class Sines:
     """Plays two partials; the first number of an instrument is the loss per second."""
 
     layout: object = LAYOUT
+    code: int = 4
     low: int = 24
     high: int = 84
     calls: list = field(default_factory=list)
