@@ -13,16 +13,25 @@ import numpy.typing as npt
 from groove_core.storage import check_writable
 from groove_core.values import Audio, Score
 
-__all__ = ["Mix", "mixed", "stem_names"]
+__all__ = ["Mix", "Stem", "mixed", "stem_names"]
 
-FULL_SCALE = 32767
+FULL_SCALE = 32768
 """Samples of stems are whole multiples of its inverse: they add up exactly, in 16 bits, too."""
 
 Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Mix(Audio):
+class Stem(Audio):
+    """A sound whose samples are those of a file of 16 bits."""
+
+    def _save_wav(self, path: Path) -> None:
+        # Whoever writes it rounds down, and a whole number may be a little less than itself.
+        Audio(self.samples + np.float32(0.25 / FULL_SCALE), self.sample_rate)._save_wav(path)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Mix(Stem):
     """A sound, and the stems that it is the sum of, sample by sample.
 
     Saved as ``NAME.wav`` (or another format), with the stems in a folder ``NAME stems`` beside it.
@@ -31,11 +40,11 @@ class Mix(Audio):
     ----------
     samples, sample_rate, name
         See `Audio`.
-    stems : tuple of Audio
+    stems : tuple of Stem
         Each has the name of its track.
     """
 
-    stems: tuple[Audio, ...] = ()
+    stems: tuple[Stem, ...] = ()
 
     def save(self, path: str | Path, *, bits: int = 16) -> Path:
         path = super().save(path, bits=bits)
@@ -58,7 +67,7 @@ def mixed(stems: Mapping[str, Samples], sample_rate: int, peak_dbfs: float) -> M
     for name, stem in stems.items():
         numbers = np.round(gain * stem).astype(np.int32)
         total += numbers
-        made.append(Audio(np.float32(numbers / FULL_SCALE), sample_rate, name))
+        made.append(Stem(np.float32(numbers / FULL_SCALE), sample_rate, name))
     return Mix(np.float32(total / FULL_SCALE), sample_rate, stems=tuple(made))
 
 

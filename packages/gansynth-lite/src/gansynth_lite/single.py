@@ -71,6 +71,8 @@ def one_note(sound: Samples, rate: int, name: str, *, known: bool = False) -> tu
     if not known:
         end_s = min(end_s, _moved(looked, rate, levels, name))
         _refuse_chord(looked[: round(end_s * rate)], rate, name)
+    if end_s < SHORTEST_S and end_s < len(looked) / rate - EVERY_S:
+        raise InputError(f"{name} is not one note: another begins after {end_s:.2f} s.", hint=HINT)
     if end_s >= len(looked) / rate - EVERY_S:
         return sound, False
     return sound[: round(end_s * rate)], True
@@ -134,8 +136,8 @@ def _moved(sound: Samples, rate: int, levels: Floats, name: str) -> float:
     far = heard & (away > SEMITONES)
     runs = np.convolve(far, np.ones(LASTING), "valid") == LASTING
     end_s = float(starts[np.argmax(runs)]) + PITCH_S / 2 if runs.any() else np.inf
-    share = np.mean(away[heard & (starts < end_s - PITCH_S / 2)] <= SEMITONES)
-    if end_s < SHORTEST_S + PITCH_S / 2 or share < STEADY:
+    near = away[heard & (starts < end_s - PITCH_S / 2)] <= SEMITONES
+    if end_s < SHORTEST_S + PITCH_S / 2 or near.mean() < STEADY:
         low, high = (440 * 2 ** (x / 12) for x in np.percentile(semitones[heard], (5, 95)))
         raise InputError(
             f"{name} is not one note: its pitch moves between {low:.0f} and {high:.0f} Hz.",
