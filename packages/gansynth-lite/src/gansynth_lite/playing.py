@@ -7,6 +7,7 @@ those the model draws, what repeats is generated once, and pedal, bends and cont
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -223,26 +224,28 @@ def render(
         for i in (played if stems else played[:1])
     }
     if drummed:
-        together = sum(found.values(), np.zeros((2, length), np.float32)) if stems else None
-        whole = next(iter(found.values()), together) if together is None else together
-        peak = 1.0 if whole is None else max(whole.max(), -whole.min()) or 1.0
-        beat = render_with_soundfont(
-            replace(score, tracks=tuple(score.tracks[i] for i in drummed)),
-            peak_dbfs=0, sample_rate=sample_rate,
-        ).samples[:, :length]  # fmt: skip
-        drums = np.zeros((2, length), np.float32)
-        drums[:, : beat.shape[1]] = np.float32(peak * 10 ** (DRUMS_DB / 20)) * beat
-        found[names[drummed[0]]] = drums
+        whole = functools.reduce(np.add, found.values()) if found else np.ones(1, np.float32)
+        drums = replace(score, tracks=tuple(score.tracks[i] for i in drummed))
+        peak = float(max(whole.max(), -whole.min())) or 1.0
+        found[names[drummed[0]]] = _drums(drums, peak, sample_rate, length)
     if stems:
         return mixed(found, sample_rate, peak_dbfs)
     samples = next(iter(found.values()))
     for more in [*found.values()][1:]:
         samples += more
-    peak = max(samples.max(), -samples.min())
-    if peak > 0:
-        samples *= np.float32(10 ** (peak_dbfs / 20) / peak)
+    loudest = max(samples.max(), -samples.min())
+    if loudest > 0:
+        samples *= np.float32(10 ** (peak_dbfs / 20) / loudest)
     samples.flags.writeable = False  # so that it is not copied
     return Audio(samples, sample_rate)
+
+
+def _drums(score: Score, peak: float, sample_rate: int, length: int) -> Samples:
+    """Let the soundfont play drums, beside what has some peak [shape=(2, length)]."""
+    beat = render_with_soundfont(score, peak_dbfs=0, sample_rate=sample_rate).samples[:, :length]
+    samples = np.zeros((2, length), np.float32)
+    samples[:, : beat.shape[1]] = np.float32(peak * 10 ** (DRUMS_DB / 20)) * beat
+    return samples
 
 
 def _resampled(mix: Samples, rate: int, wanted: int, length: int) -> Samples:

@@ -276,8 +276,11 @@ class Voice:
                 note(f"{name} holds more than one note: the first is encoded.")
             return one, name
 
-        heard, codes, names = each(sounds, hear, "listening"), [], []
-        envelopes, about = [], []
+        heard = each(sounds, hear, "listening")
+        codes: list[Tensor] = []
+        envelopes: list[Tensor] = []
+        names: list[str] = []
+        about: list[str] = []
         while some := list(islice(heard, TOGETHER)):
             samples = torch.stack([one.samples for one, _ in some]).to(self.device)
             pitches = torch.tensor([one.pitch for one, _ in some], device=self.device)
