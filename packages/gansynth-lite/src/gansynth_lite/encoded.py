@@ -15,7 +15,7 @@ from groove_core.values import Codes, Value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FORMAT", "Instruments", "to_codes"]
+__all__ = ["FORMAT", "Instruments", "tiny", "to_codes"]
 
 FORMAT = 1
 """Of the JSON document; another grid of envelopes is another number."""
@@ -135,3 +135,10 @@ class Instruments(Value):
 def to_codes(instruments: Instruments) -> Codes:
     """Return the codes alone, as other packages read them."""
     return Codes(instruments.points, instruments.labels, instruments.model)
+
+
+def tiny() -> Instruments:
+    """Make one of a code of two numbers, for checks."""
+    from gansynth_lite.envelope import SIZE
+
+    return Instruments([[0.6, -0.8]], np.zeros((1, SIZE)), ("tiny",), "checks", ("C4, near",))

@@ -59,6 +59,7 @@ def groove_kinds() -> list[Kind]:
             value="gansynth_lite.encoded:Instruments",
             summary="codes of recorded sounds, and how loud their harmonics are over time",
             becomes={"codes": "gansynth_lite.encoded:to_codes"},
+            example="gansynth_lite.encoded:tiny",
         )
     ]
 
