@@ -97,7 +97,7 @@ def render(
     refine: Refine = 0,
     sample_rate: Annotated[int, Opt("sample rate of the result", "Hz", 8000, 192_000)] = 44_100,
     stems: Annotated[
-        bool, Opt("a WAV of each track beside the mix, which is their sum sample by sample")
+        bool, Opt("WAV of each track beside the mix, which is their sum sample by sample")
     ] = False,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
