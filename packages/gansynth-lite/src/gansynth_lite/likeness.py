@@ -84,8 +84,8 @@ class Likeness(NamedTuple):
         count = min(len(real), len(made), round(min(end_s, 1e3) * sample_rate))
         real, made = real[:count], made[:count]
         both = log_mel(torch.stack([real, made]), sample_rate)
-        heard = (Heard.of(one, sample_rate, pitch, end_s) for one in (real, made))
-        return cls(pitch, *heard, float(apart(both[:1], both[1:])))
+        heard, played = (Heard.of(one, sample_rate, pitch, end_s) for one in (real, made))
+        return cls(pitch, heard, played, float(apart(both[:1], both[1:])))
 
     def words(self) -> str:
         """Tell how near the note comes, as a musician would."""

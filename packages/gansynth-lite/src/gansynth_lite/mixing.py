@@ -67,8 +67,8 @@ def mixed(stems: Mapping[str, Samples], sample_rate: int, peak_dbfs: float) -> M
     for name, stem in stems.items():
         numbers = np.round(gain * stem).astype(np.int32)
         total += numbers
-        made.append(Stem(np.float32(numbers / FULL_SCALE), sample_rate, name))
-    return Mix(np.float32(total / FULL_SCALE), sample_rate, stems=tuple(made))
+        made.append(Stem((numbers / FULL_SCALE).astype(np.float32), sample_rate, name))
+    return Mix((total / FULL_SCALE).astype(np.float32), sample_rate, stems=tuple(made))
 
 
 def stem_names(score: Score) -> list[str]:
