@@ -15,8 +15,10 @@ from groove_core.lazy import lazy
 
 if TYPE_CHECKING:
     from gansynth_lite.actions import *
+    from gansynth_lite.trainers import *
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        actions="adapt encode evaluate export interpolate render sample train train_classifier",
+        actions="encode evaluate export interpolate render sample",
+        trainers="adapt train train_classifier",
     )

@@ -3,67 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from gansynth_lite.encoded import Instruments
 from gansynth_lite.kits import Kit
 from gansynth_lite.options import (
     About,
-    BatchSize,
-    Beside,
     Checkpoint,
-    ClassifierNetwork,
     DrawnFamilies,
     Family,
     Instrument,
     Judge,
-    LearningRate,
     NotesPath,
     Pitch,
-    Precision,
     Refine,
     Second,
     Subset,
     TrackFamilies,
-    Width,
+    TrackInstruments,
 )
 from groove_core.actions import (
     Device,
-    Devices,
-    Into,
-    License,
-    Minutes,
     Opt,
     Readable,
-    Restart,
-    Resume,
     Seed,
-    Strategy,
     action,
     draw_seed,
 )
 from groove_core.console import track
 from groove_core.errors import UsageError
-from groove_core.values import Audio, Codes, Report, Score
+from groove_core.values import Audio, Report, Score
 
-if TYPE_CHECKING:
-    from gansynth_lite.notes import Notes
+__all__ = ["encode", "evaluate", "export", "interpolate", "render", "sample"]
 
-__all__ = [
-    "adapt", "encode", "evaluate", "export", "interpolate", "render", "sample", "train",
-    "train_classifier",
-]  # fmt: skip
-
-PACKAGE = "gansynth-lite"
 KIT_LOW, KIT_HIGH = 36, 84
 """Keys that an exported instrument has, where the model plays them: C2 to C6."""
-
-
-def _notes(path: Path, samples: int, subset: str, low: int = 24, high: int = 84) -> Notes:
-    from gansynth_lite.sources import open_notes
-    from groove_core.storage import Cache
-
-    return open_notes(path, samples=samples, subset=subset, low=low, high=high, cache=Cache())
 
 
 @action
@@ -111,6 +85,7 @@ def render(
     *,
     instrument: Instrument = None,
     families: TrackFamilies = None,
+    instruments: TrackInstruments = None,
     motion: Annotated[
         Literal["still", "wander"],
         Opt("one instrument for each track, or a walk from one to the next"),
@@ -121,36 +96,44 @@ def render(
     ] = 8.0,
     refine: Refine = 0,
     sample_rate: Annotated[int, Opt("sample rate of the result", "Hz", 8000, 192_000)] = 44_100,
+    stems: Annotated[
+        bool, Opt("WAV of each track beside the mix, which is their sum sample by sample")
+    ] = False,
     seed: Seed = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> Audio:
     """Play a MIDI file.
 
-    Each track has an instrument that is drawn from the family of its program. Pedal, bends,
-    volume, expression and pan are heard; drums are left to the soundfont; notes beyond the model's
-    range are transposed by octaves.
+    Each track has an instrument that is drawn from the family of its program, or the one that is
+    given with --instruments. Pedal, bends, volume, expression and pan are heard; drums are left to
+    the soundfont; notes beyond the model's range are transposed by octaves.
 
     Returns
     -------
     Audio
-        Stereo, its loudest sample at -1 dBFS.
+        Stereo, its loudest sample at -1 dBFS. With stems, a `gansynth_lite.mixing.Mix`.
 
     Raises
     ------
     InputError
         If there are no notes in it.
+    UsageError
+        If there is no such track or family.
     """
+    from gansynth_lite.casting import cast
     from gansynth_lite.playing import Path as Way
     from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
+    given = cast(instruments, score, voice.model.families) if instruments else {}
     if instrument is not None:
-        keys = voice.instrument(instrument)[None]
+        others = voice.instrument(instrument).expand(len(score.tracks), -1, -1)
+        keys = voice.given_to(others, given)
     else:
         count = 1 if motion == "still" else 2 + int(score.duration_s / every_s)
-        keys = voice.drawn_for(score, families, count)
-    return voice.render(score, Way(keys, every_s), sample_rate)
+        keys = voice.drawn_for(score, families, count, given)
+    return voice.render(score, Way(keys, every_s, code=voice.model.code), sample_rate, stems)
 
 
 @action
@@ -186,6 +169,7 @@ def interpolate(
     """
     import torch
 
+    from gansynth_lite.envelope import padded
     from gansynth_lite.playing import Path as Way
     from gansynth_lite.playing import slerp
     from gansynth_lite.sound import Voice
@@ -193,16 +177,18 @@ def interpolate(
     voice = Voice.load(checkpoint, device, draw_seed(seed), refine)
     names = [name.strip() for name in families.split(",")] if families else [None]
     drawn = voice.drawn(2, [names[0], names[-1]])
-    ends = [
+    found = [
         drawn[i : i + 1] if one is None else voice.instrument(one)[:1]
         for i, one in enumerate((start, end))
     ]
+    ends = [padded(one, max(w.shape[1] for w in found)) for one in found]
     if score is not None:
-        way = Way(torch.stack(ends, dim=1), max(score.duration_s, 0.1), steps=64)
+        keys = torch.stack(ends, dim=1)
+        way = Way(keys, max(score.duration_s, 0.1), steps=64, code=voice.model.code)
         return iter([voice.render(score, way, 44_100)])
     at = voice.pitch(pitch)
     t = torch.linspace(0, 1, steps, device=ends[0].device)
-    w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t)
+    w = slerp(ends[0].expand(steps, -1), ends[1].expand(steps, -1), t, voice.model.code)
     return iter(track(voice.heard(w, [at] * steps), "morphing", total=steps))
 
 
@@ -219,25 +205,27 @@ def encode(
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-) -> Codes:
-    """Find the instruments of sounds, to play, morph or make kits of.
+) -> Instruments:
+    """Find the instruments of recorded notes, to play, morph or make kits of.
+
+    Attack and decay are the recording's, at whatever pitch and length the instrument is played. It
+    says how near each comes. Of a phrase, the first note is encoded.
 
     Returns
     -------
-    Codes
-        One row for each sound.
+    Instruments
+        One for each sound.
 
     Raises
     ------
     InputError
-        If no pitch of the model's range is heard in any sound; one that is unreadable or silent,
-        or in which none is heard, is left out.
+        If no sound is one note of the model's range; one that is unreadable, silent, a chord or
+        speech is left out.
     """
     from gansynth_lite.sound import Voice
 
     voice = Voice.load(checkpoint, device, draw_seed(seed), 0)
-    w, labels = voice.encoded(sounds, pitch, steps)
-    return Codes(w.cpu().double().numpy(), tuple(labels), voice.name)
+    return voice.encoded(sounds, pitch, steps)
 
 
 @action
@@ -312,11 +300,12 @@ def evaluate(
     from gansynth_lite.notes import split_as_learnt
     from gansynth_lite.representation import round_trip
     from gansynth_lite.sound import Voice, load_judges
+    from gansynth_lite.sources import open_cached
 
     seed = draw_seed(seed)
     voice = Voice.load(checkpoint, device, seed, 0)
     model = voice.model
-    found = _notes(notes, model.layout.samples, subset, model.low, model.high)
+    found = open_cached(notes, model.layout.samples, subset, model.low, model.high)
     if about == "representation":
         return round_trip(found, model.layout, count=count, seed=seed)
     parts, name = split_as_learnt(found, voice.card), voice.name
@@ -326,183 +315,3 @@ def evaluate(
     if about == "focus":
         return measure_focus(model, found, parts, judges[-1], count=count, seed=seed)
     return measure(model, found, parts, *judges, count=count, seed=seed, name=name)
-
-
-@action
-def train(
-    notes: NotesPath,
-    *,
-    size: Annotated[
-        Literal["small", "full"], Opt("small: notes of 1 s, for a CPU; full: of 4 s, for a GPU")
-    ] = "small",
-    network: Annotated[
-        Literal["ours", "paper"], Opt("network: ours, or the progressive one of the GANSynth paper")
-    ] = "ours",
-    scale: Annotated[
-        Literal["linear", "mel"], Opt("frequency scale of the spectrograms")
-    ] = "linear",
-    name: Annotated[str | None, Opt("name of the checkpoint (default: my-notes)")] = None,
-    into: Into = None,
-    epochs: Annotated[int, Opt("number of epochs", min=1, max=100_000)] = 60,
-    batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 128,
-    batch_size: BatchSize = None,
-    width: Width = None,
-    learning_rate: LearningRate = None,
-    subset: Subset = "acoustic",
-    classifier: Judge = None,
-    precision: Precision = "32",
-    compile: Annotated[
-        bool, Opt("compilation of the networks by torch: slow the first time, fast afterwards")
-    ] = False,
-    minutes: Minutes = None,
-    license: License = "unknown",
-    resume: Resume = False,
-    restart: Restart = False,
-    seed: Seed = 1,
-    device: Device = "auto",
-    devices: Devices = 1,
-    strategy: Strategy = "auto",
-) -> Report:
-    """Train a model on your own notes.
-
-    A tenth of the notes is kept to measure it. Ctrl-C keeps what was learnt so far; --resume
-    goes on.
-
-    Raises
-    ------
-    InputError
-        If there are too few notes.
-    """
-    from dataclasses import replace
-
-    from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.lessons import Lesson
-    from gansynth_lite.progressive_training import ProgressiveSettings, ProgressiveTraining
-    from gansynth_lite.sound import load_classifier
-    from gansynth_lite.training import GANTraining, Settings
-    from groove_core import learning
-
-    run = learning.Run.of(
-        PACKAGE, "my-notes", name=name, into=into, seed=draw_seed(seed), device=device,
-        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license,
-    )  # fmt: skip
-    layout = replace(LAYOUTS[size], scale=scale)
-    found = _notes(notes, layout.samples, subset)
-    lesson = Lesson.of(found, load_classifier(classifier, run.device))
-    maps = width or {"small": 8, "full": 16}[size]
-    given = {"batch_size": batch_size, "learning_rate": learning_rate}
-    asked: dict[str, Any] = {
-        "epochs": epochs, "batches": batches, "precision": precision,
-        **{key: value for key, value in given.items() if value is not None},
-    }  # fmt: skip
-    if network == "paper":
-        paper = ProgressiveSettings(layout, most=16 * maps, **asked)
-        return learning.train(ProgressiveTraining, paper, lesson, run)
-    ours = Settings(layout, width=maps, most=12 * maps, compile=compile, **asked)
-    return learning.train(GANTraining, ours, lesson, run)
-
-
-@action
-def adapt(
-    notes: NotesPath,
-    *,
-    name: Annotated[str | None, Opt("name of the checkpoint (default: my-sounds)")] = None,
-    into: Into = None,
-    epochs: Annotated[int, Opt("number of epochs; 0: auditions only", min=0, max=100_000)] = 20,
-    batches: Annotated[int, Opt("batches in an epoch", min=1, max=100_000)] = 32,
-    batch_size: Annotated[int, Opt("notes in a batch", min=2, max=4096)] = 8,
-    learning_rate: Annotated[float, Opt("learning rate of Adam", min=1e-6, max=0.1)] = 1e-3,
-    subset: Subset = "acoustic",
-    classifier: Judge = None,
-    precision: Precision = "32",
-    again: Annotated[
-        bool,
-        Opt("only notes that the checkpoint has learnt from; all others are kept to measure by"),
-    ] = False,
-    minutes: Minutes = None,
-    license: License = "unknown",
-    resume: Resume = False,
-    restart: Restart = False,
-    seed: Seed = 1,
-    checkpoint: Checkpoint = None,
-    device: Device = "auto",
-    devices: Devices = 1,
-    strategy: Strategy = "auto",
-) -> Report:
-    """Bring a trained model nearer to your own notes, in an hour on two cores.
-
-    It begins with the packaged model, or with --checkpoint. New instruments are then drawn where
-    those of the notes lie. A tenth of the notes is kept to measure it. Ctrl-C keeps what was
-    learnt so far; --resume goes on.
-
-    Raises
-    ------
-    InputError
-        If there are too few notes.
-    UsageError
-        If the model has no encoder.
-    """
-    from gansynth_lite.adapting import AdaptSettings, AdaptTraining
-    from gansynth_lite.lessons import Lesson
-    from gansynth_lite.model import GANSynth
-    from gansynth_lite.sound import load_classifier, load_generator
-    from groove_core import learning
-
-    model, card = load_generator(checkpoint, "cpu")
-    if not isinstance(model, GANSynth):
-        raise UsageError(
-            f"{card['name']} is of the paper's network, which has no encoder to begin with.",
-            hint="--checkpoint notes",
-        )
-    run = learning.Run.of(
-        PACKAGE, "my-sounds", name=name, into=into, seed=draw_seed(seed), device=device,
-        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license,
-    )  # fmt: skip
-    found = _notes(notes, model.layout.samples, subset)
-    lesson = Lesson.of(found, load_classifier(classifier, run.device), (model, card), again=again)
-    settings = AdaptSettings(
-        epochs=epochs, batches=batches, batch_size=batch_size, learning_rate=learning_rate,
-        precision=precision,
-    )  # fmt: skip
-    return learning.train(AdaptTraining, settings, lesson, run)
-
-
-@action
-def train_classifier(
-    notes: NotesPath,
-    *,
-    name: Annotated[str | None, Opt("name of the checkpoint (default: my-classifier)")] = None,
-    into: Into = None,
-    epochs: Annotated[int, Opt("passes over the notes", min=1, max=1000)] = 20,
-    network: ClassifierNetwork = "harmonic",
-    beside: Beside = None,
-    size: Annotated[Literal["small", "full"], Opt("length of the notes: 1 s or 4 s")] = "full",
-    subset: Subset = "acoustic",
-    precision: Precision = "32",
-    minutes: Minutes = None,
-    license: License = "unknown",
-    resume: Resume = False,
-    restart: Restart = False,
-    seed: Seed = 1,
-    device: Device = "auto",
-    devices: Devices = 1,
-    strategy: Strategy = "auto",
-) -> Report:
-    """Train a classifier of pitches and families, which judges models of the same notes."""
-    from gansynth_lite.classifier_training import ClassifierSettings, ClassifierTraining
-    from gansynth_lite.layout import LAYOUTS
-    from gansynth_lite.lessons import Lesson
-    from gansynth_lite.sound import load_generator
-    from groove_core import learning
-
-    run = learning.Run.of(
-        PACKAGE, "my-classifier", name=name, into=into, seed=draw_seed(seed), device=device,
-        devices=devices, strategy=strategy, resume=resume, restart=restart, minutes=minutes,
-        license=license,
-    )  # fmt: skip
-    judged = None if beside is None else load_generator(beside, "cpu")
-    lesson = Lesson.beside(_notes(notes, LAYOUTS[size].samples, subset), judged)
-    settings = ClassifierSettings(epochs=epochs, network=network, precision=precision)
-    return learning.train(ClassifierTraining, settings, lesson, run)

@@ -6,6 +6,8 @@ network guesses the code, an optimiser improves it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -15,21 +17,34 @@ from gansynth_lite.notes import fitted
 from gansynth_lite.pitch import cents, detect_f0
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import settled
+from gansynth_lite.single import end_of, one_note
 from groove_core.console import track
 from groove_core.errors import InputError
 from groove_core.learning import pixel_norm
 from groove_core.values import Audio
 
-__all__ = ["find_instruments", "to_note"]
+__all__ = ["Note", "find_instruments", "to_note"]
 
 RATE = 0.05
 STARTS = 8
 """Random codes among which to begin where there is no encoder."""
 
 
+class Note(NamedTuple):
+    """A recorded note."""
+
+    samples: Tensor
+    """[shape=(samples of the layout,), peak 1]"""
+    pitch: float
+    end_s: float
+    """Until then its key is held."""
+    cut: bool
+    """Whether there was another note behind it."""
+
+
 def to_note(
     sound: Audio, layout: Layout, pitch: float | None, name: str, *, named: int | None = None
-) -> tuple[Tensor, float]:
+) -> Note:
     """Cut a sound to the length of a note, and find its pitch unless it is known.
 
     What a name says is settled with what is heard, see `gansynth_lite.recordings.settled`.
@@ -48,32 +63,34 @@ def to_note(
 
     Returns
     -------
-    samples : Tensor [shape=(samples,), peak 1]
-    pitch : float
+    Note
 
     Raises
     ------
     InputError
-        If the sound is silent, or no pitch is heard in it.
+        If the sound is silent, no pitch is heard in it, or it is not one note.
     """
-    mono = sound.to_mono().resampled(layout.sample_rate).samples[0]
+    rate = layout.sample_rate
+    mono = sound.to_mono().resampled(rate).samples[0]
     peak = float(abs(mono).max(initial=0.0))
-    whole = None
+    whole, end_s, cut = None, 0.0, False
     if peak:
         begin = int((abs(mono) > 0.01 * peak).argmax())
-        whole = fitted(mono[begin:] / peak, layout.samples, layout.sample_rate)
+        mono, cut = one_note(mono[begin:] / peak, rate, name, known=pitch is not None)
+        end_s = end_of(mono[: layout.samples], rate)
+        whole = fitted(mono, layout.samples, rate)
     if whole is None:
         raise InputError(f"{name} is silent.", hint="Give the sound of one note.")
     samples = torch.from_numpy(whole).float() / 32_767
     if pitch is None:
-        f0 = detect_f0(samples[None], layout.sample_rate, high_hz=layout.sample_rate / 4)
+        f0 = detect_f0(samples[None], rate, high_hz=rate / 4)
         heard = 69 + float(cents(f0, torch.tensor([69.0]))) / 100 if f0.isfinite().all() else None
         (pitch,) = settled([named], [heard])
         if pitch is None:
             raise InputError(
                 f"No pitch is heard in {name}.", hint="Say which it is with --pitch, such as C4."
             )
-    return samples, pitch
+    return Note(samples, pitch, end_s, cut)
 
 
 def find_instruments(

@@ -42,6 +42,8 @@ def held(pictures: Tensor, frames: int, layout: Layout) -> Tensor:
         round((part * layout.held_s * layout.sample_rate + layout.bins) / layout.hop_samples)
         for part in STEADY
     )
+    if frames <= stop:
+        return pictures[..., :frames]
     start = min(start, stop - 2)
     device = pictures.device
     beyond = torch.arange(1, frames - stop + 1, device=device)

@@ -114,7 +114,7 @@ class Layout:
         turned = wrapped(spectrogram.angle() / math.pi - self._turning(samples))
         # Where nothing is heard the phase stays as it was, so that frequency is 0 there.
         at = torch.arange(self.frames, device=samples.device).expand_as(turned)
-        last = torch.where(self._loud(magnitude), at, 0).cummax(dim=-1).values
+        last = torch.where(self.has_phase(magnitude), at, 0).cummax(dim=-1).values
         held = torch.where(last > 0, turned.gather(-1, last), torch.zeros_like(turned))
         frequency = wrapped(torch.diff(held, dim=-1, prepend=torch.zeros_like(held[..., :1])))
         return torch.stack([magnitude, frequency], dim=1)
@@ -131,6 +131,12 @@ class Layout:
         return (
             ((self._spread(magnitudes).exp() - quietest) / (self.n_fft / 4)).clamp_min(0).square()
         )
+
+    def louder(self, magnitudes: Tensor, gain: Tensor) -> Tensor:
+        """Raise log magnitudes [shape=(n, bins, frames)] by some dB; silence stays silent."""
+        quietest = math.exp(self._range[0])
+        heard = (self._spread(magnitudes).exp() - quietest).clamp_min(0)
+        return self._squeezed((heard * 10 ** (gain / 20) + quietest).log())
 
     def frequencies(self) -> Tensor:
         """Give the frequency of each row [shape=(bins,), Hz]."""
@@ -183,9 +189,10 @@ class Layout:
     def heard(self, pictures: Tensor) -> Tensor:
         """Set frequency to 0 where there is no sound that could have a phase."""
         magnitude, frequency = pictures[:, :1], pictures[:, 1:]
-        return torch.cat([magnitude, frequency * self._loud(magnitude)], dim=1)
+        return torch.cat([magnitude, frequency * self.has_phase(magnitude)], dim=1)
 
-    def _loud(self, squeezed: Tensor) -> Tensor:
+    def has_phase(self, squeezed: Tensor) -> Tensor:
+        """Return where log magnitudes are of a sound that is loud enough to have a phase."""
         return self._spread(squeezed.detach()) > math.log(HEARD)
 
     def _turning(self, like: Tensor, frames: int | None = None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
+from gansynth_lite.encoded import Instruments
 from groove_core.actions import Opt, Readable, checkpoint_of
 from groove_core.storage import checkpoints
 from groove_core.values import Audio, Codes
@@ -12,15 +13,15 @@ from groove_core.values import Audio, Codes
 __all__ = [
     "About", "BatchSize", "Beside", "Checkpoint", "ClassifierNetwork", "DrawnFamilies", "Family",
     "Instrument", "Judge", "LearningRate", "NotesPath", "Pitch", "Precision", "Refine", "Second",
-    "Subset", "TrackFamilies", "Width", "families",
+    "Subset", "TrackFamilies", "TrackInstruments", "Width", "families",
 ]  # fmt: skip
 
 _JUDGES = ("gansynth_lite.classifier:NoteClassifier",)
 _GENERATORS = ("gansynth_lite.model:GANSynth", "gansynth_lite.progressive:ProgressiveGAN")
 Checkpoint = Annotated[str | None, checkpoint_of(*_GENERATORS)]
 Instrument = Annotated[
-    Readable[Audio | Codes] | None,
-    Opt("sound of one note, or codes of an instrument (.json, .csv) (default: a drawn one)"),
+    Readable[Audio | Instruments | Codes] | None,
+    Opt("sound of one note, or an instrument that encode wrote (.json) (default: a drawn one)"),
 ]
 _FAMILIES = "gansynth_lite.options:families"
 Family = Annotated[
@@ -35,6 +36,13 @@ TrackFamilies = Annotated[
     Opt(
         "families of the tracks in turn, such as flute,string (default: by their programs)",
         names=_FAMILIES,
+    ),
+]
+TrackInstruments = Annotated[
+    str | None,
+    Opt(
+        "instruments of some tracks, such as 1=mine/encode.json,2=string: number or name of the "
+        "track, and a file or a family (default: drawn ones)"
     ),
 ]
 DrawnFamilies = Annotated[

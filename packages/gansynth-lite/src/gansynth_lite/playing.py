@@ -7,8 +7,10 @@ those the model draws, what repeats is generated once, and pedal, bends and cont
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -17,52 +19,43 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gansynth_lite.holding import frames_of, held, locked
+from gansynth_lite.controllers import BLOCK_S, Curve, bends_of, blocks, gains_of, sounding
+from gansynth_lite.envelope import finished, parted
+from gansynth_lite.holding import frames_of, locked
 from gansynth_lite.layout import Layout
+from gansynth_lite.mixing import mixed, stem_names
+from gansynth_lite.model import MARGIN
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import note_name
-from groove_core.console import note, track
+from groove_core.console import duration_text, note, track
 from groove_core.errors import InputError, UsageError
 from groove_core.render import render as render_with_soundfont
 from groove_core.render.soundfont import TAIL_S
-from groove_core.values import Audio, Score, Track
-from groove_core.values.midi.files import MAX_TICK
+from groove_core.values import Audio, Score
 from groove_core.values.sound.soundfiles import check_resampling
 
 __all__ = ["Instruments", "Path", "Player", "render", "slerp"]
 
 MAX_MINUTES = 30
 """Longer scores are refused: in stereo they take gigabytes."""
-LONGEST_S = 60.0
-"""Longer notes end then; they are stuck keys far more often than music."""
-FADE_S, RELEASE_S, DAMPED_S = 0.003, 0.3, 0.03
-"""Into a note; after its key is released; and when the same key is struck again."""
+MAX_STEM_MINUTES = 60
+"""Of all stems together."""
+FADE_S = 0.003
+"""Into a note."""
 DRUMS_DB = -3.0
 """Peak of the drums relative to that of the rest."""
-BLOCK_S = 0.01
-"""How often controllers and bends are looked at."""
-BEND_SEMITONES = 2
-"""Of a full bend, unless the track says otherwise (registered parameter 0)."""
-VOLUME, PAN, EXPRESSION, PEDAL, SILENCE, RESET = 7, 10, 11, 64, 120, 121
-KEYS_UP = range(123, 128)
-"""All notes off, and changes of mode, which say so, too."""
-DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH = 6, 38, 98, 99, 100, 101
-SETTING = (DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH, RESET)
-"""Controllers that set a parameter: what it is set to, and which one, registered or another."""
-
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Samples = npt.NDArray[np.float32]
 Instruments = Callable[[int, Floats], Tensor]
 """Give the instruments w [shape=(n, code)] of a track at some times [shape=(n,), seconds]."""
-Curve = Callable[[Floats], Floats]
-"""Give a value at each of some times [seconds]."""
 
 
 class Player(Protocol):
     """What draws notes, as `gansynth_lite.model.GANSynth` does."""
 
     layout: Layout
+    code: int
+    """Numbers of an instrument's code; what an instrument has beyond is its envelope."""
     low: int
     high: int
     """Range of pitches [MIDI]."""
@@ -77,15 +70,21 @@ class Player(Protocol):
         """Draw the beginnings of notes [shape=(n, 2, bins, frames)]."""
 
 
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+def slerp(a: Tensor, b: Tensor, t: Tensor, code: int | None = None) -> Tensor:
     """Go from instruments `a` to `b` [shape=(n, code)] along the sphere they lie on.
 
-    Shoemake, "Animating Rotation with Quaternion Curves", 1985. Lengths are mixed evenly.
+    Shoemake, "Animating Rotation with Quaternion Curves", 1985. Lengths are mixed evenly, and so
+    are envelopes.
 
     Parameters
     ----------
     t : Tensor [shape=(n,), 0 at a, 1 at b]
+    code : int, optional
+        Numbers that are of the code; what follows is an envelope (default: all are of the code).
     """
+    if code is not None and a.shape[1] > code:
+        (a, e), (b, f) = parted(a, code), parted(b, code)
+        return torch.cat([slerp(a, b, t), torch.lerp(e, f, t[:, None])], dim=1)
     t = t[:, None]
     length_a, length_b = a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True)
     u, v = a / length_a, b / length_b
@@ -111,11 +110,14 @@ class Path:
         From one key to the next.
     steps : int
         Stops from one key to the next: notes near in time share one and are generated once.
+    code : int, optional
+        See `slerp`.
     """
 
     keys: Tensor
     every_s: float = math.inf
     steps: int = 16
+    code: int | None = None
 
     def __call__(self, track: int, seconds: Floats) -> Tensor:
         """Give the instruments of a track at some times."""
@@ -124,7 +126,7 @@ class Path:
         at = np.round(np.clip(seconds / self.every_s, 0, last) * self.steps) / self.steps
         key = np.minimum(at.astype(np.int64), max(last - 1, 0))
         t = torch.from_numpy(at - key).to(keys)
-        return slerp(keys[key], keys[np.minimum(key + 1, last)], t)
+        return slerp(keys[key], keys[np.minimum(key + 1, last)], t, self.code)
 
 
 class _Note(NamedTuple):
@@ -154,6 +156,8 @@ def render(
     refine: int = 0,
     sample_rate: int = 44_100,
     peak_dbfs: float = -1.0,
+    stems: bool = False,
+    announce: bool = False,
 ) -> Audio:
     """Play a score.
 
@@ -178,6 +182,11 @@ def render(
     sample_rate : int [Hz]
     peak_dbfs : float [dBFS]
         Level of the loudest sample.
+    stems : bool
+        Whether each track is wanted alone, too: then the result is a `gansynth_lite.mixing.Mix`.
+        Drums are one stem, whatever the number of their tracks.
+    announce : bool
+        Whether to say first how many notes there are to draw, and for how long.
 
     Returns
     -------
@@ -187,40 +196,69 @@ def render(
     Raises
     ------
     InputError
-        If there are no notes, or they last longer than `MAX_MINUTES`.
+        If there are no notes, or they last longer than `MAX_MINUTES`; with stems, that is shared
+        by the tracks.
     UsageError
         If the model's range is less than an octave.
     """
-    import soxr
-
-    _check(score, model)
+    _check(score, model, stems)
     check_resampling(sample_rate)
-    length = round((score.duration_s + TAIL_S) * sample_rate)
-    samples = np.zeros((2, length), np.float32)
-    if any(len(one.notes) and not one.is_drum for one in score.tracks):
+    heard = [i for i, one in enumerate(score.tracks) if len(one.notes)]
+    played = [i for i in heard if not score.tracks[i].is_drum]
+    drummed = [i for i in heard if score.tracks[i].is_drum]
+    mixes: dict[int, Samples] = {}
+    if played:
         jobs = _jobs(score, model, instruments)
-        mix = np.zeros((2, _frames(score, model.layout.sample_rate)), np.float32)
-        _play(jobs, model, mix, [_gains(score, one) for one in score.tracks], seed, refine)
-        for channel, mixed in zip(samples, mix, strict=True):  # one by one: half the memory
-            made = soxr.resample(mixed, model.layout.sample_rate, sample_rate)
-            channel[: len(made)] = made[:length]
+        if announce:
+            _announce(jobs, model, refine)
+        shape = 2, _frames(score, model.layout.sample_rate)
+        first = np.zeros(shape, np.float32)
+        mixes = {i: np.zeros(shape, np.float32) if stems else first for i in played}
+        _play(jobs, model, mixes, [gains_of(score, one) for one in score.tracks], seed, refine)
     else:
         note("There are only drums, which the soundfont plays.")
-    drums = tuple(one for one in score.tracks if len(one.notes) and one.is_drum)
-    if drums:
-        peak = max(samples.max(), -samples.min()) or 1.0
-        beat = render_with_soundfont(
-            replace(score, tracks=drums), peak_dbfs=0, sample_rate=sample_rate
-        ).samples[:, :length]
-        samples[:, : beat.shape[1]] += np.float32(peak * 10 ** (DRUMS_DB / 20)) * beat
-    peak = max(samples.max(), -samples.min())
-    if peak > 0:
-        samples *= np.float32(10 ** (peak_dbfs / 20) / peak)
+    length = round((score.duration_s + TAIL_S) * sample_rate)
+    names = stem_names(score)
+    found = {
+        names[i]: _resampled(mixes.pop(i), model.layout.sample_rate, sample_rate, length)
+        for i in (played if stems else played[:1])
+    }
+    if drummed:
+        whole = functools.reduce(np.add, found.values()) if found else np.ones(1, np.float32)
+        drums = replace(score, tracks=tuple(score.tracks[i] for i in drummed))
+        peak = float(max(whole.max(), -whole.min())) or 1.0
+        found[names[drummed[0]]] = _drums(drums, peak, sample_rate, length)
+    if stems:
+        return mixed(found, sample_rate, peak_dbfs)
+    samples = next(iter(found.values()))
+    for more in [*found.values()][1:]:
+        samples += more
+    loudest = max(samples.max(), -samples.min())
+    if loudest > 0:
+        samples *= np.float32(10 ** (peak_dbfs / 20) / loudest)
     samples.flags.writeable = False  # so that it is not copied
     return Audio(samples, sample_rate)
 
 
-def _check(score: Score, model: Player) -> None:
+def _drums(score: Score, peak: float, sample_rate: int, length: int) -> Samples:
+    """Let the soundfont play drums, beside what has some peak [shape=(2, length)]."""
+    beat = render_with_soundfont(score, peak_dbfs=0, sample_rate=sample_rate).samples[:, :length]
+    samples = np.zeros((2, length), np.float32)
+    samples[:, : beat.shape[1]] = np.float32(peak * 10 ** (DRUMS_DB / 20)) * beat
+    return samples
+
+
+def _resampled(mix: Samples, rate: int, wanted: int, length: int) -> Samples:
+    import soxr
+
+    samples = np.zeros((2, length), np.float32)
+    for channel, one in zip(samples, mix, strict=True):  # one by one: half the memory
+        made = soxr.resample(one, rate, wanted)
+        channel[: len(made)] = made[:length]
+    return samples
+
+
+def _check(score: Score, model: Player, stems: bool) -> None:
     if not any(len(one.notes) for one in score.tracks):
         raise InputError(
             f"There are no notes in {score.name}.", hint="Give a MIDI file that has some."
@@ -230,6 +268,12 @@ def _check(score: Score, model: Player) -> None:
             f"{score.name} lasts {score.duration_s / 60:.0f} minutes; the longest that is played "
             f"is {MAX_MINUTES}.",
             hint="Cut it into pieces, or look for a stray note at its end.",
+        )
+    count = sum(len(one.notes) > 0 for one in score.tracks)
+    if stems and count * score.duration_s > 60 * MAX_STEM_MINUTES:
+        raise InputError(
+            f"{count} stems of {score.duration_s / 60:.0f} minutes are more than memory holds.",
+            hint="Cut the score into pieces, or leave --stems out.",
         )
     if model.high - model.low < 11:
         raise UsageError(
@@ -269,16 +313,16 @@ def _jobs(score: Score, model: Player, instruments: Instruments) -> list[_Job]:
     for index, one in enumerate(score.tracks):
         if one.is_drum or not len(one.notes):
             continue
-        rows, start_s, end_s, release_s = _sounding(score, one)
+        rows, start_s, end_s, release_s = sounding(score, one)
         # As many octaves up, or down, as bring a key into the range.
         up, down = (model.low - rows[:, 0] + 11) // 12, (rows[:, 0] - model.high + 11) // 12
         octaves = up.clip(0) - down.clip(0)
         count, away = count + len(rows), away + int(np.count_nonzero(octaves))
         columns = rows[:, 0] + 12 * octaves, rows[:, 1], start_s, end_s, release_s
-        bends, codes = _bends(score, one), instruments(index, start_s)
+        bends, codes = bends_of(score, one), instruments(index, start_s)
         for w, *times in zip(codes, *(column.tolist() for column in columns), strict=True):
             key, velocity, start, end, release = times
-            bend = bends(_blocks(start, end + release))
+            bend = bends(blocks(start, end + release))
             moves = bend.min() != bend.max()
             # While a bend moves, a whole key is generated, which notes can share.
             pitch = float(key + (np.round(bend.mean()) if moves else bend[0]))
@@ -300,111 +344,18 @@ def _jobs(score: Score, model: Player, instruments: Instruments) -> list[_Job]:
     return sorted(jobs.values(), key=lambda job: -job.needed)
 
 
-def _sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Floats]:
-    """Give pitches and velocities [shape=(n, 2)], and when notes begin, end, and how they fade.
-
-    A pedal holds notes, and the next note of a key ends the one before. The channel can be told to
-    release all keys, or to be silent at once.
-    """
-    rows = one.notes[np.lexsort((-one.notes[:, 1], one.notes[:, 0], one.notes[:, 2]))]
-    again = np.r_[False, (rows[1:, [0, 2]] == rows[:-1, [0, 2]]).all(axis=1)]
-    rows = rows[~again]  # of notes at once on one key, the longest
-    ends = np.minimum(rows[:, 0] + rows[:, 1], _first(one, KEYS_UP, rows[:, 0]))
-    pedal = _settings(one, PEDAL, 0)
-    down = pedal[:, 1] >= 64
-    ups = np.r_[pedal[~down, 0], score.end_tick]
-    is_down = np.r_[False, down][np.searchsorted(pedal[:, 0], ends, side="right")]
-    up = ups[np.searchsorted(ups[:-1], ends, side="right")]
-    ends = np.where(is_down, np.maximum(up, ends), ends)
-    ends = np.minimum(ends, _first(one, (SILENCE,), rows[:, 0]))
-    start_s, end_s = score.seconds(rows[:, 0]), score.seconds(ends)
-    following: Floats = np.r_[np.where(rows[1:, 2] == rows[:-1, 2], start_s[1:], np.inf), np.inf]
-    end_s = np.minimum(np.minimum(end_s, following), start_s + LONGEST_S)
-    return rows[:, 2:], start_s, end_s, np.minimum(following + DAMPED_S - end_s, RELEASE_S)
-
-
-def _first(one: Track, numbers: Sequence[int], ticks: Integers) -> Integers:
-    """Find the first of some controllers behind ticks, or else the largest tick."""
-    found = one.controls[np.isin(one.controls[:, 1], numbers), 0]
-    first: Integers = np.r_[found, MAX_TICK][np.searchsorted(found, ticks, side="right")]
-    return first
-
-
-def _settings(one: Track, number: int, before: int) -> Integers:
-    """List what a controller is set to [shape=(n, 2), tick and value]; a reset is `before`."""
-    told = one.controls[np.isin(one.controls[:, 1], (number, RESET))]
-    return np.stack([told[:, 0], np.where(told[:, 1] == RESET, before, told[:, 2])], axis=1)
-
-
-def _blocks(start_s: float, end_s: float) -> Floats:
-    """Give when the blocks of a stretch of time begin; there are two at least."""
-    count = max(2, math.ceil((end_s - start_s) / BLOCK_S))
-    return start_s + BLOCK_S * np.arange(count, dtype=np.float64)
-
-
-def _steps(score: Score, events: Integers | Floats, before: int) -> Curve:
-    """Give what holds at any time, after events [shape=(n, 2), tick and value]."""
-    times, values = score.seconds(events[:, 0]) - 1e-6, np.r_[before, events[:, 1]].astype(float)
-    return lambda seconds: values[np.searchsorted(times, seconds, side="right")]
-
-
-def _bends(score: Score, one: Track) -> Curve:
-    """Give the bend at any time, in semitones."""
-    resets = one.controls[one.controls[:, 1] == RESET, 0]
-    told = np.concatenate([np.stack([resets, 0 * resets], axis=1), one.pitch_bends])
-    told = told[np.argsort(told[:, 0], kind="stable")]
-    bent, widest = _steps(score, told, 0), _steps(score, _ranges(one), BEND_SEMITONES)
-    return lambda seconds: widest(seconds) / 8192 * bent(seconds)
-
-
-def _ranges(one: Track) -> Floats:
-    """Return what the range of bends is set to [shape=(n, 2), tick and semitones].
-
-    That is registered parameter 0, as long as it is selected, in semitones and cents.
-    """
-    ranges: list[tuple[float, float]] = []
-    selected: dict[int, int] = {}
-    semitones, cents = BEND_SEMITONES, 0
-    for tick, number, value in one.controls[
-        np.isin(one.controls[:, 1], (*SETTING, RESET))
-    ].tolist():
-        if number in (OTHER_LOW, OTHER_HIGH, RESET):
-            selected = {}
-        elif number in (PARAMETER_LOW, PARAMETER_HIGH):
-            selected[number] = value
-        elif selected == {PARAMETER_LOW: 0, PARAMETER_HIGH: 0}:
-            if number == DATA:
-                semitones = value
-            else:
-                cents = value
-            ranges.append((tick, semitones + cents / 100))
-    return np.array(ranges).reshape(-1, 2)
-
-
-def _gains(score: Score, one: Track) -> Curve:
-    """Give how loud a track is left and right [shape=(2, n)] at any time."""
-    volume, pan = (
-        _steps(score, one.controls[one.controls[:, 1] == number][:, [0, 2]], before)
-        for number, before in ((VOLUME, 100), (PAN, 64))
-    )
-    expression = _steps(score, _settings(one, EXPRESSION, 127), 127)
-
-    def gains(seconds: Floats) -> Floats:
-        level = (volume(seconds) * expression(seconds) / 127**2) ** 2
-        angle = (pan(seconds) - 1).clip(0) / 126 * math.pi / 2  # 64 is the middle
-        both: Floats = math.sqrt(2) * level * np.stack([np.cos(angle), np.sin(angle)])
-        return both
-
-    return gains
-
-
 # sound -------------------------------------------------------------------------------
 
 
 def _play(
-    jobs: list[_Job], model: Player, mix: Samples, gains: list[Curve], seed: int, refine: int
+    jobs: list[_Job],
+    model: Player,
+    mixes: Mapping[int, Samples],
+    gains: list[Curve],
+    seed: int,
+    refine: int,
 ) -> None:
-    """Generate notes and add them to the mix [shape=(2, samples)]."""
+    """Generate notes and add them to the mix of their track [shape=(2, samples)]."""
     batches = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
     seeds = seeds_of(len(batches), seed)
     made = side_by_side(
@@ -413,7 +364,25 @@ def _play(
     for batch, sounds in zip(batches, track(made, "playing", len(batches)), strict=True):
         for job, sound in zip(batch, sounds, strict=True):
             for one in job.notes:
-                _add(mix, sound, one, gains[one.track], model.layout.sample_rate)
+                _add(mixes[one.track], sound, one, gains[one.track], model.layout.sample_rate)
+
+
+def _announce(jobs: list[_Job], model: Player, refine: int) -> None:
+    """Say how many notes there are to draw, and for how long: the shortest one is drawn to see."""
+    layout = model.layout
+    trial = jobs[-1]
+    _generated([trial], model, 0, refine)  # the first time is slower
+    before = time.perf_counter()
+    _generated([trial], model, 0, refine)
+    one_s = time.perf_counter() - before
+    # A note costs as much as its frames; those beyond what is drawn cost little.
+    frames = [min(frames_of(job.needed, layout), layout.frames) + MARGIN for job in jobs]
+    workers = min(torch.get_num_threads(), -(-len(jobs) // BATCH))
+    count = sum(len(job.notes) for job in jobs)
+    note(
+        f"Notes to draw: {len(jobs)}, for {count} of the score; about "
+        f"{duration_text(one_s * sum(frames) / frames[-1] / workers)}."
+    )
 
 
 @torch.inference_mode()
@@ -421,21 +390,24 @@ def _generated(batch: list[_Job], model: Player, seed: int, refine: int) -> list
     """Generate notes, each as long as it is needed and with a peak of 1."""
     layout = model.layout
     frames = [frames_of(job.needed, layout) for job in batch]
+    codes, envelopes = parted(torch.stack([job.w for job in batch]), model.code)
+    pitches = torch.tensor([job.pitch for job in batch], device=codes.device)
     drawn = model(
-        torch.stack([job.w for job in batch]),
-        torch.tensor([job.pitch for job in batch], device=batch[0].w.device),
+        codes,
+        pitches,
         torch.Generator().manual_seed(seed),
         min(max(frames), layout.frames),
     )
     drawn = locked(drawn, layout)
     sounds = []
-    for job, picture, wanted in zip(batch, drawn.split(1), frames, strict=True):
+    parts = drawn.split(1), pitches.split(1), envelopes.split(1)
+    for job, wanted, picture, pitch, envelope in zip(batch, frames, *parts, strict=True):
         longest = max(one.length for one in job.notes)
-        if wanted > layout.frames or longest > layout.held_s * layout.sample_rate:
-            whole = held(picture, wanted, layout)
-        else:
-            whole = picture[..., :wanted]
-        sound: Samples = layout.to_samples(whole, refine=refine)[0].float().cpu().numpy()
+        hold = wanted > layout.frames or longest > layout.held_s * layout.sample_rate
+        made = finished(
+            picture, layout, wanted, hold=hold, pitches=pitch, envelopes=envelope, refine=refine
+        )
+        sound: Samples = made[0].float().cpu().numpy()
         peak = max(sound.max(), -sound.min())
         sounds.append(sound / peak if peak > 0 else sound)
     return sounds
@@ -454,7 +426,7 @@ def _add(mix: Samples, sound: Samples, one: _Note, gains: Curve, rate: int) -> N
     out = 0.5 + 0.5 * np.cos(np.linspace(0, math.pi, one.release, dtype=np.float32))
     heard[one.length :] *= out[: max(length - one.length, 0)]
     start_s = one.start / rate
-    level = gains(_blocks(start_s, start_s + length / rate)).astype(np.float32)
+    level = gains(blocks(start_s, start_s + length / rate)).astype(np.float32)
     moves = (level != level[:, :1]).any()
     for channel, of_channel in zip(mix[:, one.start :], level, strict=True):
         gain = np.interp(at, np.arange(len(of_channel)), of_channel) if moves else of_channel[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Action, Dataset, Package, hookimpl
+from groove_core.hookspecs import Action, Dataset, Kind, Package, hookimpl
 
 
 @hookimpl
@@ -51,6 +51,20 @@ def groove_generators() -> list[Action]:
 
 
 @hookimpl
+def groove_kinds() -> list[Kind]:
+    """List what encode finds."""
+    return [
+        Kind(
+            name="instruments",
+            value="gansynth_lite.encoded:Instruments",
+            summary="codes of recorded sounds, and how loud their harmonics are over time",
+            becomes={"codes": "gansynth_lite.encoded:to_codes"},
+            example="gansynth_lite.encoded:tiny",
+        )
+    ]
+
+
+@hookimpl
 def groove_datasets() -> list[Dataset]:
     """Open collections that users have."""
     return [
@@ -62,11 +76,11 @@ def groove_datasets() -> list[Dataset]:
 def groove_trainers() -> list[Action]:
     """Train models."""
     return [
-        Action("train", "gansynth_lite.actions:train", "Train a model on your own notes."),
-        Action("adapt", "gansynth_lite.actions:adapt", "Bring a model nearer to your notes."),
+        Action("train", "gansynth_lite.trainers:train", "Train a model on your own notes."),
+        Action("adapt", "gansynth_lite.trainers:adapt", "Bring a model nearer to your notes."),
         Action(
             "train-classifier",
-            "gansynth_lite.actions:train_classifier",
+            "gansynth_lite.trainers:train_classifier",
             "Train a classifier of notes, which judges models.",
         ),
     ]

@@ -15,18 +15,23 @@ import torch
 from torch import Tensor
 
 from gansynth_lite.classifier import NoteClassifier
-from gansynth_lite.encoding import find_instruments, to_note
+from gansynth_lite.encoded import Instruments
+from gansynth_lite.encoding import Note, find_instruments, to_note
+from gansynth_lite.envelope import finished, measured, padded, parted
 from gansynth_lite.families import family_of_program
-from gansynth_lite.holding import frames_of, held, locked
+from gansynth_lite.holding import frames_of, locked
+from gansynth_lite.likeness import Likeness
 from gansynth_lite.model import GANSynth, one_hot
 from gansynth_lite.parallel import BATCH, seeds_of, side_by_side
 from gansynth_lite.pitch import hz, note_name, parse_note_name
-from gansynth_lite.playing import Instruments, render
+from gansynth_lite.playing import Path as Way
+from gansynth_lite.playing import render
 from gansynth_lite.progressive import ProgressiveGAN
 from gansynth_lite.recordings import pitch_of_name
 from gansynth_lite.sampling import RATE, extended
 from groove_core import devices
 from groove_core.actions import each
+from groove_core.console import note
 from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.learning import pixel_norm
 from groove_core.storage import checkpoints
@@ -42,6 +47,8 @@ PACKAGE, GENERATOR, CLASSIFIER = "gansynth-lite", "notes", "classifier"
 MIDDLE_C = 60
 TOGETHER = 8
 """Sounds that are encoded at once."""
+FADE_S = 0.1
+"""At the end of a note of an encoded instrument, which has no release of its own."""
 
 
 def parse_pitch(text: str) -> float:
@@ -176,7 +183,13 @@ class Voice:
         with torch.inference_mode():
             return self.model.instruments(z.to(self.device), weights.to(self.device))
 
-    def drawn_for(self, score: Score, families: str | None, keys: int) -> Tensor:
+    def drawn_for(
+        self,
+        score: Score,
+        families: str | None,
+        keys: int,
+        given: Mapping[int, str | Audio | Instruments | Codes] | None = None,
+    ) -> Tensor:
         """Draw instruments [shape=(tracks, keys, code)] for the tracks of a score.
 
         Parameters
@@ -185,64 +198,117 @@ class Voice:
             Of the tracks in turn, divided by commas (default: by their programs).
         keys : int
             Instruments of each track.
+        given : mapping, optional
+            Families or instruments of some tracks, see `gansynth_lite.casting.cast`.
+
+        Raises
+        ------
+        UsageError
+            If the model knows no such family, or a file holds several instruments.
         """
+        given = given or {}
         asked = families.split(",") if families else []
         wanted = [
             asked[i % len(asked)].strip() if asked else family_of(one, self.model.families)
             for i, one in enumerate(score.tracks)
         ]
+        for i, one in given.items():
+            if isinstance(one, str):
+                wanted[i] = one
         w = self.drawn(len(wanted) * keys, [family for family in wanted for _ in range(keys)])
-        return w.reshape(len(wanted), keys, w.shape[1])
+        w = w.reshape(len(wanted), keys, w.shape[1])
+        return self.given_to(w, given)
 
-    def instrument(self, given: Audio | Codes) -> Tensor:
-        """Give the instruments [shape=(n, code)] of codes, or the one of a sound.
+    def given_to(self, w: Tensor, given: Mapping[int, str | Audio | Instruments | Codes]) -> Tensor:
+        """Give some tracks of instruments [shape=(tracks, keys, code)] others, which stay."""
+        for i, one in given.items():
+            if isinstance(one, str):
+                continue
+            mine = self.instrument(one)
+            if len(mine) > 1:
+                raise UsageError(
+                    f"The file for track {i + 1} holds {len(mine)} instruments.",
+                    hint="Encode one sound for each track.",
+                )
+            w = padded(w, max(w.shape[-1], mine.shape[1])).clone()
+            w[i] = padded(mine, w.shape[-1])
+        return w
+
+    def instrument(self, given: Audio | Instruments | Codes) -> Tensor:
+        """Return instruments [shape=(n, code or code + envelope)], or the one of a sound.
 
         Raises
         ------
         UsageError
             If codes are of another model.
         InputError
-            If no pitch is heard in the sound.
+            If no pitch is heard in the sound, or it is not one note.
         """
         if isinstance(given, Audio):
-            return self.encoded([given], None, 0)[0]
+            given = self.encoded([given], None, 0)
         if given.points.shape[1] != self.model.code:
             raise UsageError(
                 f"These codes have {given.points.shape[1]} numbers, the model's {self.model.code}.",
                 hint="Codes that `groove run gansynth-lite encode` made with the same checkpoint.",
             )
-        return pixel_norm(torch.from_numpy(given.points).float().to(self.device))
+        codes = pixel_norm(torch.from_numpy(given.points).float().to(self.device))
+        if isinstance(given, Codes):
+            return codes
+        return torch.cat([codes, torch.from_numpy(given.envelopes).to(codes)], dim=1)
 
-    def encoded(
-        self, sounds: Sequence[Audio], pitch: str | None, steps: int
-    ) -> tuple[Tensor, list[str]]:
-        """Find the instruments of sounds, and give them names.
+    def encoded(self, sounds: Sequence[Audio], pitch: str | None, steps: int) -> Instruments:
+        """Find the instruments of sounds, and say how near each comes.
 
         Of several sounds those are left out, and said, in which no note of the model's range is
-        heard; of one alone it is an error.
+        heard, or which are not one note; of one alone it is an error.
         """
         known = None if pitch is None else self.pitch(pitch)
 
-        def hear(sound: Audio, name: str) -> tuple[Tensor, float, str]:
+        def hear(sound: Audio, name: str) -> tuple[Note, str]:
             named = pitch_of_name(Path(name).stem) if sound.name else None
-            samples, at = to_note(sound, self.model.layout, known, name, named=named)
-            if at != self.nearest(at):
+            one = to_note(sound, self.model.layout, known, name, named=named)
+            if one.pitch != self.nearest(one.pitch):
                 raise InputError(
-                    f"{name} sounds at {note_name(round(at))} (MIDI {at:.4g}), which is out of "
-                    "the model's range.",
+                    f"{name} sounds at {note_name(round(one.pitch))} (MIDI {one.pitch:.4g}), which "
+                    "is out of the model's range.",
                     hint=f"Give a note from {self.range}, or say which it is with --pitch.",
                 )
-            return samples, at, name
+            if one.cut:
+                note(f"{name} holds more than one note: the first is encoded.")
+            return one, name
 
-        notes, found, names = each(sounds, hear, "listening"), [], []
-        while some := list(islice(notes, TOGETHER)):
-            samples = torch.stack([one for one, _, _ in some]).to(self.device)
-            pitches = torch.tensor([at for _, at, _ in some], device=self.device)
-            found.append(
-                find_instruments(self.model, samples, pitches, steps=steps, seed=self.seed)
-            )
-            names += [name for _, _, name in some]
-        return torch.cat(found), names
+        heard = each(sounds, hear, "listening")
+        codes: list[Tensor] = []
+        envelopes: list[Tensor] = []
+        names: list[str] = []
+        about: list[str] = []
+        while some := list(islice(heard, TOGETHER)):
+            samples = torch.stack([one.samples for one, _ in some]).to(self.device)
+            pitches = torch.tensor([one.pitch for one, _ in some], device=self.device)
+            found = find_instruments(self.model, samples, pitches, steps=steps, seed=self.seed)
+            for w, (one, name) in zip(found.split(1), some, strict=True):
+                envelope, likeness = self._compared(w, one)
+                envelopes.append(envelope)
+                about.append(likeness.words())
+                names.append(name)
+            codes.append(found)
+        return Instruments(
+            torch.cat(codes).cpu().double().numpy(), torch.stack(envelopes).cpu().numpy(), names,
+            self.name, about,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def _compared(self, w: Tensor, one: Note) -> tuple[Tensor, Likeness]:
+        """Measure the envelope of a note, and how near it then comes."""
+        layout, pitch = self.model.layout, torch.tensor([one.pitch], device=self.device)
+        generator = torch.Generator().manual_seed(self.seed)
+        picture = locked(self.model(w, pitch, generator), layout)
+        samples = one.samples.to(self.device)
+        envelope = measured(picture[0], samples, layout, one.pitch, end_s=one.end_s)
+        [made] = self.notes(torch.cat([w, envelope[None]], dim=1), [one.pitch])
+        heard = torch.from_numpy(made.samples[0].copy())
+        rate = layout.sample_rate
+        return envelope, Likeness.of(one.samples, heard, rate, one.pitch, one.end_s)
 
     def notes(
         self, w: Tensor, pitches: Sequence[float], held_s: float | None = None
@@ -251,26 +317,35 @@ class Voice:
 
         Parameters
         ----------
-        w : Tensor [shape=(n, code)]
+        w : Tensor [shape=(n, code or code + envelope)]
         pitches : sequence of float [MIDI]
         held_s : float, optional [seconds]
-            How long the key is held (default: as the model draws it, with its release).
+            How long the key is held (default: as the model draws it, with its release; with an
+            envelope as long as a drawn note, with a fade).
         """
         layout = self.model.layout
-        codes = w.split(BATCH)
+        codes, envelopes = (one.split(BATCH) for one in parted(w, self.model.code))
         at = torch.tensor(pitches, dtype=torch.float32, device=self.device).split(BATCH)
         seeds = seeds_of(len(codes), self.seed)
+        fades = held_s is None and bool(w[:, self.model.code :].any())
+        frames, hold = layout.frames, fades or held_s is not None
+        if hold:
+            length = layout.duration_s if held_s is None else held_s
+            frames = frames_of(round(length * layout.sample_rate), layout)
 
         def played(batch: int) -> npt.NDArray[np.float32]:
             with torch.inference_mode():
                 generator = torch.Generator().manual_seed(seeds[batch])
                 pictures = locked(self.model(codes[batch], at[batch], generator), layout)
-                if held_s is not None:
-                    frames = frames_of(round(held_s * layout.sample_rate), layout)
-                    pictures = held(pictures, frames, layout)
-                samples: npt.NDArray[np.float32] = (
-                    layout.to_samples(pictures, refine=self.refine).cpu().numpy()
-                )
+                made = finished(
+                    pictures, layout, frames, hold=hold, pitches=at[batch],
+                    envelopes=envelopes[batch], refine=self.refine,
+                )  # fmt: skip
+            samples: npt.NDArray[np.float32] = made.cpu().numpy()
+            if fades:
+                samples = samples[:, : layout.samples]
+                count = round(FADE_S * layout.sample_rate)
+                samples[:, -count:] *= np.linspace(1, 0, count, dtype=np.float32)
             return samples
 
         for some in side_by_side(played, len(codes)):
@@ -287,9 +362,11 @@ class Voice:
             [fine] = sound.resampled(rate).samples
             yield Audio(extended(fine, rate, hz(pitch), sound.sample_rate), rate).normalized()
 
-    def render(self, score: Score, instruments: Instruments, sample_rate: int) -> Audio:
+    def render(
+        self, score: Score, instruments: Way, sample_rate: int, stems: bool = False
+    ) -> Audio:
         """Play a score."""
         return render(
             score, self.model, instruments, seed=self.seed, refine=self.refine,
-            sample_rate=sample_rate,
+            sample_rate=sample_rate, stems=stems, announce=True,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from groove_core.errors import InputError, UsageError, did_you_mean
 from groove_core.storage import Cache, check_file, dump_json, list_files
 from groove_core.values import Audio
 
-__all__ = ["SUBSETS", "open_notes"]
+__all__ = ["SUBSETS", "open_cached", "open_notes"]
 
 SUBSETS = (*SOURCES, "all")
 VERSION = 3
@@ -109,6 +109,11 @@ def open_notes(
         files = list_files(path, Audio.suffixes[:-1])
         make = functools.partial(read_folder, path, files, cache=cache, **options)
     return stored(cache, {"notes": VERSION, **options}, _listed(path, files), make)
+
+
+def open_cached(path: Path, samples: int, subset: str, low: int = 24, high: int = 84) -> Notes:
+    """Open a collection of notes and keep what was read of it; see `open_notes`."""
+    return open_notes(path, samples=samples, subset=subset, low=low, high=high, cache=Cache())
 
 
 def _listed(root: Path, files: Sequence[Path]) -> bytes:

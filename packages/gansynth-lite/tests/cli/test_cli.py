@@ -126,7 +126,8 @@ def test_from_a_sound_to_codes_and_back(groove, tmp_path):
     assert result.returncode == 0, result.stderr
     codes = Codes.read(tmp_path / "o/encode.json")
     assert codes.points.shape == (4, 128)
-    assert "... of 128" in result.stdout
+    assert "clear57.wav: A3, " in result.stdout
+    assert "in tune, attack as recorded" in result.stdout
     a, b, c, d = codes.points
     # The same instrument at other pitches is nearer than another instrument.
     assert max(np.linalg.norm(a - b), np.linalg.norm(c - d)) < np.linalg.norm(a - c)
@@ -142,6 +143,39 @@ def test_from_a_sound_to_codes_and_back(groove, tmp_path):
     result = groove("interpolate", *ends, "--score", "two.mid", "--out", "s")
     assert result.returncode == 0, result.stderr
     assert Audio.read(next((tmp_path / "s").glob("*.wav"))).peak > 0.5
+
+
+def test_each_track_has_its_instrument_and_its_stem(groove, tmp_path):
+    soundfile.write(tmp_path / "mine.wav", 0.3 * made.tone(57, 2 * RATE, decay=4.0), RATE)
+    assert groove("encode", "mine.wav", "--out", "o").returncode == 0
+    lead, bass = Track([[0, 400, 60, 90]], name="Lead"), Track([[0, 900, 48, 90]], name="Bass")
+    score(lead, bass).save(tmp_path / "song.mid")
+    result = groove("render", "song.mid", "--instruments", "1=o/mine.encode.json,bass=strings",
+                    "--stems", "--seed", "1", "--out", "r")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Notes to draw: 2, for 2 of the score; about" in result.stderr
+    stems = [
+        soundfile.read(tmp_path / "r/song.render stems" / name, dtype="int16")[0].astype(int)
+        for name in ("01 Lead.wav", "02 Bass.wav")
+    ]
+    mix = soundfile.read(tmp_path / "r/song.render.wav", dtype="int16")[0]
+    assert np.array_equal(sum(stems), mix)
+    refused = groove("render", "song.mid", "--instruments", "3=reed")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-2:] == [
+        "error: song.mid has no track '3'.", "hint: Tracks: 1 Lead, 2 Bass.",
+    ]  # fmt: skip
+
+
+def test_a_chord_is_no_instrument(groove, tmp_path):
+    chord = sum(made.tone(pitch, RATE) for pitch in (48, 52, 55)) / 6
+    soundfile.write(tmp_path / "chord.wav", chord, RATE)
+    refused = groove("encode", "chord.wav")
+    assert refused.returncode == 4
+    assert refused.stderr.splitlines()[-2:] == [
+        "error: chord.wav is a chord, not one note.",
+        "hint: Give the sound of one note, or say which it is with --pitch, such as C4.",
+    ]
 
 
 def test_sounds_that_cannot_be_encoded_are_left_out(groove, tmp_path):
@@ -185,7 +219,9 @@ def test_training_measuring_and_playing_what_was_learnt(groove, folder, tmp_path
         "sample", "--checkpoint", "mine", "--family", "reed", "--count", "1", "--out", "o"
     )
     assert result.returncode == 0, result.stderr
-    assert Audio.read(next((tmp_path / "o").glob("*.wav"))).duration_s == pytest.approx(0.976, abs=1e-4)
+    assert Audio.read(next((tmp_path / "o").glob("*.wav"))).duration_s == pytest.approx(
+        0.976, abs=1e-4
+    )
     result = groove("evaluate", folder, "--checkpoint", "mine", "--count", "10", "--json")
     assert result.returncode == 0, result.stderr
     known = json.loads((tmp_path / "groove-models/gansynth-lite/mine/learnt.json").read_text())

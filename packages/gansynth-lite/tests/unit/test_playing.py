@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from gansynth_lite import playing
+from gansynth_lite import controllers, playing
+from gansynth_lite.envelope import ATTACK_S, HARMONICS, SIZE, TIMES_S
 from gansynth_lite.families import FAMILIES
 from gansynth_lite.holding import held
 from gansynth_lite.layout import LAYOUTS, Layout, hz
@@ -33,6 +35,7 @@ class Sines:
     """Plays two partials; the first number of an instrument is the loss per second."""
 
     layout: object = LAYOUT
+    code: int = 4
     low: int = 24
     high: int = 84
     calls: list = field(default_factory=list)
@@ -300,7 +303,7 @@ def test_what_cannot_be_played():
 
 
 def test_stuck_keys_end(monkeypatch):
-    monkeypatch.setattr(playing, "LONGEST_S", 2.0)
+    monkeypatch.setattr(controllers, "LONGEST_S", 2.0)
     sound = played((0, 5000, 60, 100))
     assert level(sound, 1.5, 1.9) > -20
     assert level(sound, 2.4, 5.5) < -80
@@ -400,3 +403,52 @@ def test_the_caller_keeps_its_number_of_threads(threads, end):
 
 def test_nothing_is_made_of_nothing():
     assert not list(side_by_side(str, 0))
+
+
+def test_stems_add_up_to_the_mix(tmp_path):
+    """Sample by sample, also in files of 16 bits."""
+    drums = track((0, 100, 36, 100), (500, 100, 38, 100), is_drum=True)
+    piece = score(track((0, 400, 69, 100), name="Lead: 1/2"), track((0, 900, 48, 60)), drums)
+    mix = render(piece, Sines(), ORGAN, sample_rate=RATE, stems=True)
+    assert [one.name for one in mix.stems] == ["01 Lead 12", "02 track", "03 drums"]
+    mix.save(tmp_path / "song.wav")
+    files = sorted((tmp_path / "song stems").iterdir())
+    assert [one.stem for one in files] == [one.name for one in mix.stems]
+    numbers = [soundfile.read(one, dtype="int16")[0].astype(int) for one in files]
+    assert np.array_equal(sum(numbers), soundfile.read(tmp_path / "song.wav", dtype="int16")[0])
+    plain = render(piece, Sines(), ORGAN, sample_rate=RATE)
+    loudest = np.abs(mix.samples).max() / np.abs(plain.samples).max()
+    assert np.abs(mix.samples - loudest * plain.samples).max() < 1e-4
+    assert loudest == pytest.approx(1, abs=1e-3)
+
+
+def test_the_cost_is_told_before(capsys):
+    notes = track((0, 400, 60, 100), (500, 400, 60, 90), (1000, 400, 62, 90))
+    render(score(notes), Sines(), ORGAN, sample_rate=RATE, announce=True)
+    assert "Notes to draw: 2, for 3 of the score; about 1 seconds." in capsys.readouterr().err
+
+
+def test_an_envelope_is_heard_at_any_pitch_and_length():
+    """20 dB less after a second and no more behind it, for short and for held notes."""
+    body = torch.zeros(len(HARMONICS), len(TIMES_S))
+    body[:, torch.tensor(TIMES_S) >= 0.7] = -20.0
+    own = torch.cat([torch.ones(4), body.flatten(), torch.zeros(len(ATTACK_S))])
+    for length in (900, 3000):
+        for pitch in (57, 70):
+            sound = played((0, length, pitch, 100), instruments=Path(own[None, None], code=4))
+            steady = np.diff(levels(sound, 0.85, length / 1000 - 0.02))
+            assert np.abs(steady).max(initial=0) < 1.5  # nothing jumps
+            fallen = level(sound, 0.1, 0.3) - level(sound, length / 1000 - 0.1, length / 1000)
+            assert fallen == pytest.approx(20, abs=1.5)
+    plain = Path(torch.ones(1, 1, 4))
+    zeros = Path(torch.cat([torch.ones(4), torch.zeros(SIZE)])[None, None], code=4)
+    note = (0, 900, 57, 100)
+    assert np.array_equal(played(note, instruments=plain), played(note, instruments=zeros))
+
+
+def test_envelopes_are_mixed_evenly():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 1, 4 + SIZE, generator=generator)
+    w = slerp(a, b, torch.tensor([0.25]), 4)
+    assert torch.allclose(w[:, :4], slerp(a[:, :4], b[:, :4], torch.tensor([0.25])))
+    assert torch.allclose(w[:, 4:], 0.75 * a[:, 4:] + 0.25 * b[:, 4:], atol=1e-6)
