@@ -18,7 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["BODY_BYTES", "Guard", "SANDBOX", "TooLarge"]
+from groove_core.errors import UsageError
+
+__all__ = ["BODY_BYTES", "SANDBOX", "Guard", "TooLarge"]
 
 BODY_BYTES = 32 * 2**20
 """Of a request in JSON, such as an edited score."""
@@ -35,8 +37,11 @@ SANDBOX = (
 """Of pages and viewers that packages bring: of no origin, and with no way out."""
 
 
-class TooLarge(Exception):
+class TooLarge(UsageError):
     """A body that is longer than it may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("This is too large.", hint=f"At most {limit / 1e6:g} MB.")
 
 
 def refused(status: int, message: str, hint: str) -> Response:
@@ -77,11 +82,7 @@ class Guard:
             await answer(scope, receive, _with_headers(send))
             return
         limit = self.upload_bytes if scope["method"] == "PUT" else BODY_BYTES
-        try:
-            await self.app(scope, _limited(receive, limit), _with_headers(send))
-        except TooLarge:
-            answer = refused(413, "This is too large.", f"At most {limit / 1e6:g} MB.")
-            await answer(scope, receive, _with_headers(send))
+        await self.app(scope, _limited(receive, limit), _with_headers(send))
 
     def _refuse(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -110,7 +111,8 @@ class Guard:
             length = headers.get("content-length", "0")
             limit = self.upload_bytes if scope["method"] == "PUT" else BODY_BYTES
             if not length.isdigit() or int(length) > limit:
-                return refused(413, "This is too large.", f"At most {limit / 1e6:g} MB.")
+                error = TooLarge(limit)
+                return refused(413, error.message, error.hint)
         return None
 
     def _enter(self, given: str) -> Response:
@@ -138,7 +140,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise TooLarge
+            raise TooLarge(limit)
         return message
 
     return counted

@@ -17,7 +17,7 @@ from typing import Any
 from groove_core.errors import GrooveError, UsageError
 from groove_studio.workspace import Record, Workspace
 
-__all__ = ["CORE", "Jobs"]
+__all__ = ["CORE", "Busy", "Jobs", "described"]
 
 CORE = "groove-core"
 """The worker that reads, changes and writes values and lists what is installed."""
@@ -25,6 +25,10 @@ AT_ONCE, WARM, WAITING = 2, 3, 20
 """Jobs that run at a time, workers that are kept, and jobs that may wait."""
 LINE_BYTES = 2**26
 Event = dict[str, Any]
+
+
+class Busy(UsageError):
+    """Too many jobs."""
 
 
 class Worker:
@@ -36,11 +40,14 @@ class Worker:
     @classmethod
     async def start(cls, folder: Path) -> Worker:
         """Start one whose relative paths begin in a folder."""
+        # Threads of two jobs that wait for each other's cores take ten times as long.
+        threads = str(max(1, (os.cpu_count() or 1) // AT_ONCE))
         return cls(
             await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "groove_studio.worker", cwd=folder,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 limit=LINE_BYTES, start_new_session=True,
+                env={"OMP_NUM_THREADS": threads, **os.environ},
             )
         )  # fmt: skip
 
@@ -119,12 +126,12 @@ class Jobs:
 
         Raises
         ------
-        UsageError
+        Busy
             If too many wait already.
         """
         if len(self.tasks) >= WAITING:
             self.workspace.remove(record)
-            raise UsageError(
+            raise Busy(
                 f"{WAITING} jobs are waiting already.", hint="Wait for them, or cancel some."
             )
         self.tasks[record.id] = asyncio.create_task(self._run(record, task, about, package))

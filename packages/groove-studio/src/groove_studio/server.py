@@ -25,8 +25,8 @@ from starlette.routing import Route
 
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.locks import locked
-from groove_studio.guard import SANDBOX, Guard
-from groove_studio.jobs import Jobs, described
+from groove_studio.guard import SANDBOX, Guard, TooLarge
+from groove_studio.jobs import Busy, Jobs, described
 from groove_studio.lines import chain_of, command_line, python_lines
 from groove_studio.options import Inputs, checked
 from groove_studio.workspace import BRINGS, Record, Workspace, as_text, safe_name
@@ -379,7 +379,7 @@ def answered(
         try:
             return await run(request)
         except GrooveError as error:
-            status = 429 if "waiting already" in error.message else 400
+            status = 413 if isinstance(error, TooLarge) else 429 if isinstance(error, Busy) else 400
             return JSONResponse({"message": error.message, "hint": error.hint}, status)
         except OSError as error:
             message = f"The disk refused: {error.strerror or error}."
@@ -427,7 +427,8 @@ def serve(
         print("Ctrl-C ends it.", file=sys.stderr)
         app = Studio(workspace, limits).app(hosts, token)
         config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none",
-                                timeout_graceful_shutdown=1, server_header=False)  # fmt: skip
+                                timeout_graceful_shutdown=1, server_header=False,
+                                proxy_headers=False)  # fmt: skip
         if browser:
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):
