@@ -203,9 +203,7 @@ def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T
     )
 
 
-def _told(
-    items: Iterable[T], text: str, total: int | None, listener: Listener
-) -> Iterator[T]:
+def _told(items: Iterable[T], text: str, total: int | None, listener: Listener) -> Iterator[T]:
     if total is None and isinstance(items, Sized):
         total = len(items)
     done = 0

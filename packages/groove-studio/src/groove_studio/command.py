@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +17,21 @@ def studio(
         int, typer.Option("--port", min=0, max=65535, help="Port (0: any that is free)")
     ] = 0,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; others than this machine's own "
-                          "let others in who know the token")
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; others than this machine's own "
+            "let others in who know the token",
+        ),
     ] = "127.0.0.1",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="Name that browsers may call it by, "
-                     "such as studio.example.org (default: the address)"),
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="Name that browsers may call it by, "
+            "such as studio.example.org (default: the address)",
+        ),
     ] = None,
     trainers: Annotated[
         bool, typer.Option("--trainers/--no-trainers", help="Offer actions that train")
@@ -35,8 +44,9 @@ def studio(
     ] = 500.0,
     limit_s: Annotated[
         float | None,
-        typer.Option("--limit-s", min=0.1, help="Time that a job may take  [seconds] "
-                     "(default: none)"),
+        typer.Option(
+            "--limit-s", min=0.1, help="Time that a job may take  [seconds] (default: none)"
+        ),
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in your browser")
@@ -48,7 +58,17 @@ def studio(
     sent on to the next action. Nothing is fetched from a network, and only this machine can open
     the page unless you say otherwise with --host. Ctrl-C ends it; your work stays in the folder.
     """
+    import webbrowser
+
+    from groove_core.console import note
     from groove_studio.server import Limits, serve
+
+    def ready(address: str) -> None:
+        typer.echo(address)
+        sys.stdout.flush()
+        note("Ctrl-C ends it.")
+        if browser:
+            webbrowser.open(address)
 
     serve(
         workspace,
@@ -61,5 +81,5 @@ def studio(
             job_s=limit_s,
             trainers=trainers,
         ),
-        browser=browser,
+        ready=ready,
     )

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from groove_core.errors import UsageError
 
-__all__ = ["BODY_BYTES", "SANDBOX", "Guard", "TooLarge"]
+__all__ = ["BODY_BYTES", "SANDBOX", "Guard", "TooLargeError"]
 
 BODY_BYTES = 32 * 2**20
 """Of a request in JSON, such as an edited score."""
@@ -37,7 +37,7 @@ SANDBOX = (
 """Of pages and viewers that packages bring: of no origin, and with no way out."""
 
 
-class TooLarge(UsageError):
+class TooLargeError(UsageError):
     """A body that is longer than it may be."""
 
     def __init__(self, limit: int) -> None:
@@ -111,7 +111,7 @@ class Guard:
             length = headers.get("content-length", "0")
             limit = self.upload_bytes if scope["method"] == "PUT" else BODY_BYTES
             if not length.isdigit() or int(length) > limit:
-                error = TooLarge(limit)
+                error = TooLargeError(limit)
                 return refused(413, error.message, error.hint)
         return None
 
@@ -140,7 +140,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise TooLarge(limit)
+            raise TooLargeError(limit)
         return message
 
     return counted

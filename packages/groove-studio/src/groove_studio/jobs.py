@@ -17,7 +17,7 @@ from typing import Any
 from groove_core.errors import GrooveError, UsageError
 from groove_studio.workspace import Record, Workspace
 
-__all__ = ["CORE", "Busy", "Jobs", "described"]
+__all__ = ["CORE", "BusyError", "Jobs", "described"]
 
 CORE = "groove-core"
 """The worker that reads, changes and writes values and lists what is installed."""
@@ -27,7 +27,7 @@ LINE_BYTES = 2**26
 Event = dict[str, Any]
 
 
-class Busy(UsageError):
+class BusyError(UsageError):
     """Too many jobs."""
 
 
@@ -126,12 +126,12 @@ class Jobs:
 
         Raises
         ------
-        Busy
+        BusyError
             If too many wait already.
         """
         if len(self.tasks) >= WAITING:
             self.workspace.remove(record)
-            raise Busy(
+            raise BusyError(
                 f"{WAITING} jobs are waiting already.", hint="Wait for them, or cancel some."
             )
         self.tasks[record.id] = asyncio.create_task(self._run(record, task, about, package))

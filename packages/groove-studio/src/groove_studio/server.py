@@ -8,8 +8,6 @@ import importlib.util
 import re
 import secrets
 import socket
-import sys
-import webbrowser
 import zipfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +18,19 @@ from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.locks import locked
-from groove_studio.guard import SANDBOX, Guard, TooLarge
-from groove_studio.jobs import Busy, Jobs, described
+from groove_studio.guard import SANDBOX, Guard, TooLargeError
+from groove_studio.jobs import BusyError, Jobs, described
 from groove_studio.lines import chain_of, command_line, python_lines
 from groove_studio.options import Inputs, checked
 from groove_studio.workspace import BRINGS, Record, Workspace, as_text, safe_name
@@ -246,7 +250,8 @@ class Studio:
             record = self.workspace.runs[item.run]
             folder = self.workspace.place(record, "view")
             about = {"source": str(self.workspace.folder / item.source), "kind": item.kind,
-                     "name": safe_name(item.name), "ending": ending, "folder": str(folder)}  # fmt: skip
+                     "name": safe_name(item.name), "ending": ending,
+                     "folder": str(folder)}  # fmt: skip
             events = await self.jobs.ask("write", about)
             for number, event in enumerate(e for e in events if e["event"] == "file"):
                 key = f"stem-{number + 1}.wav" if ending == "stems" else ending
@@ -379,7 +384,13 @@ def answered(
         try:
             return await run(request)
         except GrooveError as error:
-            status = 413 if isinstance(error, TooLarge) else 429 if isinstance(error, Busy) else 400
+            status = (
+                413
+                if isinstance(error, TooLargeError)
+                else 429
+                if isinstance(error, BusyError)
+                else 400
+            )
             return JSONResponse({"message": error.message, "hint": error.hint}, status)
         except OSError as error:
             message = f"The disk refused: {error.strerror or error}."
@@ -399,9 +410,15 @@ async def _document(request: Request) -> dict[str, Any]:
 
 
 def serve(
-    folder: Path, *, host: str, port: int, names: Sequence[str], limits: Limits, browser: bool
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    names: Sequence[str],
+    limits: Limits,
+    ready: Callable[[str], None],
 ) -> None:
-    """Serve a workspace until Ctrl-C.
+    """Serve a workspace until Ctrl-C; `ready` is told the address that opens it.
 
     Raises
     ------
@@ -416,20 +433,17 @@ def serve(
             listener = socket.create_server((host, port))
         except OSError as error:
             raise UsageError(
-                f"Cannot listen on {host}:{port}: {error.strerror}.", hint="--port 0 takes a free one."
+                f"Cannot listen on {host}:{port}: {error.strerror}.",
+                hint="--port 0 takes a free one.",
             ) from error
         port = listener.getsockname()[1]
         own = [host, *(["127.0.0.1", "localhost"] if host in ("127.0.0.1", "localhost") else [])]
         hosts = [f"{name}:{port}" for name in {*own, *names}] + [*names]
         token = secrets.token_urlsafe(16)
-        address = f"http://{host}:{port}/?token={token}"
-        print(address, flush=True)
-        print("Ctrl-C ends it.", file=sys.stderr)
         app = Studio(workspace, limits).app(hosts, token)
         config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none",
                                 timeout_graceful_shutdown=1, server_header=False,
                                 proxy_headers=False)  # fmt: skip
-        if browser:
-            webbrowser.open(address)
+        ready(f"http://{host}:{port}/?token={token}")
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])

@@ -84,7 +84,9 @@ def _form(plugin: loader.Plugin, run: str, every: list[str]) -> dict[str, Any]:
         if param.is_value:
             one["takes"] = [k for k in every if any(kind.takes(k) for kind in param.kinds)]
             one["endings"] = sorted({end for kind in param.kinds for end in kind.suffixes})
-            one["typed"] = any("typed" in vars(k) for kind in param.kinds for k in kind.__mro__[:-3])
+            one["typed"] = any(
+                "typed" in vars(k) for kind in param.kinds for k in kind.__mro__[:-3]
+            )
         if param.opt.names or param.opt.role == "checkpoint":
             one["named"] = True
     return {"schema": schema, "help": help_of(function, "")}

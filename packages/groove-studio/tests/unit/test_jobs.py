@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+
 def workers_of(studio) -> list[int]:
     """List the processes that a studio has started, and theirs."""
     found = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
@@ -36,7 +37,7 @@ def test_a_beat_becomes_an_item_and_an_edit_another(studio, beat):
     midi.write_bytes(studio.ask("GET", f"/file/{edited['id']}/mid").body)
     notes = Score.read(midi).tracks[0].notes
     assert len(notes) == 17
-    assert [1, 120] == [int((notes[:, 2] == 38).sum()), int(notes[notes[:, 2] == 38][0, 0])]
+    assert [int((notes[:, 2] == 38).sum()), int(notes[notes[:, 2] == 38][0, 0])] == [1, 120]
 
 
 def test_a_wrong_edit_or_file_says_what_is_wrong(studio, beat):
