@@ -82,6 +82,7 @@ class Studio:
         self.jobs = Jobs(workspace, limits.job_s)
         self.packages: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {"drums": [], "palette": []}
+        self.soundfont: str | None = None
         self.listed = asyncio.Event()
         self._listing: asyncio.Task[None] | None = None
 
@@ -90,7 +91,9 @@ class Studio:
 
         def take(event: dict[str, Any]) -> None:
             if event["event"] == "facts":
-                self.facts = {"drums": event["drums"], "palette": event["palette"]}
+                self.soundfont = event.pop("soundfont")
+                self.facts = {k: v for k, v in event.items() if k != "event"}
+                self.facts["soundfont"] = self.soundfont is not None
                 self.jobs.tell({"event": "facts", "facts": self.facts})
             elif event["event"] == "package":
                 event = {key: value for key, value in event.items() if key != "event"}
@@ -312,10 +315,20 @@ class Studio:
     async def page(self, request: Request) -> Response:
         """Return a file of the page."""
         name = request.path_params.get("name", "index.html")
-        found = (LOOK if name == "look.css" else PAGE) / name
+        folder = LOOK if name == "look.css" else PAGE
+        if request.url.path.startswith("/page/vendor/"):
+            folder = PAGE / "vendor"
+        found = folder / name
         if not re.fullmatch(r"[\w-]+\.(html|js|css|svg)", name) or not found.is_file():
             return Response("Not here.", 404, media_type="text/plain")
         return Response(found.read_bytes(), media_type=TYPES[name.rpartition(".")[2]])
+
+    async def sounds(self, request: Request) -> Response:
+        """Return the soundfont that scores are played with."""
+        if self.soundfont is None:
+            raise InputError("There is no soundfont.", hint="pip install pretty_midi")
+        return FileResponse(self.soundfont, media_type="application/octet-stream",
+                            headers={"cache-control": "private, max-age=86400"})  # fmt: skip
 
     async def viewer(self, request: Request) -> Response:
         """Return a package's own viewer, in a page that can reach nothing."""
@@ -347,7 +360,8 @@ class Studio:
     def routes(self) -> list[Route]:
         """Return all routes."""
         gets: dict[str, Callable[[Request], Coroutine[Any, Any, Response]]] = {
-            "/": self.page, "/page/{name}": self.page, "/api/state": self.state,
+            "/": self.page, "/page/{name}": self.page, "/page/vendor/{name}": self.page,
+            "/soundfont": self.sounds, "/api/state": self.state,
             "/api/events": self.events, "/api/choices/{package}": self.choices,
             "/api/lines/{run}": self.lines, "/api/session.zip": self.session,
             "/file/{item}/{ending}": self.file, "/viewer/{package}/{kind}": self.viewer,

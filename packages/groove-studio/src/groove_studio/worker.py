@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from groove_core.errors import GrooveError, UsageError, of_system
+from groove_core.errors import GrooveError, InputError, UsageError, of_system
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
 
@@ -37,9 +37,14 @@ BUG = "Run it in a terminal with --debug, and report what it prints."
 def forms(tell: Tell) -> None:
     """Tell what every installed package offers, one after the other, and what viewers need."""
     from groove_core.drums import DRUMS
+    from groove_core.render.soundfont import find_soundfont
     from groove_core.values import PALETTE
 
-    tell("facts", drums=[drum.name for drum in DRUMS], palette=PALETTE)
+    soundfont = None
+    with contextlib.suppress(InputError):
+        soundfont = str(find_soundfont())
+    tell("facts", drums=[drum.name for drum in DRUMS], drum_notes=[drum.note for drum in DRUMS],
+         palette=PALETTE, soundfont=soundfont)  # fmt: skip
     for entry in loader.installed():
         try:
             tell("package", **_forms_of(loader.load(entry.name)))

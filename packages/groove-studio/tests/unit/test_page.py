@@ -197,7 +197,9 @@ def test_names_with_script_are_text(browser, studio, beat):
 ATTACK = """
 export function show(element, document_) {
   const tries = {};
-  const attempt = (name, run) => { try { tries[name] = String(run()); } catch (error) { tries[name] = "refused"; } };
+  const attempt = (name, run) => {
+    try { tries[name] = String(run()); } catch (error) { tries[name] = "refused"; }
+  };
   attempt("parent", () => parent.document.title);
   attempt("cookie", () => document.cookie);
   attempt("storage", () => localStorage.length);

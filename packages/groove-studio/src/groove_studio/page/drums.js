@@ -2,6 +2,7 @@
 import { button, documentOf, el, on, state } from "./core.js";
 import { isPlaying, position } from "./player.js";
 import { editor } from "./edit.js";
+import { hear } from "./live.js";
 
 const LOUD = 100;
 
@@ -55,7 +56,10 @@ export async function show(place, item) {
   function toggle(step, drum) {
     edit.before();
     if (steps[step].has(drum)) steps[step].delete(drum);
-    else steps[step].set(drum, { velocity: LOUD, offset: 0 });
+    else {
+      steps[step].set(drum, { velocity: LOUD, offset: 0 });
+      hear(state.facts.drum_notes[drum], LOUD, { drum: true });
+    }
     paint(cells.get(`${step} ${drum}`), step, drum);
     edit.after();
   }
@@ -64,6 +68,7 @@ export async function show(place, item) {
     if (!hit) return;
     edit.before();
     hit.velocity = Math.max(1, Math.min(127, hit.velocity + by));
+    hear(state.facts.drum_notes[drum], hit.velocity, { drum: true });
     paint(cells.get(`${step} ${drum}`), step, drum);
     edit.after();
   }

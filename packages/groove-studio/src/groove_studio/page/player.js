@@ -21,6 +21,12 @@ function ready() {
   return true;
 }
 
+export async function speaker() {
+  if (!ready()) throw new Error("no sound");
+  await context.resume();
+  return { context, target: mix };
+}
+
 export async function bufferOf(item, ending = "wav") {
   if (!ready()) return null;
   const key = `${item.id}/${ending}`;
@@ -109,13 +115,17 @@ export function transport(place) {
     }, { title, "aria-pressed": String(settings[name]) });
     return made;
   };
+  const midi = button("MIDI", async () => {
+    const { switchMidi } = await import("./live.js");
+    midi.setAttribute("aria-pressed", String(await switchMidi()));
+  }, { title: "Play with a keyboard, and let other instruments play", "aria-pressed": "false" });
   const meter = el("meter", { min: 0, max: 1, low: 0.9, high: 0.98, optimum: 0.3, value: 0, "aria-label": "Level" });
   const chosen = (index) => button("AB"[index], () => {
     const item = state.items.get(pair[index]);
     if (item) play(item, { from: position() ?? 0 });
     else say(`Nothing is set as ${"AB"[index]} yet.`);
   }, { title: `Play what is set as ${"AB"[index]}` });
-  place.append(button("Stop", stop), toggle("loop", "Loop", "Play again from the start"), toggle("metronome", "Metronome", "Click on every beat"), el("span", { className: "joined" }, chosen(0), chosen(1)), meter);
+  place.append(button("Stop", stop), toggle("loop", "Loop", "Play again from the start"), toggle("metronome", "Metronome", "Click on every beat"), el("span", { className: "joined" }, chosen(0), chosen(1)), midi, meter);
   const draw = () => {
     meter.value = playing ? peak() : 0;
     tell("frame");

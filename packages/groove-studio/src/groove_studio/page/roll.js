@@ -1,8 +1,8 @@
 // Notes on a piano roll: select, move, lengthen, add and remove; velocity as colour.
-import { documentOf, el, on, button, state } from "./core.js";
+import { button, documentOf, el, on, post, state, trying } from "./core.js";
 import { isPlaying, play, position, setGain } from "./player.js";
 import { editor } from "./edit.js";
-import { post, trying } from "./core.js";
+import { hear } from "./live.js";
 
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 export const pitchName = (pitch) => NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
@@ -131,11 +131,16 @@ export async function show(place, item) {
     const note = notes[chosen];
     said.textContent = note ? `${pitchName(note.pitch)}, beat ${(note.at / unit + 1).toFixed(2)}, ${(note.length / unit).toFixed(2)} beats, velocity ${note.velocity}` : `${notes.length} notes`;
   };
+  const sound = (note) => {
+    const track = original.tracks?.[note.track];
+    hear(note.pitch, note.velocity, { program: track?.program ?? 0, drum: Boolean(track?.is_drum) });
+  };
   function change(run) {
     if (!editable) return;
     edit.before();
     run(notes[chosen]);
     edit.after();
+    sound(notes[chosen]);
     describe();
     draw();
   }
@@ -152,6 +157,7 @@ export async function show(place, item) {
     draw();
     if (chosen < 0 || !editable) return;
     const note = notes[chosen];
+    sound(note);
     drag = { where, note: { ...note }, stretch: (note.at + note.length - where.unit) * scale < 6, moved: false };
     canvas.setPointerCapture(event.pointerId);
   });
@@ -173,7 +179,10 @@ export async function show(place, item) {
     draw();
   });
   canvas.addEventListener("pointerup", () => {
-    if (drag?.moved) edit.after();
+    if (drag?.moved) {
+      edit.after();
+      sound(notes[chosen]);
+    }
     drag = null;
     describe();
   });
@@ -219,6 +228,18 @@ export async function show(place, item) {
     } else if (chosen >= 0 && keys[event.key]) change(keys[event.key]);
     else return;
     event.preventDefault();
+  });
+  // A keyboard writes one note after the other behind the chosen one, while the roll has the focus.
+  on("key", ({ pitch, velocity }) => {
+    if (document.activeElement !== canvas || !editable) return;
+    edit.before();
+    const before = notes[chosen];
+    const track = before?.track ?? 0, length = before?.length ?? unit / (original.tracks ? 2 : 1);
+    notes.push({ track, at: before ? before.at + before.length : 0, length, pitch, velocity });
+    chosen = notes.length - 1;
+    edit.after();
+    describe();
+    draw();
   });
   const closer = (by) => { zoom = Math.max(1, Math.min(32, zoom * by)); draw(); };
   place.append(box, said, el("div", { className: "bar" }, button("-", () => closer(0.5), { "aria-label": "Zoom out" }), button("+", () => closer(2), { "aria-label": "Zoom in" }), editable ? edit.bar : null));
