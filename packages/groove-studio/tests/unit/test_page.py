@@ -27,7 +27,11 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def opened(browser: Any, studio: Any, **settings: Any) -> Iterator[Any]:
-    """Open the page; what it says on the console or asks of another host is an error."""
+    """Open the page; what it says on the console or asks of another host is an error.
+
+    With `quiet=False` it may say something, such as what the browser says of what it refuses.
+    """
+    quiet = settings.pop("quiet", True)
     said: list[str] = []
     asked: set[str] = set()
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **settings})
@@ -39,7 +43,7 @@ def opened(browser: Any, studio: Any, **settings: Any) -> Iterator[Any]:
     page.wait_for_selector("body.ready", timeout=60_000)
     yield page
     context.close()
-    assert said == []
+    assert not (said and quiet), said
     assert {host for host in asked if host} == {studio.host}
 
 
@@ -245,7 +249,7 @@ def test_a_viewer_of_a_package_cannot_reach_the_page(browser, start, tmp_path, m
     )
     monkeypatch.setenv("PYTHONPATH", str(package))
     studio = start()
-    with opened(browser, studio) as page:
+    with opened(browser, studio, quiet=False) as page:
         card = run(page, "groove-odd sample", number=9)
         shown = card.frame_locator("iframe.viewer").locator("#here")
         shown.get_by_text("odd").wait_for()
