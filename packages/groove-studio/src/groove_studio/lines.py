@@ -11,16 +11,14 @@ from groove_studio.workspace import Record, Workspace, named_items
 __all__ = ["chain_of", "command_line", "python_lines"]
 
 
-def chain_of(
-    options: Mapping[str, Any], renewed: Mapping[str, str], *, new_seed: bool
-) -> dict[str, Any]:
+def chain_of(record: Record, renewed: Mapping[str, str], *, new_seed: bool) -> dict[str, Any]:
     """Return the options of a step with items that were made anew, and another seed if wanted."""
-    found = {}
-    for name, value in options.items():
+    found = dict(record.options)
+    for name, value in found.items():
         if items := named_items(value):
             found[name] = {"items": [renewed.get(one, one) for one in items]}
-        elif not (new_seed and name == "seed"):
-            found[name] = value
+    if record.seed is not None:
+        found["seed"] = None if new_seed else record.seed
     return found
 
 

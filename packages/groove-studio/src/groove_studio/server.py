@@ -178,7 +178,7 @@ class Studio:
         for step in self.workspace.ancestors(last):
             if step.package == BRINGS:
                 continue
-            options = chain_of(step.options, renewed, new_seed=bool(asked.get("new_seed")))
+            options = chain_of(step, renewed, new_seed=bool(asked.get("new_seed")))
             record = self.start(step.package, step.action, options)
             await self.jobs.finished(record)
             if record.status != "done":
