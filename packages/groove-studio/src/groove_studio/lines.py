@@ -24,7 +24,7 @@ def chain_of(record: Record, renewed: Mapping[str, str], *, new_seed: bool) -> d
 
 def _given(record: Record, workspace: Workspace) -> dict[str, Any]:
     """Return the options with files in place of items."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in record.options.items():
         if items := named_items(value):
             there = [workspace.items[one].source for one in items if one in workspace.items]
