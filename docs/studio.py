@@ -30,8 +30,10 @@ def studio() -> Iterator[str]:
             [*command, "--workspace", f"{folder}/work"], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            yield process.stdout.readline().strip()
-            process.terminate()
+            try:
+                yield process.stdout.readline().strip()
+            finally:
+                process.terminate()
 
 
 def run(page: Any, action: str, wait: bool = True, **options: Any) -> None:
@@ -76,7 +78,8 @@ def main() -> None:
             page.keyboard.press(key)
         take(page, "notes")
         page.emulate_media(color_scheme="light")
-        run(page, "drum-space train", wait=False, epochs=40, seed=1)
+        page.locator("article").first.get_by_role("button", name="Undo").click()
+        run(page, "drum-space train", wait=False, epochs=10, seed=1)
         until(page, "document.querySelector('#side .curve path')")
         take(page, "training")
         page.click("#side >> text=Cancel")

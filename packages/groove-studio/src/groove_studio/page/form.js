@@ -47,6 +47,7 @@ class Form {
       this.error, this.autoRow, el("div", { className: "bar" }, el("button", { type: "submit", className: "main" }, action.role === "trainer" ? "Train" : "Run"),
         action.help ? el("details", { className: "help" }, el("summary", {}, "What it does"), el("p", { className: "prose" }, action.help)) : null));
     place.replaceChildren(this.form);
+    place.scrollTop = 0;
     on("run", (record) => this.heard(record));
   }
 

@@ -247,6 +247,7 @@ export async function show(place, item) {
   describe();
   draw();
   new ResizeObserver(draw).observe(box);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   let was = null;
   on("frame", () => {
     if (!place.isConnected) return;
