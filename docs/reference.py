@@ -235,7 +235,7 @@ def _hookspecs() -> api.Module:
 def descriptors() -> str:
     """Describe the dataclasses of the contract field by field."""
     parts = []
-    for name in ("Package", "Action", "Dataset", "Kind", "Renderer", "Run"):
+    for name in ("Package", "Action", "Command", "Dataset", "Kind", "Renderer", "Run"):
         rows = ["| field | type | meaning | default |", "| --- | --- | --- | --- |"]
         for field, type_, default, text in api.attributes(_hookspecs(), name):
             shown = f"`{default}`" if default else "required"

@@ -8,15 +8,17 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, TextIO, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any, TextIO, TypeAlias, TypeVar
 
 from groove_core.errors import unwritable
 
 __all__ = [
+    "Listener",
     "displayed",
     "duration_text",
     "is_main_process",
+    "listen",
     "note",
     "own_streams",
     "prints_aside",
@@ -28,6 +30,9 @@ T = TypeVar("T")
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of writing, and bytes that are no UTF-8;
 not tabs and line feeds."""
+Listener: TypeAlias = Callable[[str, int | None, int | None], None]
+"""Takes a text with how many items are done and how many there are; a note has neither."""
+_listener: Listener | None = None
 _quiet = False
 _is_command = False
 _redirected = False
@@ -165,14 +170,28 @@ def duration_text(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{max(1, round(seconds))} seconds"
 
 
+def listen(listener: Listener | None) -> None:
+    """Send notes and progress to a function instead of the terminal; None ends that.
+
+    For processes that work for a user interface.
+    """
+    global _listener
+    _listener = listener
+
+
 def note(text: str) -> None:
     """Tell the user something that is not the result."""
-    if not _quiet and is_main_process():
+    if _listener is not None:
+        _listener(displayed(text), None, None)
+    elif not _quiet and is_main_process():
         print(displayed(text), file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
-    """Show progress over items, if there is a terminal to show it on."""
+    """Show progress over items, if there is a terminal to show it on, or someone listens."""
+    if _listener is not None:
+        yield from _told(items, text, total, _listener)
+        return
     if _quiet or not is_main_process() or not sys.stderr.isatty():
         yield from items
         return
@@ -182,3 +201,14 @@ def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T
     yield from rich_track(
         items, description=text, total=total, console=Console(stderr=True), transient=True
     )
+
+
+def _told(items: Iterable[T], text: str, total: int | None, listener: Listener) -> Iterator[T]:
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    done = 0
+    listener(text, done, total)
+    for item in items:
+        yield item
+        done += 1
+        listener(text, done, total)

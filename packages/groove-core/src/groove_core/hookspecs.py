@@ -24,6 +24,7 @@ __all__ = [
     "OBSERVER_GROUP",
     "RESULT_SCHEMA",
     "Action",
+    "Command",
     "Dataset",
     "GrooveHooks",
     "Kind",
@@ -34,7 +35,7 @@ __all__ = [
     "hookspec",
 ]
 
-API_VERSION = (1, 1)
+API_VERSION = (1, 2)
 """(major, minor) of this contract. The major also names the entry-point groups."""
 
 GROUP = f"groove.v{API_VERSION[0]}"
@@ -72,6 +73,17 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command beside ``groove run``, such as ``groove studio``."""
+
+    name: str
+    """The word after ``groove``, which no command of the core has."""
+    run: str
+    """``module:function``, whose signature typer reads; imported when it is run."""
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Data that a package brings or can open; never downloaded."""
 
@@ -99,6 +111,12 @@ class Kind:
     """
     example: str = ""
     """``module:function`` of ``()`` that makes a small one; the checks of plugins use it."""
+    viewer: str = ""
+    """``module:file.js`` beside the module: an ES module that shows the value in groove studio.
+
+    Its ``show(element, document)`` draws the JSON of a value. Without one the studio shows the
+    picture, the sound and the text that every value has.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +199,10 @@ class GrooveHooks:
     @hookspec
     def groove_kinds(self) -> Sequence[Kind]:  # type: ignore[empty-body]
         """List the kinds of value that the package brings."""
+
+    @hookspec
+    def groove_commands(self) -> Sequence[Command]:  # type: ignore[empty-body]
+        """List the commands that the package adds beside ``groove run``."""
 
     # Observers only watch: they cannot change a run, and their errors are only
     # reported.

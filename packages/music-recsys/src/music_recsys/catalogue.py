@@ -51,6 +51,8 @@ CHECKED = 4
 """Times as many as are wanted are asked of the index, and scored exactly."""
 PROBED, TAUGHT, ROUNDS = 0.2, 60, 8
 """Share of the clusters that a search looks at, vectors that teach each, rounds of k-means."""
+MAX_SONGS = 10_000_000
+"""Songs that the list of a catalogue may name."""
 WHAT = "catalogue of songs"
 
 Floats = npt.NDArray[np.float32]
@@ -144,7 +146,7 @@ class Catalogue:
 
 def _listed(path: Path) -> dict[str, Any]:
     """Read the list of a catalogue; the files that it names are in its folder."""
-    about = read_json(path)
+    about = _list_of(path)
     types = {"front_end": str, "vectors": str, "index": str, "paths": list, "hashes": list}
     for name, kind in types.items():
         found = about.get(name) if isinstance(about, dict) else None
@@ -158,12 +160,16 @@ def _listed(path: Path) -> dict[str, Any]:
     return listed
 
 
+def _list_of(path: Path) -> Any:
+    return read_json(path, max_bytes=256 * MAX_SONGS, max_values=2 * MAX_SONGS)
+
+
 def is_catalogue(folder: Path) -> bool:
     """Tell whether a folder is a catalogue, finished or not."""
     about = read_settings(folder / JOURNAL) or {}
     if about.get("what") != WHAT and (folder / SONGS).is_file():  # made of vectors, not of songs
         with contextlib.suppress(InputError):
-            listed = read_json(folder / SONGS)
+            listed = _list_of(folder / SONGS)
             about = listed if isinstance(listed, dict) else {}
     return bool(about.get("what") == WHAT)
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from groove_core.errors import InputError, UsageError
+from groove_core.storage import files
 from music_recsys import catalogue
 from music_recsys.catalogue import Catalogue, build, exact
 from music_recsys.listening import FrontEnd
@@ -127,6 +129,15 @@ def test_damaged_passages_are_heard_again(folder, tmp_path, front_end):
 def test_a_folder_with_another_list_is_no_catalogue(tmp_path):
     (tmp_path / "songs.json").write_text("[1]")
     assert not catalogue.is_catalogue(tmp_path)
+
+
+def test_a_catalogue_may_hold_more_songs_than_other_documents_values(tmp_path, front_end):
+    count = files.MAX_JSON_VALUES // 2  # a path and a hash each
+    vectors = np.zeros((count, 1), np.float16)
+    with mock.patch.object(catalogue, "EXACT", count + 1):  # no index
+        catalogue.write(tmp_path, front_end.identity, ["a.wav"] * count, ["00"] * count, vectors)
+    assert catalogue.is_catalogue(tmp_path)
+    assert len(Catalogue.open(tmp_path, front_end)) == count
 
 
 def test_in_use_by_another_process(folder, tmp_path):

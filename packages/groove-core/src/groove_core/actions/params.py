@@ -288,14 +288,23 @@ _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", 
 
 
 def json_schema(function: Callable[..., Any]) -> dict[str, Any]:
-    """Describe the options of an action as JSON schema (draft 2020-12)."""
+    """Describe the options of an action as JSON schema (draft 2020-12).
+
+    Beside what the draft defines, an option has its ``unit``, its ``role`` (such as seed or
+    checkpoint), the ``kinds`` of value that it takes, and whether it is a path; the whole has the
+    ``result``, the kind of value that the action returns, where that is known.
+    """
     params = describe(function)
+    result = result_kind(function)
     properties = {}
     for param in params:
         kind = _JSON_TYPES.get(param.type, "string")
         one: dict[str, Any] = {"type": kind}
         if param.is_value:
             one["format"] = " or ".join(kind.kind for kind in param.kinds)
+            one["kinds"] = [kind.kind for kind in param.kinds]
+        elif param.type is Path:
+            one["format"] = "path"
         if param.choices:
             one["enum"] = list(param.choices)
         if param.opt.min is not None:
@@ -307,6 +316,7 @@ def json_schema(function: Callable[..., Any]) -> dict[str, Any]:
         if param.optional:
             one = {"anyOf": [one, {"type": "null"}]}
         one["description"] = param.opt.help
+        one |= {key: text for key in ("unit", "role") if (text := getattr(param.opt, key))}
         if not param.required:
             one["default"] = plain(param.default)
         properties[param.name] = one
@@ -316,6 +326,7 @@ def json_schema(function: Callable[..., Any]) -> dict[str, Any]:
         "properties": properties,
         "required": [p.name for p in params if p.required],
         "additionalProperties": False,
+        **({} if result is None else {"result": result.kind}),
     }
 
 

@@ -5,23 +5,59 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from groove_core.__about__ import __version__
 from groove_core.cli.data import MapGroup
-from groove_core.cli.run import PackageGroup, rerun
+from groove_core.cli.run import PackageGroup, command_of, help_of, rerun
 from groove_core.console import displayed, is_main_process
 from groove_core.endings import Endings
-from groove_core.errors import GrooveError, UsageError, did_you_mean, nearest, of_system
+from groove_core.errors import (
+    GrooveError,
+    PluginError,
+    UsageError,
+    did_you_mean,
+    nearest,
+    of_system,
+)
+
+if TYPE_CHECKING:
+    from groove_core.hookspecs import Command
+    from groove_core.plugins.loader import Installed
 
 __all__ = ["app", "run_cli"]
 
 
+APART = {"studio": "groove-studio"}
+"""Commands that come with a package, and which."""
+
+
+def _of_packages() -> dict[str, tuple[Command, Installed]]:
+    """Return the commands that installed packages add, each with who brings it."""
+    from groove_core.plugins import loader
+
+    return {
+        command.name: (command, plugin.source)
+        for plugin in loader.load_all()[0]
+        for command in plugin.commands
+    }
+
+
 class _Root(TyperGroup):
     """The ``groove`` command, which knows what to type instead of ``groove PACKAGE ACTION``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_of_packages()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command of the core, or a stand-in of a package's, which help asks for."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and cmd_name in (others := _of_packages()):
+            return command_of(cmd_name, others[cmd_name][0].summary, lambda: None)
+        return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word, *rest = args
@@ -31,6 +67,14 @@ class _Root(TyperGroup):
 
         from groove_core.plugins import loader
 
+        if word in (others := _of_packages()):
+            command, owner = others[word]
+            function = loader.resolve(command.run, owner=owner)
+            return word, command_of(word, help_of(function, command.summary), function), rest
+        if word in APART:
+            raise PluginError(
+                f"groove {word} is a package of its own.", hint=f"pip install {APART[word]}"
+            )
         packages = [entry.name for entry in loader.installed()]
         if word in packages:
             raise UsageError(

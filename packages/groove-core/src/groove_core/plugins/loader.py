@@ -28,6 +28,7 @@ from groove_core.hookspecs import (
     GROUP,
     OBSERVER_GROUP,
     Action,
+    Command,
     Dataset,
     GrooveHooks,
     Kind,
@@ -88,6 +89,7 @@ class Plugin:
     datasets: tuple[Dataset, ...]
     renderers: tuple[Renderer, ...]
     kinds: tuple[Kind, ...]
+    commands: tuple[Command, ...]
     manager: pluggy.PluginManager = field(repr=False, compare=False)
 
     def action(self, name: str) -> Action:
@@ -322,6 +324,7 @@ def describe(entry: Installed) -> Plugin:
         datasets=tuple(_flat(manager.hook.groove_datasets(), Dataset, "groove_datasets")),
         renderers=tuple(_flat(manager.hook.groove_renderers(), Renderer, "groove_renderers")),
         kinds=tuple(_flat(manager.hook.groove_kinds(), Kind, "groove_kinds")),
+        commands=tuple(_flat(manager.hook.groove_commands(), Command, "groove_commands")),
         manager=manager,
     )
 

@@ -254,8 +254,13 @@ def printable(text: object) -> str:
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 
-def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """Read a JSON document of at most `MAX_JSON_VALUES` values.
+def read_json(
+    path: str | os.PathLike[str],
+    *,
+    max_bytes: int = MAX_JSON_BYTES,
+    max_values: int = MAX_JSON_VALUES,
+) -> Any:
+    """Read a JSON document of at most `max_bytes` bytes and `max_values` values.
 
     Raises
     ------
@@ -266,8 +271,8 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) 
     hint = "Give a file that Groove has written."
     content = path.read_bytes()
     # Small texts make large objects, so they are counted before they are made.
-    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
-        raise InputError(f"{path} holds more than {MAX_JSON_VALUES:,} values.", hint=hint)
+    if sum(map(content.count, (b",", b"[", b"{"))) > max_values:
+        raise InputError(f"{path} holds more than {max_values:,} values.", hint=hint)
     try:
         return json.loads(content.decode())
     except RecursionError as error:

@@ -1,0 +1,284 @@
+"""What the studio keeps: a folder for each run, with its record, its result and what shows it.
+
+    groove-studio/
+      runs/3f9c.../record.json     what made it, from what, and the items that came out
+      runs/3f9c.../out/            result.json and files, as ``groove run`` writes them
+      runs/3f9c.../view/           what the page needs beside them
+      tray.json  chains.json       favourites, and chains of actions that are kept
+
+Pages name runs and items by random identifiers, never by paths.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from groove_core.errors import InputError, UsageError
+from groove_core.storage.files import dump_json, read_json, write_text
+
+__all__ = ["Item", "Record", "Workspace", "safe_name"]
+
+RECORD, TRAY = "record.json", "tray.json"
+BRINGS = "groove-studio"
+"""Package that the records of uploads and edits name."""
+
+
+@dataclass
+class Item:
+    """A value, or a file that someone brought.
+
+    Parameters
+    ----------
+    id, run, name, kind : str
+    files : dict
+        Path of each ending, relative to the workspace.
+    source : str
+        Path of the file that stands for the value where an action takes it.
+    formats : list of str
+        Endings that it can be written to.
+    text : str
+        The value as a terminal shows it.
+    """
+
+    id: str
+    run: str
+    name: str
+    kind: str
+    files: dict[str, str]
+    source: str
+    formats: list[str]
+    text: str
+
+
+@dataclass
+class Record:
+    """A run, an upload or an edit.
+
+    Parameters
+    ----------
+    id, package, action : str
+    options : dict
+        As the page sent them: inputs by the identifiers of items.
+    status : str
+        ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
+    """
+
+    id: str
+    package: str
+    action: str
+    options: dict[str, Any]
+    status: str = "waiting"
+    made: float = 0.0
+    seconds: float | None = None
+    seed: int | None = None
+    message: str = ""
+    hint: str = ""
+    notes: list[str] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the identifiers of the items that it was made from."""
+        return [one for value in self.options.values() for one in named_items(value)]
+
+
+def named_items(option: Any) -> list[str]:
+    """Return the identifiers of the items that an option names."""
+    found = option.get("items", []) if isinstance(option, dict) else []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def safe_name(name: str) -> str:
+    r"""Return a name that a file can have on any system.
+
+    >>> safe_name("../../Größe <b>.mid"), safe_name("\x00"), safe_name("曲.mid")
+    ('Größe b.mid', 'file', '曲.mid')
+    """
+    base = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(c for c in base if c.isprintable() and c not in '<>:"/\\|?*')
+    kept = " ".join(kept.split()).strip(". ")
+    stem, dot, ending = kept.rpartition(".")
+    kept = f"{stem[:80]}{dot}{ending[:12]}" if stem else kept[:80]
+    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", kept)
+    return f"_{kept}" if reserved else kept or "file"
+
+
+class Workspace:
+    """A folder of runs.
+
+    Parameters
+    ----------
+    folder : Path
+    limit_bytes : int
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self.folder, self.limit_bytes = folder.resolve(), limit_bytes
+        self.runs: dict[str, Record] = {}
+        self.items: dict[str, Item] = {}
+        (self.folder / "runs").mkdir(parents=True, exist_ok=True)
+        for path in sorted((self.folder / "runs").iterdir()):
+            self._restore(path)
+        self.runs = dict(sorted(self.runs.items(), key=lambda one: one[1].made))
+        kept = self._read(TRAY)
+        self.tray = [one for one in kept if one in self.items] if isinstance(kept, list) else []
+
+    def _read(self, name: str) -> Any:
+        try:
+            return read_json(self.folder / name)
+        except InputError:
+            return None
+
+    def _restore(self, path: Path) -> None:
+        """Take a run over that an earlier studio has kept; what it left half-made is removed."""
+        try:
+            document = read_json(path / RECORD)
+            items = [Item(**one) for one in document.pop("items")]
+            record = Record(**document, items=items)
+        except (InputError, TypeError, KeyError, AttributeError):
+            shutil.rmtree(path, ignore_errors=True)
+            return
+        inside = all(self._is_inside(file) for one in items for file in one.files.values())
+        if record.id == path.name and inside:
+            self.runs[record.id] = record
+            self.items |= {one.id: one for one in items}
+
+    def _is_inside(self, file: str) -> bool:
+        return (self.folder / file).resolve().is_relative_to(self.folder)
+
+    def begin(self, package: str, action: str, options: dict[str, Any]) -> Record:
+        """Make the record and the folder of a run.
+
+        Raises
+        ------
+        UsageError
+            If the workspace is full.
+        """
+        self.check_room()
+        record = Record(secrets.token_hex(8), package, action, options, made=time.time())
+        self.runs[record.id] = record
+        self.place(record, "view").mkdir(parents=True)
+        return record
+
+    def place(self, record: Record, part: str) -> Path:
+        """Return a folder of a run: ``out`` or ``view``."""
+        return self.folder / "runs" / record.id / part
+
+    def add(self, record: Record, about: dict[str, Any]) -> Item:
+        """Add what a worker says of a value."""
+        files = {k: self._relative(v) for k, v in about["files"].items()}
+        source = self._relative(about.get("source") or next(iter(about["files"].values())))
+        item = Item(secrets.token_hex(8), record.id, about["name"], about["kind"], files, source,
+                    about["formats"], about["text"])  # fmt: skip
+        record.items.append(item)
+        self.items[item.id] = item
+        return item
+
+    def _relative(self, path: str) -> str:
+        return (self.folder / path).resolve().relative_to(self.folder).as_posix()
+
+    def keep(self, record: Record) -> None:
+        """Write the record of a run that has ended well or has said why not."""
+        if self.place(record, "").is_dir():
+            write_text(self.place(record, RECORD), dump_json(asdict(record)))
+
+    def remove(self, record: Record) -> None:
+        """Remove a run with everything that it has written."""
+        shutil.rmtree(self.place(record, "").parent / record.id, ignore_errors=True)
+        self.runs.pop(record.id, None)
+        for item in record.items:
+            self.items.pop(item.id, None)
+        if {item.id for item in record.items} & {*self.tray}:
+            self.favour([one for one in self.tray if one in self.items])
+
+    def favour(self, tray: list[str]) -> None:
+        """Keep the favourites."""
+        self.tray = [one for one in dict.fromkeys(tray) if one in self.items]
+        write_text(self.folder / TRAY, dump_json(self.tray))
+
+    def item(self, name: Any) -> Item:
+        """Look an item up.
+
+        Raises
+        ------
+        InputError
+            If there is none of that identifier.
+        """
+        if not isinstance(name, str) or name not in self.items:
+            raise InputError("This item is not there any more.", hint="Reload the page.")
+        return self.items[name]
+
+    def path(self, item: Item, ending: str) -> Path:
+        """Return a file of an item.
+
+        Raises
+        ------
+        InputError
+            If it has not been written.
+        """
+        path = self.folder / item.files.get(ending, "\0")
+        if ending not in item.files or not path.is_file():
+            raise InputError(f"{item.name} has no .{ending} file.", hint="Export it first.")
+        return path
+
+    def ancestors(self, record: Record) -> list[Record]:
+        """Return the runs that led to one, it last, each once and after what it needs."""
+        found: dict[str, Record] = {}
+
+        def visit(one: Record) -> None:
+            for name in one.inputs:
+                if (item := self.items.get(name)) is not None and item.run not in found:
+                    visit(self.runs[item.run])
+            found[one.id] = one
+
+        visit(record)
+        return [*found.values()]
+
+    def size_bytes(self) -> int:
+        """Return what the folder takes."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def check_room(self, more_bytes: int = 0) -> None:
+        """Check that there is room for more.
+
+        Raises
+        ------
+        UsageError
+            If the workspace would grow over its limit, or the disk is full.
+        """
+        if self.size_bytes() + more_bytes > self.limit_bytes:
+            raise UsageError(
+                f"The workspace has reached its limit of {self.limit_bytes / 1e9:g} GB.",
+                hint="Remove runs from the history, or start the studio with a larger --max-gb.",
+            )
+        if shutil.disk_usage(self.folder).free < more_bytes + 10_000_000:
+            raise UsageError("The disk is full.", hint="Make room, or use another --workspace.")
+
+    def session(self) -> Iterator[tuple[str, Path]]:
+        """Yield the files of all runs that ended well, each with its name in an archive."""
+        taken: set[str] = set()
+        for record in self.runs.values():
+            name = folder = f"{record.package}-{record.action}"
+            number = 1
+            while folder in taken:
+                number += 1
+                folder = f"{name}-{number}"
+            taken.add(folder)
+            out = self.place(record, "out")
+            paths: Iterable[Path] = sorted(out.rglob("*")) if record.status == "done" else ()
+            for path in paths:
+                if path.is_file():
+                    yield f"{folder}/{path.relative_to(out).as_posix()}", path
+
+
+def as_text(document: Any) -> str:
+    """Return JSON as one line, for events."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,144 @@
+"""A studio of its own process, and what a page would send it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE_S = 120.0
+
+
+def until(check: Any) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not check():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.05)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Client:
+    """Talks to a studio as its page does, or as it does not."""
+
+    process: subprocess.Popen[str]
+    address: str
+    workspace: Path
+    cookie: str = field(default="")
+
+    @property
+    def host(self) -> str:
+        return self.address.removeprefix("http://").partition("/")[0]
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}"
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send one request; headers replace those of a page, and an empty one is left out."""
+        sent = {"Cookie": self.cookie}
+        if method != "GET":
+            kind = "application/octet-stream" if method == "PUT" else "application/json"
+            sent |= {"Origin": self.origin, "Content-Type": kind}
+        sent |= {name.replace("_", "-"): text for name, text in headers.items()}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+        connection = http.client.HTTPConnection(self.host, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, {k: v for k, v in sent.items() if v})
+            response = connection.getresponse()
+            found = {name.lower(): text for name, text in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def enter(self) -> None:
+        """Exchange the token for the cookie."""
+        answer = self.ask("GET", "/" + self.address.rpartition("/")[2])
+        assert answer.status == 303
+        self.cookie = answer.headers["set-cookie"].partition(";")[0]
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.ask("GET", "/api/state").json)
+
+    def post(self, name: str, body: Any) -> Any:
+        answer = self.ask("POST", f"/api/{name}", body)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    def upload(self, name: str, content: bytes) -> Any:
+        answer = self.ask("PUT", "/api/upload", content, X_Name=name)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    def run(self, package: str, action: str, **options: Any) -> Any:
+        return self.post("run", {"package": package, "action": action, "options": options})
+
+    def finished(self, record: Any) -> Any:
+        """Wait for a run; None if it failed or was cancelled, which leaves nothing."""
+        until(lambda: self.record(record["id"]).get("status") not in ("waiting", "running"))
+        return self.record(record["id"]) or None
+
+    until = staticmethod(until)
+
+    def record(self, run: str) -> dict[str, Any]:
+        return next((one for one in self.state()["runs"] if one["id"] == run), {})
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory) -> Iterator[Any]:
+    """Start studios; the last thing is to see that each ends when it is told to."""
+    made: list[Client] = []
+
+    def begin(*options: str, workspace: Path | None = None) -> Client:
+        folder = workspace or tmp_path_factory.mktemp("studio") / "work"
+        command = [sys.executable, "-m", "groove_core", "studio", "--no-browser"]
+        process = subprocess.Popen(
+            [*command, "--workspace", str(folder), *options], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        client = Client(process, process.stdout.readline().strip(), folder)
+        made.append(client)
+        client.enter()
+        until(lambda: client.state()["listed"])
+        return client
+
+    yield begin
+    for client in made:
+        client.process.terminate()
+    codes = []
+    for client in made:
+        with client.process as process:
+            codes.append(process.wait(PATIENCE_S))
+    assert codes == [0] * len(made)
+
+
+@pytest.fixture(scope="session")
+def studio(start) -> Client:
+    """Return a studio that all tests of a process share."""
+    return start()
+
+
+@pytest.fixture
+def beat() -> bytes:
+    """Return a beat as JSON."""
+    document = {"kind": "drum-pattern", "tempo_bpm": 100.0, "masks": [1, 0, 4, 0] * 8}
+    return json.dumps(document).encode()

@@ -1,0 +1,33 @@
+"""groove-studio keeps the contract of plugins, and costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from groove_core.testing import check_plugin
+
+
+def test_contract():
+    plugin = check_plugin("groove_studio.plugin")
+    assert plugin.package.name == "groove-studio"
+    assert [command.name for command in plugin.commands] == ["studio"]
+
+
+def test_the_server_imports_nothing_heavy():
+    """It waits for days: what needs numpy or torch is in its workers."""
+    code = (
+        "import sys, groove_studio.server\n"
+        "print(*(m for m in ('numpy', 'torch') if m in sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == ""
+
+
+def test_an_idle_server_is_small(studio):
+    """Linux tells what a process has in memory."""
+    status = Path(f"/proc/{studio.process.pid}/status")
+    if status.is_file():
+        kilobytes = int(status.read_text().partition("VmRSS:")[2].split()[0])
+        assert kilobytes < 60_000

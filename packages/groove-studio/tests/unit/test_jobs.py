@@ -1,0 +1,150 @@
+"""Jobs that run, wait, are cancelled, die, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def workers_of(studio) -> list[int]:
+    """List the processes that a studio has started, and theirs."""
+    found = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in found.stdout.splitlines()[1:]]
+    family, grown = {studio.process.pid}, True
+    while grown:
+        more = {pid for pid, parent in pairs if parent in family} - family
+        grown, family = bool(more), family | more
+    return sorted(family - {studio.process.pid})
+
+
+def test_a_beat_becomes_an_item_and_an_edit_another(studio, beat):
+    [item] = studio.upload("beat.json", beat)["items"]
+    assert item["kind"] == "drum-pattern"
+    assert {"json", "mid", "wav"} <= {*item["endings"]}
+    document = studio.ask("GET", f"/file/{item['id']}/json").json
+    document["masks"][1] = 2
+    record = studio.post("change", {"item": item["id"], "document": document})
+    [edited] = record["items"]
+    assert studio.ask("GET", f"/file/{edited['id']}/json").json["masks"][:3] == [1, 2, 4]
+    from groove_core import Score
+
+    midi = studio.workspace / "heard.mid"
+    midi.write_bytes(studio.ask("GET", f"/file/{edited['id']}/mid").body)
+    notes = Score.read(midi).tracks[0].notes
+    assert len(notes) == 17
+    assert [int((notes[:, 2] == 38).sum()), int(notes[notes[:, 2] == 38][0, 0])] == [1, 120]
+
+
+def test_a_wrong_edit_or_file_says_what_is_wrong(studio, beat):
+    [item] = studio.upload("beat.json", beat)["items"]
+    wrong = {"kind": "drum-pattern", "masks": "none", "tempo_bpm": 100}
+    record = studio.post("change", {"item": item["id"], "document": wrong})
+    assert record["status"] == "failed"
+    assert record["hint"]
+    broken = studio.upload("song.mid", b"MThd and no more")
+    assert (broken["status"], broken["items"]) == ("failed", [])
+    assert "song.mid" in broken["message"]
+    assert studio.record(broken["id"]) == {}
+    other = studio.upload("notes.xyz", b"whatever")
+    assert other["items"][0]["kind"] == "file"
+
+
+def test_options_of_the_wrong_kind_are_told(studio, beat):
+    [item] = studio.upload("notes.xyz", b"whatever")["items"]
+    packages = {one["name"] for one in studio.state()["packages"]}
+    if "drum-space" not in packages:
+        pytest.skip("needs drum-space")
+    body = {"package": "drum-space", "action": "vary", "options": {"beat": {"items": [item["id"]]}}}
+    answer = studio.ask("POST", "/api/run", body)
+    assert answer.status == 400
+    assert "drum-pattern" in answer.json["hint"]
+
+
+def test_exports_and_the_archive(studio, beat):
+    import io
+    import zipfile
+
+    [item] = studio.upload("beat.json", beat)["items"]
+    assert studio.post("write", {"item": item["id"], "ending": "txt"})["endings"] == ["txt"]
+    assert b"kick" in studio.ask("GET", f"/file/{item['id']}/txt").body
+    [stem] = studio.post("write", {"item": item["id"], "ending": "stems"})["endings"]
+    assert studio.ask("GET", f"/file/{item['id']}/{stem}").body[:4] == b"RIFF"
+    packed = zipfile.ZipFile(io.BytesIO(studio.ask("GET", "/api/session.zip").body))
+    assert any(name.endswith("beat.json") for name in packed.namelist())
+    assert not [*studio.workspace.glob(".session*")]
+
+
+def test_a_worker_that_dies_is_replaced(studio, beat):
+    studio.upload("beat.json", beat)
+    for pid in workers_of(studio):
+        os.kill(pid, 9)
+    record = studio.upload("beat.json", beat)
+    if record["status"] == "failed":  # it died while it was asked
+        assert "SIGKILL" in record["message"]
+        record = studio.upload("beat.json", beat)
+    assert record["status"] == "done"
+
+
+def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path):
+    first = start(workspace=tmp_path / "work")
+    record = first.upload("beat.json", beat)
+    first.post("tray", {"items": [record["items"][0]["id"]]})
+    (tmp_path / "work/runs/half").mkdir()
+    first.process.terminate()
+    assert first.process.wait(30) == 0
+    second = start(workspace=tmp_path / "work")
+    state = second.state()
+    assert [one["id"] for one in state["runs"]] == [record["id"]]
+    assert state["tray"] == [record["items"][0]["id"]]
+    assert not (tmp_path / "work/runs/half").exists()
+    again = subprocess.run(
+        [sys.executable, "-m", "groove_core", "studio", "--no-browser", "--workspace",
+         str(tmp_path / "work")], capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert again.returncode == 2
+    assert "hint:" in again.stderr
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_cancelled_at_any_moment_nothing_is_left(start, count):
+    studio = start()
+    if "drum-space" not in {one["name"] for one in studio.state()["packages"]}:
+        pytest.skip("needs drum-space")
+    studio.finished(studio.run("drum-space", "sample", count=1, seed=1))  # warm
+    kept = {*(studio.workspace / "runs").iterdir()}
+    rng = random.Random(1)
+    for _ in range(count):
+        record = studio.run("drum-space", "sample", count=100, seed=2)
+        time.sleep(rng.random() * 1.5)
+        begin = time.monotonic()
+        studio.post("cancel", {"run": record["id"]})
+        assert time.monotonic() - begin < 1.0
+        done = studio.record(record["id"])
+        assert done == {} or done["status"] == "done"
+        if done:
+            kept.add(studio.workspace / "runs" / record["id"])
+        assert {*(studio.workspace / "runs").iterdir()} == kept
+    studio.until(lambda: len(workers_of(studio)) <= 3)
+    after = studio.finished(studio.run("drum-space", "sample", count=1, seed=1))
+    assert after["status"] == "done"
+
+
+def test_too_many_jobs_are_refused_and_the_others_run(start):
+    studio = start()
+    if "drum-space" not in {one["name"] for one in studio.state()["packages"]}:
+        pytest.skip("needs drum-space")
+    body = {"package": "drum-space", "action": "sample", "options": {"count": 1, "seed": 1}}
+    answers = [studio.ask("POST", "/api/run", body) for _ in range(50)]
+    statuses = [answer.status for answer in answers]
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) >= 20
+    assert answers[-1].json["hint"]
+    for answer in answers:
+        if answer.status == 200:
+            studio.post("cancel", {"run": answer.json["id"]})
+    assert studio.state()["progress"] == {}
