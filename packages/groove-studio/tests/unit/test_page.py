@@ -107,8 +107,9 @@ def test_from_a_beat_to_a_song(browser, studio, tmp_path):
         free.click()
         free.press("+")
         beat.get_by_text("Undo").click()
+        before = page.locator("section.run").count()
         beat.get_by_text("Keep the change").click()
-        until(page, "document.querySelectorAll('section.run').length > 1")
+        until(page, f"document.querySelectorAll('section.run').length > {before}")
         edited = page.locator("section.run").first.locator("article")
         until(page, "document.querySelector('section.run .cell')")
         assert len(Score.read(exported(page, edited, "mid", tmp_path)).tracks[0].notes) == 1 + len(
