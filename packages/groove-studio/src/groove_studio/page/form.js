@@ -198,6 +198,7 @@ class Form {
     if (open !== this) return;
     if (record.id === this.started && record.status === "failed") this.fail(record.message, record.hint);
     if (record.status !== "done") return;
+    names.delete(record.package); // a training has made a checkpoint that can be named
     for (const draw of this.redraw ?? []) draw();
     if (record.id === this.started && record.seconds < 0.5) this.autoRow.hidden = false;
   }
