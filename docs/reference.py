@@ -20,7 +20,7 @@ from groove_core import errors
 from groove_core.actions import describe, markdown_table
 from groove_core.cli.app import app
 from groove_core.cli.data import MAP_OPTIONS
-from groove_core.cli.run import CORE_OPTIONS, help_of
+from groove_core.cli.run import CORE_OPTIONS, command_of, help_of
 from groove_core.hookspecs import GrooveHooks
 from groove_core.plugins import kinds, loader
 from groove_core.storage import checkpoints, read_json
@@ -79,7 +79,7 @@ INTERNAL = (
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Give every command of the core with its full name, groups before what is in them."""
+    """Yield every command with its full name: groups before what is in them, then packages'."""
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield name, command
@@ -87,6 +87,9 @@ def commands() -> Iterator[tuple[str, Any]]:
             yield from walk(f"{name} {word}", inner)
 
     yield from walk("groove", typer.main.get_command(app))
+    for word, entry in loader.commands().items():
+        function = loader.resolve(f"{entry.module}:{word.replace('-', '_')}", owner=entry)
+        yield f"groove {word}", command_of(word, help_of(function, entry.summary), function)
 
 
 def _option(param: Any) -> str:
@@ -235,7 +238,7 @@ def _hookspecs() -> api.Module:
 def descriptors() -> str:
     """Describe the dataclasses of the contract field by field."""
     parts = []
-    for name in ("Package", "Action", "Command", "Dataset", "Kind", "Renderer", "Run"):
+    for name in ("Package", "Action", "Dataset", "Kind", "Renderer", "Run"):
         rows = ["| field | type | meaning | default |", "| --- | --- | --- | --- |"]
         for field, type_, default, text in api.attributes(_hookspecs(), name):
             shown = f"`{default}`" if default else "required"

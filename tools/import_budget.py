@@ -54,7 +54,8 @@ import sys
 from groove_core.cli.app import run_cli
 from groove_core.plugins import load
 name = sys.argv[1]
-sys.exit(max(run_cli(["run", name, action, "--help"]) for action in load(name).actions))
+codes = [run_cli(["run", name, action, "--help"]) for action in load(name).actions]
+sys.exit(max(codes, default=0))
 """
 PLUGIN = '''"""A plugin of no use."""
 from groove_core.hookspecs import Action, Package, hookimpl

@@ -16,7 +16,8 @@ EXPERIMENTS = {"cut-and-paste"}
 
 
 def test_every_package_has_one():
-    packages = sorted(p.parent.name for p in ROOT.glob("packages/*/pyproject.toml"))
+    packages = {p.parent.name for p in ROOT.glob("packages/*/pyproject.toml")}
+    packages -= {"groove-studio"}  # a page rather than functions
     assert [path.stem for path in NOTEBOOKS] == sorted([*packages, *EXPERIMENTS])
 
 

@@ -7,7 +7,9 @@ should import nothing else but this.
 
 A package registers its ``plugin`` module under its own name in the entry-point
 group ``groove.v1``. A package that wants to watch the runs of *other* packages
-registers the module that holds its observers in ``groove.observers.v1`` too.
+registers the module that holds its observers in ``groove.observers.v1`` too. One
+that brings a command beside ``groove run``, such as ``groove studio``, registers
+under that word, in ``groove.commands.v1``, a module with a function of that name.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ import pluggy
 
 __all__ = [
     "API_VERSION",
+    "COMMAND_GROUP",
     "GROUP",
     "OBSERVER_GROUP",
     "RESULT_SCHEMA",
     "Action",
-    "Command",
     "Dataset",
     "GrooveHooks",
     "Kind",
@@ -40,6 +42,7 @@ API_VERSION = (1, 2)
 
 GROUP = f"groove.v{API_VERSION[0]}"
 OBSERVER_GROUP = f"groove.observers.v{API_VERSION[0]}"
+COMMAND_GROUP = f"groove.commands.v{API_VERSION[0]}"
 
 RESULT_SCHEMA = "groove.result/1"
 """What the result document of a run looks like."""
@@ -70,17 +73,6 @@ class Action:
     summary: str
     aliases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     """Former names, which still work but are not listed, each with the options it stands for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A command beside ``groove run``, such as ``groove studio``."""
-
-    name: str
-    """The word after ``groove``, which no command of the core has."""
-    run: str
-    """``module:function``, whose signature typer reads; imported when it is run."""
-    summary: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +191,6 @@ class GrooveHooks:
     @hookspec
     def groove_kinds(self) -> Sequence[Kind]:  # type: ignore[empty-body]
         """List the kinds of value that the package brings."""
-
-    @hookspec
-    def groove_commands(self) -> Sequence[Command]:  # type: ignore[empty-body]
-        """List the commands that the package adds beside ``groove run``."""
 
     # Observers only watch: they cannot change a run, and their errors are only
     # reported.

@@ -23,7 +23,7 @@ def test_new_removes_what_a_killed_one_has_left(groove, tmp_path):
     assert groove("new", "tabla", "--into", "n").returncode == 0
     assert [one.name for one in (tmp_path / "n").iterdir()] == ["groove-tabla"]
     (tmp_path / "n/.groove-tabla.lock").write_text("process 1")
-    assert groove("new", "tabla", "--into", "n").returncode == 2  # it is there
+    assert groove("new", "tabla", "--into", "n").returncode == 0  # it is there
     assert [one.name for one in (tmp_path / "n").iterdir()] == ["groove-tabla"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groove_core.hookspecs import Command, Package, hookimpl
+from groove_core.hookspecs import Package, hookimpl
 
 
 @hookimpl
@@ -13,9 +13,3 @@ def groove_package() -> Package:
         api=(1, 2),
         summary="Everything that is installed, in the browser.",
     )
-
-
-@hookimpl
-def groove_commands() -> list[Command]:
-    """Open the studio."""
-    return [Command(name="studio", run="groove_studio.command:studio", summary="Open the studio.")]

@@ -25,7 +25,6 @@ from groove_core.errors import (
 )
 
 if TYPE_CHECKING:
-    from groove_core.hookspecs import Command
     from groove_core.plugins.loader import Installed
 
 __all__ = ["app", "run_cli"]
@@ -35,15 +34,10 @@ APART = {"studio": "groove-studio"}
 """Commands that come with a package, and which."""
 
 
-def _of_packages() -> dict[str, tuple[Command, Installed]]:
-    """Return the commands that installed packages add, each with who brings it."""
+def _of_packages() -> dict[str, Installed]:
     from groove_core.plugins import loader
 
-    return {
-        command.name: (command, plugin.source)
-        for plugin in loader.load_all()[0]
-        for command in plugin.commands
-    }
+    return loader.commands()
 
 
 class _Root(TyperGroup):
@@ -56,7 +50,7 @@ class _Root(TyperGroup):
         """Return a command of the core, or a stand-in of a package's, which help asks for."""
         found = super().get_command(ctx, cmd_name)
         if found is None and cmd_name in (others := _of_packages()):
-            return command_of(cmd_name, others[cmd_name][0].summary, lambda: None)
+            return command_of(cmd_name, others[cmd_name].summary, lambda: None)
         return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -68,9 +62,10 @@ class _Root(TyperGroup):
         from groove_core.plugins import loader
 
         if word in (others := _of_packages()):
-            command, owner = others[word]
-            function = loader.resolve(command.run, owner=owner)
-            return word, command_of(word, help_of(function, command.summary), function), rest
+            entry = others[word]
+            address = f"{entry.module}:{word.replace('-', '_')}"
+            function = loader.resolve(address, owner=entry)
+            return word, command_of(word, help_of(function, entry.summary), function), rest
         if word in APART:
             raise PluginError(
                 f"groove {word} is a package of its own.", hint=f"pip install {APART[word]}"

@@ -25,10 +25,10 @@ from groove_core.console import note
 from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.hookspecs import (
     API_VERSION,
+    COMMAND_GROUP,
     GROUP,
     OBSERVER_GROUP,
     Action,
-    Command,
     Dataset,
     GrooveHooks,
     Kind,
@@ -40,6 +40,7 @@ from groove_core.plugins.guests import guest
 __all__ = [
     "Installed",
     "Plugin",
+    "commands",
     "damaged",
     "describe",
     "find",
@@ -89,7 +90,6 @@ class Plugin:
     datasets: tuple[Dataset, ...]
     renderers: tuple[Renderer, ...]
     kinds: tuple[Kind, ...]
-    commands: tuple[Command, ...]
     manager: pluggy.PluginManager = field(repr=False, compare=False)
 
     def action(self, name: str) -> Action:
@@ -324,7 +324,6 @@ def describe(entry: Installed) -> Plugin:
         datasets=tuple(_flat(manager.hook.groove_datasets(), Dataset, "groove_datasets")),
         renderers=tuple(_flat(manager.hook.groove_renderers(), Renderer, "groove_renderers")),
         kinds=tuple(_flat(manager.hook.groove_kinds(), Kind, "groove_kinds")),
-        commands=tuple(_flat(manager.hook.groove_commands(), Command, "groove_commands")),
         manager=manager,
     )
 
@@ -346,6 +345,11 @@ def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
         except PluginError as error:
             broken.append(error)
     return managers, broken
+
+
+def commands() -> dict[str, Installed]:
+    """List the commands that packages add beside ``groove run``, without importing them."""
+    return {entry.name: entry for entry in _metadata()[0] if entry.group == COMMAND_GROUP}
 
 
 def watchers() -> list[Installed]:
