@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,6 +46,8 @@ TYPES = {
     "wav": "audio/wav", "mid": "audio/midi", "png": "image/png", "txt": "text/plain; charset=utf-8",
 }  # fmt: skip
 PING_S = 15.0
+END = "end"
+"""The event after which a stream of events ends: a page that is open must not keep the server."""
 VIEWER = """<!doctype html><meta charset="utf-8"><title>viewer</title>
 <style>:root{{color-scheme:light dark;font:14px system-ui,sans-serif}}body{{margin:8px}}</style>
 <body><div id="here"></div><script type="module">
@@ -131,6 +134,8 @@ class Studio:
                     except TimeoutError:
                         yield ": still here\n\n"
                     else:
+                        if event["event"] == END:
+                            return
                         yield f"data: {as_text(event)}\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")
@@ -454,10 +459,17 @@ def serve(
         own = [host, *(["127.0.0.1", "localhost"] if host in ("127.0.0.1", "localhost") else [])]
         hosts = [f"{name}:{port}" for name in {*own, *names}] + [*names]
         token = secrets.token_urlsafe(16)
-        app = Studio(workspace, limits).app(hosts, token)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none",
-                                timeout_graceful_shutdown=1, server_header=False,
-                                proxy_headers=False)  # fmt: skip
+        studio = Studio(workspace, limits)
+
+        class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                studio.jobs.tell({"event": END})
+                super().handle_exit(sig, frame)
+
+        config = uvicorn.Config(
+            studio.app(hosts, token), log_level="warning", access_log=False, ws="none",
+            timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
+        )  # fmt: skip
         ready(f"http://{host}:{port}/?token={token}")
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config).run(sockets=[listener])

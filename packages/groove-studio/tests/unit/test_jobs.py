@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import subprocess
@@ -90,13 +91,18 @@ def test_a_worker_that_dies_is_replaced(studio, beat):
     assert record["status"] == "done"
 
 
-def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path):
+def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     first = start(workspace=tmp_path / "work")
     record = first.upload("beat.json", beat)
     first.post("tray", {"items": [record["items"][0]["id"]]})
     (tmp_path / "work/runs/half").mkdir()
+    connection = http.client.HTTPConnection(first.host)  # a page that listens
+    connection.request("GET", "/api/events", headers={"Cookie": first.cookie})
+    assert connection.getresponse().status == 200
     first.process.terminate()
     assert first.process.wait(30) == 0
+    connection.close()
+    assert "Traceback" not in capfd.readouterr().err
     second = start(workspace=tmp_path / "work")
     state = second.state()
     assert [one["id"] for one in state["runs"]] == [record["id"]]
