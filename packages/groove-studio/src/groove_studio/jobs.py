@@ -100,6 +100,7 @@ class Jobs:
         self.workspace, self.limit_s = workspace, limit_s
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.progress: dict[str, Event] = {}
+        self.is_ending = False
         self._workers: OrderedDict[str, Worker] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -120,6 +121,11 @@ class Jobs:
         for heard in self._listeners:
             with contextlib.suppress(asyncio.QueueFull):
                 heard.put_nowait(event)
+
+    def hang_up(self) -> None:
+        """End the streams of events: a page that is open must not keep the server."""
+        self.is_ending = True
+        self.tell({"event": "end"})
 
     def submit(self, record: Record, task: str, about: dict[str, Any], package: str = CORE) -> None:
         """Begin a job, or let it wait for its turn.

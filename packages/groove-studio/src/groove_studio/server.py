@@ -46,8 +46,6 @@ TYPES = {
     "wav": "audio/wav", "mid": "audio/midi", "png": "image/png", "txt": "text/plain; charset=utf-8",
 }  # fmt: skip
 PING_S = 15.0
-END = "end"
-"""The event after which a stream of events ends: a page that is open must not keep the server."""
 VIEWER = """<!doctype html><meta charset="utf-8"><title>viewer</title>
 <style>:root{{color-scheme:light dark;font:14px system-ui,sans-serif}}body{{margin:8px}}</style>
 <body><div id="here"></div><script type="module">
@@ -128,14 +126,12 @@ class Studio:
         async def lines() -> AsyncIterator[str]:
             with self.jobs.listening() as heard:
                 yield "event: hello\ndata: {}\n\n"
-                while True:
+                while not self.jobs.is_ending:
                     try:
                         event = await asyncio.wait_for(heard.get(), PING_S)
                     except TimeoutError:
                         yield ": still here\n\n"
                     else:
-                        if event["event"] == END:
-                            return
                         yield f"data: {as_text(event)}\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")
@@ -207,8 +203,8 @@ class Studio:
         """Take a file that someone brings."""
         name = safe_name(unquote(request.headers.get("x-name", "")))
         expected = int(request.headers.get("content-length") or 0)
-        record = self.workspace.begin(BRINGS, "upload", {})
         self.workspace.check_room(expected)
+        record = self.workspace.begin(BRINGS, "upload", {})
         path = self.workspace.place(record, "out") / name
         path.parent.mkdir()
         try:
@@ -463,7 +459,7 @@ def serve(
 
         class Server(uvicorn.Server):
             def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-                studio.jobs.tell({"event": END})
+                studio.jobs.hang_up()
                 super().handle_exit(sig, frame)
 
         config = uvicorn.Config(

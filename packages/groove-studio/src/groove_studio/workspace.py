@@ -11,6 +11,7 @@ Pages name runs and items by random identifiers, never by paths.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -244,7 +245,11 @@ class Workspace:
 
     def size_bytes(self) -> int:
         """Return what the folder takes."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        total = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):  # a job has just removed it
+                total += path.stat().st_size if path.is_file() else 0
+        return total
 
     def check_room(self, more_bytes: int = 0) -> None:
         """Check that there is room for more.
@@ -273,6 +278,7 @@ class Workspace:
                 folder = f"{name}-{number}"
             taken.add(folder)
             out = self.place(record, "out")
+            out = out if out.is_dir() else self.place(record, "view")  # of an edit
             paths: Iterable[Path] = sorted(out.rglob("*")) if record.status == "done" else ()
             for path in paths:
                 if path.is_file():

@@ -107,6 +107,7 @@ def test_what_is_too_large_is_refused_while_it_comes(start):
         answer = full.ask("PUT", "/api/upload", b"x" * 6_000_000, X_Name="big.bin")
     assert answer.status == 400
     assert "--max-gb" in answer.json["hint"]
+    assert len([*(full.workspace / "runs").iterdir()]) == len(full.state()["runs"]) == 1
 
 
 def test_names_are_text(studio, beat):

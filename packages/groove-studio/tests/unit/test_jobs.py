@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -75,8 +76,11 @@ def test_exports_and_the_archive(studio, beat):
     assert b"kick" in studio.ask("GET", f"/file/{item['id']}/txt").body
     [stem] = studio.post("write", {"item": item["id"], "ending": "stems"})["endings"]
     assert studio.ask("GET", f"/file/{item['id']}/{stem}").body[:4] == b"RIFF"
+    document = studio.ask("GET", f"/file/{item['id']}/json").json
+    studio.post("change", {"item": item["id"], "document": document})
     packed = zipfile.ZipFile(io.BytesIO(studio.ask("GET", "/api/session.zip").body))
-    assert any(name.endswith("beat.json") for name in packed.namelist())
+    kinds = {re.sub(r"-\d+$", "", name.partition("/")[0]) for name in packed.namelist()}
+    assert {"groove-studio-upload", "groove-studio-edit"} <= kinds
     assert not [*studio.workspace.glob(".session*")]
 
 
@@ -116,7 +120,7 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     assert "hint:" in again.stderr
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_cancelled_at_any_moment_nothing_is_left(start, count):
     studio = start()
     if "drum-space" not in {one["name"] for one in studio.state()["packages"]}:
@@ -149,8 +153,6 @@ def test_too_many_jobs_are_refused_and_the_others_run(start):
     statuses = [answer.status for answer in answers]
     assert set(statuses) == {200, 429}
     assert statuses.count(200) >= 20
-    assert answers[-1].json["hint"]
-    for answer in answers:
-        if answer.status == 200:
-            studio.post("cancel", {"run": answer.json["id"]})
-    assert studio.state()["progress"] == {}
+    assert all(answer.json["hint"] for answer in answers if answer.status == 429)
+    first = next(answer.json for answer in answers if answer.status == 200)
+    assert studio.finished(first)["status"] == "done"
