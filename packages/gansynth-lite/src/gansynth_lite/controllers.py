@@ -31,11 +31,11 @@ SETTING = (DATA, DATA_LOW, OTHER_LOW, OTHER_HIGH, PARAMETER_LOW, PARAMETER_HIGH,
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Curve = Callable[[Floats], Floats]
-"""Give a value at each of some times [seconds]."""
+"""Return a value at each of some times [seconds]."""
 
 
 def sounding(score: Score, one: Track) -> tuple[Integers, Floats, Floats, Floats]:
-    """Give pitches and velocities [shape=(n, 2)], and when notes begin, end, and how they fade.
+    """Return pitches and velocities [shape=(n, 2)], and when notes begin, end, and how they fade.
 
     A pedal holds notes, and the next note of a key ends the one before. The channel can be told to
     release all keys, or to be silent at once.
@@ -71,19 +71,19 @@ def _settings(one: Track, number: int, before: int) -> Integers:
 
 
 def blocks(start_s: float, end_s: float) -> Floats:
-    """Give when the blocks of a stretch of time begin; there are two at least."""
+    """Return when the blocks of a stretch of time begin; there are two at least."""
     count = max(2, math.ceil((end_s - start_s) / BLOCK_S))
     return start_s + BLOCK_S * np.arange(count, dtype=np.float64)
 
 
 def _steps(score: Score, events: Integers | Floats, before: int) -> Curve:
-    """Give what holds at any time, after events [shape=(n, 2), tick and value]."""
+    """Return what holds at any time, after events [shape=(n, 2), tick and value]."""
     times, values = score.seconds(events[:, 0]) - 1e-6, np.r_[before, events[:, 1]].astype(float)
     return lambda seconds: values[np.searchsorted(times, seconds, side="right")]
 
 
 def bends_of(score: Score, one: Track) -> Curve:
-    """Give the bend at any time, in semitones."""
+    """Return the bend at any time, in semitones."""
     resets = one.controls[one.controls[:, 1] == RESET, 0]
     told = np.concatenate([np.stack([resets, 0 * resets], axis=1), one.pitch_bends])
     told = told[np.argsort(told[:, 0], kind="stable")]
@@ -116,7 +116,7 @@ def _ranges(one: Track) -> Floats:
 
 
 def gains_of(score: Score, one: Track) -> Curve:
-    """Give how loud a track is left and right [shape=(2, n)] at any time."""
+    """Return how loud a track is left and right [shape=(2, n)] at any time."""
     volume, pan = (
         _steps(score, one.controls[one.controls[:, 1] == number][:, [0, 2]], before)
         for number, before in ((VOLUME, 100), (PAN, 64))

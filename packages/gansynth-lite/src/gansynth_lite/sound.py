@@ -220,7 +220,7 @@ class Voice:
         return self.given_to(w, given)
 
     def given_to(self, w: Tensor, given: Mapping[int, str | Audio | Instruments | Codes]) -> Tensor:
-        """Give some tracks of instruments [shape=(tracks, keys, code)] others, which stay."""
+        """Replace the instruments of some tracks [shape=(tracks, keys, code)]; they stay."""
         for i, one in given.items():
             if isinstance(one, str):
                 continue

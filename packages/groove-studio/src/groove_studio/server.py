@@ -29,12 +29,13 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from groove_core.errors import GrooveError, InputError, UsageError
+from groove_core.storage.files import dump_json
 from groove_core.storage.locks import locked
 from groove_studio.guard import SANDBOX, Guard, TooLargeError
 from groove_studio.jobs import BusyError, Jobs, described
 from groove_studio.lines import chain_of, command_line, python_lines
 from groove_studio.options import Inputs, checked
-from groove_studio.workspace import BRINGS, Record, Workspace, as_text, safe_name
+from groove_studio.workspace import BRINGS, Record, Workspace, safe_name
 
 __all__ = ["Limits", "Studio", "serve"]
 
@@ -132,7 +133,7 @@ class Studio:
                     except TimeoutError:
                         yield ": still here\n\n"
                     else:
-                        yield f"data: {as_text(event)}\n\n"
+                        yield f"data: {dump_json(event, indent=None)}\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")
 

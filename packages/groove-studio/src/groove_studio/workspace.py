@@ -12,7 +12,6 @@ Pages name runs and items by random identifiers, never by paths.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import secrets
 import shutil
@@ -211,7 +210,7 @@ class Workspace:
         Raises
         ------
         InputError
-            If there is none of that identifier.
+            If no item has that identifier.
         """
         if not isinstance(name, str) or name not in self.items:
             raise InputError("This item is not there any more.", hint="Reload the page.")
@@ -283,8 +282,3 @@ class Workspace:
             for path in paths:
                 if path.is_file():
                     yield f"{folder}/{path.relative_to(out).as_posix()}", path
-
-
-def as_text(document: Any) -> str:
-    """Return JSON as one line, for events."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

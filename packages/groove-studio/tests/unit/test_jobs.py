@@ -12,6 +12,13 @@ import time
 
 import pytest
 
+from groove_core.plugins import loader
+
+# The studio depends on no other package, so it is tested alone, too: where it is all there is.
+DRUMS = pytest.mark.skipif(
+    "drum-space" not in {one.name for one in loader.installed()}, reason="drum-space is not there"
+)
+
 
 def workers_of(studio) -> list[int]:
     """List the processes that a studio has started, and theirs."""
@@ -56,11 +63,9 @@ def test_a_wrong_edit_or_file_says_what_is_wrong(studio, beat):
     assert other["items"][0]["kind"] == "file"
 
 
+@DRUMS
 def test_options_of_the_wrong_kind_are_told(studio, beat):
     [item] = studio.upload("notes.xyz", b"whatever")["items"]
-    packages = {one["name"] for one in studio.state()["packages"]}
-    if "drum-space" not in packages:
-        pytest.skip("needs drum-space")
     body = {"package": "drum-space", "action": "vary", "options": {"beat": {"items": [item["id"]]}}}
     answer = studio.ask("POST", "/api/run", body)
     assert answer.status == 400
@@ -120,11 +125,10 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     assert "hint:" in again.stderr
 
 
+@DRUMS
 @pytest.mark.parametrize("count", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_cancelled_at_any_moment_nothing_is_left(start, count):
     studio = start()
-    if "drum-space" not in {one["name"] for one in studio.state()["packages"]}:
-        pytest.skip("needs drum-space")
     studio.finished(studio.run("drum-space", "sample", count=1, seed=1))  # warm
     kept = {*(studio.workspace / "runs").iterdir()}
     rng = random.Random(1)
@@ -144,10 +148,9 @@ def test_cancelled_at_any_moment_nothing_is_left(start, count):
     assert after["status"] == "done"
 
 
+@DRUMS
 def test_too_many_jobs_are_refused_and_the_others_run(start):
     studio = start()
-    if "drum-space" not in {one["name"] for one in studio.state()["packages"]}:
-        pytest.skip("needs drum-space")
     body = {"package": "drum-space", "action": "sample", "options": {"count": 1, "seed": 1}}
     answers = [studio.ask("POST", "/api/run", body) for _ in range(50)]
     statuses = [answer.status for answer in answers]

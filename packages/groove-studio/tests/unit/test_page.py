@@ -12,9 +12,15 @@ from typing import Any
 import pytest
 
 from groove_core import Score
+from groove_core.plugins import loader
 from groove_core.testing.pages import NEEDS_CHROMIUM, browsing, saved, until
 
 pytestmark = NEEDS_CHROMIUM
+# The studio depends on no other package, so it is tested alone, too: where it is all there is.
+PACKAGES = pytest.mark.skipif(
+    not {"drum-space", "groove-vae", "gansynth-lite"} <= {one.name for one in loader.installed()},
+    reason="the packages are not there",
+)
 LISTEN_S, LOUD = 10.0, 0.05
 SET = '.cell[aria-pressed="true"]'
 
@@ -112,20 +118,15 @@ def edited_beat(page: Any, folder: Path) -> Any:
     return edited
 
 
-@pytest.fixture
-def packages(studio):
-    names = {one["name"] for one in studio.state()["packages"]}
-    if not {"drum-space", "groove-vae", "gansynth-lite"} <= names:
-        pytest.skip("needs the packages")
-
-
-def test_a_beat_is_drawn_heard_changed_and_exported(browser, studio, packages, tmp_path):
+@PACKAGES
+def test_a_beat_is_drawn_heard_changed_and_exported(browser, studio, tmp_path):
     with opened(browser, studio) as page:
         assert heard(page, edited_beat(page, tmp_path)) >= LOUD
 
 
+@PACKAGES
 @pytest.mark.slow
-def test_from_a_beat_to_a_song(browser, studio, packages, tmp_path):
+def test_from_a_beat_to_a_song(browser, studio, tmp_path):
     """Drawn, edited, humanized, given a melody, played by new instruments, and exported."""
     with opened(browser, studio) as page:
         edited = edited_beat(page, tmp_path)

@@ -44,6 +44,7 @@ export const state = { packages: new Map(), runs: new Map(), items: new Map(), t
 const listeners = new Map();
 export function on(what, run) {
   listeners.set(what, [...(listeners.get(what) ?? []), run]);
+  return () => listeners.set(what, listeners.get(what).filter((one) => one !== run));
 }
 export function tell(what, about) {
   for (const run of listeners.get(what) ?? []) run(about);

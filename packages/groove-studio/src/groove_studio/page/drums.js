@@ -107,8 +107,8 @@ export async function show(place, item) {
   const more = button("All drums", () => { all = !all; more.setAttribute("aria-pressed", all); draw(); }, { "aria-pressed": "false" });
   place.append(el("div", { className: "scroll" }, table), el("div", { className: "bar" }, more, el("label", { className: "tick" }, "Tempo", speed), edit.bar));
   let now = -1;
-  on("frame", () => {
-    if (!place.isConnected) return;
+  const off = on("frame", () => {
+    if (!place.isConnected) return off();
     const at = isPlaying(item) ? position() : null;
     const step = at === null ? -1 : Math.floor((at * tempo * 4) / 60) % steps.length;
     if (step === now) return;

@@ -5,8 +5,6 @@ const SIMPLE = 4;
 const names = new Map(); // choices of packages, asked for once
 let open = null; // the form that is open
 
-export const current = () => open;
-
 function kindsOf(about) {
   const inner = [about, ...(about.anyOf ?? [])].flatMap((one) => [one, one.items ?? {}]);
   return {
@@ -103,12 +101,11 @@ class Form {
   async suggest(text, about) {
     const list = el("datalist", { id: `${text.id}-list` });
     text.setAttribute("list", list.id);
-    text.after(list);
     if (!names.has(this.pack.name)) names.set(this.pack.name, get(`/api/choices/${this.pack.name}`).catch(() => ({})));
     const found = (await names.get(this.pack.name))[this.action.name]?.[about.flag] ?? [];
     list.append(...found.map((one) => el("option", { value: one })));
     if (!text.isConnected) return;
-    if (!list.parentNode) text.after(list);
+    text.after(list);
   }
 
   input(name, about, given, described) {
@@ -157,7 +154,6 @@ class Form {
       } }, list, pick, button("Bring a file", () => files.click()), files, text);
     draw();
     this.redraw = [...(this.redraw ?? []), draw];
-    this.add = this.add ?? add;
     return { control: zone, read: () => (chosen.length ? { items: [...chosen] } : text?.value.trim() ? { text: text.value.trim() } : null) };
   }
 

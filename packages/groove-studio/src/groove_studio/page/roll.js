@@ -249,8 +249,8 @@ export async function show(place, item) {
   new ResizeObserver(draw).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   let was = null;
-  on("frame", () => {
-    if (!place.isConnected) return;
+  const off = on("frame", () => {
+    if (!place.isConnected) return off();
     const now = isPlaying(item) ? position() : null;
     if (now !== was) draw();
     was = now;

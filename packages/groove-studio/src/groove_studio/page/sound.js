@@ -63,8 +63,8 @@ export async function show(place, item) {
   drawing.putImageData(picture, 0, half);
   const still = drawing.getImageData(0, 0, width, HEIGHT);
   let was = null;
-  on("frame", () => {
-    if (!place.isConnected) return;
+  const off = on("frame", () => {
+    if (!place.isConnected) return off();
     const at = isPlaying(item) ? position() : null;
     if (at === was) return;
     was = at;
