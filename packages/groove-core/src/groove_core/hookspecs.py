@@ -9,7 +9,9 @@ A package registers its ``plugin`` module under its own name in the entry-point
 group ``groove.v1``. A package that wants to watch the runs of *other* packages
 registers the module that holds its observers in ``groove.observers.v1`` too. One
 that brings a command beside ``groove run``, such as ``groove studio``, registers
-under that word, in ``groove.commands.v1``, a module with a function of that name.
+under that word, in ``groove.commands.v1``, a module with a function of that name. One that
+calls functions on many files, on other machines for example, registers a function in
+``groove.engines.v1``; see `groove_core.batch.engines`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import pluggy
 __all__ = [
     "API_VERSION",
     "COMMAND_GROUP",
+    "ENGINE_GROUP",
     "GROUP",
     "OBSERVER_GROUP",
     "RESULT_SCHEMA",
@@ -37,12 +40,13 @@ __all__ = [
     "hookspec",
 ]
 
-API_VERSION = (1, 2)
+API_VERSION = (1, 3)
 """(major, minor) of this contract. The major also names the entry-point groups."""
 
 GROUP = f"groove.v{API_VERSION[0]}"
 OBSERVER_GROUP = f"groove.observers.v{API_VERSION[0]}"
 COMMAND_GROUP = f"groove.commands.v{API_VERSION[0]}"
+ENGINE_GROUP = f"groove.engines.v{API_VERSION[0]}"
 
 RESULT_SCHEMA = "groove.result/1"
 """What the result document of a run looks like."""

@@ -12,12 +12,17 @@ import functools
 import json
 import math
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groove_core.batch import workers
-from groove_core.batch.journal import Current, Identity, Outcome, open_journal
+from groove_core.batch.attempts import Function, attempt
+from groove_core.batch.engines import LOCAL, Engine, Job, choose
+from groove_core.batch.journal import Current, Header, Identity, Journal, Outcome, open_journal
+from groove_core.batch.shards import Shard
 from groove_core.console import track
 from groove_core.errors import UsageError
 
@@ -25,10 +30,13 @@ __all__ = ["map_files"]
 
 
 def map_files(
-    function: workers.Function,
-    files: Sequence[str | os.PathLike[str]],
+    function: Function,
+    files: Iterable[str | os.PathLike[str]],
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
+    engine: str = LOCAL,
+    gpus_per_task: float = 0.0,
+    shard: Shard | None = None,
     out: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -43,11 +51,21 @@ def map_files(
     function : callable of (Path), giving a dict that JSON can hold
         With several jobs it goes to other processes: a function of a module, or a
         `functools.partial` of one.
-    files : sequence of paths
-    jobs : int >= 1
-        Worker processes, with one thread each unless ``OMP_NUM_THREADS`` says otherwise.
-        With 1 and no `timeout_s` there are none: the work is done in this process, which
-        a crashing decoder then takes down.
+    files : iterable of paths
+        Taken as they are needed: a million need no more memory than a thousand.
+    jobs : int >= 1, optional
+        Files worked on at a time; 1 by default on this computer, and what the machines have on
+        others. Here it is worker processes, with one thread each unless ``OMP_NUM_THREADS``
+        says otherwise. With 1 and no `timeout_s` there are none: the work is done in this
+        process, which a crashing decoder then takes down.
+    engine : str
+        Where the work is done: ``local``, or an engine that a package brings, such as
+        ``ray://head:10001``; see `groove_core.batch.engines`. Outcomes are the same.
+    gpus_per_task : float >= 0
+        Share of a GPU that each file needs; for engines that have some to share out.
+    shard : Shard, optional
+        Take a part of the files only, which are then in the order of their names; `files` are
+        gone through more than once. See `groove_core.batch.shards` for what joins the parts.
     out : path of a .jsonl file, optional
         Journal: a header, then one line per file, written as they come. If it exists,
         outcomes of unchanged files (same size and time of change) are taken
@@ -79,6 +97,10 @@ def map_files(
         If `jobs` is below 1 or `timeout_s` is not positive, the function cannot go to other
         processes, or `out` was made with other settings, is another kind of file, is in use,
         or cannot be written.
+    PluginError
+        If the engine is not installed.
+    DeviceError
+        If its machines are not there.
 
     Examples
     --------
@@ -94,41 +116,77 @@ def map_files(
     >>> second.error["kind"]
     'OSError'
     """
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise UsageError(f"jobs must be at least 1, not {jobs}.", hint="--jobs 1")
     if timeout_s is not None and not 0 < timeout_s < math.inf:
         raise UsageError(f"The timeout cannot be {timeout_s:g} s.", hint="--timeout 60")
-    make = workers.here
-    if jobs > 1 or timeout_s is not None:
-        make = functools.partial(workers.parallel, jobs=jobs, timeout_s=timeout_s or math.inf)
-        workers.pickled(function)  # now, not when the first outcome is asked for
-    paths = [Path(file) for file in files]
-    journal = None if out is None else (Path(out), dict(settings or {}), overwrite, current)
-    return track(_outcomes(function, paths, make, journal), text, total=len(paths))
+    if not 0 <= gpus_per_task < math.inf:
+        raise UsageError(f"gpus_per_task cannot be {gpus_per_task}.", hint="--gpus-per-task 0.5")
+    job = Job(
+        call=functools.partial(attempt, function),
+        jobs=jobs,
+        timeout_s=timeout_s or math.inf,
+        gpus=gpus_per_task,
+        address=engine,
+    )
+    opened = choose(engine)
+    if engine != LOCAL or job.timeout_s < math.inf or (jobs or 1) > 1:
+        workers.pickled(job.call)  # now, not when the first outcome is asked for
+    part = None if shard is None else shard.of_list(files)
+    journal = None
+    if out is not None:
+        header = Header(dict(settings or {}), None if part is None else part.to_json())
+        journal = functools.partial(open_journal, Path(out), header, overwrite, current)
+    taken = files if part is None else part
+    total = len(taken) if isinstance(taken, Sized) else None
+    return track(_outcomes(functools.partial(opened, job), taken, journal), text, total=total)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A file whose outcome comes before those of the files behind it."""
+
+    name: str
+    identity: Identity
+    number: int | None
+    """By which an engine knows it; None if the journal has the outcome."""
 
 
 def _outcomes(
-    function: workers.Function,
-    paths: list[Path],
-    make: Callable[[workers.Function, list[Path]], Generator[str]],
-    out: tuple[Path, dict[str, Any], bool, Current | None] | None,
+    opened: Callable[[], Engine],
+    files: Iterable[str | os.PathLike[str]],
+    journaled: Callable[[], contextlib.AbstractContextManager[Journal]] | None,
 ) -> Iterator[Outcome]:
-    identities = [_identity(path) for path in paths]
     with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(open_journal(*out)) if out else None
-        todo = [
-            path
-            for path, identity in zip(paths, identities, strict=True)
-            if journal is None or not journal.has(str(path), identity)
-        ]
-        made = stack.enter_context(contextlib.closing(make(function, todo)))
-        for path, (size, mtime_ns) in zip(paths, identities, strict=True):
-            name = str(path)
-            if journal is not None and journal.has(name, (size, mtime_ns)):
-                yield journal.take(name)
+        journal = stack.enter_context(journaled()) if journaled else None
+        engine = stack.enter_context(contextlib.closing(opened()))
+        coming = map(Path, files)
+        turns = deque[_Turn]()
+        answers: dict[int, str] = {}
+        given = 0
+        while True:
+            while len(turns) < engine.window and (path := next(coming, None)) is not None:
+                name, identity = str(path), _identity(path)
+                known = journal is not None and journal.has(name, identity)
+                turns.append(_Turn(name, identity, None if known else given))
+                if not known:
+                    engine.submit(given, path)
+                    given += 1
+            if not turns:
+                break
+            # Collects what is there, and waits only for the one whose turn it is.
+            mine = turns[0].number
+            answers.update(engine.collect(wait=mine is not None and mine not in answers))
+            if mine is not None and mine not in answers:
                 continue
-            came = json.loads(next(made))
-            outcome = Outcome(file=name, size=size, mtime_ns=mtime_ns, **came)
+            turn = turns.popleft()
+            if turn.number is None:
+                assert journal is not None
+                yield journal.take(turn.name)
+                continue
+            size, mtime_ns = turn.identity
+            came = json.loads(answers.pop(turn.number))
+            outcome = Outcome(file=turn.name, size=size, mtime_ns=mtime_ns, **came)
             if journal is not None:
                 journal.append(outcome)
             yield outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,10 @@ from groove_core.storage.files import (
 )
 from groove_core.storage.locks import locked
 
-__all__ = ["SCHEMA", "Current", "Identity", "Journal", "Outcome", "open_journal", "read_settings"]
+__all__ = [
+    "SCHEMA", "Current", "Header", "Identity", "Journal", "Outcome", "open_journal", "read_header",
+    "read_settings",
+]  # fmt: skip
 
 SCHEMA = "groove.outcomes/1"
 Identity = tuple[int | None, int | None]
@@ -53,93 +57,147 @@ class Outcome:
 Current = Callable[[Outcome], bool]
 
 
-def read_settings(out: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Read the settings a journal was made with; None if there is no journal."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a journal."""
+
+    settings: dict[str, Any]
+    """All that the results depend on besides the files."""
+    shard: dict[str, Any] | None = None
+    """Of which part of a list it is the journal; see `groove_core.batch.shards`."""
+
+    def to_line(self) -> bytes:
+        """Return the line."""
+        document = {"schema": SCHEMA, "settings": self.settings, "shard": self.shard}
+        return _line({key: value for key, value in document.items() if value is not None})
+
+    def replaces(self, other: Header) -> bool:
+        """Return whether a journal with the other header goes on under this one.
+
+        A shard does when the list has grown or shrunk, but not with other settings.
+        """
+        now, before = (h.shard and (h.shard["number"], h.shard["of"]) for h in (self, other))
+        return (self.settings, now) == (other.settings, before)
+
+
+def read_header(out: str | os.PathLike[str]) -> Header | None:
+    """Read the first line of a journal; None if there is no journal."""
     try:
         with Path(out).open("rb") as stream:
-            header = json.loads(stream.readline(2**20))
-        settings = header["settings"] if header["schema"] == SCHEMA else None
-    except (OSError, ValueError, TypeError, KeyError):
+            found = json.loads(stream.readline(2**20))
+        header = Header(found["settings"], found.get("shard"))
+        if found["schema"] != SCHEMA or not isinstance(header.settings, dict):
+            return None
+        return header if header.replaces(header) else None  # its shard has what it needs
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return settings if isinstance(settings, dict) else None
+
+
+def read_settings(out: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Read the settings a journal was made with; None if there is no journal."""
+    header = read_header(out)
+    return None if header is None else header.settings
 
 
 class Journal:
-    """Lines on disk, and where each is; the lines themselves need no memory."""
+    """Lines on disk, and where each is; neither the lines nor their places need memory."""
 
     def __init__(
-        self, path: Path, settings: dict[str, Any], overwrite: bool, current: Current | None
+        self, path: Path, header: Header, overwrite: bool, current: Current | None
     ) -> None:
         self.path = path
-        header = _line({"schema": SCHEMA, "settings": settings})
-        if overwrite or not _begun(path, header):
-            write_bytes(path, header)
-        self.known: dict[str, tuple[Identity, int]] = {}
-        self.order: list[int] = []
-        """Where the lines of this run begin."""
-        found = read_settings(path)
-        if found != json.loads(header)["settings"]:
+        line = header.to_line()
+        if overwrite or not _begun(path, line):
+            write_bytes(path, line)
+        found = read_header(path)
+        wanted = Header(**{**asdict(header), "settings": json.loads(line)["settings"]})
+        if found is None or not wanted.replaces(found):
             what = "is another kind of file" if found is None else "was made with other settings"
+            if found is not None and found.settings == wanted.settings:
+                what = "is the journal of another shard"
             raise UsageError(
                 f"{path} {what}.",
                 hint="--overwrite to begin anew, or another --out to keep it.",
             )
+        self.header = line
+        self.places = sqlite3.connect("")  # on disk until it is closed
+        self.places.executescript(
+            "pragma journal_mode = off; pragma synchronous = off;"
+            "create table known (file blob primary key, size, mtime_ns, start) without rowid;"
+            "create table turn (start);"
+        )
         self.stream = path.open("r+b")
-        self.begin = self.end = len(self.stream.readline())
+        self.old = self.stream.readline()
+        self.end = len(self.old)
+        self.places.executemany(
+            "insert or replace into known values (?, ?, ?, ?)", self._lines(current)
+        )
+        self.stream.truncate(self.end)
+        self.straight = len(self.old)
+        """Up to where the lines of this run stand in their order."""
+
+    def _lines(self, current: Current | None) -> Iterator[tuple[bytes, int, int, int]]:
+        """Yield where the lines are that hold; what a killed process left of one ends them."""
         for line in self.stream:
             if not line.endswith(b"\n"):
-                break  # the process that wrote it was killed
+                break
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 outcome = Outcome(**json.loads(line))
                 if outcome.error:
                     holds = _stays(outcome.error)
                 else:
                     holds = current is None or current(outcome)
-                if holds:
-                    identity = outcome.size, outcome.mtime_ns
-                    self.known[outcome.file] = identity, self.end
+                file, size, mtime_ns = os.fsencode(outcome.file), outcome.size, outcome.mtime_ns
+                if holds and isinstance(size, int) and isinstance(mtime_ns, int):
+                    yield file, size, mtime_ns, self.end
             self.end += len(line)
-        self.stream.truncate(self.end)
 
     def close(self) -> None:
         """Close the file; its lock is `open_journal`'s."""
+        self.places.close()
         with contextlib.suppress(OSError):  # of a line that `append` could not write: it has told
             self.stream.close()
 
     def has(self, file: str, identity: Identity) -> bool:
         """Return whether there is an outcome of the file as it is now."""
-        return None not in identity and self.known.get(file, (None, 0))[0] == identity
+        found = self.places.execute(
+            "select 1 from known where (file, size, mtime_ns) = (?, ?, ?)",
+            (os.fsencode(file), *identity),
+        )
+        return found.fetchone() is not None
 
     def take(self, file: str) -> Outcome:
         """Return the outcome that is there as the next one."""
-        start = self.known[file][1]
-        self.order.append(start)
+        (start,) = self.places.execute(
+            "select start from known where file = ?", (os.fsencode(file),)
+        ).fetchone()
         self.stream.seek(start)
-        return Outcome(**json.loads(self.stream.readline()))
+        line = self.stream.readline()
+        self._turn(start, len(line))
+        return Outcome(**json.loads(line))
 
     def append(self, outcome: Outcome) -> None:
         """Write the next outcome; what a killed process leaves of a line is dropped later."""
         line = _line(outcome.to_json())
-        self.order.append(self.end)
+        self._turn(self.end, len(line))
         with writing(self.path):  # the same again continues where it stopped
             self.stream.seek(self.end)
             self.stream.write(line)
             self.stream.flush()
         self.end += len(line)
 
+    def _turn(self, start: int, length: int) -> None:
+        self.places.execute("insert into turn values (?)", (start,))
+        if start == self.straight:
+            self.straight += length
+
     def finish(self) -> None:
-        """Leave exactly one line per file, in order."""
-        position = self.begin
-        for start in self.order:
-            if start != position:
-                break
-            self.stream.seek(start)
-            position += len(self.stream.readline())
-        else:
-            if position == self.end:
-                return
+        """Leave exactly one line per file, in order, under the header of this run."""
+        if self.straight == self.end and self.header == self.old:
+            return
         with atomic_path(self.path) as temporary, temporary.open("wb") as copy:
-            for start in [0, *self.order]:
+            copy.write(self.header)
+            for (start,) in self.places.execute("select start from turn order by rowid"):
                 self.stream.seek(start)
                 copy.write(self.stream.readline())
 
@@ -169,11 +227,11 @@ def _stays(error: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def open_journal(
-    path: Path, settings: dict[str, Any], overwrite: bool, current: Current | None
+    path: Path, header: Header, overwrite: bool, current: Current | None
 ) -> Iterator[Journal]:
     """Open a journal for this process alone."""
     check_writable(path.parent)
     with locked(path, path.with_name(f".{path.name}.lock")):
         sweep(path)
-        with contextlib.closing(Journal(path, settings, overwrite, current)) as journal:
+        with contextlib.closing(Journal(path, header, overwrite, current)) as journal:
             yield journal

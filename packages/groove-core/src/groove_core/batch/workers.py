@@ -1,4 +1,5 @@
-"""Worker processes that handle one file at a time; a crash or a hang costs only that file.
+"""The engine of this computer: processes with one file at a time each, of which a crash or a
+hang costs only that file; and none at all for one job without a limit of time.
 
 Not concurrent.futures: when a process of its pool dies, nobody can tell which file it was
 on. Not Pebble: its workers end at once when they are stopped, without their `finally` blocks,
@@ -15,16 +16,17 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
-from typing import Any
 
+from groove_core.batch.attempts import died, hung
+from groove_core.batch.engines import Engine, Job
 from groove_core.console import set_quiet
-from groove_core.errors import GrooveError, InputError, UsageError, of_system
-from groove_core.storage.files import dump_json, printable
+from groove_core.errors import UsageError
 
-__all__ = ["Function", "here", "parallel", "pickled"]
+__all__ = ["Here", "Processes", "local", "pickled"]
 
 WINDOW = 8
 """Files per worker that may be given out ahead of the one whose turn it is."""
@@ -40,42 +42,51 @@ THREADS = (
 )  # fmt: skip
 """Read by numeric libraries (torch reads OMP's) when they start."""
 
-Function = Callable[[Path], dict[str, Any]]
+
+def local(job: Job) -> Engine:
+    """Open the engine of this computer.
+
+    Raises
+    ------
+    UsageError
+        If a share of a GPU is asked for: that is for engines with machines to choose from.
+    """
+    if job.gpus:
+        raise UsageError(
+            f"The engine local does not share out GPUs, so {job.gpus:g} of one means nothing.",
+            hint="Leave --gpus-per-task out; --device chooses the GPU.",
+        )
+    jobs = 1 if job.jobs is None else job.jobs
+    if jobs == 1 and job.timeout_s == math.inf:
+        return Here(job.call)
+    return Processes(job.call, jobs, job.timeout_s)
 
 
-def _attempt(function: Function, path: Path) -> str:
-    """Call the function and give what came of it as JSON."""
-    try:
-        return dump_json({"result": function(path)}, indent=None)
-    except GrooveError as error:
-        kind, message, hint = type(error).__name__, error.message, error.hint
-        code = error.exit_code
-    except OSError as error:
-        kind, message, code = "OSError", f"{path}: {error.strerror or error}.", InputError.exit_code
-        hint = "Check that the file is there, its permissions, and the disk."
-        if (known := of_system(error)) is not None and not isinstance(known, InputError):
-            message, hint, code = known.message, known.hint, known.exit_code
-    except (Exception, SystemExit) as error:
-        kind, message, code = "Bug", f"This is a bug: {type(error).__name__}: {error}", 1
-        hint = "Run it on this file alone with --debug, and report what it prints."
-    return _failure(kind, message, hint, code)
+class Here:
+    """One file at a time, in this process."""
+
+    window = 1
+
+    def __init__(self, call: Callable[[Path], str]) -> None:
+        self._call = call
+        self._waiting: list[tuple[int, Path]] = []
+
+    def submit(self, number: int, path: Path) -> None:
+        """Take a file; see `Engine`."""
+        self._waiting.append((number, path))
+
+    def collect(self, *, wait: bool) -> list[tuple[int, str]]:
+        """Return an answer; see `Engine`."""
+        if not wait:
+            return []
+        number, path = self._waiting.pop(0)
+        return [(number, self._call(path))]
+
+    def close(self) -> None:
+        """Leave nothing behind: nothing runs."""
 
 
-def _failure(kind: str, message: str, hint: str, exit_code: int) -> str:
-    error = {
-        "kind": kind, "message": printable(message), "hint": printable(hint),
-        "exit_code": exit_code,
-    }  # fmt: skip
-    return dump_json({"error": error}, indent=None)
-
-
-def here(function: Function, paths: list[Path]) -> Generator[str]:
-    """Yield what came of each file as JSON, called in this process."""
-    for path in paths:
-        yield _attempt(function, path)
-
-
-def pickled(function: Function) -> bytes:
+def pickled(function: Callable[[Path], object]) -> bytes:
     """Return a function as it goes to other processes.
 
     Raises
@@ -102,13 +113,13 @@ def _work(pipe: connection.Connection, function: bytes) -> None:
     sys.stdout = sys.stderr  # what a plugin prints is not the result of the command
     try:
         try:
-            loaded: Function = pickle.loads(function)  # noqa: S301 - from the parent process
+            call: Callable[[Path], str] = pickle.loads(function)  # noqa: S301 - of the parent
         except Exception as error:
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
             return
         pipe.send(("ready", ""))
         while True:
-            pipe.send(("done", _attempt(loaded, pipe.recv())))
+            pipe.send(("done", call(pipe.recv())))
     except (EOFError, OSError, KeyboardInterrupt):
         return  # the parent closed the pipe, died, or has stopped us
 
@@ -166,81 +177,78 @@ def _for_children() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def parallel(
-    function: Function, paths: list[Path], jobs: int, timeout_s: float = math.inf
-) -> Generator[str]:
-    """Yield what came of each file as JSON, in order, from worker processes.
+class Processes:
+    """Worker processes, started when there is work for them.
 
     A worker that is longer than `timeout_s` seconds on one file is stopped and replaced.
     """
-    content = pickled(function)
-    done: dict[int, str] = {}
-    workers: list[_Worker] = []
-    given = stillborn = 0
-    ever_ready = False
-    try:
-        for wanted in range(len(paths)):
-            while len(workers) < min(jobs, len(paths) - wanted):
-                workers.append(_Worker(content, timeout_s))
-            # Collects what is there, and waits only for the one whose turn it is.
-            while True:
-                for worker in workers:
-                    ahead = min(len(paths), wanted + WINDOW * jobs)
-                    if worker.ready and worker.task is None and given < ahead:
-                        worker.send(given, paths[given])
-                        given += 1
-                pipes = connection.wait(
-                    [w.pipe for w in workers], _patience(workers, wanted in done)
-                )
-                now = time.monotonic()
-                for worker in list(workers):
-                    if worker.pipe in pipes:
-                        kind, text = worker.receive()
-                    elif worker.deadline <= now:
-                        kind, text = "hangs", ""
-                    else:
-                        continue
-                    stillborn += kind == "died" and not worker.ready
-                    ever_ready |= worker.ready
-                    if kind == "failed" or stillborn > (STILLBORN if ever_ready else 0):
-                        raise UsageError(
-                            f"The worker processes could not start: {text}.",
-                            hint="In a script, call it below if __name__ == '__main__': "
-                            "and give a function of a module; or use one job.",
-                        )
-                    if kind in ("died", "hangs"):
-                        text = _lost(kind, text, timeout_s)
-                        workers.remove(worker)
-                        _stop([worker], finish_s=0)
-                        workers.append(_Worker(content, timeout_s))
-                    if worker.task is not None:
-                        done[worker.task] = text
-                        worker.task, worker.deadline = None, math.inf
-                if wanted in done:
-                    break
-            yield done.pop(wanted)
-    finally:
-        _stop(workers)
 
+    def __init__(self, call: Callable[[Path], str], jobs: int, timeout_s: float) -> None:
+        self.window = WINDOW * jobs
+        self._content = pickled(call)
+        self._jobs = jobs
+        self._timeout_s = timeout_s
+        self._workers: list[_Worker] = []
+        self._waiting = deque[tuple[int, Path]]()
+        self._stillborn = 0
+        self._ever_ready = False
 
-def _patience(workers: list[_Worker], hurry: bool) -> float | None:
-    """Return how long to wait for an answer; None if no file has a time limit."""
-    if hurry:
-        return 0
-    until = min(worker.deadline for worker in workers)
-    return None if until == math.inf else max(0.0, until - time.monotonic())
+    def submit(self, number: int, path: Path) -> None:
+        """Take a file; see `Engine`."""
+        self._waiting.append((number, path))
 
+    def collect(self, *, wait: bool) -> list[tuple[int, str]]:
+        """Return what is there; with `wait`, not before a worker has said something."""
+        self._give_out()
+        pipes = connection.wait([w.pipe for w in self._workers], self._patience(wait))
+        now = time.monotonic()
+        back = []
+        for worker in list(self._workers):
+            if worker.pipe in pipes:
+                kind, text = worker.receive()
+            elif worker.deadline <= now:
+                kind, text = "hangs", ""
+            else:
+                continue
+            self._check_start(worker, kind, text)
+            if kind in ("died", "hangs"):
+                text = died(text) if kind == "died" else hung(self._timeout_s)
+                self._workers.remove(worker)
+                _stop([worker], finish_s=0)
+            if worker.task is not None:
+                back.append((worker.task, text))
+                worker.task, worker.deadline = None, math.inf
+        self._give_out()
+        return back
 
-def _lost(kind: str, how: str, timeout_s: float) -> str:
-    if kind == "died":
-        return _failure(
-            "WorkerDied", f"The worker died on this file ({how}).",
-            "A decoder crashed, or memory ran out: leave the file out.", 1,
-        )  # fmt: skip
-    return _failure(
-        "Timeout", f"The file took more than {timeout_s:g} s.",
-        "Pass a longer --timeout, or leave the file out.", 1,
-    )  # fmt: skip
+    def close(self) -> None:
+        """Stop all workers."""
+        _stop(self._workers)
+
+    def _give_out(self) -> None:
+        at_work = sum(worker.task is not None for worker in self._workers)
+        while len(self._workers) < min(self._jobs, at_work + len(self._waiting)):
+            self._workers.append(_Worker(self._content, self._timeout_s))
+        for worker in self._workers:
+            if self._waiting and worker.ready and worker.task is None:
+                worker.send(*self._waiting.popleft())
+
+    def _check_start(self, worker: _Worker, kind: str, text: str) -> None:
+        self._stillborn += kind == "died" and not worker.ready
+        self._ever_ready |= worker.ready
+        if kind == "failed" or self._stillborn > (STILLBORN if self._ever_ready else 0):
+            raise UsageError(
+                f"The worker processes could not start: {text}.",
+                hint="In a script, call it below if __name__ == '__main__': "
+                "and give a function of a module; or use one job.",
+            )
+
+    def _patience(self, wait: bool) -> float | None:
+        """Return how long to wait for an answer; None if no file has a time limit."""
+        if not wait:
+            return 0
+        until = min(worker.deadline for worker in self._workers)
+        return None if until == math.inf else max(0.0, until - time.monotonic())
 
 
 def _stop(workers: list[_Worker], finish_s: float = FINISH_S) -> None:

@@ -26,6 +26,7 @@ from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.hookspecs import (
     API_VERSION,
     COMMAND_GROUP,
+    ENGINE_GROUP,
     GROUP,
     OBSERVER_GROUP,
     Action,
@@ -43,6 +44,7 @@ __all__ = [
     "commands",
     "damaged",
     "describe",
+    "engines",
     "find",
     "installed",
     "load",
@@ -71,6 +73,8 @@ class Installed:
     distribution: str
     version: str
     summary: str
+    address: str = ""
+    """What the entry point names: a module, or a function in it."""
 
     @property
     def api_major(self) -> int:
@@ -186,6 +190,7 @@ def _entry_points(distribution: metadata.Distribution, seen: set[str]) -> list[I
             distribution=str(about["name"]),
             version=str(about["version"]),
             summary=str(about.get("summary", "")),
+            address=point.value.strip(),
         )
         for point in distribution.entry_points
         if point.group.startswith("groove.")
@@ -350,6 +355,11 @@ def observers() -> tuple[list[pluggy.PluginManager], list[PluginError]]:
 def commands() -> dict[str, Installed]:
     """List the commands that packages add beside ``groove run``, without importing them."""
     return {entry.name: entry for entry in _metadata()[0] if entry.group == COMMAND_GROUP}
+
+
+def engines() -> dict[str, Installed]:
+    """List the engines that packages add for work on many files, without importing them."""
+    return {entry.name: entry for entry in _metadata()[0] if entry.group == ENGINE_GROUP}
 
 
 def watchers() -> list[Installed]:
