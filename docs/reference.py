@@ -19,7 +19,7 @@ import typer
 from groove_core import errors
 from groove_core.actions import describe, markdown_table
 from groove_core.cli.app import app
-from groove_core.cli.data import MAP_OPTIONS
+from groove_core.cli.mapping import MAP_OPTIONS
 from groove_core.cli.run import CORE_OPTIONS, command_of, help_of
 from groove_core.hookspecs import GrooveHooks
 from groove_core.plugins import kinds, loader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,19 @@ __all__ = ["Function", "attempt", "died", "failure", "hung"]
 Function = Callable[[Path], dict[str, Any]]
 
 
-def attempt(function: Function, path: Path) -> str:
-    """Call a function and return what came of it as JSON: ``result``, or ``error``."""
+def attempt(function: Function, path: Path, *, folder: str | None = None) -> str:
+    """Call a function and return what came of it as JSON: ``result``, or ``error``.
+
+    Parameters
+    ----------
+    function : callable of (Path), giving a dict that JSON can hold
+    path : path
+    folder : str, optional
+        Working folder of whoever asks, to which relative names belong; entered first.
+    """
     try:
+        if folder is not None and os.getcwd() != folder:  # noqa: PTH109 - as text
+            os.chdir(folder)
         return dump_json({"result": function(path)}, indent=None)
     except GrooveError as error:
         kind, message, hint = type(error).__name__, error.message, error.hint

@@ -123,7 +123,7 @@ def map_files(
     if not 0 <= gpus_per_task < math.inf:
         raise UsageError(f"gpus_per_task cannot be {gpus_per_task}.", hint="--gpus-per-task 0.5")
     job = Job(
-        call=functools.partial(attempt, function),
+        call=functools.partial(attempt, function, folder=None if engine == LOCAL else os.getcwd()),
         jobs=jobs,
         timeout_s=timeout_s or math.inf,
         gpus=gpus_per_task,

@@ -227,7 +227,8 @@ def _lines(path: Path, header: Header, stream: BinaryIO) -> Iterator[tuple[Outco
     again = f"groove map ... --shard {shard} --out {path}"
     before, count = b"", 0
     stream.readline()
-    for count, line in enumerate(stream, 1):
+    for line in stream:
+        count += 1
         try:
             outcome = Outcome(**json.loads(line))
             name = os.fsencode(outcome.file)

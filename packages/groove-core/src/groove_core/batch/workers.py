@@ -1,5 +1,6 @@
-"""The engine of this computer: processes with one file at a time each, of which a crash or a
-hang costs only that file; and none at all for one job without a limit of time.
+"""The engine of this computer: processes with one file each, so that a crash costs only that file.
+
+One job without a limit of time needs no process of its own.
 
 Not concurrent.futures: when a process of its pool dies, nobody can tell which file it was
 on. Not Pebble: its workers end at once when they are stopped, without their `finally` blocks,

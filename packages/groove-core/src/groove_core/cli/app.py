@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from groove_core.__about__ import __version__
-from groove_core.cli.data import MapGroup
+from groove_core.cli.mapping import ENGINE, JOBS, MapGroup
 from groove_core.cli.run import PackageGroup, command_of, help_of, rerun
 from groove_core.console import displayed, is_main_process
 from groove_core.endings import Endings
@@ -284,7 +284,8 @@ def models_verify(
 @data.command("check")
 def data_check(
     folder: Annotated[Path, typer.Argument(help="Folder of sound files, with its subfolders")],
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Files measured at a time")] = 1,
+    engine: Annotated[str, ENGINE] = "local",
+    jobs: Annotated[int | None, JOBS] = None,
     timeout_s: Annotated[
         float | None,
         typer.Option(
@@ -317,7 +318,7 @@ def data_check(
     """
     from groove_core.cli.data import check
 
-    check(folder, jobs, timeout_s, min_s, out, json=json, quiet=quiet, overwrite=overwrite)
+    check(folder, jobs, engine, timeout_s, min_s, out, json=json, quiet=quiet, overwrite=overwrite)
 
 
 @data.command("cache")

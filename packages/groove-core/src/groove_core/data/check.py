@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from groove_core.batch.engines import LOCAL
 from groove_core.batch.jobs import map_files
 from groove_core.batch.journal import Outcome, read_settings
 from groove_core.console import note
@@ -60,7 +61,8 @@ _CUT = re.compile(r"(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
 def check(
     folder: str | os.PathLike[str],
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
+    engine: str = LOCAL,
     timeout_s: float | None = None,
     min_s: float = 1.0,
     out: str | os.PathLike[str] | None = None,
@@ -82,8 +84,9 @@ def check(
     ----------
     folder : path
         What is passed over in it is said; see `groove_core.storage.find_files`.
-    jobs : int >= 1
-        Worker processes.
+    jobs : int >= 1, optional
+    engine : str
+        How many files are measured at a time, and where; see `groove_core.batch.map_files`.
     timeout_s : float > 0 [seconds], optional
         Time that one file may take; a file that takes longer is ``timed out``. No limit by
         default.
@@ -124,6 +127,7 @@ def check(
         measure,
         found.files,
         jobs=jobs,
+        engine=engine,
         out=out,
         settings=settings,
         overwrite=overwrite,

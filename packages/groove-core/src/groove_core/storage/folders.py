@@ -13,7 +13,7 @@ from groove_core.console import note
 from groove_core.errors import InputError
 from groove_core.storage.files import printable
 
-__all__ = ["RESULT", "Found", "cache_folder", "find_files", "is_hidden", "list_files"]
+__all__ = ["RESULT", "Found", "cache_folder", "find_files", "is_hidden", "is_map", "list_files"]
 
 RESULT = "result.json"
 """What a run writes beside its files."""
@@ -130,7 +130,7 @@ def find_files(
 
 def _walk(found: Found) -> Iterator[Path]:
     """Yield the files below a folder that are not hidden, and count what is passed over."""
-    inside = _is_map(found.folder)  # it is full of results, and was named itself
+    inside = is_map(found.folder)  # it is full of results, and was named itself
     searched: set[tuple[int, int]] = set()
     folders, links = [found.folder], deque[Path]()
     while folders or links:
@@ -145,7 +145,10 @@ def _walk(found: Found) -> Iterator[Path]:
         if (about.st_dev, about.st_ino) in searched:
             continue
         searched.add((about.st_dev, about.st_ino))
-        if folder != found.folder and (_is_map(folder) or (not inside and _is_result(folder))):
+        names = [entry.name for entry in entries]
+        if folder != found.folder and (
+            _is_map(folder, names) or (not inside and _is_result(folder))
+        ):
             found.results += 1
             continue
         for entry in entries:
@@ -167,8 +170,18 @@ def _is_result(folder: Path) -> bool:
     return _beginning(folder / RESULT, r'"schema"\s*:\s*"groove\.result/') is not None
 
 
-def _is_map(folder: Path) -> bool:
-    return _beginning(folder / "results.jsonl", r'"schema"\s*:\s*"groove\.outcomes/') is not None
+def is_map(folder: Path) -> bool:
+    """Return whether a folder holds the results of ``groove map``, of all files or of a shard."""
+    try:
+        return _is_map(folder, os.listdir(folder))  # noqa: PTH208 - names
+    except OSError:
+        return False
+
+
+def _is_map(folder: Path, names: Iterable[str]) -> bool:
+    journals = (name for name in names if re.fullmatch(r"results(\.\d+-of-\d+)?\.jsonl", name))
+    schema = r'"schema"\s*:\s*"groove\.outcomes/'
+    return any(_beginning(folder / name, schema) is not None for name in journals)
 
 
 def _holds(path: Path, kinds: Callable[[str], bool]) -> bool:
