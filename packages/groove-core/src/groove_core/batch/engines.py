@@ -89,9 +89,10 @@ def choose(address: str) -> Callable[[Job], Engine]:
         return workers.local
     known = loader.engines()
     if name not in known:
-        hint = did_you_mean(name, [LOCAL, *known], form="--engine {}")
         raise PluginError(
-            f"No engine named {name!r} is installed.", hint=hint or f"pip install groove-{name}"
+            f"No engine named {name!r} is installed.",
+            hint=did_you_mean(name, [LOCAL, *known], form="--engine {}")
+            or "pip install groove-ray for --engine ray; this computer is --engine local.",
         )
     opened: Callable[[Job], Engine] = loader.resolve(known[name].address, owner=known[name])
     return opened

@@ -122,8 +122,9 @@ def map_files(
         raise UsageError(f"The timeout cannot be {timeout_s:g} s.", hint="--timeout 60")
     if not 0 <= gpus_per_task < math.inf:
         raise UsageError(f"gpus_per_task cannot be {gpus_per_task}.", hint="--gpus-per-task 0.5")
+    elsewhere = None if engine == LOCAL else str(Path.cwd())
     job = Job(
-        call=functools.partial(attempt, function, folder=None if engine == LOCAL else os.getcwd()),
+        call=functools.partial(attempt, function, folder=elsewhere),
         jobs=jobs,
         timeout_s=timeout_s or math.inf,
         gpus=gpus_per_task,

@@ -24,6 +24,7 @@ class Names:
     """
 
     def __init__(self, names: Iterable[str | os.PathLike[str]] = ()) -> None:
+        self._real = functools.lru_cache(maxsize=1024)(os.path.realpath)
         self._rows = sqlite3.connect("")  # of its own, on disk, gone when it is closed
         self._rows.executescript(
             "pragma journal_mode = off; pragma synchronous = off;"
@@ -34,7 +35,7 @@ class Names:
     def update(self, names: Iterable[str | os.PathLike[str]]) -> None:
         """Add names; of two that lead to the same file, the first stays."""
         self._rows.executemany(
-            "insert or ignore into file values (?, ?, ?)", ((*_keys(name),) for name in names)
+            "insert or ignore into file values (?, ?, ?)", map(self._keys, names)
         )
 
     def __len__(self) -> int:
@@ -50,19 +51,15 @@ class Names:
         for (stem,) in self._select("select stem from file group by stem having count(*) > 1"):
             yield Path(os.fsdecode(stem))
 
+    def _keys(self, name: str | os.PathLike[str]) -> tuple[bytes, bytes, bytes]:
+        path = PurePath(name)
+        real = PurePath(self._real(str(path.parent)), path.name)
+        return os.fsencode(path), os.fsencode(real), os.fsencode(path.with_suffix(""))
+
     def _select(self, query: str) -> Iterator[Any]:
         cursor = self._rows.execute(query)
         while rows := cursor.fetchmany(FETCHED):
             yield from rows
-
-
-def _keys(name: str | os.PathLike[str]) -> tuple[bytes, bytes, bytes]:
-    path = PurePath(name)
-    real = PurePath(_real(str(path.parent)), path.name)
-    return os.fsencode(path), os.fsencode(real), os.fsencode(path.with_suffix(""))
-
-
-_real = functools.lru_cache(maxsize=1024)(os.path.realpath)
 
 
 def digest(names: Iterable[str | os.PathLike[str]]) -> str:

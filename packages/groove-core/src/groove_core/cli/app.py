@@ -127,7 +127,8 @@ app.add_typer(
     typer.Typer(
         name="map",
         cls=MapGroup,
-        help="Run an action once for every file of a folder.",
+        help="Run an action once for every file of a folder.\n\n"
+        "groove map --merge FILES --out FILE.jsonl joins what --shard has made.",
         no_args_is_help=True,
     )
 )

@@ -197,7 +197,7 @@ class _MapActions(ActionGroup):
 def _map_help(function: Any, summary: str) -> str:
     return (
         help_of(function, summary).partition("\n")[0]
-        + "\n\nOnce for every file, in the order of their names. The results of DIR/song.mid are in "
+        + "\n\nOnce for every file, in the order of names. The results of DIR/song.mid are in "
         "OUT/song, and OUT/results.jsonl has one line for each file: the result, or what went "
         "wrong. The same command again goes on where it was interrupted. All files get the same "
         "seed. With --shard 3/10 another machine takes each other part into the same or another "
