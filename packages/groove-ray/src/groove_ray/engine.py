@@ -72,7 +72,13 @@ def cluster(job: Job) -> Engine:
             f"Ray gives out parts of one GPU or whole ones, not {job.gpus:g}.",
             hint=f"--gpus-per-task {math.ceil(job.gpus)}",
         )
-    return Tasks(job, ours=_connect(job))
+    ours = _connect(job)
+    try:
+        return Tasks(job, ours=ours)
+    except BaseException:
+        if ours:
+            _end()
+        raise
 
 
 @dataclass(slots=True)
@@ -109,11 +115,7 @@ class Tasks:
         self._size = 1
         self._looked = self._counted = -math.inf
         self._slots = 1
-        try:
-            self._count()
-        except GrooveError:
-            self.close()
-            raise
+        self._count()
 
     @property
     def window(self) -> int:
@@ -130,14 +132,20 @@ class Tasks:
         if not wait and now < self._looked + LOOK_S:
             return []
         self._looked = now
-        self._count()
-        self._give_out()
-        running = list(self._running)
-        done, rest = self._ray.wait(running, timeout=1.0 if wait else 0)
-        if rest and done:
-            done += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
-        back = [answer for task in done for answer in self._answers(task, self._running.pop(task))]
-        self._give_out()
+        try:
+            self._count()
+            self._give_out()
+            done, rest = self._ray.wait(list(self._running), timeout=1.0 if wait else 0)
+            if rest and done:
+                done += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+            back = [
+                found for task in done for found in self._answers(task, self._running.pop(task))
+            ]
+            self._give_out()
+        except ConnectionError as error:  # of Ray Client
+            raise DeviceError(
+                f"The Ray cluster is gone: {error}", hint="The same command goes on from here."
+            ) from error
         return back
 
     def close(self) -> None:
@@ -147,9 +155,7 @@ class Tasks:
             for task in running:
                 self._ray.cancel(task, force=force)
             if running:
-                _, running = self._ray.wait(
-                    running, num_returns=len(running), timeout=CLEAN_UP_S
-                )
+                _, running = self._ray.wait(running, num_returns=len(running), timeout=CLEAN_UP_S)
         if self._ours:
             self._ray.shutdown()
 
@@ -263,10 +269,11 @@ def _connect(job: Job) -> bool:
         address = _place(job.address)
     else:
         address = os.environ.get("RAY_ADDRESS") or "auto"
-        if address == "auto":
-            from ray._private.services import find_bootstrap_address
+    if address == "auto":
+        from ray._private.services import find_bootstrap_address
 
-            address = find_bootstrap_address(None) or "local"
+        found = find_bootstrap_address(None)  # what ray start has noted, which may have ended
+        address = found if found and not _absent(found) else "local"
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         cpus = job.jobs or os.cpu_count() or 1
@@ -274,20 +281,24 @@ def _connect(job: Job) -> bool:
         options |= {
             "num_cpus": cpus, "include_dashboard": False, "object_store_memory": STORE_BYTES
         }  # fmt: skip
-    else:
-        _check_there(address)
+    elif reason := _absent(address):  # Ray would try for two minutes
+        raise DeviceError(
+            f"There is no Ray cluster at {address}: {reason}.",
+            hint="Start it with ray start --head, or unset RAY_ADDRESS to use this computer.",
+        )
     try:
         with _unheard(ray):
             ray.init(address, **options)
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
-        if "ersion mismatch" in reason:
+        if "ersion" in reason and "mismatch" in reason:
             raise PluginError(
                 f"The Ray cluster at {address} is not like this computer: {reason}",
                 hint="Install the Python and the Ray of the cluster here.",
             ) from error
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise DeviceError(
-            f"Ray cannot be used at {address}: {reason}.", hint="ray status says what is there."
+            f"Ray cannot be used at {address}: {last}", hint="ray status says what is there."
         ) from error
     return True
 
@@ -300,27 +311,31 @@ def _place(address: str) -> str:
     return f"ray://{host}:{port or PORT}"
 
 
-def _check_there(address: str) -> None:
-    """See whether anybody listens; Ray itself would try for two minutes."""
+def _absent(address: str) -> str:
+    """Return why nobody listens at an address, or nothing."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
     except (OSError, ValueError) as error:
-        raise DeviceError(
-            f"There is no Ray cluster at {address}: {error}.",
-            hint="Start it with ray start --head, or unset RAY_ADDRESS to use this computer.",
-        ) from error
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def _end() -> None:
+    import ray
+
+    ray.shutdown()
 
 
 @contextlib.contextmanager
 def _unheard(ray: Any) -> Iterator[None]:
     """Keep Ray from printing what it has to say of dead workers, and from taking over SIGTERM."""
-    worker = ray._private.worker
-    listen, worker.listen_error_messages = worker.listen_error_messages, lambda *_: None
-    ended = signal.getsignal(signal.SIGTERM)
+    worker, name = ray._private.worker, "listen_error_messages"  # prints even to stdout
+    listen, ended = getattr(worker, name, None), signal.getsignal(signal.SIGTERM)
+    setattr(worker, name, lambda *_: None)
     try:
         yield
     finally:
-        worker.listen_error_messages = listen
-        with contextlib.suppress(ValueError, TypeError):  # not in the main thread
+        setattr(worker, name, listen)
+        with contextlib.suppress(ValueError, TypeError):  # in another thread, or not Python's
             signal.signal(signal.SIGTERM, ended)

@@ -10,8 +10,9 @@ import os
 import pickle
 import platform
 import socket
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -83,6 +84,8 @@ def work(orders: Orders, paths: list[str], apart: bool) -> Answers:
     set_quiet(True)
     answers = Answers(_node())
     call = _checked(orders.call, tuple(orders.versions.items()))
+    if apart:  # a new process would begin with all that Ray's main module imports
+        vars(sys.modules["__main__"]).pop("__file__", None)
     engine = Processes(call, 1, orders.timeout_s) if apart else Here(call)
     with contextlib.closing(engine):
         for number, path in enumerate(paths):
@@ -127,7 +130,7 @@ def _node() -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]):  # type: ignore[no-untyped-def]
+def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]) -> Callable[[Path], str]:
     """Return the function, on a node that has what the job was begun with."""
     hint = "Install the same versions on all nodes."
     here = versions(*(name for name, _ in wanted if name != "Python"))
@@ -136,7 +139,10 @@ def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]):  # type: igno
             has = f"{name} {here[name]}" if here[name] else f"no {name}"
             raise PluginError(f"Node {_node()} has {has} instead of {version}.", hint=hint)
     try:
-        return pickle.loads(content)  # noqa: S301 - of the job
+        call: Callable[[Path], str] = pickle.loads(content)  # noqa: S301 - of the job
+        return call
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise PluginError(f"Node {_node()} cannot load the function: {reason}.", hint=hint) from error
+        raise PluginError(
+            f"Node {_node()} cannot load the function: {reason}.", hint=hint
+        ) from error
