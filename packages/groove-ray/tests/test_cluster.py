@@ -20,7 +20,11 @@ from groove_core.testing import check_engine
 from groove_core.testing.engines import trial
 from groove_ray import engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Ray leaves log files of its own open.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SETTINGS = {"rate": 22050}
 TIMEOUT_S = 2.0
 BY_ITSELF = """

@@ -13,6 +13,7 @@ import os
 import pickletools
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -337,5 +338,10 @@ def _unheard(ray: Any) -> Iterator[None]:
         yield
     finally:
         setattr(worker, name, listen)
+        if ended == signal.SIG_DFL:  # which would leave behind what Ray has started
+
+            def ended(number: int, _frame: object) -> None:
+                sys.exit(128 + number)
+
         with contextlib.suppress(ValueError, TypeError):  # in another thread, or not Python's
             signal.signal(signal.SIGTERM, ended)
