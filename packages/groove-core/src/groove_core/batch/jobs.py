@@ -20,11 +20,12 @@ from typing import Any
 
 from groove_core.batch import workers
 from groove_core.batch.attempts import Function, attempt
-from groove_core.batch.engines import LOCAL, Engine, Job, choose
+from groove_core.batch.engines import LOCAL, Engine, Job
 from groove_core.batch.journal import Current, Header, Identity, Journal, Outcome, open_journal
 from groove_core.batch.shards import Shard
 from groove_core.console import track
-from groove_core.errors import UsageError
+from groove_core.errors import PluginError, UsageError, did_you_mean
+from groove_core.plugins import loader
 
 __all__ = ["map_files"]
 
@@ -130,7 +131,7 @@ def map_files(
         gpus=gpus_per_task,
         address=engine,
     )
-    opened = choose(engine)
+    opened = _choose(engine)
     if engine != LOCAL or job.timeout_s < math.inf or (jobs or 1) > 1:
         workers.pickled(job.call)  # now, not when the first outcome is asked for
     part = None if shard is None else shard.of_list(files)
@@ -141,6 +142,36 @@ def map_files(
     taken = files if part is None else part
     total = len(taken) if isinstance(taken, Sized) else None
     return track(_outcomes(functools.partial(opened, job), taken, journal), text, total=total)
+
+
+def _choose(address: str) -> Callable[[Job], Engine]:
+    """Look up what opens an engine.
+
+    Parameters
+    ----------
+    address : str
+        Name of an engine, for example ``ray``, or an address that begins with
+        it, for example ``ray://head:10001``.
+
+    Raises
+    ------
+    PluginError
+        If no package that is installed has the engine, or it is broken.
+    """
+    name = address.partition("://")[0]
+    if name == LOCAL:
+        if address != LOCAL:
+            raise UsageError(f"The engine {LOCAL} has no address.", hint=f"--engine {LOCAL}")
+        return workers.local
+    known = loader.engines()
+    if name not in known:
+        raise PluginError(
+            f"No engine named {name!r} is installed.",
+            hint=did_you_mean(name, [LOCAL, *known], form="--engine {}")
+            or "pip install groove-ray for --engine ray; this computer is --engine local.",
+        )
+    opened: Callable[[Job], Engine] = loader.resolve(known[name].address, owner=known[name])
+    return opened
 
 
 @dataclass(slots=True)
