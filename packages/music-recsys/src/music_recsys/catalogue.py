@@ -320,16 +320,16 @@ def _told(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
 
 def _write_heard(into: Path, front_end: str, outcomes: Iterable[Outcome]) -> Report:
     """Write the catalogue of outcomes."""
-    paths, hashes, vectors = [], [], []
+    paths, hashes, vectors = [], [], bytearray()
     count = 0
     for count, outcome in enumerate(_told(outcomes), 1):  # noqa: B007 - counted
         if outcome.result is not None:
             paths.append(str(Path(outcome.file).resolve()))
             hashes.append(outcome.result["sha256"])
-            vectors.append(np.frombuffer(base64.b64decode(outcome.result["float16"]), "<f2"))
+            vectors += base64.b64decode(outcome.result["float16"])
     if not paths:
         raise InputError(f"No song for {into} can be read.", hint="See what was left out, above.")
-    write(into, front_end, paths, hashes, np.stack(vectors))
+    write(into, front_end, paths, hashes, np.frombuffer(vectors, "<f2").reshape(len(paths), -1))
     if (into / PASSAGES).is_dir():
         for heard in (into / PASSAGES).iterdir():  # by other front ends: of no use to anyone now
             if heard.name != front_end[:16]:
