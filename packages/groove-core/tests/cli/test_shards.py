@@ -66,3 +66,29 @@ def test_a_list_names_the_files_and_mistakes_are_told(run, tmp_path):
         assert result.returncode == code, (arguments, result.stderr)
         assert words in result.stderr, (arguments, result.stderr)
         assert result.stderr.splitlines()[-1].startswith("hint: ")
+
+
+def test_addresses_are_fetched_and_keep_their_names(run, tmp_path):
+    """``local://`` is a place of fsspec as any other: its files are fetched, too."""
+    names = [f"local://beats/{number}.mid" for number in (0, 3, 7)]
+    done = run("good", "bars", *names, "--out", "out", "--json")
+    assert done.returncode == 4, done.stderr
+    lines = (tmp_path / "out/results.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["settings"]["root"] == "local://beats"
+    good, bad, gone = map(json.loads, lines[1:])
+    assert [good["file"], bad["file"], gone["file"]] == names
+    assert good["size"] == (tmp_path / "beats/0.mid").stat().st_size
+    assert good["mtime_ns"] is not None
+    assert [one["file"] for one in good["result"]["inputs"]] == names[:1]
+    assert good["result"] == json.loads((tmp_path / "out/0/result.json").read_text())
+    assert "not a MIDI file" in bad["error"]["message"]
+    assert gone["error"]["message"] == "local://beats/7.mid does not exist."
+    stamp = (tmp_path / "out/0/result.json").stat().st_mtime_ns
+    again = run("good", "bars", *names, "--out", "out", "--json")
+    assert again.returncode == 4
+    assert (tmp_path / "out/0/result.json").stat().st_mtime_ns == stamp
+    mixed = run("good", "bars", names[0], "beats/1.mid", "--out", "mixed")
+    assert "some are not" in mixed.stderr
+    assert run("good", "bars", "nosuch://bucket/a.mid", "--out", "none.jsonl").returncode == 4
+    reason = json.loads((tmp_path / "none.jsonl").read_text().splitlines()[1])["error"]["message"]
+    assert reason.startswith("nosuch://bucket/a.mid cannot be reached")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
 __all__ = ["LOCAL", "Engine", "Job", "jobs_of"]
@@ -24,7 +24,7 @@ LOCAL = "local"
 class Job:
     """What an engine is asked for."""
 
-    call: Callable[[Path], str]
+    call: Callable[[PurePath], str]
     """What to call on each file. It can be pickled, catches what the file is to blame for, and
     returns JSON, which goes back as it is."""
     jobs: int | None = None
@@ -50,7 +50,7 @@ class Engine(Protocol):
     def window(self) -> int:
         """How many files may be given out beyond the first one that is not answered."""
 
-    def submit(self, number: int, path: Path) -> None:
+    def submit(self, number: int, path: PurePath) -> None:
         """Take a file. Does not wait."""
 
     def collect(self, *, wait: bool) -> Iterable[tuple[int, str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def places(out: Path, shard: Shard | None, format: str | None) -> tuple[Path, Pa
 
 
 def names_of(
-    first: Param, given: Sequence[Path], listed: Path | None, out: Path | None
-) -> tuple[Names, Path]:
+    first: Param, given: Sequence[PurePath], listed: Path | None, out: Path | None
+) -> tuple[Names, PurePath]:
     """Return the files that are named, and the folder that all lie in.
 
     They keep the names they are given by, which other machines may understand, too. Where these
@@ -48,6 +49,7 @@ def names_of(
     """
     from groove_core.batch.names import Names
     from groove_core.errors import InputError, UsageError
+    from groove_core.storage.remote import RemotePath
 
     if not given and listed is None:
         raise UsageError("There are no files.", hint="Give files, folders, or --files-from LIST.")
@@ -59,28 +61,41 @@ def names_of(
             f"{listed} names no file." if listed else f"All files lie in the results, {out}.",
             hint="Write a name of a file in each line." if listed else "Give another --out.",
         )
-    if len(given) == 1 and given[0].is_dir() and listed is None:
+    if len(given) == 1 and listed is None and Path(given[0]).is_dir():
         return names, given[0]
+    if len({isinstance(path, RemotePath) for path in names}) > 1:
+        raise UsageError(
+            "Some files are of this computer, and some are not.", hint="Map them one after another."
+        )
     if len({path.is_absolute() for path in names}) > 1 or any(".." in p.parts for p in names):
-        names = Names(path.parent.resolve() / path.name for path in names)
-    return names, Path(functools.reduce(_common, (path.parent for path in names)))
+        names = Names(Path(path.parent).resolve() / path.name for path in names)
+    return names, functools.reduce(_common, (path.parent for path in names))
 
 
-def _common(one: Path, other: Path) -> Path:
-    return one if one == other else Path(os.path.commonpath([one, other]))
+def _common(one: PurePath, other: PurePath) -> PurePath:
+    """Return the folder that both lie in, as it is written."""
+    pairs = zip(one.parts, other.parts, strict=False)
+    return type(one)(
+        *(part for part, _ in itertools.takewhile(lambda two: two[0] == two[1], pairs))
+    )
 
 
-def _each(first: Param, given: Sequence[Path], out: Path | None) -> Iterator[Path]:
+def _each(first: Param, given: Sequence[PurePath], out: Path | None) -> Iterator[PurePath]:
     """Yield files, and those in folders that the action can take."""
     from groove_core.storage.folders import list_files
+    from groove_core.storage.remote import RemotePath, list_remote
 
     def takes(kind: str) -> bool:
         return any(one.takes(kind) for one in first.kinds)
 
     suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
     results = None if out is None else out.resolve()
-    for path in given:
-        if not path.is_dir():
+    for name in given:
+        if isinstance(name, RemotePath):
+            known = name.suffix.lower().lstrip(".") in suffixes  # a file, there or not
+            yield from [name] if known else list_remote(name, suffixes)
+            continue
+        if not (path := Path(name)).is_dir():
             yield path
             continue
         inside = results is not None and results.is_relative_to(path.resolve())
@@ -89,9 +104,10 @@ def _each(first: Param, given: Sequence[Path], out: Path | None) -> Iterator[Pat
                 yield file
 
 
-def _read(listed: Path) -> Iterator[Path]:
+def _read(listed: Path) -> Iterator[PurePath]:
     """Yield the names in a text, one in each line; ``-`` is the standard input."""
     from groove_core.errors import InputError
+    from groove_core.storage.remote import path_of
 
     try:
         with contextlib.ExitStack() as stack:
@@ -100,7 +116,7 @@ def _read(listed: Path) -> Iterator[Path]:
                 lines = stack.enter_context(listed.open("rb"))
             for line in lines:
                 if name := line.rstrip(b"\r\n"):
-                    yield Path(os.fsdecode(name))
+                    yield path_of(os.fsdecode(name))
     except OSError as error:
         raise InputError(
             f"{listed}: {error.strerror or error}.", hint="Give a text with a name in each line."
@@ -120,7 +136,7 @@ class Folders:
     """Paths, without their endings, of more than one file."""
 
     @classmethod
-    def of(cls, names: Names, root: Path, out: Path) -> Folders:
+    def of(cls, names: Names, root: PurePath, out: Path) -> Folders:
         """Name folders for all files, each another one."""
         from groove_core.errors import UsageError
 
@@ -140,11 +156,11 @@ class Folders:
                         taken.add(folder)
         return folders
 
-    def shares(self, path: Path) -> bool:
+    def shares(self, path: PurePath) -> bool:
         """Return whether another file differs from this one in its ending only."""
         return str(path.with_suffix("")) in self.shared
 
-    def folder(self, path: Path) -> Path:
+    def folder(self, path: PurePath) -> Path:
         """Return the folder for the results of a file."""
         inside = path.relative_to(self.root)
         if self.shares(path):

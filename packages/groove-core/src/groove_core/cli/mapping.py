@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -144,10 +145,12 @@ class _MapActions(ActionGroup):
         # An action's own `jobs` keeps its default: all workers together are enough.
         rest = [p for p in params[1:] if p.name not in ("files", *MAP_OPTIONS)]
 
-        def command(files: list[Path] | None = None, **given: Any) -> None:
+        def command(files: list[str] | None = None, **given: Any) -> None:
+            from groove_core.storage.remote import path_of
+
             core = {key: given.pop(key) for key in MAP_OPTIONS}
             given = {key: value for key, value in given.items() if value is not None}
-            _map(package, name, first, rest, files or [], given, **core)
+            _map(package, name, first, rest, [*map(path_of, files or [])], given, **core)
 
         # What else must be given comes as an option, since files may be any number.
         options = [
@@ -169,7 +172,7 @@ class _MapActions(ActionGroup):
                 "files",
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 annotation=Annotated[
-                    list[Path] | None, typer.Argument(metavar="FILES", help=help_text)
+                    list[str] | None, typer.Argument(metavar="FILES", help=help_text)
                 ],
                 default=None,
             ),
@@ -206,7 +209,7 @@ def _map(
     action: str,
     first: Param,
     rest: list[Param],
-    given: list[Path],
+    given: list[PurePath],
     options: dict[str, Any],
     *,
     out: Path | None,
@@ -355,7 +358,7 @@ def _first_tells(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
 
 
 def _run_one(
-    path: Path,
+    path: PurePath,
     *,
     package: str,
     action: str,
@@ -367,22 +370,39 @@ def _run_one(
 ) -> dict[str, Any]:
     """Be ``groove run`` on one file; in a worker."""
     from groove_core.actions.runs import run
+    from groove_core.storage.remote import at_hand
 
     folder = None if folders is None else folders.folder(path)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        return run(
-            package,
-            action,
-            out=folder,
-            formats=formats,
-            overwrite=True,  # what an interrupted run may have left
-            **{parameter: [path] if many else path},
-            **options,
-        )
+        with at_hand(path) as file:
+            document = run(
+                package,
+                action,
+                out=folder,
+                formats=formats,
+                overwrite=True,  # what an interrupted run may have left
+                **{parameter: [file] if many else file},
+                **options,
+            )
     except BaseException:
         if folder is not None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
+    return document if file == path else _named(document, file, path, folder)
+
+
+def _named(
+    document: dict[str, Any], file: Path, path: PurePath, folder: Path | None
+) -> dict[str, Any]:
+    """Name the address that a file was fetched from instead of where it lay for a moment."""
+    from groove_core.storage.files import dump_json, write_text
+    from groove_core.storage.folders import RESULT
+
+    there, address = (json.dumps(str(one))[1:-1] for one in (file, path))
+    named: dict[str, Any] = json.loads(json.dumps(document).replace(there, address))
+    if folder is not None:
+        write_text(folder / RESULT, dump_json(named))
+    return named
