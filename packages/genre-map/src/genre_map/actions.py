@@ -29,6 +29,8 @@ from genre_map.options import (
 from genre_map.results import Border, Explanation, Genres, Picture
 from groove_core.actions import (
     Device,
+    Engine,
+    Jobs,
     Opt,
     Readable,
     Seed,
@@ -291,7 +293,8 @@ def dataset(
         Opt("two or more .sf2 files (default: Debian's and pretty_midi's)"),
     ] = None,
     seed: Seed = 1,
-    jobs: Annotated[int, Opt("songs to render at a time", min=1, max=64)] = 2,
+    jobs: Jobs = None,
+    engine: Engine = "local",
 ) -> Report:
     """Build the rendered corpus: songs of 30 s in ten genres, from the style library of MMA.
 
@@ -306,7 +309,9 @@ def dataset(
     """
     from genre_map.rendered import build
 
-    return build(into, songs=songs, seed=draw_seed(seed), soundfonts=soundfonts, jobs=jobs)
+    return build(
+        into, songs=songs, seed=draw_seed(seed), soundfonts=soundfonts, jobs=jobs, engine=engine
+    )
 
 
 @action

@@ -19,6 +19,7 @@ import numpy as np
 
 from genre_map.genres import GENRES
 from genre_map.libraries import Groove, find_grooves
+from groove_core.batch.engines import LOCAL
 from groove_core.errors import InputError, UsageError
 from groove_core.render import DRUM_KITS, Clip, find_soundfonts, render_clips
 from groove_core.storage import check_file, check_writable, dump_json, read_json, write_text
@@ -194,7 +195,8 @@ def build(
     songs: int,
     seed: int,
     soundfonts: Sequence[Path] | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
+    engine: str = LOCAL,
 ) -> Report:
     """Build the corpus in a folder; what an interrupted run has finished is kept.
 
@@ -233,7 +235,7 @@ def build(
         )
         for plan in plans
     ]
-    render_clips(into, clips, duration_s=DURATION_S, jobs=jobs)
+    render_clips(into, clips, duration_s=DURATION_S, jobs=jobs, engine=engine)
     return _report(into, plans)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from groove_core.actions import (
     Checkpoint,
     Device,
+    Engine,
+    Jobs,
     Opt,
     Readable,
     Seed,
@@ -297,15 +299,25 @@ def recommend(
 
 @action
 def index(
-    songs: Annotated[Readable[Path], Opt("folder of songs, with its subfolders")],
+    songs: Annotated[
+        Readable[Path] | None, Opt("folder of songs, with its subfolders (default: none, to merge)")
+    ] = None,
     *,
     into: Annotated[Readable[Path], Opt("folder for the catalogue", role="place")] = Path(
         "groove-catalogue"
     ),
+    shard: Annotated[
+        str | None,
+        Opt("part of the songs to hear, such as 3/20 for the third of twenty (default: all)"),
+    ] = None,
+    merge: Annotated[
+        bool, Opt("join what all shards have heard, whose files are in the folder")
+    ] = False,
     restart: Annotated[
         bool, Opt("discard the catalogue in the folder, and start again", aliases=("again",))
     ] = False,
-    jobs: Annotated[int, Opt("songs to analyse at a time", min=1, max=64)] = 2,
+    jobs: Jobs = None,
+    engine: Engine = "local",
     timeout_s: Annotated[
         float | None,
         Opt("time limit of each song (default: none)", unit="s", min=1, aliases=("timeout",)),
@@ -318,16 +330,29 @@ def index(
     Killed and started again it goes on: no finished song is lost, none is heard twice. Songs
     that have changed are heard again, new ones are added, those that are gone are left out.
 
+    Machines share the work with a shard each, into one folder or into some that are then copied
+    into one; merge makes the catalogue that a single machine would have made.
+
     Raises
     ------
     InputError
         If there are no songs, or none can be read.
+    UsageError
+        If shards are missing, not finished, or do not fit.
     """
-    from music_recsys.catalogue import build
+    from groove_core.batch import Shard
+    from music_recsys.catalogue import build, join
 
+    if (songs is None) != merge:
+        raise UsageError(
+            "Merging takes what shards have heard, and no songs." if merge else "songs is missing.",
+            hint=f"--merge --into {into}" if merge else "Give a folder of songs.",
+        )
+    if songs is None:
+        return join(into)
     return build(
-        songs, into, checkpoint=checkpoint, device=device, jobs=jobs, timeout_s=timeout_s,
-        restart=restart,
+        songs, into, checkpoint=checkpoint, device=device, jobs=jobs, engine=engine,
+        shard=None if shard is None else Shard.parse(shard), timeout_s=timeout_s, restart=restart,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import hashlib
 import math
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.actions import given, leave_out
-from groove_core.batch import map_files
-from groove_core.batch.journal import Outcome, read_settings
+from groove_core.batch import Shard, map_files, merge
+from groove_core.batch.engines import LOCAL, jobs_of
+from groove_core.batch.journal import Outcome, read_outcomes, read_settings
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import (
@@ -41,9 +42,13 @@ from groove_core.storage import (
 from groove_core.values import Audio, Report
 from music_recsys.listening import FrontEnd, Passages
 
-__all__ = ["EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "make_index", "write"]
+__all__ = [
+    "EXACT", "Catalogue", "build", "find_neighbours", "is_catalogue", "join", "make_index",
+    "write",
+]  # fmt: skip
 
 JOURNAL, SONGS, PASSAGES = "journal.jsonl", "songs.json", "passages"
+SHARDS = "journal.*-of-*.jsonl"
 LOCK = ".catalogue.lock"
 EXACT = 50_000
 """Songs below which every one is looked at."""
@@ -92,7 +97,7 @@ class Catalogue:
             If there is none, it is not finished, or another front end heard it.
         """
         if not (folder / SONGS).is_file():
-            unfinished = (folder / JOURNAL).is_file()
+            unfinished = any(folder.glob("journal*.jsonl"))
             raise InputError(
                 f"{folder} is {'an unfinished' if unfinished else 'no'} {WHAT}.",
                 hint=f"groove run music-recsys index SONGS --into {folder}",
@@ -229,13 +234,17 @@ def build(
     songs: Path,
     into: Path,
     *,
-    checkpoint: str | None,
-    jobs: int,
+    checkpoint: str | None = None,
+    jobs: int | None = None,
+    engine: str = LOCAL,
+    shard: Shard | None = None,
     device: str = "cpu",
     timeout_s: float | None = None,
     restart: bool = False,
 ) -> Report:
     """Hear all songs of a folder; killed and started again, none is heard twice.
+
+    Of a shard only the journal and the passages are written, which `join` takes.
 
     Raises
     ------
@@ -247,25 +256,11 @@ def build(
     front_end = _front_end(checkpoint, device)
     files = Audio.files(songs)
     given(files)
-    with locked(into, into / LOCK):
-        sweep_below(into)
-        return _build(front_end, files, songs, into, checkpoint, device, jobs, timeout_s, restart)
-
-
-def _build(
-    front_end: FrontEnd,
-    files: list[Path],
-    songs: Path,
-    into: Path,
-    checkpoint: str | None,
-    device: str,
-    jobs: int,
-    timeout_s: float | None,
-    restart: bool,
-) -> Report:
-    hear = functools.partial(_hear, checkpoint=checkpoint, device=device, into=into)
+    journal = into / JOURNAL
+    if shard is not None:
+        journal = journal.with_suffix(f".{shard.number}-of-{shard.of}.jsonl")
     settings = {"what": WHAT, "front_end": front_end.identity}
-    before = read_settings(into / JOURNAL)
+    before = read_settings(journal)
     if before is not None and before != settings and not restart:
         raise UsageError(
             f"Another front end heard the songs of {into}.", hint="--restart, or another --into"
@@ -275,30 +270,79 @@ def _build(
         sha256 = (outcome.result or {})["sha256"]
         return _stored(passages_path(into, front_end.identity, sha256)) is not None
 
-    paths, hashes, vectors = [], [], []
-    outcomes = map_files(
-        hear, files, jobs=jobs, out=into / JOURNAL, settings=settings, overwrite=restart,
-        timeout_s=timeout_s, current=current, text="listening",
-    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        if shard is None:  # of shards, others may be at work in the folder
+            stack.enter_context(locked(into, into / LOCK))
+            sweep_below(into)
+        outcomes = map_files(
+            functools.partial(_hear, checkpoint=checkpoint, device=device, into=into),
+            files, jobs=jobs_of(jobs, engine), engine=engine, shard=shard,
+            out=journal, settings=settings, overwrite=restart, timeout_s=timeout_s,
+            current=current, text="listening",
+        )  # fmt: skip
+        if shard is None:
+            return _write_heard(into, front_end.identity, outcomes)
+        heard = [outcome.error is None for outcome in _told(outcomes)]
+        return _report(f"Shard {shard} of the songs", into, sum(heard), len(heard))
+
+
+def join(into: Path) -> Report:
+    """Make the catalogue of what shards have heard, without their songs.
+
+    Raises
+    ------
+    InputError
+        If there are no shards in the folder.
+    UsageError
+        If they are not all there and finished, or do not fit.
+    """
+    parts = sorted(into.glob(SHARDS))
+    if not parts:
+        raise InputError(
+            f"{into} holds no shards.",
+            hint=f"groove run music-recsys index SONGS --shard 1/2 --into {into}",
+        )
+    with locked(into, into / LOCK):
+        merge(parts, into / JOURNAL)
+        settings = read_settings(into / JOURNAL) or {}
+        if settings.get("what") != WHAT:
+            raise InputError(f"The shards in {into} are not of songs.", hint="Give another --into.")
+        return _write_heard(into, settings["front_end"], read_outcomes(into / JOURNAL))
+
+
+def _told(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Say which songs are left out, and why."""
     for outcome in outcomes:
-        if outcome.result is None:
-            error = outcome.error or {}
+        if error := outcome.error:
             leave_out(outcome.file, InputError(error["message"], hint=error["hint"]))
-            continue
-        paths.append(str(Path(outcome.file).resolve()))
-        hashes.append(outcome.result["sha256"])
-        vectors.append(np.frombuffer(base64.b64decode(outcome.result["float16"]), "<f2"))
+        yield outcome
+
+
+def _write_heard(into: Path, front_end: str, outcomes: Iterable[Outcome]) -> Report:
+    """Write the catalogue of outcomes."""
+    paths, hashes, vectors = [], [], bytearray()
+    count = 0
+    for count, outcome in enumerate(_told(outcomes), 1):  # noqa: B007 - counted
+        if outcome.result is not None:
+            paths.append(str(Path(outcome.file).resolve()))
+            hashes.append(outcome.result["sha256"])
+            vectors += base64.b64decode(outcome.result["float16"])
     if not paths:
-        raise InputError(f"No song of {songs} can be read.", hint="See what was left out, above.")
-    write(into, front_end.identity, paths, hashes, np.stack(vectors))
-    for heard in (into / PASSAGES).iterdir():  # by other front ends: nobody can use them now
-        if heard.name != front_end.identity[:16]:
-            shutil.rmtree(heard, ignore_errors=True)
+        raise InputError(f"No song for {into} can be read.", hint="See what was left out, above.")
+    write(into, front_end, paths, hashes, np.frombuffer(vectors, "<f2").reshape(len(paths), -1))
+    if (into / PASSAGES).is_dir():
+        for heard in (into / PASSAGES).iterdir():  # by other front ends: of no use to anyone now
+            if heard.name != front_end[:16]:
+                shutil.rmtree(heard, ignore_errors=True)
+    return _report(f"{len(paths)} songs", into, len(paths), count, front_end=front_end)
+
+
+def _report(what: str, into: Path, heard: int, count: int, **about: str) -> Report:
     return Report(
-        f"{len(paths)} songs in {into}",
+        f"{what} in {into}",
         ("", "songs"),
-        (("heard", len(paths)), ("left out", len(files) - len(paths))),
-        data={"folder": str(into), "front_end": front_end.identity},
+        (("heard", heard), ("left out", count - heard)),
+        data={"folder": str(into), **about},
     )
 
 

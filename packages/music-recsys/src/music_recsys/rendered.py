@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from groove_core.actions import leave_out
+from groove_core.batch.engines import LOCAL
 from groove_core.console import note
 from groove_core.errors import InputError, UsageError
 from groove_core.render import DRUM_KITS, Clip, find_soundfonts, render_clips
@@ -142,7 +143,8 @@ def build(
     songs: Path | None,
     count: int,
     seed: int,
-    jobs: int = 1,
+    jobs: int | None = None,
+    engine: str = LOCAL,
 ) -> Report:
     """Render performances and songs into a folder; what an interrupted run has finished is kept.
 
@@ -169,7 +171,7 @@ def build(
         raise InputError(
             "Nothing is long enough to render.", hint=f"Give pieces of {EXCERPT_S:g} s or more."
         )
-    render_clips(into, clips, duration_s=EXCERPT_S, jobs=jobs)
+    render_clips(into, clips, duration_s=EXCERPT_S, jobs=jobs, engine=engine)
     kinds = {
         what: [clip.facts[what] for clip in clips if clip.facts[what]]
         for what in ("drummer", "style", "instrument")

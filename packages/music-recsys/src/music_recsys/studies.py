@@ -9,7 +9,9 @@ from groove_core.actions import (
     Checkpoint,
     Device,
     Devices,
+    Engine,
     Into,
+    Jobs,
     License,
     Minutes,
     Opt,
@@ -135,7 +137,8 @@ def dataset(
     songs: Annotated[Readable[Path] | None, Opt("zip file of POP909 (default: none)")] = None,
     count: Annotated[int, Opt("songs of the zip file", min=1, max=10_000)] = 600,
     seed: Seed = 1,
-    jobs: Annotated[int, Opt("clips to render at a time", min=1, max=64)] = 2,
+    jobs: Jobs = None,
+    engine: Engine = "local",
 ) -> Report:
     """Render clips with known tastes: drummers, styles, instruments that play the melody.
 
@@ -150,7 +153,9 @@ def dataset(
     """
     from music_recsys.rendered import build
 
-    return build(into, drums=drums, songs=songs, count=count, seed=draw_seed(seed), jobs=jobs)
+    return build(
+        into, drums=drums, songs=songs, count=count, seed=draw_seed(seed), jobs=jobs, engine=engine
+    )
 
 
 @action

@@ -14,10 +14,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from groove_core.batch import Shard
 from groove_core.errors import InputError, UsageError
 from groove_core.storage import files
 from music_recsys import catalogue
-from music_recsys.catalogue import Catalogue, build, exact
+from music_recsys.catalogue import Catalogue, build, exact, join
 from music_recsys.listening import FrontEnd
 
 
@@ -74,6 +75,33 @@ def test_killed_half_way_it_loses_nothing_and_repeats_nothing(folder, tmp_path):
     assert len(finished | set(heard)) == 12  # none is lost
     assert journal.read_bytes().splitlines()[1:5] == before
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+def test_shards_make_the_catalogue_of_one_machine(folder, tmp_path, front_end):
+    build(folder, tmp_path / "one", jobs=1)
+    for number in (1, 2, 3):  # the third in a folder of its own, which is then copied
+        into = tmp_path / ("other" if number == 3 else "many")
+        report = build(folder, into, jobs=1, shard=Shard(number, 3))
+        assert report.title == f"Shard {number}/3 of the songs in {into}"
+    with pytest.raises(UsageError, match="Missing: shard 3/3"):
+        join(tmp_path / "many")
+    with pytest.raises(InputError, match="unfinished"):
+        Catalogue.open(tmp_path / "many", front_end)
+    shutil.copytree(tmp_path / "other", tmp_path / "many", dirs_exist_ok=True)
+    assert join(tmp_path / "many").cell("heard", "songs") == 12
+    one, many = ((tmp_path / name).rglob("*.*") for name in ("one", "many"))
+    parts = {f"journal.{number}-of-3.jsonl" for number in (1, 2, 3)}
+    contents = [
+        {
+            file.name: file.read_bytes()
+            for file in files
+            if file.is_file() and file.name not in parts
+        }
+        for files in (one, many)
+    ]
+    assert contents[0] == contents[1]
+    with pytest.raises(InputError, match="holds no shards"):
+        join(tmp_path / "one")
 
 
 def test_new_changed_and_gone_songs(folder, tmp_path, front_end):
@@ -141,11 +169,11 @@ def test_a_catalogue_may_hold_more_songs_than_other_documents_values(tmp_path, f
 
 
 def test_in_use_by_another_process(folder, tmp_path):
-    from groove_core.batch.journal import open_journal
+    from groove_core.batch.journal import Header, open_journal
 
     settings = {"what": "catalogue of songs", "front_end": FrontEnd.open().identity}
     with (
-        open_journal(tmp_path / "c/journal.jsonl", settings, False, None),
+        open_journal(tmp_path / "c/journal.jsonl", Header(settings), False, None),
         pytest.raises(UsageError, match="in use"),
     ):
         build(folder, tmp_path / "c", checkpoint=None, jobs=1)

@@ -16,8 +16,8 @@ else:
         __name__,
         binding="action bind draw_seed files_of",
         inputs="Inputs Tally each given leave_out names tally",
-        params="Checkpoint DataPath Device Devices DrumTrack Into License Minutes Opt Param "
-        "Readable Restart Resume Seed Strategy checkpoint_of describe json_schema markdown_table "
-        "result_kind",
+        params="Checkpoint DataPath Device Devices DrumTrack Engine Into Jobs License Minutes Opt "
+        "Param Readable Restart Resume Seed Strategy checkpoint_of describe json_schema "
+        "markdown_table result_kind",
         runs="RESULT_SCHEMA Run run start",
     )

@@ -22,9 +22,9 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from groove_core.values.base import Value
 
 __all__ = [
-    "Checkpoint", "DataPath", "Device", "Devices", "DrumTrack", "Into", "License", "Minutes", "Opt",
-    "Param", "Readable", "Restart", "Resume", "Seed", "Strategy", "checkpoint_of", "describe",
-    "json_schema", "markdown_table", "result_kind",
+    "Checkpoint", "DataPath", "Device", "Devices", "DrumTrack", "Engine", "Into", "Jobs",
+    "License", "Minutes", "Opt", "Param", "Readable", "Restart", "Resume", "Seed", "Strategy",
+    "checkpoint_of", "describe", "json_schema", "markdown_table", "result_kind",
 ]  # fmt: skip
 
 V = TypeVar("V")
@@ -105,6 +105,13 @@ Minutes = Annotated[
     Opt("time limit of the training, resumptions included (default: none)", "minutes", 0.01),
 ]
 License = Annotated[str, Opt("licence of the weights, for their card")]
+Jobs = Annotated[
+    int | None, Opt("files worked on at a time (default: 2, elsewhere what the engine has)", min=1)
+]
+Engine = Annotated[
+    str,
+    Opt("where the work is done: local, or an engine of a package, such as ray://head:10001"),
+]
 Strategy = Annotated[str, Opt("strategy of several devices: auto or ddp")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from groove_core.errors import GrooveError, InputError, of_system
@@ -12,10 +12,11 @@ from groove_core.storage.files import dump_json, printable
 
 __all__ = ["Function", "attempt", "died", "failure", "hung"]
 
-Function = Callable[[Path], dict[str, Any]]
+Function = Callable[[Any], dict[str, Any]]
+"""Of a path, or of an address where addresses were given."""
 
 
-def attempt(function: Function, path: Path, *, folder: str | None = None) -> str:
+def attempt(function: Function, path: PurePath, *, folder: str | None = None) -> str:
     """Call a function and return what came of it as JSON: ``result``, or ``error``.
 
     Parameters

@@ -11,12 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
-from groove_core.errors import PluginError, UsageError, did_you_mean
-
-__all__ = ["LOCAL", "Engine", "Job", "choose"]
+__all__ = ["LOCAL", "Engine", "Job", "jobs_of"]
 
 LOCAL = "local"
 """The engine of this computer, and the default."""
@@ -26,7 +24,7 @@ LOCAL = "local"
 class Job:
     """What an engine is asked for."""
 
-    call: Callable[[Path], str]
+    call: Callable[[PurePath], str]
     """What to call on each file. It can be pickled, catches what the file is to blame for, and
     returns JSON, which goes back as it is."""
     jobs: int | None = None
@@ -52,7 +50,7 @@ class Engine(Protocol):
     def window(self) -> int:
         """How many files may be given out beyond the first one that is not answered."""
 
-    def submit(self, number: int, path: Path) -> None:
+    def submit(self, number: int, path: PurePath) -> None:
         """Take a file. Does not wait."""
 
     def collect(self, *, wait: bool) -> Iterable[tuple[int, str]]:
@@ -65,34 +63,6 @@ class Engine(Protocol):
         """Stop what still runs and leave nothing behind; after the last file, or after Ctrl-C."""
 
 
-def choose(address: str) -> Callable[[Job], Engine]:
-    """Look up what opens an engine.
-
-    Parameters
-    ----------
-    address : str
-        Name of an engine, for example ``ray``, or an address that begins with
-        it, for example ``ray://head:10001``.
-
-    Raises
-    ------
-    PluginError
-        If no package that is installed has the engine, or it is broken.
-    """
-    from groove_core.batch import workers
-    from groove_core.plugins import loader
-
-    name = address.partition("://")[0]
-    if name == LOCAL:
-        if address != LOCAL:
-            raise UsageError(f"The engine {LOCAL} has no address.", hint=f"--engine {LOCAL}")
-        return workers.local
-    known = loader.engines()
-    if name not in known:
-        raise PluginError(
-            f"No engine named {name!r} is installed.",
-            hint=did_you_mean(name, [LOCAL, *known], form="--engine {}")
-            or "pip install groove-ray for --engine ray; this computer is --engine local.",
-        )
-    opened: Callable[[Job], Engine] = loader.resolve(known[name].address, owner=known[name])
-    return opened
+def jobs_of(jobs: int | None, engine: str) -> int | None:
+    """Return the jobs of an action that says ``Jobs``: two here, unless a number is given."""
+    return 2 if jobs is None and engine == LOCAL else jobs

@@ -15,16 +15,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from groove_core.batch import workers
 from groove_core.batch.attempts import Function, attempt
-from groove_core.batch.engines import LOCAL, Engine, Job, choose
+from groove_core.batch.engines import LOCAL, Engine, Job
 from groove_core.batch.journal import Current, Header, Identity, Journal, Outcome, open_journal
 from groove_core.batch.shards import Shard
 from groove_core.console import track
-from groove_core.errors import UsageError
+from groove_core.errors import PluginError, UsageError, did_you_mean
+from groove_core.plugins import loader
+from groove_core.storage.remote import RemotePath, identity, path_of
 
 __all__ = ["map_files"]
 
@@ -52,7 +54,8 @@ def map_files(
         With several jobs it goes to other processes: a function of a module, or a
         `functools.partial` of one.
     files : iterable of paths
-        Taken as they are needed: a million need no more memory than a thousand.
+        Taken as they are needed: a million need no more memory than a thousand. Addresses such
+        as ``s3://bucket/song.flac`` are `groove_core.storage.remote.RemotePath` to the function.
     jobs : int >= 1, optional
         Files worked on at a time; 1 by default on this computer, and what the machines have on
         others. Here it is worker processes, with one thread each unless ``OMP_NUM_THREADS``
@@ -130,7 +133,7 @@ def map_files(
         gpus=gpus_per_task,
         address=engine,
     )
-    opened = choose(engine)
+    opened = _choose(engine)
     if engine != LOCAL or job.timeout_s < math.inf or (jobs or 1) > 1:
         workers.pickled(job.call)  # now, not when the first outcome is asked for
     part = None if shard is None else shard.of_list(files)
@@ -141,6 +144,36 @@ def map_files(
     taken = files if part is None else part
     total = len(taken) if isinstance(taken, Sized) else None
     return track(_outcomes(functools.partial(opened, job), taken, journal), text, total=total)
+
+
+def _choose(address: str) -> Callable[[Job], Engine]:
+    """Look up what opens an engine.
+
+    Parameters
+    ----------
+    address : str
+        Name of an engine, for example ``ray``, or an address that begins with
+        it, for example ``ray://head:10001``.
+
+    Raises
+    ------
+    PluginError
+        If no package that is installed has the engine, or it is broken.
+    """
+    name = address.partition("://")[0]
+    if name == LOCAL:
+        if address != LOCAL:
+            raise UsageError(f"The engine {LOCAL} has no address.", hint=f"--engine {LOCAL}")
+        return workers.local
+    known = loader.engines()
+    if name not in known:
+        raise PluginError(
+            f"No engine named {name!r} is installed.",
+            hint=did_you_mean(name, [LOCAL, *known], form="--engine {}")
+            or "pip install groove-ray for --engine ray; this computer is --engine local.",
+        )
+    opened: Callable[[Job], Engine] = loader.resolve(known[name].address, owner=known[name])
+    return opened
 
 
 @dataclass(slots=True)
@@ -161,15 +194,15 @@ def _outcomes(
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(journaled()) if journaled else None
         engine = stack.enter_context(contextlib.closing(opened()))
-        coming = map(Path, files)
+        coming = map(path_of, files)
         turns = deque[_Turn]()
         answers: dict[int, str] = {}
         given = 0
         while True:
             while len(turns) < engine.window and (path := next(coming, None)) is not None:
-                name, identity = str(path), _identity(path)
-                known = journal is not None and journal.has(name, identity)
-                turns.append(_Turn(name, identity, None if known else given))
+                name, now = str(path), _identity(path)
+                known = journal is not None and journal.has(name, now)
+                turns.append(_Turn(name, now, None if known else given))
                 if not known:
                     engine.submit(given, path)
                     given += 1
@@ -195,10 +228,12 @@ def _outcomes(
             journal.finish()
 
 
-def _identity(path: Path) -> Identity:
+def _identity(path: PurePath) -> Identity:
     """Return size and time of change; a file that cannot be read has none, so it is tried again."""
+    if isinstance(path, RemotePath):
+        return identity(path)
     try:
-        about = path.stat()
+        about = Path(path).stat()
         return (about.st_size, about.st_mtime_ns) if os.access(path, os.R_OK) else (None, None)
     except OSError:
         return None, None

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from groove_core import errors
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import (
     atomic_path,
@@ -24,7 +25,7 @@ from groove_core.storage.locks import locked
 
 __all__ = [
     "SCHEMA", "Current", "Header", "Identity", "Journal", "Outcome", "open_journal", "read_header",
-    "read_settings",
+    "read_outcomes", "read_settings",
 ]  # fmt: skip
 
 SCHEMA = "groove.outcomes/1"
@@ -48,6 +49,21 @@ class Outcome:
     """When the file was last changed, in nanoseconds since 1970."""
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+
+    def check(self) -> dict[str, Any]:
+        """Return the result, or raise the error, for work that is of no use in parts.
+
+        Raises
+        ------
+        GrooveError
+            Of the kind that it was where it happened.
+        """
+        if self.error is None:
+            return self.result or {}
+        kind = getattr(errors, self.error["kind"], errors.GrooveError)
+        if self.error["exit_code"] == InputError.exit_code:  # of the system, too
+            kind = InputError
+        raise kind(self.error["message"], hint=self.error["hint"])
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as one line of a journal holds it."""
@@ -97,6 +113,25 @@ def read_settings(out: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Read the settings a journal was made with; None if there is no journal."""
     header = read_header(out)
     return None if header is None else header.settings
+
+
+def read_outcomes(out: str | os.PathLike[str]) -> Iterator[Outcome]:
+    """Read the outcomes of a journal that is finished.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or a line is damaged.
+    """
+    try:
+        with Path(out).open("rb") as stream:
+            stream.readline()
+            for line in stream:
+                yield Outcome(**json.loads(line))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{out} is no finished journal: {error}.", hint="Run what has made it again."
+        ) from error
 
 
 class Journal:

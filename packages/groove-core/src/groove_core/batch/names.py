@@ -7,8 +7,10 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
+
+from groove_core.storage.remote import RemotePath, path_of
 
 __all__ = ["Names", "digest"]
 
@@ -42,18 +44,19 @@ class Names:
         count: int = self._rows.execute("select count(*) from file").fetchone()[0]
         return count
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[PurePath]:
         for (name,) in self._select("select name from file order by name"):
-            yield Path(os.fsdecode(name))
+            yield path_of(os.fsdecode(name))
 
-    def shared_stems(self) -> Iterator[Path]:
+    def shared_stems(self) -> Iterator[PurePath]:
         """Yield the paths, without their endings, of files that differ in their endings only."""
         for (stem,) in self._select("select stem from file group by stem having count(*) > 1"):
-            yield Path(os.fsdecode(stem))
+            yield path_of(os.fsdecode(stem))
 
     def _keys(self, name: str | os.PathLike[str]) -> tuple[bytes, bytes, bytes]:
-        path = PurePath(name)
-        real = PurePath(self._real(str(path.parent)), path.name)
+        path = path_of(name)
+        folder = str(path.parent)
+        real = path if isinstance(path, RemotePath) else PurePath(self._real(folder), path.name)
         return os.fsencode(path), os.fsencode(real), os.fsencode(path.with_suffix(""))
 
     def _select(self, query: str) -> Iterator[Any]:

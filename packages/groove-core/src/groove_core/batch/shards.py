@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from groove_core.batch.journal import Header, Outcome, read_header
@@ -87,7 +87,7 @@ class Part:
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[PurePath]:
         return filter(self.shard.has, self._names)
 
     def to_json(self) -> dict[str, Any]:

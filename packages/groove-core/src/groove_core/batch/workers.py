@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing import connection, resource_tracker
-from pathlib import Path
+from pathlib import PurePath
 
 from groove_core.batch.attempts import died, hung
 from groove_core.batch.engines import Engine, Job
@@ -68,11 +68,11 @@ class Here:
 
     window = 1
 
-    def __init__(self, call: Callable[[Path], str]) -> None:
+    def __init__(self, call: Callable[[PurePath], str]) -> None:
         self._call = call
-        self._waiting: list[tuple[int, Path]] = []
+        self._waiting: list[tuple[int, PurePath]] = []
 
-    def submit(self, number: int, path: Path) -> None:
+    def submit(self, number: int, path: PurePath) -> None:
         """Take a file; see `Engine`."""
         self._waiting.append((number, path))
 
@@ -87,7 +87,7 @@ class Here:
         """Leave nothing behind: nothing runs."""
 
 
-def pickled(function: Callable[[Path], object]) -> bytes:
+def pickled(function: Callable[[PurePath], object]) -> bytes:
     """Return a function as it goes to other processes.
 
     Raises
@@ -114,7 +114,7 @@ def _work(pipe: connection.Connection, function: bytes) -> None:
     sys.stdout = sys.stderr  # what a plugin prints is not the result of the command
     try:
         try:
-            call: Callable[[Path], str] = pickle.loads(function)  # noqa: S301 - of the parent
+            call: Callable[[PurePath], str] = pickle.loads(function)  # noqa: S301 - of the parent
         except Exception as error:
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
             return
@@ -147,7 +147,7 @@ class _Worker:
         self.ready = True
         return str(kind), str(text)
 
-    def send(self, task: int, path: Path) -> None:
+    def send(self, task: int, path: PurePath) -> None:
         self.task = task
         self.deadline = time.monotonic() + self.timeout_s
         with contextlib.suppress(OSError):  # it died; receive() will tell
@@ -184,17 +184,17 @@ class Processes:
     A worker that is longer than `timeout_s` seconds on one file is stopped and replaced.
     """
 
-    def __init__(self, call: Callable[[Path], str], jobs: int, timeout_s: float) -> None:
+    def __init__(self, call: Callable[[PurePath], str], jobs: int, timeout_s: float) -> None:
         self.window = WINDOW * jobs
         self._content = pickled(call)
         self._jobs = jobs
         self._timeout_s = timeout_s
         self._workers: list[_Worker] = []
-        self._waiting = deque[tuple[int, Path]]()
+        self._waiting = deque[tuple[int, PurePath]]()
         self._stillborn = 0
         self._ever_ready = False
 
-    def submit(self, number: int, path: Path) -> None:
+    def submit(self, number: int, path: PurePath) -> None:
         """Take a file; see `Engine`."""
         self._waiting.append((number, path))
 

@@ -6,15 +6,15 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import os
+import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groove_core.cli.files import Folders, check_empty, names_of, places
 from groove_core.cli.run import (
     CORE_OPTIONS,
     ActionGroup,
@@ -27,15 +27,12 @@ from groove_core.cli.run import (
 if TYPE_CHECKING:
     from groove_core.actions.params import Param
     from groove_core.batch.journal import Outcome
-    from groove_core.batch.names import Names
     from groove_core.batch.shards import Shard
 
 __all__ = ["ENGINE", "GPUS", "JOBS", "MAP_OPTIONS", "MapGroup"]
 
 NAMED = 10
 """Failed files that the summary of a map names; all are in its journal."""
-LINES = ".jsonl"
-"""Ending of a journal, and of an ``--out`` that is nothing else."""
 MERGE = "--merge"
 JOBS = typer.Option(
     "--jobs", "-j", help="Files worked on at a time (default: 1, elsewhere what the engine has)"
@@ -148,10 +145,12 @@ class _MapActions(ActionGroup):
         # An action's own `jobs` keeps its default: all workers together are enough.
         rest = [p for p in params[1:] if p.name not in ("files", *MAP_OPTIONS)]
 
-        def command(files: list[Path] | None = None, **given: Any) -> None:
+        def command(files: list[str] | None = None, **given: Any) -> None:
+            from groove_core.storage.remote import path_of
+
             core = {key: given.pop(key) for key in MAP_OPTIONS}
             given = {key: value for key, value in given.items() if value is not None}
-            _map(package, name, first, rest, files or [], given, **core)
+            _map(package, name, first, rest, [*map(path_of, files or [])], given, **core)
 
         # What else must be given comes as an option, since files may be any number.
         options = [
@@ -173,7 +172,7 @@ class _MapActions(ActionGroup):
                 "files",
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 annotation=Annotated[
-                    list[Path] | None, typer.Argument(metavar="FILES", help=help_text)
+                    list[str] | None, typer.Argument(metavar="FILES", help=help_text)
                 ],
                 default=None,
             ),
@@ -210,7 +209,7 @@ def _map(
     action: str,
     first: Param,
     rest: list[Param],
-    given: list[Path],
+    given: list[PurePath],
     options: dict[str, Any],
     *,
     out: Path | None,
@@ -240,12 +239,12 @@ def _map(
     converted = bind(rest, options)  # a mistake is told before any work
     options |= {p.name: converted[p.name] for p in rest if p.name in options and not p.is_value}
     out = out or Path("groove-out", f"{package}-{action}-map")
-    journal, folder = _places(out, part, format)
+    journal, folder = places(out, part, format)
     before = None if overwrite else read_settings(journal)
-    names, root = _names(first, given, files_from, folder)
+    names, root = names_of(first, given, files_from, folder)
     options |= _seeds(rest, options, (before or {}).get("options", {}), part)
     if before is None and not overwrite and folder is not None:
-        _check_empty(folder)
+        check_empty(folder)
     work = functools.partial(
         _run_one,
         package=package,
@@ -254,7 +253,7 @@ def _map(
         many=first.many,
         options=options,
         formats=format,
-        folders=None if folder is None else _Folders.of(names, root, folder),
+        folders=None if folder is None else Folders.of(names, root, folder),
     )
     settings = {
         "package": package,
@@ -296,21 +295,6 @@ def _map(
             print(f"failed: {named}{more}; reasons in {journal}")
     if failed:
         raise typer.Exit(4)
-
-
-def _places(out: Path, shard: Shard | None, format: str | None) -> tuple[Path, Path | None]:
-    """Return the journal, and the folder of the results, if there is to be one."""
-    from groove_core.errors import UsageError
-
-    if out.suffix == LINES and not out.is_dir():
-        if format is not None:
-            raise UsageError(
-                f"{out} holds lines and no files, so --format {format} means nothing.",
-                hint=f"--out {out.with_suffix('')} is a folder for files.",
-            )
-        return out, None
-    part = "" if shard is None else f".{shard.number}-of-{shard.of}"
-    return out / f"results{part}{LINES}", out
 
 
 def _seeds(
@@ -359,156 +343,22 @@ def _made_of(package: str, params: Sequence[Param], options: dict[str, Any]) -> 
     return found
 
 
-def _names(
-    first: Param, given: Sequence[Path], listed: Path | None, out: Path | None
-) -> tuple[Names, Path]:
-    """Return the files that are named, and the folder that all lie in.
-
-    They keep the names they are given by, which other machines may understand, too. Where these
-    do not all lie below one folder as they are written, their names begin at the root. Files in
-    the folder for the results are not taken.
-    """
-    from groove_core.batch.names import Names
-    from groove_core.errors import InputError, UsageError
-
-    if not given and listed is None:
-        raise UsageError("There are no files.", hint="Give files, folders, or --files-from LIST.")
-    names = Names(_each(first, given, out))
-    if listed is not None:
-        names.update(_read(listed))
-    if not len(names):
-        raise InputError(
-            f"{listed} names no file." if listed else f"All files lie in the results, {out}.",
-            hint="Write a name of a file in each line." if listed else "Give another --out.",
-        )
-    if len(given) == 1 and given[0].is_dir() and listed is None:
-        return names, given[0]
-    if len({path.is_absolute() for path in names}) > 1 or any(".." in p.parts for p in names):
-        names = Names(path.parent.resolve() / path.name for path in names)
-    return names, Path(functools.reduce(_common, (path.parent for path in names)))
-
-
-def _common(one: Path, other: Path) -> Path:
-    return one if one == other else Path(os.path.commonpath([one, other]))
-
-
-def _each(first: Param, given: Sequence[Path], out: Path | None) -> Iterator[Path]:
-    """Yield files, and those in folders that the action can take."""
-    from groove_core.storage.folders import list_files
-
-    def takes(kind: str) -> bool:
-        return any(one.takes(kind) for one in first.kinds)
-
-    suffixes = {suffix for kind in first.kinds for suffix in kind.suffixes}
-    results = None if out is None else out.resolve()
-    for path in given:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = results is not None and results.is_relative_to(path.resolve())
-        for file in list_files(path, suffixes, kinds=takes):
-            if not (inside and results in file.resolve().parents):
-                yield file
-
-
-def _read(listed: Path) -> Iterator[Path]:
-    """Yield the names in a text, one in each line; ``-`` is the standard input."""
-    from groove_core.errors import InputError
-
-    try:
-        with contextlib.ExitStack() as stack:
-            lines: Iterable[bytes] = sys.stdin.buffer
-            if str(listed) != "-":
-                lines = stack.enter_context(listed.open("rb"))
-            for line in lines:
-                if name := line.rstrip(b"\r\n"):
-                    yield Path(os.fsdecode(name))
-    except OSError as error:
-        raise InputError(
-            f"{listed}: {error.strerror or error}.", hint="Give a text with a name in each line."
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Folders:
-    """Where the results of each file lie: at its path in the root, without the ending.
-
-    Where two files differ in their endings only, ``song.mid`` becomes ``song-mid``.
-    """
-
-    root: str
-    out: str
-    shared: frozenset[str]
-    """Paths, without their endings, of more than one file."""
-
-    @classmethod
-    def of(cls, names: Names, root: Path, out: Path) -> _Folders:
-        """Name folders for all files, each another one."""
-        from groove_core.errors import UsageError
-
-        folders = cls(str(root), str(out), frozenset(map(str, names.shared_stems())))
-        taken = set[Path]()
-        # Only the folders of files that share a path may be those of others.
-        for changed in (True, False) if folders.shared else ():
-            for name in names:
-                if folders.shares(name) == changed:
-                    folder = folders.folder(name)
-                    if folder in taken:
-                        raise UsageError(
-                            f"Results of two files would both be in {folder}.",
-                            hint="Rename one of them.",
-                        )
-                    if changed:
-                        taken.add(folder)
-        return folders
-
-    def shares(self, path: Path) -> bool:
-        """Return whether another file differs from this one in its ending only."""
-        return str(path.with_suffix("")) in self.shared
-
-    def folder(self, path: Path) -> Path:
-        """Return the folder for the results of a file."""
-        inside = path.relative_to(self.root)
-        if self.shares(path):
-            return Path(self.out, inside.with_name(inside.name.replace(".", "-")))
-        return Path(self.out, inside.with_suffix(""))
-
-
-def _check_empty(out: Path) -> None:
-    """Check that nothing is in the folder, since no journal of ours says what it is."""
-    from groove_core.errors import UsageError
-    from groove_core.storage.folders import is_hidden, is_map
-
-    if is_map(out):  # of other shards
-        return
-    # A map that was killed before its journal was there leaves hidden files, swept with its lock.
-    if out.is_dir() and not all(is_hidden(path.name) for path in out.iterdir()):
-        raise UsageError(
-            f"{out} is not empty, and not from an earlier map.",
-            hint="--overwrite to replace what is in it, or another --out.",
-        )
-
-
 def _first_tells(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     """Stop if the first outcome shows a mistake that every file would meet.
 
     Such as a format that the result cannot be written in, or a checkpoint that is not there.
     """
-    from groove_core import errors
-
-    everyones = (errors.UsageError, errors.PluginError, errors.CheckpointError)
+    everyones = ("UsageError", "PluginError", "CheckpointError")
     for index, outcome in enumerate(outcomes):
-        if index == 0 and outcome.error:
-            for kind in everyones:
-                # One that names the file is about the file.
-                about = Path(outcome.file).name in outcome.error["message"]
-                if outcome.error["kind"] == kind.__name__ and not about:
-                    raise kind(outcome.error["message"], hint=outcome.error["hint"])
+        if index == 0 and outcome.error and outcome.error["kind"] in everyones:
+            about = Path(outcome.file).name in outcome.error["message"]
+            if not about:
+                outcome.check()
         yield outcome
 
 
 def _run_one(
-    path: Path,
+    path: PurePath,
     *,
     package: str,
     action: str,
@@ -516,26 +366,43 @@ def _run_one(
     many: bool,
     options: dict[str, Any],
     formats: str | None,
-    folders: _Folders | None,
+    folders: Folders | None,
 ) -> dict[str, Any]:
     """Be ``groove run`` on one file; in a worker."""
     from groove_core.actions.runs import run
+    from groove_core.storage.remote import at_hand
 
     folder = None if folders is None else folders.folder(path)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        return run(
-            package,
-            action,
-            out=folder,
-            formats=formats,
-            overwrite=True,  # what an interrupted run may have left
-            **{parameter: [path] if many else path},
-            **options,
-        )
+        with at_hand(path) as file:
+            document = run(
+                package,
+                action,
+                out=folder,
+                formats=formats,
+                overwrite=True,  # what an interrupted run may have left
+                **{parameter: [file] if many else file},
+                **options,
+            )
     except BaseException:
         if folder is not None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
+    return document if file == path else _named(document, file, path, folder)
+
+
+def _named(
+    document: dict[str, Any], file: Path, path: PurePath, folder: Path | None
+) -> dict[str, Any]:
+    """Name the address that a file was fetched from instead of where it lay for a moment."""
+    from groove_core.storage.files import dump_json, write_text
+    from groove_core.storage.folders import RESULT
+
+    there, address = (json.dumps(str(one))[1:-1] for one in (file, path))
+    named: dict[str, Any] = json.loads(json.dumps(document).replace(there, address))
+    if folder is not None:
+        write_text(folder / RESULT, dump_json(named))
+    return named

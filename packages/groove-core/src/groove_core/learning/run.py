@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,9 @@ class Run:
 def launch(device: str, devices: int = 1, strategy: str = "auto") -> Fabric:
     """Start the processes that train together and return this one's Fabric.
 
+    Where ``torchrun`` or ``srun`` has started processes on several machines, `devices` are
+    those of each machine.
+
     Raises
     ------
     UsageError
@@ -122,7 +126,7 @@ def launch(device: str, devices: int = 1, strategy: str = "auto") -> Fabric:
     kind, _, index = device.partition(":")
     count: int | list[int] = [int(index)] if index and devices == 1 else devices
     try:
-        fabric = Fabric(accelerator=kind, devices=count, strategy=strategy)
+        fabric = Fabric(accelerator=kind, devices=count, strategy=strategy, num_nodes=machines())
     except ValueError as error:
         raise UsageError(
             f"There is no strategy {strategy!r}.", hint="Use --strategy auto or --strategy ddp."
@@ -134,3 +138,11 @@ def launch(device: str, devices: int = 1, strategy: str = "auto") -> Fabric:
         ) from error
     fabric.launch()
     return fabric
+
+
+def machines() -> int:
+    """Return on how many machines this command was started, by torchrun or Slurm's srun."""
+    found = os.environ.get
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(found("WORLD_SIZE", "1")) // int(found("LOCAL_WORLD_SIZE", "1"))
+    return int(found("SLURM_NNODES", "1")) if "SLURM_PROCID" in os.environ else 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from groove_core.console import track
+from groove_core.batch import map_files
+from groove_core.batch.engines import LOCAL, jobs_of
 from groove_core.render.soundfont import find_soundfont, render
 from groove_core.storage.files import check_writable, write_text
 from groove_core.storage.tables import csv_text
@@ -34,7 +36,7 @@ class Clip:
     path : str
         Below the folder of the corpus; the suffix says the format.
     score : callable of no argument
-        Called only where the file is missing.
+        Called only where the file is missing; it goes to other processes.
     soundfont : Path
     facts : mapping of str to str or number
         Columns of the manifest after ``path``, the same for all clips of a corpus.
@@ -61,7 +63,14 @@ def find_soundfonts() -> dict[str, Path]:
     return found
 
 
-def render_clips(into: Path, clips: Sequence[Clip], *, duration_s: float, jobs: int = 1) -> None:
+def render_clips(
+    into: Path,
+    clips: Sequence[Clip],
+    *,
+    duration_s: float,
+    jobs: int | None = None,
+    engine: str = LOCAL,
+) -> None:
     """Render clips into a folder, and write its manifest when all are there.
 
     Clips are mono, of one length and at 22,050 Hz, with a peak of -1 dBFS. Files that are
@@ -73,8 +82,9 @@ def render_clips(into: Path, clips: Sequence[Clip], *, duration_s: float, jobs: 
     clips : sequence of Clip
     duration_s : float [s]
         What is longer is cut, what is shorter is padded with silence.
-    jobs : int
-        Clips to render at a time.
+    jobs : int, optional
+    engine : str
+        How many clips to render at a time, and where; see `groove_core.batch.map_files`.
 
     Raises
     ------
@@ -82,19 +92,17 @@ def render_clips(into: Path, clips: Sequence[Clip], *, duration_s: float, jobs: 
         If a soundfont is missing or broken, or the folder cannot be written to.
     """
     check_writable(into)
-
-    def make(clip: Clip) -> None:
-        target = into / clip.path
-        if not target.exists():
-            sound = render(clip.score(), soundfont=clip.soundfont, sample_rate=SAMPLE_RATE)
-            sound.to_mono().fitted(duration_s).normalized().save(target)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for _ in track(pool.map(make, clips), "rendering", total=len(clips)):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    missing = {str(path): clip for clip in clips if not (path := into / clip.path).exists()}
+    work = functools.partial(_render, clips=missing, duration_s=duration_s)
+    jobs = jobs_of(jobs, engine)
+    for outcome in map_files(work, missing, jobs=jobs, engine=engine, text="rendering"):
+        outcome.check()
     rows = [[clip.path, *clip.facts.values()] for clip in clips]
     write_text(into / MANIFEST, csv_text([["path", *clips[0].facts], *rows]))
+
+
+def _render(target: Path, *, clips: Mapping[str, Clip], duration_s: float) -> dict[str, Any]:
+    clip = clips[str(target)]
+    sound = render(clip.score(), soundfont=clip.soundfont, sample_rate=SAMPLE_RATE)
+    sound.to_mono().fitted(duration_s).normalized().save(target)
+    return {}
