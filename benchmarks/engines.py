@@ -202,4 +202,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import engines  # as a module, whose functions other processes and nodes can import
+
+    engines.main()

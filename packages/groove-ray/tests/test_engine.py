@@ -329,6 +329,16 @@ def test_packages_are_those_that_the_function_speaks_of():
     assert "groove-studio" in engine._packages(pickle.dumps(by_name))
 
 
+def test_a_function_of_the_script_is_refused(monkeypatch):
+    function = type(trial)(trial.__code__, {}, "of_the_script")
+    function.__module__, function.__qualname__ = "__main__", "of_the_script"
+    monkeypatch.setattr(sys.modules["__main__"], "of_the_script", function, raising=False)
+    call = functools.partial(attempt, function)
+    with pytest.raises(UsageError, match="part of the script") as caught:
+        engine.cluster(Job(call=call))
+    assert "module" in caught.value.hint
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts processes by ps")
 def test_ray_is_started_for_a_job_and_ends_with_it(tmp_path, monkeypatch):
     """What is printed is ours, files that crash are named, and no process is left."""

@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from groove_core.batch.attempts import died
@@ -66,12 +66,18 @@ def cluster(job: Job) -> Engine:
     PluginError
         If it has another version of Ray or of Python.
     UsageError
-        If the address is none, or the share of a GPU cannot be had.
+        If the address is none, the share of a GPU cannot be had, or the function is one of the
+        script itself, which the nodes do not have.
     """
     if job.gpus > 1 and job.gpus != int(job.gpus):
         raise UsageError(
             f"Ray gives out parts of one GPU or whole ones, not {job.gpus:g}.",
             hint=f"--gpus-per-task {math.ceil(job.gpus)}",
+        )
+    if "__main__" in _words(pickled(job.call)):
+        raise UsageError(
+            "The function is part of the script, which the nodes do not have.",
+            hint="Put it into a module that is installed on all nodes.",
         )
     ours = _connect(job)
     try:
@@ -123,7 +129,7 @@ class Tasks:
         """How many files may be given out; see `Engine`."""
         return WINDOW * AHEAD * self._slots * self._size
 
-    def submit(self, number: int, path: Path) -> None:
+    def submit(self, number: int, path: PurePath) -> None:
         """Take a file; see `Engine`."""
         self._waiting.append((number, str(path)))
 
@@ -236,10 +242,14 @@ class Tasks:
             yield files[0][0], died(how)
 
 
+def _words(call: bytes) -> set[str]:
+    """Return the texts in a pickled function: names of modules, and what its options say."""
+    return {word for _, word, _ in pickletools.genops(call) if isinstance(word, str)}
+
+
 def _packages(call: bytes) -> list[str]:
     """Name the core, this package, and the Groove packages that a pickled function speaks of."""
-    words = {str(word) for _, word, _ in pickletools.genops(call) if isinstance(word, str)}
-    words |= {word.partition(".")[0] for word in words}
+    words = {part for word in _words(call) for part in (word, word.partition(".")[0])}
     named = [
         one.distribution
         for one in loader.installed()

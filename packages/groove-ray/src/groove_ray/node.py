@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
+from pathlib import PurePath
 
 from groove_core.batch.workers import THREADS, Here, Processes
 from groove_core.console import set_quiet
 from groove_core.errors import PluginError
+from groove_core.storage.remote import RemotePath, path_of
 
 __all__ = ["BATCH_S", "Answers", "Orders", "versions", "work"]
 
@@ -89,14 +90,15 @@ def work(orders: Orders, paths: list[str], apart: bool) -> Answers:
     engine = Processes(call, 1, orders.timeout_s) if apart else Here(call)
     with contextlib.closing(engine):
         for number, path in enumerate(paths):
-            engine.submit(number, Path(path))
+            file = path_of(path)
+            engine.submit(number, file)
             with _limit(math.inf if apart else orders.timeout_s):
                 while not (answer := list(engine.collect(wait=True))):
                     pass
             text = answer[0][1]
             answers.texts.append(text)
             if text.startswith('{"error"'):
-                here = (orders.folder, path)
+                here = [orders.folder, *[path] * (not isinstance(file, RemotePath))]
                 answers.absent |= {name for name in here if not os.path.exists(name)}  # noqa: PTH110
             answers.seconds = time.monotonic() - start
             if answers.seconds >= BATCH_S:
@@ -130,7 +132,7 @@ def _node() -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]) -> Callable[[Path], str]:
+def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]) -> Callable[[PurePath], str]:
     """Return the function, on a node that has what the job was begun with."""
     hint = "Install the same versions on all nodes."
     here = versions(*(name for name, _ in wanted if name != "Python"))
@@ -139,7 +141,7 @@ def _checked(content: bytes, wanted: tuple[tuple[str, str], ...]) -> Callable[[P
             has = f"{name} {here[name]}" if here[name] else f"no {name}"
             raise PluginError(f"Node {_node()} has {has} instead of {version}.", hint=hint)
     try:
-        call: Callable[[Path], str] = pickle.loads(content)  # noqa: S301 - of the job
+        call: Callable[[PurePath], str] = pickle.loads(content)  # noqa: S301 - of the job
         return call
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
