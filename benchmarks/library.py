@@ -11,17 +11,21 @@ from __future__ import annotations
 import argparse
 import base64
 import functools
-import resource
+import json
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pairs import seconds, show
+from pairs import seconds
 
 from groove_core.actions import run
 from groove_core.batch import Shard, map_files
 from groove_core.batch.names import Names
+from groove_core.storage import dump_json
 from groove_core.values import Audio
 from music_recsys import catalogue
 from music_recsys.listening import FrontEnd
@@ -62,8 +66,11 @@ def from_shards(front_end: FrontEnd, tracks: int) -> Iterator[dict]:
 
         yield {"name": f"{tracks:,} tracks in {SHARDS} shards: journals", "s": seconds(in_shards)}
         size = sum(path.stat().st_size for path in many.iterdir())
-        joined = seconds(functools.partial(catalogue.join, many))
-        yield {"name": "joined", "s": joined, "bytes a track in journals": size / tracks}
+        yield {
+            "name": "joined, in a process of its own",
+            **_alone(f"from music_recsys.catalogue import join; join(Path({str(many)!r}))"),
+            "bytes a track in journals": size / tracks,
+        }
         hashes = [f"{n:064x}" for n in range(tracks)]
         write = functools.partial(catalogue.write, one, front_end.identity, paths, hashes, vectors)
         yield {"name": "at once, of vectors that are there", "s": seconds(write)}
@@ -80,8 +87,22 @@ def from_shards(front_end: FrontEnd, tracks: int) -> Iterator[dict]:
             "MiB of lists, vectors, index": sum(
                 (one / name).stat().st_size for name in [*files[1], "songs.json"]
             ) / 2**20,
-            "peak MiB of this process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
         }  # fmt: skip
+        opened = (
+            "from music_recsys.catalogue import Catalogue; import numpy as np;"
+            "from music_recsys.listening import FrontEnd; end = FrontEnd.open();"
+            f"Catalogue.open(Path({str(one)!r}), end).best(np.ones(end.net.outputs), {WANTED})"
+        )
+        yield {"name": "opened and asked, in a process of its own", **_alone(opened)}
+
+
+def _alone(code: str) -> dict:
+    """Run code in a process of its own, with what it takes to import everything."""
+    told = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)"
+    command = [sys.executable, "-c", f"from pathlib import Path; {code}\n{told}"]
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {"s": time.perf_counter() - start, "peak MiB": float(done.stdout)}
 
 
 def songs() -> Iterator[dict]:
@@ -101,7 +122,11 @@ def songs() -> Iterator[dict]:
         first = folder / "0.flac"
         run("genre-map", "classify", sounds=[first])  # weights are read, code is compiled
         whole = seconds(functools.partial(run, "genre-map", "classify", sounds=[folder]))
-        yield {"name": "genre-map classify: a song of four minutes", "s": whole / SONGS}
+        line = len(json.dumps(run("genre-map", "classify", sounds=[first])))
+        yield {
+            "name": "genre-map classify: a song of four minutes", "s": whole / SONGS,
+            "KiB of a line": line / 2**10,
+        }  # fmt: skip
 
 
 def main() -> None:
@@ -112,7 +137,15 @@ def main() -> None:
     options = parser.parse_args()
     end = FrontEnd.open()
     rows = [*songs(), *from_shards(end, options.tracks)]
-    show("What a large library costs", rows, as_json=options.json)
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "name"))
+    if options.json:
+        sys.stdout.write(dump_json(rows))
+        return
+    for row in rows:
+        for key in columns:
+            if key in row:
+                shown = f"{row[key]:,.3g}" if isinstance(row[key], float) else row[key]
+                print(f"{row['name']:52}{key:30}{shown}")
 
 
 if __name__ == "__main__":

@@ -494,7 +494,7 @@ def test_former_names_of_actions_and_options(groove, tmp_path):
     assert usual.returncode == 0, usual.stderr
     former = groove("map", "beat.mid", "--out", "f", "--format", "json")
     assert former.returncode == 0, former.stderr
-    assert "--beats is now --place" in former.stderr
+    assert "BEATS is now --place" in former.stderr
     assert (tmp_path / "f/map.json").read_bytes() == (tmp_path / "m/map.json").read_bytes()
     assert "BEATS" not in groove("map", "--help").stdout
     assert json.loads((tmp_path / "f/result.json").read_text())["options"]["place"] == ["beat.mid"]

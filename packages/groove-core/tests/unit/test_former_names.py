@@ -32,7 +32,7 @@ def evaluate(
         ({"about": "source"}, ("paper", "0"), "--about source is now --about paper"),
         ({"model": "source"}, ("paper", "0"), "--about source is now --about paper"),
         ({"networks": ["ours", "dong"]}, ("ours", "ours", "dong2018", "0"), "dong is now"),
-        ({"songs": Score((), 480)}, ("ours", "1"), "--songs is now --place"),
+        ({"songs": Score((), 480)}, ("ours", "1"), "SONGS is now --place"),
     ],
 )
 def test_former_options_and_choices_still_work(given, columns, told, capsys):
@@ -42,7 +42,7 @@ def test_former_options_and_choices_still_work(given, columns, told, capsys):
 
 def test_a_former_argument_needs_no_name(capsys):
     assert evaluate(Score((), 480)).columns == ("ours", "1")
-    assert "--songs is now --place" in capsys.readouterr().err
+    assert "SONGS is now --place" in capsys.readouterr().err
     with pytest.raises(UsageError):
         evaluate(Score((), 480), Score((), 480))
 

@@ -84,10 +84,13 @@ def bind(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def renamed(params: list[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments under the names and choices that they have now, and say what was renamed."""
-    now = {alias.lower(): param for param in params for alias in param.opt.aliases}
+    aliases = {alias.lower(): (alias, param) for param in params for alias in param.opt.aliases}
+    now = {name: param for name, (_, param) in aliases.items()}
     found = {name: value for name, value in given.items() if name not in now}
     for name in given.keys() & now.keys():
-        note(f"--{name.replace('_', '-')} is now --{now[name].name.replace('_', '-')}")
+        alias = aliases[name][0]  # in capitals if it was an argument, which nobody wrote
+        former = alias if alias.isupper() else f"--{name.replace('_', '-')}"
+        note(f"{former} is now --{now[name].name.replace('_', '-')}")
         found[now[name].name] = given[name]
     for param in params:
         if param.opt.former and param.name in found:

@@ -19,9 +19,10 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from groove_core.batch.journal import Header, Outcome, read_header
-from groove_core.batch.names import Names, digest
+from groove_core.batch.names import Names
 from groove_core.errors import InputError, UsageError
 from groove_core.storage.files import atomic_path, printable
+from groove_core.storage.remote import path_of
 
 __all__ = ["Part", "Shard", "merge"]
 
@@ -66,7 +67,7 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
-    def has(self, name: str | os.PathLike[str]) -> bool:
+    def has(self, name: str | bytes | os.PathLike[str]) -> bool:
         """Return whether a file is in this part, by its name as it is written."""
         hashed = hashlib.blake2b(os.fsencode(name), digest_size=8).digest()
         return int.from_bytes(hashed) % self.of == self.number - 1
@@ -82,19 +83,25 @@ class Part:
     def __init__(self, shard: Shard, names: Names) -> None:
         self.shard = shard
         self._names = names
-        self._length = sum(map(shard.has, names))
+        self._length = self._listed = 0
+        self._sha256 = hashlib.sha256()
+        for name in names.encoded():
+            self._listed += 1
+            self._length += shard.has(name)
+            self._sha256.update(name + b"\0")
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[PurePath]:
-        return filter(self.shard.has, self._names)
+        for name in filter(self.shard.has, self._names.encoded()):
+            yield path_of(os.fsdecode(name))
 
     def to_json(self) -> dict[str, Any]:
         """Return what a journal says of its part: enough to know that parts are of one list."""
         return {
-            "number": self.shard.number, "of": self.shard.of, "files": len(self),
-            "listed": len(self._names), "names": digest(self._names),
+            "number": self.shard.number, "of": self.shard.of, "files": self._length,
+            "listed": self._listed, "names": self._sha256.hexdigest(),
         }  # fmt: skip
 
 
