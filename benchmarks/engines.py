@@ -27,7 +27,10 @@ from pairs import show, spread
 from groove_core.batch import map_files
 from groove_core.batch.attempts import attempt
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "PYTHONPATH": str(Path(__file__).parent),  # where other processes find the functions
+}
 CHUNK = 64
 SIZES = (1_000, 100_000, 1_000_000)
 HEAD = 8
@@ -146,7 +149,6 @@ def memory(engine: str, jobs: int, count: int) -> dict:
     start = time.perf_counter()
     code = (
         "import sys, resource, tempfile\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from engines import made_up, nothing\n"
         "from groove_core.batch import map_files\n"
         "if __name__ == '__main__':\n"

@@ -310,6 +310,18 @@ def test_a_node_answers_for_a_second(tmp_path, monkeypatch):
     assert len(node.work(_orders(), paths, apart=False).texts) == 1
 
 
+def test_another_gpu_is_for_another_process(tmp_path, monkeypatch):
+    good, bad = tmp_path / "0-ok", tmp_path / "1-crash"
+    good.write_text("x")
+    monkeypatch.delitem(vars(sys.modules["__main__"]), "__file__", raising=False)
+    node._gpus.cache_clear()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert node.work(_orders(), [str(good)], apart=False).texts == [CALL(good)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert "WorkerDied" in node.work(_orders(), [str(bad)], apart=False).texts[0]
+    node._gpus.cache_clear()
+
+
 def test_a_node_that_differs_is_named(tmp_path):
     for other in ({"Python": "3.99"}, {"groove-core": "9.0"}, {"genre-maps": "1.0"}):
         [[name, version]] = other.items()

@@ -84,7 +84,9 @@ def cluster(job: Job) -> Engine:
         return Tasks(job, ours=ours)
     except BaseException:
         if ours:
-            _end()
+            import ray
+
+            ray.shutdown()
         raise
 
 
@@ -114,6 +116,7 @@ class Tasks:
         self._orders = ray.put(
             Orders(call, job.timeout_s, os.getcwd(), versions(*_packages(call)))  # noqa: PTH109
         )
+        # As options: a function that is declared with GPUs gets a new process for each call.
         options = {"max_retries": 0, "num_cpus": 1, "num_gpus": job.gpus or None}
         self._work = ray.remote(work).options(**options)
         self._running: dict[Any, _Batch] = {}
@@ -158,13 +161,19 @@ class Tasks:
     def close(self) -> None:
         """Interrupt what runs on the cluster, and end what does not stop."""
         running, self._running = list(self._running), {}
-        for force in (False, True):
-            for task in running:
-                self._ray.cancel(task, force=force)
-            if running:
-                _, running = self._ray.wait(running, num_returns=len(running), timeout=CLEAN_UP_S)
-        if self._ours:
-            self._ray.shutdown()
+        try:
+            for force in (False, True):
+                for task in running:
+                    self._ray.cancel(task, force=force)
+                if running:
+                    _, running = self._ray.wait(
+                        running, num_returns=len(running), timeout=CLEAN_UP_S
+                    )
+        except ConnectionError:  # Ray Client is gone, and the cluster ends its tasks
+            pass
+        finally:
+            if self._ours:
+                self._ray.shutdown()
 
     def _count(self) -> None:
         """See how many tasks the cluster has room for, which may change."""
@@ -330,12 +339,6 @@ def _absent(address: str) -> str:
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     return ""
-
-
-def _end() -> None:
-    import ray
-
-    ray.shutdown()
 
 
 @contextlib.contextmanager

@@ -72,7 +72,8 @@ def work(orders: Orders, paths: list[str], apart: bool) -> Answers:
     paths : list of str
     apart : bool
         Call it in a process of its own, as the local engine does: a crash or a hang then costs
-        one file, which is named. Otherwise it costs this process, and all of the batch.
+        one file, which is named. Otherwise it costs this process, and all of the batch. A process
+        that Ray has given another GPU does so as well, because CUDA stays with the first one.
 
     Raises
     ------
@@ -85,6 +86,7 @@ def work(orders: Orders, paths: list[str], apart: bool) -> Answers:
     set_quiet(True)
     answers = Answers(_node())
     call = _checked(orders.call, tuple(orders.versions.items()))
+    apart = apart or _gpus() != os.environ.get("CUDA_VISIBLE_DEVICES")
     if apart:  # a new process would begin with all that Ray's main module imports
         vars(sys.modules["__main__"]).pop("__file__", None)
     engine = Processes(call, 1, orders.timeout_s) if apart else Here(call)
@@ -122,6 +124,12 @@ def _limit(timeout_s: float) -> Iterator[None]:
 @functools.cache
 def _nowhere() -> int:
     return os.open(os.devnull, os.O_WRONLY)
+
+
+@functools.cache
+def _gpus() -> str | None:
+    """Return the GPUs that this process had at first."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 @functools.cache
