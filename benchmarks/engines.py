@@ -29,6 +29,7 @@ from groove_core.batch.attempts import attempt
 
 os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ADDRESS": "local",  # whatever runs on this computer
     "PYTHONPATH": str(Path(__file__).parent),  # where other processes find the functions
 }
 CHUNK = 64
