@@ -335,10 +335,16 @@ def test_a_node_that_differs_is_named(tmp_path):
         node.work(orders, ["x"], apart=False)
 
 
-def test_packages_are_those_that_the_function_speaks_of():
-    by_name = functools.partial(CALL, package="groove-studio")
-    assert engine._packages(pickle.dumps(CALL)) == ["groove-core", "groove-ray"]
-    assert "groove-studio" in engine._packages(pickle.dumps(by_name))
+def test_packages_are_those_that_the_function_speaks_of(monkeypatch):
+    names = [("drum-space", "drum_space.plugin"), ("genre-map", "genre_map.plugin")]
+    there = [SimpleNamespace(name=n, distribution=n, module=m) for n, m in names]
+    monkeypatch.setattr(engine.loader, "installed", lambda: there)
+    always = ["groove-core", "groove-ray"]
+    assert engine._packages(pickle.dumps(CALL)) == always
+    by_name = functools.partial(CALL, package="drum-space", out="songs of genre-map")
+    assert engine._packages(pickle.dumps(by_name)) == [*always, "drum-space"]
+    by_module = functools.partial(CALL, run="genre_map.actions:classify")
+    assert engine._packages(pickle.dumps(by_module)) == [*always, "genre-map"]
 
 
 def test_a_function_of_the_script_is_refused(monkeypatch):
