@@ -304,7 +304,7 @@ def _connect(job: Job) -> bool:
     elif reason := _absent(address):  # Ray would try for two minutes
         raise DeviceError(
             f"There is no Ray cluster at {address}: {reason}.",
-            hint="ray start --head starts one; --engine ray without RAY_ADDRESS uses this computer.",
+            hint="ray start --head starts one. Without RAY_ADDRESS, --engine ray starts it here.",
         )
     try:
         with _unheard(ray):
