@@ -56,7 +56,7 @@ def make_core(tmp_path_factory, build_wheel):
 @pytest.fixture(scope="module")
 def minor(make_core) -> Path:
     """Give the core's next minor release, with a hook more."""
-    return make_core("0.2.0", (1, 3))
+    return make_core("0.2.0", (1, 4))
 
 
 @pytest.fixture(scope="module")
