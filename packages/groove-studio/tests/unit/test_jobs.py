@@ -104,7 +104,7 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     first = start(workspace=tmp_path / "work")
     record = first.upload("beat.json", beat)
     first.post("tray", {"items": [record["items"][0]["id"]]})
-    (tmp_path / "work/runs/half").mkdir()
+    (tmp_path / "work/runs/0123456789abcdef/out").mkdir(parents=True)
     connection = http.client.HTTPConnection(first.host)  # a page that listens
     connection.request("GET", "/api/events", headers={"Cookie": first.cookie})
     assert connection.getresponse().status == 200
@@ -116,7 +116,7 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     state = second.state()
     assert [one["id"] for one in state["runs"]] == [record["id"]]
     assert state["tray"] == [record["items"][0]["id"]]
-    assert not (tmp_path / "work/runs/half").exists()
+    assert not (tmp_path / "work/runs/0123456789abcdef").exists()
     again = subprocess.run(
         [sys.executable, "-m", "groove_core", "studio", "--no-browser", "--workspace",
          str(tmp_path / "work")], capture_output=True, text=True, timeout=60,
