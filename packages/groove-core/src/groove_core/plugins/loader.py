@@ -272,7 +272,10 @@ def _load(entry: Installed) -> Plugin:
     except (PluginError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise _lacking(f"{entry.distribution} {entry.version}", error, entry) from error
+        lacking = _lacking(f"{entry.distribution} {entry.version}", error, entry)
+        if entry.distribution not in lacking.hint:
+            lacking.hint += f", or pip uninstall {entry.distribution}"
+        raise lacking from error
     except BaseException as error:  # a plugin that calls sys.exit() is broken, too
         raise _broken(entry, error) from error
 
