@@ -97,8 +97,10 @@ def studio(
     def ready(address: str) -> None:
         typer.echo(address)
         sys.stdout.flush()
+        if users is not None:
+            note("Each user opens it with ?token= and their token behind it.")
         note("Ctrl-C ends it.")
-        if browser:
+        if browser and users is None:
             webbrowser.open(address)
 
     serve(

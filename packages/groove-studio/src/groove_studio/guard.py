@@ -105,7 +105,7 @@ class Guard:
             return Response("It is running.", media_type="text/plain")
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and given:
-            return self._enter(given)
+            return self._enter(given, headers)
         user = self._user_of(self._cookie_of(headers))
         if user is None:
             return refused(401, "This needs the token.",
@@ -123,7 +123,7 @@ class Guard:
                 return refused(413, error.message, error.hint)
         return None
 
-    def _enter(self, given: str) -> Response:
+    def _enter(self, given: str, headers: Headers) -> Response:
         user = self.keys.user_of(given)
         if user is None:
             return refused(401, "The token is wrong.",
@@ -131,7 +131,10 @@ class Guard:
         answer = RedirectResponse("/", 303)
         kept = self.keys.hashes().get(user, "")
         session = self._sessions.setdefault(kept, secrets.token_urlsafe(32))
-        answer.set_cookie(self.cookie, session, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(
+            self.cookie, session, httponly=True, samesite="strict", path="/",
+            secure=headers.get("x-forwarded-proto") == "https",  # a proxy with TLS says so
+        )  # fmt: skip
         return answer
 
     def _user_of(self, cookie: str) -> str | None:

@@ -118,6 +118,7 @@ class Jobs:
     async def cancel(self, name: str) -> None:
         """End a job: its process, what that has started, and what it has written."""
         if (task := self.tasks.get(name)) is not None:
+            await asyncio.sleep(0)  # a task that has not begun would end without a word
             task.cancel()
             await asyncio.wait([task])
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -66,8 +67,12 @@ class House:
             workspace = Workspace(self.folder / user, self.limits.workspace_bytes)
             own = asyncio.Semaphore(1) if self.is_shared else None
             jobs = Jobs(workspace, self.pool, self.limits.job_s, own)
-            self.studios[user] = Studio(workspace, self.catalogue, jobs)
+            key = partial(self._key_of, user)
+            self.studios[user] = Studio(workspace, self.catalogue, jobs, key)
         return self.studios[user]
+
+    def _key_of(self, user: str) -> str | None:
+        return self.keys.hashes().get(user)
 
     def tell(self, event: Event) -> None:
         """Tell the pages of all users."""

@@ -75,7 +75,9 @@ class Events(StreamingResponse):
     """A stream of events; `ended` is called when it ends, even if it has never begun."""
 
     def __init__(self, lines: AsyncIterator[str], ended: Callable[[], None]) -> None:
-        super().__init__(lines, media_type="text/event-stream")
+        # What lies between must pass each event on at once.
+        headers = {"x-accel-buffering": "no"}
+        super().__init__(lines, media_type="text/event-stream", headers=headers)
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,10 +96,14 @@ class Studio:
     workspace : Workspace
     catalogue : Catalogue
     jobs : Jobs
+    key : callable
+        Returns what the user's token hashes to now; where that changes, pages hear no more.
     """
 
-    def __init__(self, workspace: Workspace, catalogue: Catalogue, jobs: Jobs) -> None:
-        self.workspace, self.catalogue, self.jobs = workspace, catalogue, jobs
+    def __init__(
+        self, workspace: Workspace, catalogue: Catalogue, jobs: Jobs, key: Callable[[], str | None]
+    ) -> None:
+        self.workspace, self.catalogue, self.jobs, self.key = workspace, catalogue, jobs, key
         self.app = Router(self.routes())
         self._before: dict[str, str] = {}
         """Which run each is to replace, while someone adjusts a form."""
@@ -120,18 +126,18 @@ class Studio:
 
     async def events(self, request: Request) -> Response:
         """Send everything, and from then on what happens, as it happens."""
-        heard = self.jobs.listen()
+        heard, key = self.jobs.listen(), self.key()
 
         async def lines() -> AsyncIterator[str]:
             # In one step: nothing happens between what is sent here and what is heard.
             yield f"event: hello\ndata: {dump_json(self._everything(), indent=None)}\n"
-            while self.jobs.hears(heard):
+            while self.jobs.hears(heard) and self.key() == key:
                 try:
                     event = await asyncio.wait_for(heard.get(), PING_S)
                 except TimeoutError:
                     yield ": still here\n\n"
                 else:
-                    if self.jobs.hears(heard):
+                    if self.jobs.hears(heard) and self.key() == key:
                         yield f"data: {dump_json(event, indent=None)}\n"
 
         return Events(lines(), partial(self.jobs.leave, heard))

@@ -349,18 +349,21 @@ def _size_bytes(place: Path) -> int:
     return total
 
 
-def _has_its_types(one: Record | Item) -> bool:
+_SIMPLE: dict[str, tuple[type, ...]] = {
+    "str": (str,), "float": (int, float), "float | None": (int, float, type(None)),
+    "int | None": (int, type(None)),
+}  # fmt: skip
+
+
+def _has_its_types(one: Any) -> bool:
     """Return whether what was read from a file is what a studio writes."""
-    simple = {"str": str, "float": (int, float), "float | None": (int, float, type(None)),
-              "int | None": (int, type(None))}  # fmt: skip
     for about in fields(one):
-        value = getattr(one, about.name)
-        name = str(about.type)
-        if name in simple:
-            fits = isinstance(value, simple[name])
+        value, name = getattr(one, about.name), str(about.type)
+        if name in _SIMPLE:
+            fits = isinstance(value, _SIMPLE[name])
         elif name.startswith("dict"):
-            kind = str if "Any" not in name else object
-            fits = isinstance(value, dict) and all(isinstance(v, kind) for v in value.values())
+            fits = isinstance(value, dict)
+            fits = fits and ("Any" in name or all(isinstance(v, str) for v in value.values()))
         else:
             kind = Item if "Item" in name else str
             fits = isinstance(value, list) and all(isinstance(v, kind) for v in value)

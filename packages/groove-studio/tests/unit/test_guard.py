@@ -15,6 +15,10 @@ def test_a_page_gets_the_cookie_for_the_token(studio):
     kept = answer.headers["set-cookie"].lower()
     assert "httponly" in kept
     assert "samesite=strict" in kept
+    assert "secure" not in kept
+    link = "/" + studio.address.rpartition("/")[2]
+    kept = studio.ask("GET", link, X_Forwarded_Proto="https").headers["set-cookie"]
+    assert "secure" in kept.lower()
     page = studio.ask("GET", "/")
     assert page.status == 200
     policy = page.headers["content-security-policy"]

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,8 @@ def test_exports_and_the_archive(studio, beat):
 def test_a_worker_that_dies_is_replaced(studio, beat):
     studio.upload("beat.json", beat)
     for pid in workers_of(studio):
+        eager = Path(f"/proc/{pid}/oom_score_adj")  # to end where memory does
+        assert not eager.is_file() or eager.read_text() == "1000\n"
         os.kill(pid, 9)
     record = studio.upload("beat.json", beat)
     if record["status"] == "failed":  # it died while it was asked

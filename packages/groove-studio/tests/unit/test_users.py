@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import subprocess
@@ -13,7 +14,12 @@ from typing import Any
 import pytest
 
 from groove_core.errors import GrooveError, InputError, UsageError
+from groove_studio.catalogue import Catalogue
+from groove_studio.jobs import Jobs
+from groove_studio.pool import Pool
+from groove_studio.studio import Studio
 from groove_studio.users import Users, add_user, hash_of
+from groove_studio.workspace import Workspace
 
 
 def test_a_file_of_users_holds_no_token_and_is_read_when_it_changes(tmp_path):
@@ -125,7 +131,6 @@ def test_limits_are_those_of_each_user(anna, ben):
 
 def test_who_is_not_in_the_file_is_out_at_once(anna, ben, users):
     assert anna.ask("GET", "/?token=guess", Cookie="").status == 401
-    assert ben.ask("GET", "/api/state").status == 200
     lines = users.read_text().splitlines(keepends=True)
     users.write_text("".join(line for line in lines if not line.startswith("ben")))
     assert ben.ask("GET", "/api/state").status == 401
@@ -133,3 +138,17 @@ def test_who_is_not_in_the_file_is_out_at_once(anna, ben, users):
     assert anna.ask("GET", "/api/state").status == 200
     assert anna.ask("GET", "/health", Cookie="").status == 200
     assert anna.ask("GET", "/health", Cookie="", Host="evil.example").status == 421
+
+
+def test_a_page_hears_no_more_of_who_is_out(tmp_path):
+    async def check() -> None:
+        jobs = Jobs(Workspace(tmp_path, 10**9), Pool())
+        keys = ["a", "a", "a", "b"]
+        studio = Studio(jobs.workspace, Catalogue(), jobs, lambda: keys.pop(0) if keys else "b")
+        lines = (await studio.events(None)).body_iterator  # type: ignore[arg-type]
+        jobs.tell({"event": "first"})
+        jobs.tell({"event": "second"})
+        heard = "".join([line async for line in lines])
+        assert ("first" in heard, "second" in heard) == (True, False)
+
+    asyncio.run(check())

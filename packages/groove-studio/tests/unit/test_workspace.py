@@ -258,3 +258,24 @@ def test_files_are_read_while_jobs_run_and_users_share_the_room(tmp_path, monkey
         assert await has_turn("b", anna)
 
     asyncio.run(check())
+
+
+def test_each_user_may_have_as_many_jobs_as_another(tmp_path, monkeypatch):
+    async def check() -> None:
+        async def start(*_: object) -> Said:
+            await asyncio.sleep(10)
+            return Said()
+
+        monkeypatch.setattr(Worker, "start", start)
+        pool = Pool()
+        anna, ben = (Jobs(Workspace(tmp_path / name, 10**9), pool) for name in ("anna", "ben"))
+        for jobs in (anna, ben):
+            for _ in range(jobs_module.WAITING):
+                jobs.submit(jobs.workspace.begin("tabla", "sample", {}), "run", {}, "tabla")
+            with pytest.raises(GrooveError):
+                jobs.submit(jobs.workspace.begin("tabla", "sample", {}), "run", {}, "tabla")
+        for jobs in (anna, ben):
+            await jobs.close()
+            assert jobs.workspace.runs == {}
+
+    asyncio.run(check())
