@@ -81,7 +81,7 @@ def studio(
     import webbrowser
 
     from groove_core.console import note
-    from groove_core.errors import UsageError
+    from groove_core.errors import GrooveError, UsageError
 
     if add_user is not None:
         from groove_studio.users import add_user as added
@@ -103,17 +103,21 @@ def studio(
         if browser and users is None:
             webbrowser.open(address)
 
-    serve(
-        workspace,
-        host=host,
-        port=port,
-        names=allow_host or [],
-        limits=Limits(
-            workspace_bytes=int(max_gb * 1e9),
-            upload_bytes=int(max_upload_mb * 1e6),
-            job_s=limit_s,
-            trainers=trainers if trainers is not None else users is None,
-        ),
-        ready=ready,
-        users=users,
-    )
+    try:
+        serve(
+            workspace,
+            host=host,
+            port=port,
+            names=allow_host or [],
+            limits=Limits(
+                workspace_bytes=int(max_gb * 1e9),
+                upload_bytes=int(max_upload_mb * 1e6),
+                job_s=limit_s,
+                trainers=trainers if trainers is not None else users is None,
+            ),
+            ready=ready,
+            users=users,
+        )
+    except GrooveError as error:
+        error.hint = error.hint.replace("--out FOLDER", "--workspace FOLDER")
+        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -166,7 +167,8 @@ class Jobs:
             for kept in (self.tasks, self.progress, self._told):
                 kept.pop(record.id, None)
             if record.status != "done":
-                self.workspace.remove(record)
+                with contextlib.suppress(OSError):  # of a record that could not be kept
+                    self.workspace.remove(record)
             self._tell_of(record)
             if record.status == "done" and done is not None:
                 done()

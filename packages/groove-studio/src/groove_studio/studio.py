@@ -192,7 +192,8 @@ class Studio:
             return
         is_kept = {item.id for item in former.items} & {*self.workspace.tray}
         if not is_kept and not self.workspace.users(former):
-            self._forget(former)
+            with contextlib.suppress(OSError):  # it stays
+                self._forget(former)
 
     async def again(self, request: Request) -> Response:
         """Run the chain that led to an item again, with another beginning or other seeds."""

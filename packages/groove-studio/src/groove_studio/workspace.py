@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import dump_json, read_json, write_text
 
 __all__ = ["Item", "MissingError", "Record", "Workspace", "safe_name"]
@@ -220,19 +220,29 @@ class Workspace:
         self._sizes.pop(record.id, None)
 
     def remove(self, record: Record) -> None:
-        """Remove a run with everything that it has written."""
+        """Remove a run with everything that it has written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be removed; then it stays.
+        """
+        self.place(record, RECORD).unlink(missing_ok=True)  # what is left without it is half-made
         shutil.rmtree(self.place(record, ""), ignore_errors=True)
         self.runs.pop(record.id, None)
         self._sizes.pop(record.id, None)
         for item in record.items:
             self.items.pop(item.id, None)
         if {item.id for item in record.items} & {*self.tray}:
-            self.favour([one for one in self.tray if one in self.items])
+            self.tray = [one for one in self.tray if one in self.items]
+            with contextlib.suppress(GrooveError):  # a full disk; what is not there is passed over
+                self.favour(self.tray)
 
     def favour(self, tray: list[str]) -> None:
         """Keep the favourites."""
-        self.tray = [one for one in dict.fromkeys(tray) if one in self.items]
-        write_text(self.folder / TRAY, dump_json(self.tray))
+        found = [one for one in dict.fromkeys(tray) if one in self.items]
+        write_text(self.folder / TRAY, dump_json(found))
+        self.tray = found
 
     def item(self, name: Any) -> Item:
         """Look an item up.

@@ -125,7 +125,7 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
          str(tmp_path / "work")], capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert again.returncode == 2
-    assert "hint:" in again.stderr
+    assert "--workspace FOLDER" in again.stderr
 
 
 @DRUMS

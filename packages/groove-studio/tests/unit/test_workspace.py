@@ -13,6 +13,7 @@ import pytest
 
 from groove_core.errors import GrooveError
 from groove_studio import jobs as jobs_module
+from groove_studio import workspace as workspace_module
 from groove_studio.jobs import Jobs, described
 from groove_studio.pool import CORE, Pool, Worker
 from groove_studio.workspace import Record, Workspace, safe_name
@@ -105,6 +106,25 @@ def test_sizes_are_those_of_the_files(tmp_path):
         work.begin("tabla", "sample", {})
     work.remove(running)
     assert work.begin("tabla", "sample", {}).id in work.runs
+
+
+def test_what_cannot_be_removed_stays(tmp_path, monkeypatch):
+    work = Workspace(kept(tmp_path).parents[1], 10**9)
+    [record] = work.runs.values()
+    work.favour([record.items[0].id])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(OSError, match="Read-only"):
+            work.remove(record)
+    assert work.runs == {record.id: record}
+    monkeypatch.setattr(workspace_module, "write_text", refuse)
+    with pytest.raises(OSError, match="Read-only"):
+        work.favour([])
+    assert work.tray == [record.items[0].id]
 
 
 def test_a_long_chain_has_its_ancestors(tmp_path):
