@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,12 @@ class Catalogue:
 
     async def read(self, pool: Pool, folder: Path, tell: Callable[[Event], None]) -> None:
         """Ask workers what is installed; pages are told of it as it comes."""
-        [facts, *_] = await pool.ask(folder, "facts", {})
-        self.soundfont = facts.pop("soundfont")
-        self.facts = {key: value for key, value in facts.items() if key != "event"}
-        self.facts["soundfont"] = self.soundfont is not None
-        tell({"event": "facts", "facts": self.facts})
+        with contextlib.suppress(GrooveError):  # packages are told of all the same
+            facts, *_ = await pool.ask(folder, "facts", {})
+            self.soundfont = facts.pop("soundfont")
+            self.facts = {key: value for key, value in facts.items() if key != "event"}
+            self.facts["soundfont"] = self.soundfont is not None
+            tell({"event": "facts", "facts": self.facts})
         entries = {one.name: one for one in loader.installed()}
         # Forms need the kinds of all packages, so one that hangs or ends its process when it is
         # loaded would take the others with it.

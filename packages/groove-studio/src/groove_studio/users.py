@@ -94,6 +94,11 @@ class Users(Keys):
 
 
 def _read(path: Path) -> dict[str, str]:
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist.",
+            hint=f"groove studio --users {path} --add-user NAME makes it.",
+        )
     path = check_file(path, what="a file of users", max_bytes=2**20)
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     found: dict[str, str] = {}

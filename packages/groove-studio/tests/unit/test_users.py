@@ -50,6 +50,8 @@ def test_names_of_users_are_names_of_folders(tmp_path, name):
     "text", ["anna", f"a {64 * 'g'}", f"../a {64 * 'a'}", 2 * f"a {64 * 'a'}\n"]
 )
 def test_a_file_of_something_else_is_refused(tmp_path, text):
+    with pytest.raises(InputError, match="does not exist"):
+        Users(tmp_path / "users.txt")
     (tmp_path / "users.txt").write_text(text)
     with pytest.raises(InputError):
         Users(tmp_path / "users.txt")
