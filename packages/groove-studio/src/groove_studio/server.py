@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,7 @@ class House:
         """Pass a request on to the studio of who asks."""
         await self.studio_of(scope["studio.user"]).app(scope, receive, send)
 
-    def app(self, hosts: Sequence[str]) -> Guard:
+    def app(self, hosts: Iterable[str]) -> Guard:
         """Return the application, guarded."""
 
         @contextlib.asynccontextmanager
@@ -102,6 +102,19 @@ class House:
 
         inner = Starlette(routes=[Mount("/", self)], lifespan=living)
         return Guard(inner, hosts, self.keys, self.limits.upload_bytes)
+
+
+def hosts_of(host: str, port: int, names: Sequence[str]) -> set[str]:
+    """Return what ``Host`` may be; browsers leave the port 80 out, and a proxy has its own.
+
+    >>> sorted(hosts_of("127.0.0.1", 8000, ["studio.example.org"]))
+    ['127.0.0.1:8000', 'localhost:8000', 'studio.example.org', 'studio.example.org:8000']
+    >>> sorted(hosts_of("0.0.0.0", 80, []))
+    ['0.0.0.0', '0.0.0.0:80', '127.0.0.1', '127.0.0.1:80', 'localhost', 'localhost:80']
+    """
+    # No site of others can have the name of this machine itself.
+    own = {host, "127.0.0.1", "localhost", *names}
+    return {f"{name}:{port}" for name in own} | {*(own if port == 80 else names)}
 
 
 def serve(
@@ -140,17 +153,15 @@ def serve(
                 hint="--port 0 takes a free one.",
             ) from error
         port = listener.getsockname()[1]
-        # No site can have the name of this machine itself, so it is always ours.
-        own = {host, "127.0.0.1", "localhost", *names}
-        hosts = [f"{name}:{port}" for name in own] + [*(own if port == 80 else names)]
 
         class Server(uvicorn.Server):
             def handle_exit(self, sig: int, frame: FrameType | None) -> None:
                 house.hang_up()
                 super().handle_exit(sig, frame)
 
+        app = house.app(hosts_of(host, port, names))
         config = uvicorn.Config(
-            house.app(hosts), log_level="warning", access_log=False, ws="none",
+            app, log_level="warning", access_log=False, ws="none",
             timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
         )  # fmt: skip
         ready(f"http://{host}:{port}/" + (f"?token={token}" if users is None else ""))
