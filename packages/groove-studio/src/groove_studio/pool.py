@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,7 @@ class Pool:
             raise kind(last["message"], hint=last["hint"])
         return events
 
-    async def close(self, chosen: Callable[[Path], bool] = lambda _: True) -> None:
-        """End the workers that wait, all or those of some folders."""
-        for key in [key for key in self._workers if chosen(key[0])]:
-            await self._workers.pop(key).end()
+    async def close(self) -> None:
+        """End the workers that wait."""
+        while self._workers:
+            await self._workers.popitem()[1].end()

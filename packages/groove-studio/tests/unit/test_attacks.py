@@ -68,22 +68,16 @@ def do(
         os.write(1, b"{}\n")
     if what == "junk":
         everywhere(b"junk\n")
-    if what == "json":
-        everywhere(b"[]\n")
     if what == "exit":
         sys.exit(3)
-    if what == "end":
-        os._exit(4)
     if what == "fork" and os.fork() == 0:
         time.sleep(60)
-    if what in ("fork", "kill"):
+    if what == "fork":
         os.kill(os.getpid(), 9)
-    if what == "long":
-        note("x" * 2**26)
     if what == "name":
         note("bad " + chr(0xDCFF))
-    if what == "sleep":
-        time.sleep(60)
+    if what in ("nap", "sleep"):
+        time.sleep(0.7 if what == "nap" else 60)
     return DrumPattern.from_json({"kind": "drum-pattern", "tempo_bpm": 100.0, "masks": [1] * 16})
 """
 
@@ -167,12 +161,8 @@ def page(evil) -> Iterator[Page]:
         ("raise", "RuntimeError: oh \\udcff"),
         ("print", ""),
         ("junk", "no event"),
-        ("json", "no event"),
         ("exit", "SystemExit(3)"),
-        ("end", "code 4"),
         ("fork", "SIGKILL"),
-        ("kill", "SIGKILL"),
-        ("long", "no event"),
         ("name", ""),
     ],
 )
@@ -226,11 +216,11 @@ def test_the_history_keeps_what_was_checked_and_nothing_else(evil, page, beat):
     assert page.ended(record["id"])["status"] == "done"
 
 
-@pytest.mark.parametrize("document", ["x", None, [], {}, {"kind": []}, {"kind": "file"}])
-def test_a_change_to_what_is_no_value_is_a_mistake_and_no_bug(evil, beat, document):
+def test_a_change_to_what_is_no_value_is_a_mistake_and_no_bug(evil, beat):
     [item] = evil.upload("beat.json", beat)["items"]
-    record = evil.post("change", {"item": item["id"], "document": document})
-    assert (record["status"], "bug" in record["message"]) == ("failed", False)
+    for document in ("x", None, [], {}, {"kind": []}, {"kind": "file"}):
+        record = evil.post("change", {"item": item["id"], "document": document})
+        assert (record["status"], "bug" in record["message"]) == ("failed", False)
 
 
 def raw(studio: Any, head: str, body: bytes = b"") -> bytes:
@@ -269,14 +259,13 @@ def test_adjusting_leaves_one_result_unless_it_is_kept_or_used(evil, page, beat)
     assert not (evil.workspace / "runs" / first["id"]).exists()
     failed = page.ended(adjusted(second, what="raise")["id"])
     assert there(second) == [True]
-    slow = adjusted(failed, what="sleep")
+    slow = adjusted(failed, what="nap")
     evil.until(lambda: evil.record(slow["id"])["status"] == "running")
     waiting = adjusted(slow, number=3)
     third = adjusted(waiting, number=4)
     assert there(slow, waiting) == [True, False]
-    evil.post("cancel", {"run": slow["id"]})
     third = page.ended(third["id"])
-    evil.until(lambda: not evil.record(second["id"]))
+    evil.until(lambda: there(second, slow) == [False, False])
     evil.post("tray", {"items": [third["items"][0]["id"]]})
     fourth = page.ended(adjusted(third)["id"])
     fifth = page.ended(adjusted(fourth, beat={"items": [fourth["items"][0]["id"]]})["id"])
