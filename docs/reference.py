@@ -43,6 +43,8 @@ ENVIRONMENT = {
     "is there when not set.",
     "GROOVE_SOUNDFONT": "The `.sf2` file that scores are played with; the General MIDI font that "
     "comes with pretty_midi when not set.",
+    "GROOVE_WITHOUT": "Packages that are left out as if they were not installed, with commas "
+    "between: a package that hangs or crashes when it is loaded would stop every command.",
 }
 GROUPS = {
     "values": ("groove_core.values.", "groove_core.drums."),

@@ -108,14 +108,15 @@ def start(tmp_path_factory) -> Iterator[Any]:
     """Start studios; the last thing is to see that each ends when it is told to."""
     made: list[Client] = []
 
-    def begin(*options: str, workspace: Path | None = None) -> Client:
+    def begin(*options: str, workspace: Path | None = None, token: str = "") -> Client:
         folder = workspace or tmp_path_factory.mktemp("studio") / "work"
         command = [sys.executable, "-m", "groove_core", "studio", "--no-browser"]
         process = subprocess.Popen(
             [*command, "--workspace", str(folder), *options], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        client = Client(process, process.stdout.readline().strip(), folder)
+        address = process.stdout.readline().strip()
+        client = Client(process, f"{address}?token={token}" if token else address, folder)
         made.append(client)
         client.enter()
         until(lambda: client.state()["listed"])
@@ -142,3 +143,18 @@ def beat() -> bytes:
     """Return a beat as JSON."""
     document = {"kind": "drum-pattern", "tempo_bpm": 100.0, "masks": [1, 0, 4, 0] * 8}
     return json.dumps(document).encode()
+
+
+@pytest.fixture(scope="session")
+def installed() -> Any:
+    """Return what installs a module without pip; it returns the folder to look for it in."""
+
+    def install(folder: Path, name: str, module: str, path: Path) -> Path:
+        about = folder / f"{name.replace('-', '_')}-1.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (about / "entry_points.txt").write_text(f"[groove.v1]\n{name} = {module}\n")
+        (folder / module.partition(".")[0]).symlink_to(path, target_is_directory=True)
+        return folder
+
+    return install

@@ -103,7 +103,7 @@ def unwritable(place: str | os.PathLike[str], error: OSError) -> UsageError:
     hint = "choose a folder you may write to, for example with --out FOLDER."
     return UsageError(
         f"Cannot write to {os.fspath(place)}: {error.strerror or error}.",
-        hint=f"Make room, or {hint}" if error.errno in FULL else hint.capitalize(),
+        hint=f"Make room, or {hint}" if error.errno in FULL else f"C{hint[1:]}",
     )
 
 

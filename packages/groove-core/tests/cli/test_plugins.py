@@ -285,7 +285,7 @@ def test_a_plugin_that_raises_keyboard_interrupt_is_broken_and_in_nobodys_way(
     assert "KeyboardInterrupt" in rows["groove-odd"]["reason"]
 
 
-def test_isolate_names_what_hangs_and_what_dies(site, groove, tmp_path):
+def test_isolate_names_what_hangs_and_what_dies(site, groove, tmp_path, monkeypatch):
     places = [
         _plugin(tmp_path / "a", "groove-hangs", "import time\ntime.sleep(99)\n"),
         _plugin(tmp_path / "b", "groove-dies", "import os\nprint('{}', flush=True)\nos._exit(0)\n"),
@@ -301,3 +301,7 @@ def test_isolate_names_what_hangs_and_what_dies(site, groove, tmp_path):
     assert "hangs: it was not loaded after 8 s" in rows["groove-hangs"]["reason"]
     assert "ends its process when it is loaded (exit code 0)" in rows["groove-dies"]["reason"]
     assert "(SIGKILL)" in rows["killed"]["reason"]
+    monkeypatch.setenv("GROOVE_WITHOUT", "groove-hangs, groove-dies")
+    result = groove("plugins", "--json", path=os.pathsep.join(places))
+    names = {row["name"] for row in json.loads(result.stdout)["plugins"]}
+    assert names == {*rows} - {"groove-hangs", "groove-dies", "killed"}

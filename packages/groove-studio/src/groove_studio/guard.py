@@ -2,7 +2,7 @@
 
 A page in your browser may send requests to addresses of your own machine. What keeps others out:
 the name in ``Host`` must be one of ours (against DNS rebinding), ``Origin`` must be ours, too,
-requests carry a cookie that only the token buys, and the page may fetch nothing from elsewhere.
+requests carry a cookie that only a token buys, and the page may fetch nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from groove_core.errors import UsageError
+from groove_studio.users import Keys
 
 __all__ = ["BODY_BYTES", "SANDBOX", "Guard", "TooLargeError"]
 
@@ -42,8 +43,8 @@ SANDBOX = (
 class TooLargeError(UsageError):
     """A body that is longer than it may be."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__("This is too large.", hint=f"At most {limit / 1e6:g} MB.")
+    def __init__(self, limit: int, what: str = "bytes") -> None:
+        super().__init__("This is too large.", hint=f"At most {limit:,} {what}.")
 
 
 def refused(status: int, message: str, hint: str) -> Response:
@@ -59,16 +60,17 @@ class Guard:
     app : ASGI application
     hosts : iterable of str
         Values of ``Host`` that are ours.
-    token : str
-        What the address that opens the studio has.
+    keys : Keys
+        Whom a token lets in; the app finds the name in ``scope["studio.user"]``.
     upload_bytes : int
         Limit of the body of a PUT.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], token: str, upload_bytes: int) -> None:
-        self.app, self.token, self.upload_bytes = app, token, upload_bytes
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], keys: Keys, upload_bytes: int) -> None:
+        self.app, self.keys, self.upload_bytes = app, keys, upload_bytes
         self.hosts = {host.lower() for host in hosts}
-        self.session = secrets.token_urlsafe(32)
+        self._sessions: dict[str, str] = {}
+        """What the cookie of each hash is: a token that is changed ends its session, too."""
         # One for each port: browsers send cookies of all ports of a host.
         self.cookie = f"groove_studio_{secrets.token_hex(4)}"
 
@@ -99,12 +101,16 @@ class Guard:
         is_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not is_link:
             return refused(403, "Another site asked for this.", "Use the page of the studio.")
+        if scope["path"] == "/health":
+            return Response("It is running.", media_type="text/plain")
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and given:
-            return self._enter(given)
-        if not hmac.compare_digest(self._cookie_of(headers).encode(), self.session.encode()):
+            return self._enter(given, headers)
+        user = self._user_of(self._cookie_of(headers))
+        if user is None:
             return refused(401, "This needs the token.",
                            "Open the address that groove studio printed.")  # fmt: skip
+        scope["studio.user"] = user
         if scope["method"] not in ("GET", "HEAD"):
             kind = headers.get("content-type", "").partition(";")[0].strip()
             wanted = "application/octet-stream" if scope["method"] == "PUT" else "application/json"
@@ -112,18 +118,32 @@ class Guard:
                 return refused(415, f"This must be {wanted}, from the page.", "Use the page.")
             length = headers.get("content-length", "0")
             limit = self.upload_bytes if scope["method"] == "PUT" else BODY_BYTES
-            if not length.isdigit() or int(length) > limit:
+            if not length.isdecimal() or int(length) > limit:
                 error = TooLargeError(limit)
                 return refused(413, error.message, error.hint)
         return None
 
-    def _enter(self, given: str) -> Response:
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+    def _enter(self, given: str, headers: Headers) -> Response:
+        user = self.keys.user_of(given)
+        if user is None:
             return refused(401, "The token is wrong.",
                            "Open the address that groove studio printed.")  # fmt: skip
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(self.cookie, self.session, httponly=True, samesite="strict", path="/")
+        kept = self.keys.hashes().get(user, "")
+        session = self._sessions.setdefault(kept, secrets.token_urlsafe(32))
+        answer.set_cookie(
+            self.cookie, session, httponly=True, samesite="strict", path="/",
+            secure=headers.get("x-forwarded-proto") == "https",  # a proxy with TLS says so
+        )  # fmt: skip
         return answer
+
+    def _user_of(self, cookie: str) -> str | None:
+        found = None
+        for user, kept in self.keys.hashes().items():
+            session = self._sessions.get(kept)
+            if session and hmac.compare_digest(cookie.encode(), session.encode()):
+                found = user
+        return found
 
     def _cookie_of(self, headers: Headers) -> str:
         try:

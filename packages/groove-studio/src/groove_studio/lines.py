@@ -42,7 +42,8 @@ def command_line(record: Record, schema: dict[str, Any], workspace: Workspace) -
     """Return what to type for the same result, in the folder of the workspace."""
     words, flags = ["groove", "run", record.package, record.action], []
     for name, value in _given(record, workspace).items():
-        about = schema["properties"][name]
+        if (about := schema["properties"].get(name)) is None:
+            continue  # the package has another version now
         flag = about["flag"]
         many = value if isinstance(value, list) else [value]
         if not flag.startswith("--"):
@@ -59,7 +60,7 @@ def python_lines(record: Record, schema: dict[str, Any], workspace: Workspace) -
     given = {
         name: value
         for name, value in _given(record, workspace).items()
-        if value != schema["properties"][name].get("default", ...)
+        if value != schema["properties"].get(name, {"default": value}).get("default", ...)
     }
     arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
     function = record.action.replace("-", "_")

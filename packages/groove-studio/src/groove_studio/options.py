@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from groove_studio.workspace import Workspace, named_items
 
 __all__ = ["Inputs", "checked"]
 
+LONGEST, MOST = 10_000, 1000
+"""Characters of a text, and parts of a list."""
+
 
 @dataclass
 class Inputs:
@@ -21,6 +25,8 @@ class Inputs:
     workspace: Workspace
     texts: list[str] = field(default_factory=list)
     """Options that spell a value out, such as a phrase of notes."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """The options as the history keeps them: what was checked, and nothing else."""
 
 
 def checked(schema: dict[str, Any], given: Any, inputs: Inputs) -> dict[str, Any]:
@@ -42,6 +48,7 @@ def checked(schema: dict[str, Any], given: Any, inputs: Inputs) -> dict[str, Any
             raise UsageError(f"There is no option {name[:40]!r}.", hint="Reload the page.")
         if value is None:
             continue
+        inputs.kept[name] = value
         if _is_input(about):
             found[name] = _input(name, about, value, inputs)
         elif about.get("role") == "place" and not isinstance(value, bool):
@@ -61,11 +68,14 @@ def _is_input(about: dict[str, Any]) -> bool:
 
 def _input(name: str, about: dict[str, Any], value: Any, inputs: Inputs) -> Any:
     if isinstance(value, dict) and isinstance(value.get("text"), str) and about.get("typed"):
+        text = _text(name, value["text"])
         inputs.texts.append(name)
-        return value["text"]
+        inputs.kept[name] = {"text": text}
+        return text
     items = [inputs.workspace.item(one) for one in named_items(value)]
     if not items:
         raise UsageError(f"{name} is missing.", hint="Drop a file on it, or pick an item.")
+    inputs.kept[name] = {"items": [item.id for item in items]}
     takes = about.get("takes")
     for item in items:
         if takes is not None and item.kind not in takes:
@@ -79,19 +89,25 @@ def _input(name: str, about: dict[str, Any], value: Any, inputs: Inputs) -> Any:
 
 def _plain(name: str, value: Any, workspace: Workspace) -> Any:
     if isinstance(value, list) and all(isinstance(one, (str, int, float)) for one in value):
+        if len(value) > MOST:
+            raise UsageError(f"{name} has more than {MOST:,} parts.", hint="Shorten it.")
         return [_plain(name, one, workspace) for one in value]
     if isinstance(value, str):
-        if len(value) > 10_000 or not value.isprintable():
-            raise UsageError(f"{name} is no text that an option can have.", hint="Shorten it.")
         # A text may name a checkpoint or a phrase, but no file outside the workspace.
-        for part in {value, *re.split(r"[\s,;=|]+", value)}:
+        for part in {_text(name, value), *re.split(r"[\s,;:=|'\"]+", value)}:
             if _leads_out(part, workspace.folder):
                 raise UsageError(f"{name} cannot name files of this machine.",
                                  hint="Bring the file into the studio first.")  # fmt: skip
         return value
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float)) and math.isfinite(value):
         return value
     raise UsageError(f"{name} cannot be of this type.", hint="Use the page of the studio.")
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > LONGEST or not value.isprintable():
+        raise UsageError(f"{name} is no text that an option can have.", hint="Shorten it.")
+    return value
 
 
 def _leads_out(text: str, folder: Path) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -34,8 +35,8 @@ LARGE = {"audio"}
 BUG = "Run it in a terminal with --debug, and report what it prints."
 
 
-def forms(tell: Tell) -> None:
-    """Tell what every installed package offers, one after the other, and what viewers need."""
+def facts(tell: Tell) -> None:
+    """Tell what viewers need."""
     from groove_core.drums import DRUMS
     from groove_core.render.soundfont import find_soundfont
     from groove_core.values import PALETTE
@@ -45,12 +46,30 @@ def forms(tell: Tell) -> None:
         soundfont = str(find_soundfont())
     tell("facts", drums=[drum.name for drum in DRUMS], drum_notes=[drum.note for drum in DRUMS],
          palette=PALETTE, soundfont=soundfont)  # fmt: skip
-    for entry in loader.installed():
-        try:
-            tell("package", **_forms_of(loader.load(entry.name)))
-        except GrooveError as error:
-            tell("package", name=entry.name, version=entry.version, summary=entry.summary,
-                 actions=[], error=error.message, hint=error.hint)  # fmt: skip
+
+
+def load(tell: Tell, package: str) -> None:
+    """Load a package, to see whether that can be done at all."""
+    loader.load(package)
+
+
+def forms(tell: Tell, package: str) -> None:
+    """Tell what a package offers."""
+    plugin = loader.load(package)
+    viewers = {kind.name: _viewer(kind.viewer) for kind in plugin.kinds if kind.viewer}
+    tell("package", package=_forms_of(plugin), viewers=viewers)
+
+
+def _viewer(address: str) -> str | None:
+    """Find a viewer ``module:name.js`` beside its module, which is not imported."""
+    import importlib.util
+
+    module, _, name = address.partition(":")
+    with contextlib.suppress(ImportError, ValueError):
+        found = importlib.util.find_spec(module)
+        if found is not None and found.origin and re.fullmatch(r"[\w-]+\.js", name):
+            return str(Path(found.origin).with_name(name))
+    return None
 
 
 def _forms_of(plugin: loader.Plugin) -> dict[str, Any]:
@@ -73,7 +92,7 @@ def _forms_of(plugin: loader.Plugin) -> dict[str, Any]:
         "version": plugin.source.version,
         "summary": plugin.package.summary,
         "actions": actions,
-        "viewers": {kind.name: kind.viewer for kind in plugin.kinds if kind.viewer},
+        "viewers": {kind.name: True for kind in plugin.kinds if kind.viewer},
     }
 
 
@@ -182,11 +201,12 @@ def bring(tell: Tell, path: str, name: str, view: str) -> None:
     tell("ended", failed=[])
 
 
-def change(tell: Tell, document: dict[str, Any], name: str, view: str) -> None:
+def change(tell: Tell, document: Any, name: str, view: str) -> None:
     """Take a value as the page has changed it."""
     from groove_core.plugins import kinds
 
-    value = kinds.class_of(str(document.get("kind"))).from_document(document, "The edit")
+    kind = document.get("kind") if isinstance(document, dict) else None
+    value = kinds.class_of(str(kind)).from_document(document, "The edit")
     tell("value", name=name, **_kept(value, name, [], Path(view)))
     tell("ended", failed=[])
 
@@ -209,8 +229,8 @@ def write(tell: Tell, source: str, kind: str, name: str, ending: str, folder: st
 
 
 TASKS: dict[str, Callable[..., None]] = {
-    "forms": forms, "choices": choices, "run": run, "bring": bring, "change": change,
-    "write": write,
+    "facts": facts, "load": load, "forms": forms, "choices": choices, "run": run,
+    "bring": bring, "change": change, "write": write,
 }  # fmt: skip
 
 
@@ -220,6 +240,8 @@ def main() -> None:
     own = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)
     os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
+    with contextlib.suppress(OSError):  # where memory ends, Linux ends this rather than the server
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     from groove_core import console
 
     for request in _requests():

@@ -4,7 +4,7 @@
       runs/3f9c.../record.json     what made it, from what, and the items that came out
       runs/3f9c.../out/            result.json and files, as ``groove run`` writes them
       runs/3f9c.../view/           what the page needs beside them
-      tray.json  chains.json       favourites, and chains of actions that are kept
+      tray.json                    favourites
 
 Pages name runs and items by random identifiers, never by paths.
 """
@@ -12,23 +12,30 @@ Pages name runs and items by random identifiers, never by paths.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import dump_json, read_json, write_text
 
-__all__ = ["Item", "Record", "Workspace", "safe_name"]
+__all__ = ["Item", "MissingError", "Record", "Workspace", "safe_name"]
 
 RECORD, TRAY = "record.json", "tray.json"
+NAME_BYTES = 200
+"""Of a name: file systems hold 255, and endings and numbers come behind it."""
 BRINGS = "groove-studio"
 """Package that the records of uploads and edits name."""
+
+
+class MissingError(InputError):
+    """An identifier of nothing that this workspace has."""
 
 
 @dataclass
@@ -106,9 +113,13 @@ def safe_name(name: str) -> str:
     kept = "".join(c for c in base if c.isprintable() and c not in '<>:"/\\|?*')
     kept = " ".join(kept.split()).strip(". ")
     stem, dot, ending = kept.rpartition(".")
-    kept = f"{stem[:80]}{dot}{ending[:12]}" if stem else kept[:80]
+    kept = f"{_cut(stem[:80])}{dot}{ending[:12]}" if stem else _cut(kept[:80])
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", kept)
     return f"_{kept}" if reserved else kept or "file"
+
+
+def _cut(name: str) -> str:
+    return name.encode()[: NAME_BYTES - 48].decode(errors="ignore")
 
 
 class Workspace:
@@ -124,12 +135,16 @@ class Workspace:
         self.folder, self.limit_bytes = folder.resolve(), limit_bytes
         self.runs: dict[str, Record] = {}
         self.items: dict[str, Item] = {}
+        self._sizes: dict[str, int] = {}
+        """Of the runs that have ended: measuring thousands would take longer than most jobs."""
+        self._own = re.compile(rf"{re.escape(str(self.folder))}([\\/]runs[\\/]\w+[\\/]\w+)?[\\/]?")
         (self.folder / "runs").mkdir(parents=True, exist_ok=True)
         for path in sorted((self.folder / "runs").iterdir()):
             self._restore(path)
         self.runs = dict(sorted(self.runs.items(), key=lambda one: one[1].made))
         kept = self._read(TRAY)
-        self.tray = [one for one in kept if one in self.items] if isinstance(kept, list) else []
+        kept = kept if isinstance(kept, list) else []
+        self.tray = [one for one in kept if isinstance(one, str) and one in self.items]
 
     def _read(self, name: str) -> Any:
         try:
@@ -138,21 +153,35 @@ class Workspace:
             return None
 
     def _restore(self, path: Path) -> None:
-        """Take a run over that an earlier studio has kept; what it left half-made is removed."""
+        """Take a run over that an earlier studio has kept; what it left half-made is removed.
+
+        Whatever else is there stays as it is, such as the runs of a newer studio.
+        """
+        if not (path / RECORD).exists():
+            is_run = re.fullmatch(r"[0-9a-f]{16}", path.name) and not path.is_symlink()
+            if is_run and path.is_dir() and {one.name for one in path.iterdir()} <= {"out", "view"}:
+                shutil.rmtree(path, ignore_errors=True)
+            return
         try:
             document = read_json(path / RECORD)
             items = [Item(**one) for one in document.pop("items")]
             record = Record(**document, items=items)
-        except (InputError, TypeError, KeyError, AttributeError):
-            shutil.rmtree(path, ignore_errors=True)
+            dump_json(asdict(record))  # no NaN, which no page could read
+            files = [file for one in items for file in (one.source, *one.files.values())]
+            is_whole = all(map(_has_its_types, (record, *items))) and record.status == "done"
+            is_own = record.id == path.name and all(one.run == record.id for one in items)
+            if is_whole and is_own and all(map(self._is_inside, files)):
+                self.runs[record.id] = record
+                self.items |= {one.id: one for one in items}
+        except (InputError, TypeError, ValueError, KeyError, AttributeError):
             return
-        inside = all(self._is_inside(file) for one in items for file in one.files.values())
-        if record.id == path.name and inside:
-            self.runs[record.id] = record
-            self.items |= {one.id: one for one in items}
 
     def _is_inside(self, file: str) -> bool:
         return (self.folder / file).resolve().is_relative_to(self.folder)
+
+    def hidden(self, text: str) -> str:
+        """Return a text without the places of files: only their names are of use to a page."""
+        return self._own.sub("", text).replace("--out FOLDER", "--workspace FOLDER")
 
     def begin(self, package: str, action: str, options: dict[str, Any]) -> Record:
         """Make the record and the folder of a run.
@@ -164,8 +193,8 @@ class Workspace:
         """
         self.check_room()
         record = Record(secrets.token_hex(8), package, action, options, made=time.time())
-        self.runs[record.id] = record
         self.place(record, "view").mkdir(parents=True)
+        self.runs[record.id] = record
         return record
 
     def place(self, record: Record, part: str) -> Path:
@@ -187,68 +216,102 @@ class Workspace:
 
     def keep(self, record: Record) -> None:
         """Write the record of a run that has ended well or has said why not."""
-        if self.place(record, "").is_dir():
-            write_text(self.place(record, RECORD), dump_json(asdict(record)))
+        write_text(self.place(record, RECORD), dump_json(asdict(record)))
+        self._sizes.pop(record.id, None)
 
     def remove(self, record: Record) -> None:
-        """Remove a run with everything that it has written."""
-        shutil.rmtree(self.place(record, "").parent / record.id, ignore_errors=True)
+        """Remove a run with everything that it has written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be removed; then it stays.
+        """
+        self.place(record, RECORD).unlink(missing_ok=True)  # what is left without it is half-made
+        shutil.rmtree(self.place(record, ""), ignore_errors=True)
         self.runs.pop(record.id, None)
+        self._sizes.pop(record.id, None)
         for item in record.items:
             self.items.pop(item.id, None)
         if {item.id for item in record.items} & {*self.tray}:
-            self.favour([one for one in self.tray if one in self.items])
+            self.tray = [one for one in self.tray if one in self.items]
+            with contextlib.suppress(GrooveError):  # a full disk; what is not there is passed over
+                self.favour(self.tray)
 
     def favour(self, tray: list[str]) -> None:
         """Keep the favourites."""
-        self.tray = [one for one in dict.fromkeys(tray) if one in self.items]
-        write_text(self.folder / TRAY, dump_json(self.tray))
+        found = [one for one in dict.fromkeys(tray) if one in self.items]
+        write_text(self.folder / TRAY, dump_json(found))
+        self.tray = found
 
     def item(self, name: Any) -> Item:
         """Look an item up.
 
         Raises
         ------
-        InputError
+        MissingError
             If no item has that identifier.
         """
         if not isinstance(name, str) or name not in self.items:
-            raise InputError("This item is not there any more.", hint="Reload the page.")
+            raise MissingError("This item is not there any more.", hint="Reload the page.")
         return self.items[name]
+
+    def run(self, name: Any) -> Record:
+        """Look a run up.
+
+        Raises
+        ------
+        MissingError
+            If no run has that identifier.
+        """
+        if not isinstance(name, str) or name not in self.runs:
+            raise MissingError("This run is not there any more.", hint="Reload the page.")
+        return self.runs[name]
+
+    def users(self, record: Record) -> list[Record]:
+        """Return the runs that were or will be made from what a run has made."""
+        made = {item.id for item in record.items}
+        return [one for one in self.runs.values() if made & {*one.inputs}]
 
     def path(self, item: Item, ending: str) -> Path:
         """Return a file of an item.
 
         Raises
         ------
-        InputError
+        MissingError
             If it has not been written.
         """
-        path = self.folder / item.files.get(ending, "\0")
+        path = self.folder / item.files.get(ending, "")
         if ending not in item.files or not path.is_file():
-            raise InputError(f"{item.name} has no .{ending} file.", hint="Export it first.")
+            raise MissingError(f"{item.name} has no .{ending} file.", hint="Export it first.")
         return path
 
     def ancestors(self, record: Record) -> list[Record]:
         """Return the runs that led to one, it last, each once and after what it needs."""
         found: dict[str, Record] = {}
-
-        def visit(one: Record) -> None:
-            for name in one.inputs:
-                if (item := self.items.get(name)) is not None and item.run not in found:
-                    visit(self.runs[item.run])
-            found[one.id] = one
-
-        visit(record)
+        seen: set[str] = set()
+        left = [(record, False)]
+        while left:
+            one, is_ready = left.pop()
+            if is_ready:
+                found[one.id] = one
+            elif one.id not in seen:
+                seen.add(one.id)
+                items = (self.items[name] for name in one.inputs if name in self.items)
+                left += [(one, True), *((self.runs[item.run], False) for item in items)]
         return [*found.values()]
 
     def size_bytes(self) -> int:
         """Return what the folder takes."""
         total = 0
-        for path in self.folder.rglob("*"):
-            with contextlib.suppress(OSError):  # a job has just removed it
-                total += path.stat().st_size if path.is_file() else 0
-        return total
+        for record in self.runs.values():
+            if record.status != "done":  # it grows
+                total += _size_bytes(self.place(record, ""))
+            elif record.id not in self._sizes:
+                self._sizes[record.id] = _size_bytes(self.place(record, ""))
+            total += self._sizes.get(record.id, 0)
+        others = (one for one in self.folder.iterdir() if one.name != "runs")
+        return total + sum(map(_size_bytes, others))
 
     def check_room(self, more_bytes: int = 0) -> None:
         """Check that there is room for more.
@@ -269,7 +332,7 @@ class Workspace:
     def session(self) -> Iterator[tuple[str, Path]]:
         """Yield the files of all runs that ended well, each with its name in an archive."""
         taken: set[str] = set()
-        for record in self.runs.values():
+        for record in [*self.runs.values()]:  # which change meanwhile
             name = folder = f"{record.package}-{record.action}"
             number = 1
             while folder in taken:
@@ -282,3 +345,38 @@ class Workspace:
             for path in paths:
                 if path.is_file():
                     yield f"{folder}/{path.relative_to(out).as_posix()}", path
+
+
+def _size_bytes(place: Path) -> int:
+    total = 0
+    with contextlib.suppress(OSError):  # a job has just removed it
+        if not place.is_dir() or place.is_symlink():
+            return place.lstat().st_size
+        for folder, _, names in os.walk(place):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += Path(folder, name).lstat().st_size
+    return total
+
+
+_SIMPLE: dict[str, tuple[type, ...]] = {
+    "str": (str,), "float": (int, float), "float | None": (int, float, type(None)),
+    "int | None": (int, type(None)),
+}  # fmt: skip
+
+
+def _has_its_types(one: Any) -> bool:
+    """Return whether what was read from a file is what a studio writes."""
+    for about in fields(one):
+        value, name = getattr(one, about.name), str(about.type)
+        if name in _SIMPLE:
+            fits = isinstance(value, _SIMPLE[name])
+        elif name.startswith("dict"):
+            fits = isinstance(value, dict)
+            fits = fits and ("Any" in name or all(isinstance(v, str) for v in value.values()))
+        else:
+            kind = Item if "Item" in name else str
+            fits = isinstance(value, list) and all(isinstance(v, kind) for v in value)
+        if not fits:
+            return False
+    return True

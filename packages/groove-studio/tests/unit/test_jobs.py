@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,8 @@ def test_exports_and_the_archive(studio, beat):
 def test_a_worker_that_dies_is_replaced(studio, beat):
     studio.upload("beat.json", beat)
     for pid in workers_of(studio):
+        eager = Path(f"/proc/{pid}/oom_score_adj")  # to end where memory does
+        assert not eager.is_file() or eager.read_text() == "1000\n"
         os.kill(pid, 9)
     record = studio.upload("beat.json", beat)
     if record["status"] == "failed":  # it died while it was asked
@@ -104,7 +107,7 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     first = start(workspace=tmp_path / "work")
     record = first.upload("beat.json", beat)
     first.post("tray", {"items": [record["items"][0]["id"]]})
-    (tmp_path / "work/runs/half").mkdir()
+    (tmp_path / "work/runs/0123456789abcdef/out").mkdir(parents=True)
     connection = http.client.HTTPConnection(first.host)  # a page that listens
     connection.request("GET", "/api/events", headers={"Cookie": first.cookie})
     assert connection.getresponse().status == 200
@@ -116,13 +119,13 @@ def test_what_was_made_is_there_after_a_restart(start, beat, tmp_path, capfd):
     state = second.state()
     assert [one["id"] for one in state["runs"]] == [record["id"]]
     assert state["tray"] == [record["items"][0]["id"]]
-    assert not (tmp_path / "work/runs/half").exists()
+    assert not (tmp_path / "work/runs/0123456789abcdef").exists()
     again = subprocess.run(
         [sys.executable, "-m", "groove_core", "studio", "--no-browser", "--workspace",
          str(tmp_path / "work")], capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert again.returncode == 2
-    assert "hint:" in again.stderr
+    assert "--workspace FOLDER" in again.stderr
 
 
 @DRUMS

@@ -125,9 +125,14 @@ def _flag(name: str, value: Any) -> str:
 
 
 def installed() -> list[Installed]:
-    """List the packages of any API version, by name, without importing them."""
+    """List the packages of any API version, by name, without importing them.
+
+    Those that ``GROOVE_WITHOUT`` names are left out.
+    """
+    without = {name.strip() for name in os.environ.get("GROOVE_WITHOUT", "").split(",")}
     found = (entry for entry in _metadata()[0] if re.fullmatch(r"groove\.v\d+", entry.group))
-    return sorted(found, key=lambda entry: (entry.name, entry.distribution))
+    wanted = (entry for entry in found if entry.name not in without)
+    return sorted(wanted, key=lambda entry: (entry.name, entry.distribution))
 
 
 def damaged() -> list[str]:
@@ -271,8 +276,46 @@ def _load(entry: Installed) -> Plugin:
             return describe(entry)
     except (PluginError, KeyboardInterrupt):
         raise
+    except ModuleNotFoundError as error:
+        lacking = _lacking(f"{entry.distribution} {entry.version}", error, entry)
+        if entry.distribution not in lacking.hint:
+            lacking.hint += f", or pip uninstall {entry.distribution}"
+        raise lacking from error
     except BaseException as error:  # a plugin that calls sys.exit() is broken, too
         raise _broken(entry, error) from error
+
+
+def _lacking(what: str, error: ModuleNotFoundError, owner: Installed | None) -> PluginError:
+    """Return the error of a missing module, with what to install for it."""
+    missing = (error.name or "").partition(".")[0]
+    if owner is not None and missing == owner.module.partition(".")[0]:
+        return _broken(owner, error)  # a part of its own
+    wanted = "groove-core[torch]" if missing in _TORCH_EXTRA else missing
+    # The module `yaml` comes with PyYAML: metadata knows, where all else is there.
+    absent = [one for one in _requirements(owner) if not _is_there(one)]
+    if len(absent) == 1 and wanted == missing:
+        wanted = absent[0]
+    return PluginError(
+        f"{what} needs the module {error.name!r}, which is not installed.",
+        hint=f'pip install "{wanted}"',
+    )
+
+
+def _requirements(owner: Installed | None) -> list[str]:
+    """List what a distribution asks for in any case, without its extras."""
+    try:
+        asked = metadata.requires(owner.distribution) if owner is not None else None
+    except metadata.PackageNotFoundError:
+        asked = None
+    return [one.strip() for one in asked or [] if ";" not in one]
+
+
+def _is_there(requirement: str) -> bool:
+    name = re.match(r"[\w.-]+", requirement)
+    try:
+        return name is not None and bool(metadata.version(name[0]))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def _broken(entry: Installed, error: BaseException) -> PluginError:
@@ -397,12 +440,7 @@ def resolve(address: str, *, owner: Installed | None = None) -> Any:
         with guest(owner.distribution if owner else module, draws=True):
             return operator.attrgetter(attribute)(importlib.import_module(module))
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        extra = "groove-core[torch]" if missing.split(".")[0] in _TORCH_EXTRA else missing
-        raise PluginError(
-            f"{address} needs the module {missing!r}, which is not installed.",
-            hint=f'pip install "{extra}"',
-        ) from error
+        raise _lacking(address, error, owner) from error
     except (ImportError, AttributeError) as error:
         if owner is not None:
             raise _broken(owner, error) from error

@@ -75,13 +75,12 @@ export function takeRun(record) {
 export async function connect() {
   const source = new EventSource("/api/events");
   source.onmessage = ({ data }) => take(JSON.parse(data));
-  // After a sleep or a restart of the server the page asks for everything again.
-  source.addEventListener("hello", () => trying(load));
+  // After a sleep or a restart of the server the page is told everything again.
+  source.addEventListener("hello", ({ data }) => load(JSON.parse(data)));
   source.onerror = () => say("The studio does not answer.", "Is groove studio still running?");
 }
 
-async function load() {
-  const all = await get("/api/state");
+function load(all) {
   state.packages = new Map(all.packages.map((one) => [one.name, one]));
   state.runs.clear();
   state.items.clear();

@@ -169,13 +169,15 @@ class Form {
   changed() {
     if (!this.auto.checked || open !== this) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.run(), 250);
+    this.timer = setTimeout(() => this.run(true), 250);
   }
 
-  async run() {
+  // While one adjusts, each result takes the place of the one before.
+  async run(auto = false) {
     this.error.hidden = true;
     try {
-      const record = await post("run", { package: this.pack.name, action: this.action.name, options: this.options() });
+      const record = await post("run", { package: this.pack.name, action: this.action.name, options: this.options(), replaces: auto ? this.adjusted : null });
+      this.adjusted = auto ? record.id : null;
       this.started = record.id;
       takeRun(record);
       return record;

@@ -44,7 +44,7 @@ function drawActions() {
       const made = el("button", { type: "button", title: one.error ? `${one.error} ${one.hint}` : one.summary, disabled: Boolean(one.error), onclick: () => openForm(pack.name, one.name) }, one.name);
       made.dataset.action = `${pack.name} ${one.name}`;
       made.toggleAttribute("aria-current", made.dataset.action === chosen);
-      return el("li", { className: isFirstTrainer(one, index) ? "apart" : "" }, made);
+      return el("li", { className: isFirstTrainer(one, index) ? "apart" : "" }, made, one.error ? el("p", { className: "soft" }, `${one.error} ${one.hint}`) : null);
     })));
   });
   list.replaceChildren(...sections.filter(Boolean));
