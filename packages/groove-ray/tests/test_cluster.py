@@ -114,13 +114,15 @@ def test_the_same_bytes_by_each(files, by_one, tmp_path):
     assert (tmp_path / "all.jsonl").read_bytes() == by_one
 
 
-def test_a_node_that_is_lost_costs_nothing(cluster, tmp_path):
+def test_a_node_that_is_lost_costs_nothing(cluster, tmp_path, capfd):
     files = _beating(tmp_path, 12)
     lost = cluster.add_node(num_cpus=2)
     outcomes = map_files(trial, files, engine="ray", out=tmp_path / "out.jsonl")
     next(outcomes)
     cluster.remove_node(lost, allow_graceful=False)
+    capfd.readouterr()
     rest = list(outcomes)
+    assert capfd.readouterr() == ("", "")  # Ray has said nothing
     assert [o.file for o in rest] == [str(path) for path in files[1:]]
     assert not [o.error for o in rest if o.error]
     lines = (tmp_path / "out.jsonl").read_bytes().splitlines()[1:]

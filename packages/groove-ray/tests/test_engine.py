@@ -260,6 +260,13 @@ def test_a_path_that_a_node_does_not_have(pretend, tmp_path):
     with pytest.raises(InputError, match=f"{path} is here, but not on node far") as caught:
         tasks.collect(wait=True)
     assert "storage that all nodes share" in caught.value.hint
+    missing = Answers("far", ['{"error"'], 0.1, {str(Path.cwd())})
+    pretend(lambda paths, apart: missing)
+    tasks = _tasks()
+    tasks.submit(0, path)
+    with pytest.raises(InputError, match="but not on node far") as caught:
+        tasks.collect(wait=True)
+    assert "in a folder that all nodes have" in caught.value.hint
 
 
 def test_a_node_without_the_package(pretend):

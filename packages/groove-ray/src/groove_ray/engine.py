@@ -113,8 +113,9 @@ class Tasks:
 
         self._ray, self._job, self._ours = ray, job, ours
         call = pickled(job.call)
+        self._folder = os.getcwd()  # noqa: PTH109
         self._orders = ray.put(
-            Orders(call, job.timeout_s, os.getcwd(), versions(*_packages(call)))  # noqa: PTH109
+            Orders(call, job.timeout_s, self._folder, versions(*_packages(call)))
         )
         # As options: a function that is declared with GPUs gets a new process for each call.
         options = {"max_retries": 0, "num_cpus": 1, "num_gpus": job.gpus or None}
@@ -224,10 +225,10 @@ class Tasks:
         else:
             for name in answers.absent:
                 if os.path.exists(name):  # noqa: PTH110
-                    raise InputError(
-                        f"{name} is here, but not on node {answers.node}.",
-                        hint="Put the files on storage that all nodes share, under the same names.",
-                    )
+                    hint = "Put the files on storage that all nodes share, under the same names."
+                    if name == self._folder:
+                        hint = "Type the command in a folder that all nodes have."
+                    raise InputError(f"{name} is here, but not on node {answers.node}.", hint=hint)
             done = len(answers.texts)
             if batch.files[done:]:
                 self._again.appendleft(_Batch(batch.files[done:], batch.apart))
