@@ -62,7 +62,7 @@ STATIC: dict[str, Breach] = {
     "slow import": ("fast-import", "50 at most", PLUGIN, [before(IMPORT, "sum(range(10**7))")]),
     "import fails": ("loads", "missing_one", PLUGIN, [before(IMPORT, "import missing_one")]),
     "misspelt hook": ("hooks", "groove_gen'", PLUGIN, [("groove_generators", "groove_gen")]),
-    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 2)", "api=(1, 99)")]),
+    "too new": ("api", "made for plugin API 1.99", PLUGIN, [("api=(1, 3)", "api=(1, 99)")]),
     "two of a name": ("loads", "two actions", PLUGIN, [('"describe"', '"sample"')]),
     "name of an action": ("action-name", "'Draw_it'", PLUGIN, [('"sample"', '"Draw_it"')]),
     "no such action": ("address", "sampel", PLUGIN, [("actions:sample", "actions:sampel")]),
