@@ -10,7 +10,7 @@ import secrets
 import socket
 import zipfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from types import FrameType
@@ -31,9 +31,10 @@ from starlette.routing import Route
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import dump_json
 from groove_core.storage.locks import locked
+from groove_studio.chains import Chains
 from groove_studio.guard import SANDBOX, Guard, TooLargeError
 from groove_studio.jobs import BusyError, Jobs, described
-from groove_studio.lines import chain_of, command_line, python_lines
+from groove_studio.lines import command_line, python_lines
 from groove_studio.options import Inputs, checked
 from groove_studio.workspace import BRINGS, Record, Workspace, safe_name
 
@@ -82,6 +83,7 @@ class Studio:
     def __init__(self, workspace: Workspace, limits: Limits) -> None:
         self.workspace, self.limits = workspace, limits
         self.jobs = Jobs(workspace, limits.job_s)
+        self.chains = Chains(workspace)
         self.packages: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {"drums": [], "palette": []}
         self.soundfont: str | None = None
@@ -118,6 +120,7 @@ class Studio:
             "runs": [described(record) for record in self.workspace.runs.values()],
             "progress": self.jobs.progress,
             "tray": self.workspace.tray,
+            "chains": self.chains.described(),
             "facts": self.facts,
         })  # fmt: skip
 
@@ -172,22 +175,41 @@ class Studio:
         return record
 
     async def again(self, request: Request) -> Response:
-        """Run the chain that led to an item again, with another beginning or other seeds."""
+        """Run a chain again, with another beginning or other seeds."""
         asked = await _document(request)
-        last = self.workspace.runs[self.workspace.item(asked.get("item")).run]
-        renewed: dict[str, str] = {}
-        record = last
-        for step in self.workspace.ancestors(last):
-            if step.package == BRINGS:
-                continue
-            options = chain_of(step, renewed, new_seed=bool(asked.get("new_seed")))
-            record = self.start(step.package, step.action, options)
+        chain = self.chains.find(asked.get("item"))
+        inputs = [one["item"] for one in chain.inputs]
+        given = asked.get("inputs")
+        for index, item in enumerate(given[: len(inputs)] if isinstance(given, list) else []):
+            inputs[index] = self.workspace.item(item).id
+        made: list[list[str]] = []
+        for step in chain.steps:
+            options = chain.options(step, inputs, made, new_seed=bool(asked.get("new_seed")))
+            record = self.start(step["package"], step["action"], options)
             await self.jobs.finished(record)
             if record.status != "done":
                 break
-            pairs = zip(step.items, record.items, strict=False)
-            renewed |= {old.id: new.id for old, new in pairs}
+            made.append([item.id for item in record.items])
         return JSONResponse(described(record))
+
+    async def keep_chain(self, request: Request) -> Response:
+        """Keep the chain that led to an item."""
+        asked = await _document(request)
+        chain = self.chains.keep(asked.get("item"), asked.get("name"))
+        self.jobs.tell({"event": "chains", "chains": self.chains.described()})
+        return JSONResponse({"id": chain.id})
+
+    async def forget_chain(self, request: Request) -> Response:
+        """Remove a chain."""
+        self.chains.forget((await _document(request)).get("chain"))
+        self.jobs.tell({"event": "chains", "chains": self.chains.described()})
+        return JSONResponse({})
+
+    async def chain(self, request: Request) -> Response:
+        """Return a chain, with its command lines and its Python."""
+        chain = self.chains.find(request.path_params["name"])
+        schemas = [self._action(s["package"], s["action"])["schema"] for s in chain.steps]
+        return JSONResponse({**asdict(chain), **chain.lines(schemas, self.workspace)})
 
     async def change(self, request: Request) -> Response:
         """Keep a value as the page has changed it."""
@@ -365,12 +387,14 @@ class Studio:
             "/": self.page, "/page/{name}": self.page, "/page/vendor/{name}": self.page,
             "/soundfont": self.sounds, "/api/state": self.state,
             "/api/events": self.events, "/api/choices/{package}": self.choices,
-            "/api/lines/{run}": self.lines, "/api/session.zip": self.session,
+            "/api/lines/{run}": self.lines, "/api/chain/{name}": self.chain,
+            "/api/session.zip": self.session,
             "/file/{item}/{ending}": self.file, "/viewer/{package}/{kind}": self.viewer,
         }  # fmt: skip
         posts = {"run": self.run, "again": self.again, "change": self.change,
                  "cancel": self.cancel, "forget": self.forget, "tray": self.favour,
-                 "write": self.write}  # fmt: skip
+                 "write": self.write, "keep-chain": self.keep_chain,
+                 "forget-chain": self.forget_chain}  # fmt: skip
         return [
             *(Route(path, answered(run), methods=["GET"]) for path, run in gets.items()),
             *(Route(f"/api/{p}", answered(run), methods=["POST"]) for p, run in posts.items()),

@@ -128,10 +128,11 @@ class Workspace:
         for path in sorted((self.folder / "runs").iterdir()):
             self._restore(path)
         self.runs = dict(sorted(self.runs.items(), key=lambda one: one[1].made))
-        kept = self._read(TRAY)
+        kept = self.read(TRAY)
         self.tray = [one for one in kept if one in self.items] if isinstance(kept, list) else []
 
-    def _read(self, name: str) -> Any:
+    def read(self, name: str) -> Any:
+        """Return a document of the workspace, or None if there is none that can be read."""
         try:
             return read_json(self.folder / name)
         except InputError:
@@ -230,10 +231,15 @@ class Workspace:
         return path
 
     def ancestors(self, record: Record) -> list[Record]:
-        """Return the runs that led to one, it last, each once and after what it needs."""
+        """Return the actions that led to a run, its own last, each once and after what it needs.
+
+        What was brought or changed by hand is a beginning: nothing before it is made again.
+        """
         found: dict[str, Record] = {}
 
         def visit(one: Record) -> None:
+            if one.package == BRINGS:
+                return
             for name in one.inputs:
                 if (item := self.items.get(name)) is not None and item.run not in found:
                     visit(self.runs[item.run])

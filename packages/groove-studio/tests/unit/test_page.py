@@ -143,8 +143,8 @@ def test_from_a_beat_to_a_song(browser, studio, tmp_path):
         archive = saved(page, "#side a[download]", tmp_path)
         assert archive.stat().st_size > 100_000
 
-        page.click("text=Shell >> nth=0")
-        assert "groove run gansynth-lite render" in page.inner_text("dialog pre")
+        page.click("#side >> text=Code >> nth=0")
+        assert "groove run gansynth-lite render" in page.inner_text("dialog pre >> nth=0")
         page.click("dialog >> text=Close")
 
 

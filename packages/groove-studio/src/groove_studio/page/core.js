@@ -40,7 +40,7 @@ export const post = async (name, document) =>
 export const upload = async (file) =>
   (await answer(fetch("/api/upload", { method: "PUT", headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) }, body: file }))).json();
 
-export const state = { packages: new Map(), runs: new Map(), items: new Map(), tray: [], progress: new Map(), listed: false, facts: { drums: [], palette: [] } };
+export const state = { packages: new Map(), runs: new Map(), items: new Map(), tray: [], chains: [], progress: new Map(), listed: false, facts: { drums: [], palette: [] } };
 const listeners = new Map();
 export function on(what, run) {
   listeners.set(what, [...(listeners.get(what) ?? []), run]);
@@ -51,9 +51,10 @@ export function tell(what, about) {
 }
 
 export function say(text, hint = "") {
-  const place = document.getElementById("say");
-  place.textContent = [text, hint].filter(Boolean).join(" ");
-  place.classList.toggle("error", Boolean(hint));
+  for (const place of document.querySelectorAll("#say, dialog[open] .say")) { // a dialog covers the page
+    place.textContent = [text, hint].filter(Boolean).join(" ");
+    place.classList.toggle("error", Boolean(hint));
+  }
 }
 export async function trying(run) {
   try {
@@ -90,7 +91,7 @@ async function load() {
     for (const item of record.items) state.items.set(item.id, item);
   }
   state.progress = new Map(Object.entries(all.progress));
-  Object.assign(state, { tray: all.tray, listed: all.listed, facts: all.facts });
+  Object.assign(state, { tray: all.tray, chains: all.chains, listed: all.listed, facts: all.facts });
   say("");
   tell("loaded");
 }
@@ -111,6 +112,9 @@ function take(event) {
   else if (event.event === "tray") {
     state.tray = event.tray;
     tell("tray");
+  } else if (event.event === "chains") {
+    state.chains = event.chains;
+    tell("chains");
   } else if (event.event === "forgotten") {
     for (const item of state.runs.get(event.run)?.items ?? []) state.items.delete(item.id);
     state.runs.delete(event.run);

@@ -24,6 +24,55 @@ export function show(place, pack, action, given = {}) {
   return open;
 }
 
+// Where values and files are dropped, picked or brought, and some kinds typed.
+export function zone(name, about, given, described, changed) {
+  const chosen = (given?.items ?? []).filter((id) => state.items.has(id));
+  const many = about.many;
+  const takes = (item) => !about.takes || about.takes.includes(item.kind);
+  const list = el("ul", { className: "chosen" });
+  const text = about.typed ? el("input", { type: "text", placeholder: "or type it, as in C4 E4 G4", value: given?.text ?? "", "aria-label": `${label(name)} as text` }) : null;
+  const draw = () => {
+    list.replaceChildren(...chosen.map((id, index) => el("li", {}, state.items.get(id)?.name ?? "gone", button("Remove", () => { chosen.splice(index, 1); draw(); changed(); }, { "aria-label": `Remove ${state.items.get(id)?.name}` }))));
+    pick.replaceChildren(el("option", { value: "" }, "Pick one"), ...[...state.items.values()].filter(takes).reverse().slice(0, 200).map((item) => el("option", { value: item.id }, `${item.name} (${item.kind})`)));
+  };
+  const add = (id) => {
+    const item = state.items.get(id);
+    if (!item) return;
+    if (!takes(item)) return say(`${item.name} is a ${item.kind}.`, `This takes ${about.takes.join(" or ")}.`);
+    if (!many) chosen.length = 0;
+    chosen.push(id);
+    draw();
+    changed();
+  };
+  const bring = async (files) => {
+    for (const file of files) {
+      say(`Reading ${file.name}`);
+      const record = await trying(() => upload(file));
+      if (!record) continue;
+      takeRun(record);
+      if (record.status !== "done") say(record.message, record.hint);
+      else {
+        say("");
+        for (const item of record.items) add(item.id);
+      }
+    }
+  };
+  const pick = el("select", { ...described, onchange: () => add(pick.value) });
+  const files = el("input", { type: "file", multiple: many, hidden: true, accept: about.endings?.map((one) => `.${one}`).join(","), onchange: () => { bring([...files.files]); files.value = ""; } });
+  const place = el("div", { className: "zone",
+    ondragover: (event) => { event.preventDefault(); place.classList.add("over"); },
+    ondragleave: () => place.classList.remove("over"),
+    ondrop: (event) => {
+      event.preventDefault();
+      place.classList.remove("over");
+      const id = event.dataTransfer.getData("application/x-groove-item");
+      if (id) add(id);
+      else bring([...event.dataTransfer.files]);
+    } }, list, pick, button("Bring a file", () => files.click()), files, text);
+  draw();
+  return { control: place, draw, read: () => (chosen.length ? { items: [...chosen] } : text?.value.trim() ? { text: text.value.trim() } : null) };
+}
+
 class Form {
   constructor(place, pack, action, given) {
     Object.assign(this, { pack, action, fields: new Map(), started: null });
@@ -64,7 +113,11 @@ class Form {
   control(name, about, given, id, said) {
     const kind = kindsOf(about);
     const described = { id, "aria-describedby": said };
-    if (about.takes || kind.path) return this.input(name, about, given, described);
+    if (about.takes || kind.path) {
+      const found = zone(name, about, given, described, () => this.changed());
+      this.redraw = [...(this.redraw ?? []), found.draw];
+      return found;
+    }
     const value = given ?? about.default ?? null;
     if (kind.type === "boolean") {
       const box = el("input", { ...described, type: "checkbox", checked: Boolean(value) });
@@ -106,55 +159,6 @@ class Form {
     list.append(...found.map((one) => el("option", { value: one })));
     if (!text.isConnected) return;
     text.after(list);
-  }
-
-  input(name, about, given, described) {
-    const chosen = (given?.items ?? []).filter((id) => state.items.has(id));
-    const many = about.many;
-    const takes = (item) => !about.takes || about.takes.includes(item.kind);
-    const list = el("ul", { className: "chosen" });
-    const text = about.typed ? el("input", { type: "text", placeholder: "or type it, as in C4 E4 G4", value: given?.text ?? "", "aria-label": `${label(name)} as text` }) : null;
-    const draw = () => {
-      list.replaceChildren(...chosen.map((id, index) => el("li", {}, state.items.get(id)?.name ?? "gone", button("Remove", () => { chosen.splice(index, 1); draw(); this.changed(); }, { "aria-label": `Remove ${state.items.get(id)?.name}` }))));
-      pick.replaceChildren(el("option", { value: "" }, "Pick one"), ...[...state.items.values()].filter(takes).reverse().slice(0, 200).map((item) => el("option", { value: item.id }, `${item.name} (${item.kind})`)));
-    };
-    const add = (id) => {
-      const item = state.items.get(id);
-      if (!item) return;
-      if (!takes(item)) return say(`${item.name} is a ${item.kind}.`, `This takes ${about.takes.join(" or ")}.`);
-      if (!many) chosen.length = 0;
-      chosen.push(id);
-      draw();
-      this.changed();
-    };
-    const bring = async (files) => {
-      for (const file of files) {
-        say(`Reading ${file.name}`);
-        const record = await trying(() => upload(file));
-        if (!record) continue;
-        takeRun(record);
-        if (record.status !== "done") say(record.message, record.hint);
-        else {
-          say("");
-          for (const item of record.items) add(item.id);
-        }
-      }
-    };
-    const pick = el("select", { ...described, onchange: () => add(pick.value) });
-    const files = el("input", { type: "file", multiple: many, hidden: true, accept: about.endings?.map((one) => `.${one}`).join(","), onchange: () => { bring([...files.files]); files.value = ""; } });
-    const zone = el("div", { className: "zone",
-      ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); },
-      ondragleave: () => zone.classList.remove("over"),
-      ondrop: (event) => {
-        event.preventDefault();
-        zone.classList.remove("over");
-        const id = event.dataTransfer.getData("application/x-groove-item");
-        if (id) add(id);
-        else bring([...event.dataTransfer.files]);
-      } }, list, pick, button("Bring a file", () => files.click()), files, text);
-    draw();
-    this.redraw = [...(this.redraw ?? []), draw];
-    return { control: zone, read: () => (chosen.length ? { items: [...chosen] } : text?.value.trim() ? { text: text.value.trim() } : null) };
   }
 
   options() {

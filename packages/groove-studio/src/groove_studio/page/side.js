@@ -1,5 +1,7 @@
 // The tray, the jobs and the history.
-import { button, el, get, on, post, say, state, takeRun, titleOf, trying } from "./core.js";
+import { button, el, get, on, post, state, titleOf, trying } from "./core.js";
+import { chains, showChain } from "./chains.js";
+import { copying, dialog } from "./dialog.js";
 
 const ago = (seconds) => {
   const passed = Date.now() / 1000 - seconds;
@@ -26,12 +28,14 @@ export function curve(notes) {
 }
 
 export function side(place, { reveal, open }) {
-  const tray = el("ul"), jobs = el("div"), past = el("div");
+  const tray = el("ul"), jobs = el("div"), kept = el("ul"), past = el("div");
   place.append(
     el("section", {}, el("h2", {}, "Tray"), tray),
     el("section", {}, el("h2", {}, "Jobs"), jobs),
+    el("section", {}, el("h2", {}, "Chains"), kept),
     el("section", {}, el("h2", {}, "History"), past, el("p", {}, el("a", { href: "/api/session.zip", download: "groove-studio.zip" }, "Everything as ZIP"))),
   );
+  chains(kept);
   function drawTray() {
     tray.replaceChildren(...state.tray.map((id) => state.items.get(id)).filter(Boolean).map((item) => el("li", {}, button(item.name, () => reveal(item)), " ", el("span", { className: "soft" }, item.kind))));
     if (!state.tray.length) tray.append(el("li", { className: "soft" }, "☆ keeps a result here."));
@@ -61,19 +65,9 @@ export function side(place, { reveal, open }) {
     if (!now && notes.length) found.text.textContent = notes.at(-1);
     found.graph.replaceChildren(...[curve(notes)].filter(Boolean));
   }
-  const copy = async (record, what) => {
+  const copy = async (record) => {
     const found = await trying(() => get(`/api/lines/${record.id}`));
-    if (!found) return;
-    const text = found[what];
-    const dialog = el("dialog", { onclose: () => dialog.remove() }, el("h2", {}, what === "command" ? "As a command line" : "As Python"), el("pre", { tabIndex: 0 }, text), el("p", { className: "soft" }, "Run it in the folder of the workspace."), el("div", { className: "bar" }, button("Copy", () => navigator.clipboard.writeText(text).then(() => say("Copied."), () => say("The browser did not allow copying.", "Select the text and copy it."))), button("Close", () => dialog.close())));
-    document.body.append(dialog);
-    dialog.showModal();
-  };
-  const again = async (record, about) => {
-    say("Running it again");
-    const made = await trying(() => post("again", { item: record.items[0].id, ...about }));
-    if (made) takeRun(made);
-    if (made) say(made.status === "done" ? "" : made.message, made.hint);
+    if (found) dialog(titleOf(record), copying("As a command line", found.command), copying("As Python", found.python), el("p", { className: "soft" }, "Both run in the folder of the workspace."));
   };
   function drawPast() {
     const done = [...state.runs.values()].filter((one) => one.status === "done").reverse().slice(0, 100);
@@ -84,9 +78,8 @@ export function side(place, { reveal, open }) {
         el("span", { className: "soft" }, [ago(record.made), record.seed === null ? "" : `seed ${record.seed}`, record.seconds === null ? "" : `${record.seconds.toFixed(1)} s`].filter(Boolean).join(", ")),
         el("div", { className: "bar" },
           action ? button("Form", () => open(record.package, record.action, { ...record.options, ...(record.seed === null ? {} : { seed: record.seed }) }), { title: "Open the form as it was" }) : null,
-          action && record.items.length ? button("Chain again", () => again(record, { new_seed: true }), { title: "Run everything that led here again, with new seeds" }) : null,
-          action ? button("Shell", () => copy(record, "command"), { title: "Copy as a command line" }) : null,
-          action ? button("Python", () => copy(record, "python"), { title: "Copy as Python" }) : null,
+          action && record.items.length ? button("Chain", () => showChain(record.items[0].id), { title: "Everything that led here: run it again, keep it" }) : null,
+          action ? button("Code", () => copy(record), { title: "This run as a command line and as Python" }) : null,
           button("Forget", () => trying(() => post("forget", { run: record.id })), { "aria-label": `Forget ${titleOf(record)}` })));
     }));
   }
