@@ -222,6 +222,18 @@ class Studio:
         await self.jobs.finished(record)
         return JSONResponse(described(record))
 
+    async def hear(self, request: Request) -> Response:
+        """Return the sound of a value as the page has changed it; nothing is kept of it."""
+        document = (await _document(request)).get("document")
+        if not isinstance(document, dict):
+            raise InputError("This is no value.", hint="Use the page of the studio.")
+        path = self.workspace.folder / f".heard-{secrets.token_hex(4)}.wav"
+        try:
+            await self.jobs.ask("hear", {"document": document, "path": str(path)})
+            return Response(path.read_bytes(), media_type=TYPES["wav"])
+        finally:
+            path.unlink(missing_ok=True)
+
     async def bring(self, request: Request) -> Response:
         """Take a file that someone brings."""
         name = safe_name(unquote(request.headers.get("x-name", "")))
@@ -391,7 +403,7 @@ class Studio:
             "/api/session.zip": self.session,
             "/file/{item}/{ending}": self.file, "/viewer/{package}/{kind}": self.viewer,
         }  # fmt: skip
-        posts = {"run": self.run, "again": self.again, "change": self.change,
+        posts = {"run": self.run, "again": self.again, "change": self.change, "hear": self.hear,
                  "cancel": self.cancel, "forget": self.forget, "tray": self.favour,
                  "write": self.write, "keep-chain": self.keep_chain,
                  "forget-chain": self.forget_chain}  # fmt: skip

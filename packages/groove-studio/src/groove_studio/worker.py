@@ -138,7 +138,9 @@ def _kept(value: Any, name: str, files: list[Path], view: Path) -> dict[str, Any
     """Write what the page needs of a value beside its files, and describe it."""
     found = {file.suffix[1:]: str(file) for file in files}
     wanted = [] if value.kind in LARGE else ["json"]
-    formats = value.formats()
+    # A second name of MIDI; and notes that only drums play are not set as MusicXML.
+    unwanted = {"midi", *(["musicxml"] if value.kind == "drum-pattern" else [])}
+    formats = {*value.formats()} - unwanted
     wanted += ["wav"] if "wav" in formats else []
     wanted += ["mid"] if "mid" in formats else []
     wanted += [] if value.kind in OWN_VIEWER or "html" in found else ["png"]
@@ -191,6 +193,13 @@ def change(tell: Tell, document: dict[str, Any], name: str, view: str) -> None:
     tell("ended", failed=[])
 
 
+def hear(tell: Tell, document: dict[str, Any], path: str) -> None:
+    """Write the sound of a value as the page has changed it."""
+    from groove_core.plugins import kinds
+
+    kinds.class_of(str(document.get("kind"))).from_document(document, "The edit").save(path)
+
+
 def write(tell: Tell, source: str, kind: str, name: str, ending: str, folder: str) -> None:
     """Write a value in another format; ``stems`` are a sound file for each track."""
     from dataclasses import replace
@@ -210,7 +219,7 @@ def write(tell: Tell, source: str, kind: str, name: str, ending: str, folder: st
 
 TASKS: dict[str, Callable[..., None]] = {
     "forms": forms, "choices": choices, "run": run, "bring": bring, "change": change,
-    "write": write,
+    "hear": hear, "write": write,
 }  # fmt: skip
 
 

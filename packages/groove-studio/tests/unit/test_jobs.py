@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import json
 import os
 import random
 import re
@@ -83,10 +85,29 @@ def test_exports_and_the_archive(studio, beat):
     assert studio.ask("GET", f"/file/{item['id']}/{stem}").body[:4] == b"RIFF"
     document = studio.ask("GET", f"/file/{item['id']}/json").json
     studio.post("change", {"item": item["id"], "document": document})
+    heard = studio.ask("POST", "/api/hear", {"document": document}).body
+    assert heard == studio.ask("GET", f"/file/{item['id']}/wav").body
+    document["masks"][1] = 2
+    assert studio.ask("POST", "/api/hear", {"document": document}).body != heard
+    assert studio.ask("POST", "/api/hear", {"document": {"kind": "score"}}).status == 400
+    assert not [*studio.workspace.glob(".heard*")]
     packed = zipfile.ZipFile(io.BytesIO(studio.ask("GET", "/api/session.zip").body))
     kinds = {re.sub(r"-\d+$", "", name.partition("/")[0]) for name in packed.namelist()}
     assert {"groove-studio-upload", "groove-studio-edit"} <= kinds
     assert not [*studio.workspace.glob(".session*")]
+
+
+def test_notes_are_set_or_it_is_said_what_to_install(studio):
+    tune = {"kind": "melody", "steps_per_quarter": 4, "metre": [3, 4], "length": 12, "pickup": 0,
+            "tempo_bpm": 90.0, "key": "G", "notes": [[0, 4, 67, 90], [4, 8, 71, 90]]}  # fmt: skip
+    [item] = studio.upload("tune.json", json.dumps(tune).encode())["items"]
+    assert "musicxml" in item["formats"]
+    answer = studio.ask("POST", "/api/write", {"item": item["id"], "ending": "musicxml"})
+    if importlib.util.find_spec("music21") is None:
+        assert (answer.status, "groove-core[musicxml]" in answer.json["hint"]) == (400, True)
+    else:
+        written = studio.ask("GET", f"/file/{item['id']}/musicxml").body
+        assert [*re.findall(rb"<step>(.)</step>", written)] == [b"G", b"B"]
 
 
 def test_a_worker_that_dies_is_replaced(studio, beat):

@@ -35,8 +35,10 @@ async function answer(request) {
 
 export const get = async (path) => (await answer(fetch(path))).json();
 export const bytes = async (path) => (await answer(fetch(path))).arrayBuffer();
-export const post = async (name, document) =>
-  (await answer(fetch(`/api/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(document) }))).json();
+const send = (name, document) =>
+  answer(fetch(`/api/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(document) }));
+export const post = async (name, document) => (await send(name, document)).json();
+export const soundOf = async (document) => (await send("hear", { document })).arrayBuffer();
 export const upload = async (file) =>
   (await answer(fetch("/api/upload", { method: "PUT", headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) }, body: file }))).json();
 

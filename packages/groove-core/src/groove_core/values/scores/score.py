@@ -18,7 +18,7 @@ from groove_core.values.base import Value
 from groove_core.values.midi.files import MidiError, MidiFile, RefusedError
 from groove_core.values.midi.parts import Source
 from groove_core.values.scores.editing import Editing
-from groove_core.values.scores.musicxml import SUFFIXES, read_musicxml
+from groove_core.values.scores.musicxml import SUFFIXES, read_musicxml, write_score
 from groove_core.values.scores.tracks import (
     NONE,
     Events,
@@ -286,6 +286,9 @@ class Score(Editing, Value):
         write_bytes(path, self.to_midi())
 
     _save_midi = _save_mid
+
+    def _save_musicxml(self, path: Path) -> None:
+        write_bytes(path, write_score(self, self._drums()))
 
     # showing ---------------------------------------------------------------------
 
