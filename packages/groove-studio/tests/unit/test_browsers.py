@@ -71,6 +71,7 @@ def song() -> bytes:
 
 def card(page, name):
     found = page.locator(f'article[aria-label^="{name}"]').first
+    found.scroll_into_view_if_needed()
     found.locator(".cell, canvas").first.wait_for()
     return found
 
@@ -134,3 +135,66 @@ def test_a_keyboard_is_recorded_into_the_roll(opened, studio, song):
             before = json.loads(song)["tracks"][0]["notes"] if name == "played" else []
             rows = document["tracks"][0]["notes"] if name == "played" else document["notes"]
             assert sorted(rows) == sorted(before + added)
+
+
+NOTHING = """
+for (const name of ["AudioContext", "webkitAudioContext", "AudioWorkletNode"]) delete window[name];
+for (const name of ["requestMIDIAccess", "clipboard"]) delete Navigator.prototype[name];
+const context = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+  return kind.includes("webgl") ? null : context.call(this, kind, ...more);
+};
+"""
+
+
+def test_a_browser_that_lacks_much_can_do_the_rest(opened, studio, song, beat):
+    """No Web Audio, MIDI, WebGL or clipboard, and no motion: sentences in place of errors."""
+    studio.upload("least.json", beat)
+    studio.upload("roll.json", song)
+    wave = studio.ask("GET", f"/file/{studio.upload('w.json', beat)['items'][0]['id']}/wav").body
+    studio.upload("sound.wav", wave)
+    with opened(studio, init=NOTHING, reduced_motion="reduce") as page:
+        said = page.locator("#say")
+        for what, name in (("#transport", "MIDI"), ('article[aria-label^="roll"]', "Record")):
+            page.locator(what).first.get_by_role("button", name=name).click()
+            assert said.inner_text().startswith("This browser has no MIDI.")
+        made = card(page, "least")
+        made.locator(".cell").nth(1).click()
+        assert page.locator('article[aria-label^="sound"] audio').get_attribute("src")
+        assert "cannot draw" in page.locator('article[aria-label^="sound"]').inner_text()
+        made.get_by_text("Keep the change").click()
+        until(page, "document.querySelectorAll('article[aria-label^=\"least\"]').length > 1")
+        with page.expect_download():
+            card(page, "least").get_by_label("Export").select_option("mid")
+        page.evaluate(
+            "import('/page/dialog.js').then((m) => void m.dialog('x', m.copying('It', 'run')))"
+        )
+        page.click("dialog >> text=Copy")
+        assert "press Ctrl-C" in page.inner_text("dialog .say")
+        assert page.evaluate("getSelection().toString()") == "run"
+        page.click("dialog >> text=Close")
+        moving = "[...document.querySelectorAll('*')].map((e) => getComputedStyle(e))"
+        moving += ".filter((s) => s.transitionDuration != '0s' || s.animationName != 'none')"
+        assert page.evaluate(moving + ".length") == 0
+
+
+@pytest.mark.slow
+def test_a_lost_studio_is_waited_for(opened, start, beat, tmp_path):
+    """The page says so, keeps what is in it, and goes on once it is let in again."""
+    first = start("--port", "0", workspace=tmp_path / "work")
+    first.upload("before.json", beat)
+    port = first.host.rpartition(":")[2]
+    with opened(first, quiet=False) as page:
+        card(page, "before").locator(".cell").nth(1).click()
+        page.fill("#actions input", "typed")
+        first.process.terminate()
+        until(page, "document.querySelector('#say.error')")
+        assert "does not answer" in page.inner_text("#say")
+        second = start("--port", port, workspace=tmp_path / "work")
+        until(page, "document.querySelector('#say').textContent.includes('token')")
+        page.context.new_page().goto(second.address)
+        until(page, "!document.querySelector('#say').textContent")
+        second.upload("after.json", beat)
+        card(page, "after")
+        assert page.input_value("#actions input") == "typed"
+        assert page.locator('article[aria-label^="before"]').get_by_text("Undo").is_enabled()

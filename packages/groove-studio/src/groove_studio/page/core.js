@@ -75,12 +75,18 @@ export function takeRun(record) {
   tell("run", record);
 }
 
-export async function connect() {
+const AGAIN_MS = 2000;
+export function connect() {
   const source = new EventSource("/api/events");
   source.onmessage = ({ data }) => take(JSON.parse(data));
-  // After a sleep or a restart of the server the page asks for everything again.
+  // After a sleep or a loss of the server the page asks for everything again; what is typed stays.
   source.addEventListener("hello", () => trying(load));
-  source.onerror = () => say("The studio does not answer.", "Is groove studio still running?");
+  source.onerror = async () => {
+    say("The studio does not answer.", "What you have here stays, and goes on when it is back.");
+    if (source.readyState !== EventSource.CLOSED) return; // else the browser tries again
+    await trying(() => get("/api/state")); // says why, such as that another studio answers here
+    setTimeout(connect, AGAIN_MS);
+  };
 }
 
 async function load() {

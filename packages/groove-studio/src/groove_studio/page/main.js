@@ -92,8 +92,13 @@ for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListene
 part("actions");
 
 on("packages", drawActions);
+function drop(id) {
+  drawn.get(id)?.element.remove();
+  drawn.delete(id);
+}
 on("loaded", () => {
   drawActions();
+  for (const id of [...drawn.keys()].filter((one) => !state.runs.has(one))) drop(id);
   const recent = [...state.runs.values()].slice(-12);
   for (const record of recent) drawRun(record);
 });
@@ -101,10 +106,7 @@ on("run", (record) => {
   drawRun(record);
   if (record.status === "done" && record.items.length) part("results");
 });
-on("forgotten", (id) => {
-  drawn.get(id)?.element.remove();
-  drawn.delete(id);
-});
+on("forgotten", drop);
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, textarea, select")) {
     event.preventDefault();
