@@ -236,7 +236,8 @@ class Jobs:
             record.notes.append(event["text"])
             self.tell({"event": "note", "run": record.id, **event})
         elif kind == "progress":
-            self.progress[record.id] = event
+            # The losses of a training come now and then, and hold.
+            self.progress[record.id] = self.progress.get(record.id, {}) | event
             self.tell({"event": "progress", "run": record.id, **event})
         elif kind == "started":
             record.seed = event["seed"]

@@ -13,11 +13,13 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from groove_core import console
 from groove_core.errors import GrooveError, InputError, UsageError, of_system
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
@@ -31,6 +33,8 @@ OWN_VIEWER = {"audio", "codes", "drum-pattern", "lead-sheet", "melody", "report"
 """Kinds that the page draws itself: no picture is made of them until one is asked for."""
 LARGE = {"audio"}
 """Kinds whose JSON is larger than their file."""
+POINTS = 300
+"""Of a curve of losses."""
 BUG = "Run it in a terminal with --debug, and report what it prints."
 
 
@@ -117,6 +121,8 @@ def run(
     for param in describe(function):
         if param.name in texts:
             options[param.name] = _typed(param, str(options[param.name]))
+    if plugin.roles[action] == "trainer":
+        console.listen(_listener(tell, Losses(package)))
     started = runs.start(package, action, options, out=folder)
     tell("started", seed=started.run.seed, device=started.run.device)
     written = 0
@@ -125,6 +131,31 @@ def run(
         written = len(started.run.files)
         tell("value", name=name, **_kept(value, name, files, Path(view)))
     tell("ended", failed=(started.document or {}).get("failed", []))
+
+
+class Losses:
+    """Follows the ``metrics.jsonl`` of the training that a package runs in this folder.
+
+    Parameters
+    ----------
+    package : str
+    """
+
+    def __init__(self, package: str) -> None:
+        from groove_core.storage.checkpoints import MODELS
+
+        self.folder, self.seen_ns = Path(MODELS, package), time.time_ns()
+
+    def new(self) -> dict[str, list[float]] | None:
+        """Return the epochs and the losses so far, thinned out; None if there are no new ones."""
+        found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob("*/metrics.jsonl")]
+        changed_ns, path = max(found, default=(0, Path()))
+        if changed_ns <= self.seen_ns:
+            return None
+        self.seen_ns = changed_ns
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [*rows[: -1 : -(-len(rows) // POINTS)], rows[-1]]
+        return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _typed(param: Any, text: str) -> Any:
@@ -229,8 +260,6 @@ def main() -> None:
     own = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)
     os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
-    from groove_core import console
-
     for request in _requests():
         tell = _teller(own, request.pop("id"))
         task = TASKS[request.pop("task")]
@@ -280,9 +309,9 @@ def _teller(stream: TextIO, job: str) -> Tell:
     return tell
 
 
-def _listener(tell: Tell) -> Callable[[str, int | None, int | None], None]:
-    import time
-
+def _listener(
+    tell: Tell, losses: Losses | None = None
+) -> Callable[[str, int | None, int | None], None]:
     last = 0.0
 
     def listen(text: str, done: int | None, total: int | None) -> None:
@@ -292,7 +321,8 @@ def _listener(tell: Tell) -> Callable[[str, int | None, int | None], None]:
             tell("note", text=text)
         elif now - last > 0.1 or done in (0, total):
             last = now
-            tell("progress", text=text, done=done, total=total)
+            new = losses.new() if losses else None
+            tell("progress", text=text, done=done, total=total, **({"losses": new} if new else {}))
 
     return listen
 

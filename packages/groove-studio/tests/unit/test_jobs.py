@@ -15,6 +15,7 @@ import time
 import pytest
 
 from groove_core.plugins import loader
+from groove_studio import worker
 
 # The studio depends on no other package, so it is tested alone, too: where it is all there is.
 DRUMS = pytest.mark.skipif(
@@ -108,6 +109,28 @@ def test_notes_are_set_or_it_is_said_what_to_install(studio):
     else:
         written = studio.ask("GET", f"/file/{item['id']}/musicxml").body
         assert [*re.findall(rb"<step>(.)</step>", written)] == [b"G", b"B"]
+
+
+def test_the_losses_of_a_training_are_followed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "groove-models/drums/old/metrics.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"epoch": 1, "loss": 9}\n')
+    told = []
+    listen = worker._listener(lambda event, **about: told.append(about), worker.Losses("drums"))
+    listen("training", 0, 3)
+    path = tmp_path / "groove-models/drums/new/metrics.jsonl"
+    path.parent.mkdir()
+    rows = [{"epoch": epoch, "loss": 1 / epoch} for epoch in range(1, 1001)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.utime(path, (time.time() + 10,) * 2)
+    listen("training", 3, 3)
+    listen("training", 3, 3)
+    assert ["losses" in one for one in told] == [False, True, False]
+    losses = told[1]["losses"]
+    assert 200 < len(losses["epoch"]) == len(losses["loss"]) <= worker.POINTS + 1
+    assert (losses["epoch"][0], losses["epoch"][-1]) == (1, 1000)
+    assert losses["loss"] == [1 / epoch for epoch in losses["epoch"]]
 
 
 def test_a_worker_that_dies_is_replaced(studio, beat):

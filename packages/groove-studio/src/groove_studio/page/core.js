@@ -107,7 +107,7 @@ async function load() {
 function take(event) {
   if (event.event === "run") takeRun(event.record);
   else if (event.event === "progress") {
-    state.progress.set(event.run, event);
+    state.progress.set(event.run, { ...state.progress.get(event.run), ...event });
     tell("progress", event);
   } else if (event.event === "note") tell("note", event);
   else if (event.event === "package") {

@@ -8,9 +8,12 @@ const ago = (seconds) => {
   return passed < 60 ? "now" : passed < 5400 ? `${Math.round(passed / 60)} min ago` : passed < 129600 ? `${Math.round(passed / 3600)} h ago` : new Date(1000 * seconds).toLocaleDateString();
 };
 
-// "epoch 3/10: loss 0.1234, kl 0.2 (1.2 s)" is what every training says of itself.
-export function curve(notes) {
-  const points = notes.map((one) => one.match(/^epoch (\d+)\/\d+: \w[\w ]* (-?[\d.]+)/)).filter(Boolean).map(([, epoch, loss]) => [Number(epoch), Number(loss)]);
+// A training writes its losses, each under its name; else "epoch 3/10: loss 0.1234" is what it says of itself.
+export function curve(losses, notes) {
+  const [name] = Object.keys(losses ?? {}).filter((one) => one !== "epoch");
+  const points = name
+    ? losses[name].map((loss, index) => [losses.epoch?.[index] ?? index, loss])
+    : notes.map((one) => one.match(/^epoch (\d+)\/\d+: \w[\w ]* (-?[\d.]+)/)).filter(Boolean).map(([, epoch, loss]) => [Number(epoch), Number(loss)]);
   if (points.length < 2) return null;
   const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
   const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
@@ -20,7 +23,7 @@ export function curve(notes) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("class", "curve");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Loss from ${ys[0]} to ${ys.at(-1)}`);
+  svg.setAttribute("aria-label", `${name ?? "loss"} from ${ys[0].toPrecision(3)} to ${ys.at(-1).toPrecision(3)} in ${points.length} points`);
   const line = document.createElementNS(svg.namespaceURI, "path");
   line.setAttribute("d", path);
   svg.append(line);
@@ -63,7 +66,8 @@ export function side(place, { reveal, open }) {
     }
     const notes = state.runs.get(id)?.notes ?? [];
     if (!now && notes.length) found.text.textContent = notes.at(-1);
-    found.graph.replaceChildren(...[curve(notes)].filter(Boolean));
+    const last = Object.entries(now?.losses ?? {}).map(([name, row]) => `${name} ${name === "epoch" ? row.at(-1) : row.at(-1).toPrecision(3)}`).join(", ");
+    found.graph.replaceChildren(...[curve(now?.losses, notes), last && el("p", { className: "soft" }, last)].filter(Boolean));
   }
   const copy = async (record) => {
     const found = await trying(() => get(`/api/lines/${record.id}`));
