@@ -136,9 +136,27 @@ def test_axe_finds_nothing_serious(opened, studio, beat, look):
 
 
 def test_the_keyboard_is_enough(opened, studio, beat):
-    """Hits and velocities of a beat, and the notes of a score."""
+    """Hits and velocities of a beat, and the notes of a melody."""
+    tune = {"kind": "melody", "steps_per_quarter": 4, "metre": [4, 4], "length": 16, "pickup": 0,
+            "tempo_bpm": 120.0, "key": "", "notes": [[0, 2, 60, 90], [4, 2, 64, 90]]}  # fmt: skip
+    studio.upload("line.json", json.dumps(tune).encode())
     studio.upload("keys.json", beat)
     with opened(studio) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        roll = page.locator('article[aria-label^="line"]').first
+        roll.scroll_into_view_if_needed()
+        roll.locator("canvas").focus()
+        for key in ("Tab", "Enter", "ArrowUp", "Shift+ArrowLeft", "ArrowRight", "-", "Tab",
+                    "Delete"):  # fmt: skip
+            page.keyboard.press(key)
+        roll.get_by_text("Keep the change").focus()
+        page.keyboard.press("Enter")
+        kept = 'article[aria-label^="line"]'
+        until(page, f"document.querySelectorAll('{kept}').length > 1")
+        item = page.locator(kept).first.get_attribute("data-item")
+        notes = studio.ask("GET", f"/file/{item}/json").json["notes"]
+        assert notes == [[0, 2, 60, 90], [3, 1, 61, 82]]
         card = page.locator('article[aria-label^="keys"]').first
         card.locator(".cell").first.wait_for()
         card.locator(".cell").first.focus()

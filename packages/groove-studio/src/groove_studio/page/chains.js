@@ -50,8 +50,8 @@ export async function showChain(id) {
     el("label", { className: "tick" }, fresh, "Draw new seeds"),
     el("div", { className: "bar" }, button("Run the chain", run, { className: "main" })),
     kept ? null : el("div", { className: "field" }, el("label", { htmlFor: "chain-name" }, "Name"), el("span", { className: "pair" }, name, button("Keep", keep, { title: "Keep the chain under this name" }))),
-    copying("As a command line", chain.command),
-    copying("As Python", chain.python),
+    copying("As command lines", chain.command, false),
+    copying("As Python", chain.python, false),
     el("p", { className: "soft" }, "Both run in the folder of the workspace."));
 }
 

@@ -8,7 +8,7 @@ export function dialog(title, ...children) {
   return box;
 }
 
-export function copying(title, text) {
+export function copying(title, text, open = true) {
   const shown = el("pre", { tabIndex: 0, "aria-label": title }, text);
   const copy = async () => {
     try {
@@ -19,5 +19,5 @@ export function copying(title, text) {
       say("The browser does not let the page copy.", "The text is selected: press Ctrl-C.");
     }
   };
-  return el("details", { open: true }, el("summary", {}, title), shown, button("Copy", copy, { "aria-label": `Copy ${title.toLowerCase()}` }));
+  return el("details", { open }, el("summary", {}, title), shown, button("Copy", copy, { "aria-label": `Copy ${title.toLowerCase()}` }));
 }

@@ -44,6 +44,7 @@ export async function show(place, item) {
   let steps = hitsOf(original), tempo = original.tempo_bpm, all = false;
   const edit = editor(item, () => ({ ...withHits(original, steps), tempo_bpm: tempo }), (kept) => { ({ steps, tempo } = kept); draw(); }, () => ({ steps: steps.map((one) => new Map([...one].map(([drum, hit]) => [drum, { ...hit }]))), tempo }));
   const table = el("table", { className: "grid", role: "grid", "aria-label": `${item.name}, ${steps.length} steps`, onkeydown: key });
+  table.style.setProperty("--steps", steps.length);
   const cells = new Map();
   const speed = el("input", { type: "number", min: 20, max: 400, step: 0.1, value: tempo, "aria-label": "Tempo in beats per minute", onchange: () => { edit.before(); tempo = Number(speed.value); edit.after(); } });
 

@@ -28,6 +28,7 @@ export function editor(item, documentNow, restore, snapshot) {
   }
   async function save() {
     keep.disabled = true;
+    say("Keeping the change");
     const record = await trying(() => post("change", { item: item.id, document: documentNow() }));
     if (record?.status !== "done") {
       if (record) say(record.message, record.hint);

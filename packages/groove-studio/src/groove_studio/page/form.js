@@ -16,12 +16,31 @@ function kindsOf(about) {
   };
 }
 
-const label = (name) => name.replaceAll("_", " ");
+// The unit of an option, which ends its name, stands below the field; there an option is a field, not a flag.
+const label = (name) => name.replace(/_(s|ms|bpm|hz|db|percent)$/, "").replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+const asField = (text) => text?.replace(/--([a-z][\w-]*)/g, (_, flag) => flag.replaceAll("-", " "));
 const range = (low, high, unit) => [low !== undefined && high !== undefined ? `${low} to ${high}` : low !== undefined ? `at least ${low}` : high !== undefined ? `at most ${high}` : "", unit ?? ""].join(" ").trim();
 
 export function show(place, pack, action, given = {}) {
   open = new Form(place, pack, action, given);
   return open;
+}
+
+// Takes files of one's own, and returns what they hold.
+export async function brought(files) {
+  const items = [];
+  for (const file of files) {
+    say(`Reading ${file.name}`);
+    const record = await trying(() => upload(file));
+    if (!record) continue;
+    takeRun(record);
+    if (record.status !== "done") say(record.message, record.hint);
+    else {
+      say("");
+      items.push(...record.items);
+    }
+  }
+  return items;
 }
 
 // Where values and files are dropped, picked or brought, and some kinds typed.
@@ -45,17 +64,7 @@ export function zone(name, about, given, described, changed) {
     changed();
   };
   const bring = async (files) => {
-    for (const file of files) {
-      say(`Reading ${file.name}`);
-      const record = await trying(() => upload(file));
-      if (!record) continue;
-      takeRun(record);
-      if (record.status !== "done") say(record.message, record.hint);
-      else {
-        say("");
-        for (const item of record.items) add(item.id);
-      }
-    }
+    for (const item of await brought(files)) add(item.id);
   };
   const pick = el("select", { ...described, onchange: () => add(pick.value) });
   const files = el("input", { type: "file", multiple: many, hidden: true, accept: about.endings?.map((one) => `.${one}`).join(","), onchange: () => { bring([...files.files]); files.value = ""; } });
@@ -104,7 +113,7 @@ class Form {
     const { control, read } = this.control(name, about, given, id, said);
     this.fields.set(name, { read, about });
     const shown = kindsOf(about);
-    const text = [about.description, shown.enum ? "" : range(shown.min, shown.max, about.unit)].filter(Boolean).join(", ");
+    const text = [asField(about.description), shown.enum ? "" : range(shown.min, shown.max, about.unit)].filter(Boolean).join(", ");
     const row = el("div", { className: about.type === "boolean" ? "field tick" : "field" }, el("label", { htmlFor: id }, label(name)), control, el("p", { id: said, className: "soft" }, text));
     if (given !== undefined && given !== null) row.dataset.given = "yes";
     return row;
@@ -146,7 +155,7 @@ class Form {
       return { control: el("span", { className: "pair" }, field, die), read };
     }
     if (kind.min === undefined || kind.max === undefined || kind.max - kind.min > 1e4) return { control: field, read };
-    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: whole ? 1 : (kind.max - kind.min) / 100, value: value ?? kind.min, "aria-label": described.id.replace("option-", ""), oninput: () => { field.value = slider.value; } });
+    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: whole ? 1 : (kind.max - kind.min) / 100, value: value ?? kind.min, "aria-label": label(described.id.replace("option-", "")), oninput: () => { field.value = slider.value; } });
     field.addEventListener("input", () => { slider.value = field.value; });
     return { control: el("span", { className: "pair" }, slider, field), read };
   }

@@ -47,7 +47,7 @@ export function card(item, { send }) {
   const seen = el("div");
   let beats = null;
   const sounds = item.endings.includes("wav");
-  const listen = sounds && canSound() ? button("Play", () => (isPlaying(item) ? stop() : play(item, { beats })), { "aria-label": `Play ${item.name}` }) : null;
+  const listen = sounds && canSound() ? button("Play", () => (isPlaying(item) ? stop() : play(item, { beats })), { className: "main", "aria-label": `Play ${item.name}` }) : null;
   const plain = sounds && !listen ? el("audio", { controls: true, preload: "none", src: fileOf(item, "wav"), "aria-label": `Play ${item.name}` }) : null;
   const star = button("", () => trying(() => post("tray", { items: state.tray.includes(item.id) ? state.tray.filter((one) => one !== item.id) : [...state.tray, item.id] })), { title: "Keep in the tray" });
   const name = el("strong", { draggable: true, title: "Drag onto a form, or to the desktop", ondragstart: (event) => {
@@ -70,7 +70,8 @@ export function card(item, { send }) {
     if (shown) save(shown, ending);
   } }, el("option", { value: "" }, "Export"), endings.map((one) => el("option", { value: one }, `${NAMES[one] ?? ""} .${one}`.trim())), item.formats.includes("mid") ? el("option", { value: "stems" }, "Sound of each track .wav") : null);
   const made = el("article", { className: "item", "aria-label": `${item.name}, ${item.kind}` },
-    el("header", {}, name, el("span", { className: "soft" }, item.kind), listen, plain, star, listen ? el("span", { className: "joined" }, button("A", () => compare(0, item), { "aria-label": `Set ${item.name} as A` }), button("B", () => compare(1, item), { "aria-label": `Set ${item.name} as B` })) : null, sendTo, out), seen);
+    el("header", {}, name, el("span", { className: "soft" }, item.kind), star),
+    el("div", { className: "bar" }, listen, plain, listen ? el("span", { className: "joined" }, button("A", () => compare(0, item), { "aria-label": `Set ${item.name} as A`, title: "Compare: this is A" }), button("B", () => compare(1, item), { "aria-label": `Set ${item.name} as B`, title: "Compare: this is B" })) : null, sendTo, out), seen);
   made.dataset.item = item.id;
   const refresh = () => {
     if (!made.isConnected) return;

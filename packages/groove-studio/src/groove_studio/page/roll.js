@@ -77,7 +77,7 @@ export async function show(place, item) {
   let notes = notesOf(original), chosen = -1, zoom = 1;
   const edit = editor(item, () => withNotes(original, notes), (kept) => { notes = kept; chosen = -1; draw(); }, () => notes.map((one) => ({ ...one })));
   const editable = item.kind !== "take";
-  const canvas = el("canvas", { tabIndex: 0, role: "application", "aria-label": `Piano roll of ${item.name}. Tab selects the next note, arrows move it, shift and arrows change its length, plus and minus its velocity, Delete removes it.` });
+  const canvas = el("canvas", { tabIndex: 0, role: "application", "aria-label": `Piano roll of ${item.name}. Tab selects the next note, arrows move it, shift and arrows change its length, plus and minus its velocity, Delete removes it, Enter adds one behind it.` });
   const said = el("p", { className: "soft", "aria-live": "polite" });
   const box = el("div", { className: "scroll" }, canvas);
   let low = 0, high = 0, scale = 1;
@@ -247,6 +247,9 @@ export async function show(place, item) {
       edit.after();
       describe();
       draw();
+    } else if (editable && event.key === "Enter") {
+      follow();
+      sound(notes[chosen]);
     } else if (chosen >= 0 && keys[event.key]) change(keys[event.key]);
     else return;
     event.preventDefault();
@@ -261,6 +264,12 @@ export async function show(place, item) {
     chosen = notes.indexOf(note);
     describe();
     draw();
+  }
+  function follow({ pitch, velocity } = {}) {
+    const before = notes[chosen];
+    edit.before();
+    put({ track: before?.track ?? 0, at: before ? before.at + before.length : 0, length: before?.length ?? lengthOf(), pitch: pitch ?? before?.pitch ?? 60, velocity: velocity ?? before?.velocity ?? 90 });
+    edit.after();
   }
   const record = editable ? button("Record", async () => {
     if (!take && !(await switchMidi(true))) return;
@@ -285,10 +294,7 @@ export async function show(place, item) {
     if (!place.isConnected) return offKey();
     if (take) return recorded(key);
     if (document.activeElement !== canvas || !editable || !key.down) return;
-    edit.before();
-    const before = notes[chosen];
-    put({ track: before?.track ?? 0, at: before ? before.at + before.length : 0, length: before?.length ?? lengthOf(), pitch: key.pitch, velocity: key.velocity });
-    edit.after();
+    follow(key);
   });
   const closer = (by) => { zoom = Math.max(1, Math.min(32, zoom * by)); draw(); };
   place.append(box, said, el("div", { className: "bar" }, button("-", () => closer(0.5), { "aria-label": "Zoom out" }), button("+", () => closer(2), { "aria-label": "Zoom in" }), record, editable ? edit.bar : null));
