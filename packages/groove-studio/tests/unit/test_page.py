@@ -93,6 +93,24 @@ def test_a_beat_is_drawn_heard_changed_and_exported(opened, studio, tmp_path):
     with opened(studio) as page:
         assert heard(page, edited_beat(page, tmp_path)) >= LOUD
 
+        # What led to the first is kept, and run again with its seed.
+        side = page.locator("#side")
+        side.get_by_role("button", name="Chain", exact=True).first.click()
+        page.fill("#chain-name", "mine")
+        page.click("dialog >> text=Keep")
+        side.get_by_role("button", name="mine", exact=True).click()
+        assert "groove run drum-space sample" in page.text_content("dialog")
+        page.uncheck("#chain-seeds")
+        before = page.locator("section.run").count()
+        page.click("dialog >> text=Run the chain")
+        until(page, f"document.querySelectorAll('section.run').length > {before}")
+        cards = page.locator('article[aria-label="sample-001, drum-pattern"]')
+        items = [cards.nth(i).get_attribute("data-item") for i in (0, cards.count() - 1)]
+        first, second = (studio.ask("GET", f"/file/{one}/json").json for one in items)
+        assert first == second
+        page.click("#side >> text=Delete")
+        until(page, "!document.querySelector('#side').textContent.includes('mine')")
+
 
 @PACKAGES
 @pytest.mark.slow
@@ -218,6 +236,9 @@ def test_names_with_script_are_text(opened, studio, beat):
     with opened(studio) as page:
         page.wait_for_selector('article[aria-label^="img src"]')
         assert page.title() == "groove studio"
+        file = {"name": "曲 ü.json", "mimeType": "application/json", "buffer": beat}
+        page.set_input_files("#actions input[type=file]", file)
+        page.wait_for_selector('article[aria-label^="曲 ü"]')
 
 
 ATTACK = """
