@@ -102,16 +102,17 @@ class Chain:
             If an earlier step made fewer items than the chain goes on with.
         """
 
-        def item(place: Any, index: int) -> str:
+        def item(place: Any, index: int) -> str:  # "input", or the number of a step
             if place == "input":
                 return inputs[index]
-            if index >= len(made[place]):
+            items = made[place]
+            if index >= len(items):
                 raise InputError(
-                    f"{self.steps[place]['action']} made {len(made[place])} results, "
+                    f"{self.steps[place]['action']} made {len(items)} results, "
                     f"and the chain goes on with number {index + 1}.",
                     hint="Run it with the same seeds.",
                 )
-            return made[place][index]
+            return items[index]
 
         found = {
             key: {"items": [item(*one) for one in value["of"]]} if _names(value) else value

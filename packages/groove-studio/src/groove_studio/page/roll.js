@@ -1,7 +1,7 @@
 // Notes on a piano roll: select, move, lengthen, add and remove; velocity as colour.
 import { button, documentOf, el, on, post, say, state, trying } from "./core.js";
 import { isPlaying, play, position, setGain } from "./player.js";
-import { editor } from "./edit.js";
+import { changed, editor } from "./edit.js";
 import { hear } from "./live.js";
 import { switchMidi } from "./midi.js";
 
@@ -339,6 +339,7 @@ function tracks(item, original) {
     return el("div", {}, flip("solo", "Solo"), flip("mute", "Mute"), row.track.name || (row.track.is_drum ? "drums" : `track ${index + 1}`));
   }));
   const start = button("Play the tracks", async () => {
+    if (changed(item)) return say("The tracks are not those that you see.", "Keep the change, and play its tracks.");
     const found = await trying(() => post("write", { item: item.id, ending: "stems" }));
     if (!found) return;
     await play(item, { endings: found.endings });

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from groove_core.storage.files import check_file
 from groove_core.values.chords import Chord
 from groove_core.values.scores.symbols import CHORDS, MELODY
 from groove_core.values.scores.tracks import Track
-
-if TYPE_CHECKING:
-    from groove_core.values.scores.score import Score
 
 __all__ = ["FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml", "write_score"]
 
@@ -97,31 +94,35 @@ def read_musicxml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def write_score(score: Score, drums: set[int]) -> bytes:
+def write_score(midi: bytes, tracks: Sequence[Track], name: str) -> bytes:
     """Write a score as MusicXML, for programs that set notes: times to sixteenths and triplets.
 
-    What no such program could show is left out: controllers, and the tracks in `drums`.
+    Parameters
+    ----------
+    midi : bytes
+        The score as a MIDI file.
+    tracks : sequence of Track
+        Its tracks, none of them drums.
+    name : str
+        What it is called in errors.
 
     Raises
     ------
     UsageError
-        If music21 is not installed, nothing but drums plays, or a note is below C0.
+        If music21 is not installed, there are no notes, or one is below C0.
     """
     music21 = import_music21()
-    pitched = [track for n, track in enumerate(score.tracks) if n not in drums and len(track.notes)]
-    if not pitched:
+    lowest = min((int(track.notes[:, 2].min()) for track in tracks if len(track.notes)), default=-1)
+    if lowest < 0:
         raise UsageError(
-            f"{score.name} has no pitched notes, and drums are not written as MusicXML.",
+            f"{name} has no pitched notes, and drums are not written as MusicXML.",
             hint="Write it as .mid.",
         )
-    if (lowest := min(track.notes[:, 2].min() for track in pitched)) < LOWEST:
+    if lowest < LOWEST:
         raise UsageError(
             f"MusicXML has no MIDI pitch {lowest}; its lowest is C0, {LOWEST}.",
             hint="Transpose the score up.",
         )
-    if any(len(score.tracks[n].notes) for n in drums):
-        tell("drums are not written as MusicXML")
-    midi = replace(score, tracks=tuple(pitched), source=None).to_midi()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = music21.converter.parseData(midi, format="midi", quarterLengthDivisors=(4, 3))
