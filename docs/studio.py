@@ -80,15 +80,15 @@ def main() -> None:
         page.emulate_media(color_scheme="light")
         page.locator("article").first.get_by_role("button", name="Undo").click()
         run(page, "drum-space train", wait=False, epochs=30, seed=1)
-        for points in (2, 3, 4, 5):  # an epoch takes its time
-            curve = "document.querySelector('#side .curve')?.getAttribute('aria-label')"
-            until(page, f"{curve}?.endsWith('in {points} points')")
+        page.wait_for_selector('#side .curve[aria-label$="in 5 points"]', timeout=600_000)
         take(page, "training")
         page.click("#side >> text=Cancel")
         run(page, "drum-space map")
         page.wait_for_timeout(4000)
         take(page, "map")
-        phone = browser.new_context(viewport=PHONE, device_scale_factor=2, color_scheme="dark")
+        phone = browser.new_context(
+            viewport=PHONE, device_scale_factor=2, color_scheme="dark", has_touch=True
+        )
         small = phone.new_page()
         small.goto(address)
         small.wait_for_selector("body.ready")
