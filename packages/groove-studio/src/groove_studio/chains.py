@@ -105,7 +105,7 @@ class Chain:
         def item(place: Any, index: int) -> str:  # "input", or the number of a step
             if place == "input":
                 return inputs[index]
-            items = made[place]
+            items: Sequence[str] = made[place]
             if index >= len(items):
                 raise InputError(
                     f"{self.steps[place]['action']} made {len(items)} results, "
