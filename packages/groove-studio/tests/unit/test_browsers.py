@@ -186,7 +186,7 @@ def test_a_lost_studio_is_waited_for(opened, start, beat, tmp_path):
     port = first.host.rpartition(":")[2]
     with opened(first, quiet=False) as page:
         card(page, "before").locator(".cell").nth(1).click()
-        page.fill("#actions input", "typed")
+        page.fill("#actions input[type=search]", "typed")
         first.process.terminate()
         until(page, "document.querySelector('#say.error')")
         assert "does not answer" in page.inner_text("#say")
@@ -196,5 +196,5 @@ def test_a_lost_studio_is_waited_for(opened, start, beat, tmp_path):
         until(page, "!document.querySelector('#say').textContent")
         second.upload("after.json", beat)
         card(page, "after")
-        assert page.input_value("#actions input") == "typed"
+        assert page.input_value("#actions input[type=search]") == "typed"
         assert page.locator('article[aria-label^="before"]').get_by_text("Undo").is_enabled()
