@@ -53,12 +53,13 @@ GROUPS = {
         "groove_core.plugins.loader", "groove_core.plugins.kinds",
         "groove_core.errors", "groove_core.actions.inputs", "groove_core.actions.runs",
         "groove_core.testing.", "groove_core.checks.", "groove_core.lazy",
+        "groove_core.batch.attempts", "groove_core.batch.engines",
     ),
     "tunes": ("groove_core.tunes.",),
     "sound": ("groove_core.dsp.",),
     "files": (
         "groove_core.render.", "groove_core.storage.files", "groove_core.storage.folders",
-        "groove_core.batch.jobs",
+        "groove_core.batch.jobs", "groove_core.batch.shards", "groove_core.storage.remote",
         "groove_core.storage.cache", "groove_core.data.",
         "groove_core.storage.tables", "groove_core.storage.archives",
     ),
@@ -71,7 +72,7 @@ GROUPS = {
 INTERNAL = (
     "groove_core.actions.former", "groove_core.actions.rerun", "groove_core.console",
     "groove_core.endings", "groove_core.plugins.core", "groove_core.plugins.guests",
-    "groove_core.plugins.names", "groove_core.batch.journal",
+    "groove_core.plugins.names", "groove_core.batch.journal", "groove_core.batch.names",
     "groove_core.storage.locks", "groove_core.actions.places", "groove_core.batch.workers",
     "groove_core.learning.state", "groove_core.actions.naming", "groove_core.actions.outputs",
 )  # fmt: skip

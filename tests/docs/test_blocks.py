@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs/pages"
-SLOW = {"tour.md", "genre-map"}
+SLOW = {"tour.md", "genre-map", "groove-ray"}
 OUTPUT = re.compile(r"<!-- output -->\n```text\n(.*?)```", re.DOTALL)
 COMMAND = """
 import contextlib, glob

@@ -20,7 +20,7 @@ from groove_core.plugins import kinds, loader
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(p.parent.name for p in ROOT.glob("packages/*/pyproject.toml"))
-PLUGINS = [name for name in PACKAGES if name not in ("groove-core", "groove-studio")]
+PLUGINS = [name for name in PACKAGES if name not in ("groove-core", "groove-ray", "groove-studio")]
 """Those with actions."""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 

@@ -8,18 +8,24 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from pathlib import Path
 
 import pytest
 
 import groove_core.checks
+import groove_core.testing.engines
 from groove_core import DrumPattern, LeadSheet, Melody, Report
 from groove_core.actions.params import describe
+from groove_core.batch.workers import Here, local
 from groove_core.checks import RULES, Problem, kit
 from groove_core.checks.static import fits_unit
 from groove_core.checks.trial import Trial, _Bench
 from groove_core.plugins import kinds
 from groove_core.plugins.names import KEBAB, kebab
+from groove_core.testing import check_engine
 from groove_core.values.base import from_json
 
 PLUGIN, ACTIONS, TAB = "plugin.py", "actions.py", "tablature.py"
@@ -414,3 +420,72 @@ def test_the_kit_needs_no_pytest(tmp_path):
         "import sys, groove_core.testing, groove_core.checks.trial; print('pytest' in sys.modules)"
     )
     assert python(code, tmp_path).stdout == "False\n"
+
+
+# Engines
+
+
+class Threads:
+    """An engine that does what it should, except for `wrong`."""
+
+    def __init__(self, job, wrong=""):
+        self.call, self.wrong = job.call, wrong
+        self.window = 16
+        self.pool = ThreadPoolExecutor(9 if wrong == "too many" else job.jobs)
+        self.running, self.done = {}, []
+
+    def submit(self, number, path):
+        if self.wrong == "waits":
+            time.sleep(0.1)
+        self.running[self.pool.submit(self.call, path)] = number
+
+    def collect(self, *, wait):
+        done, _ = wait_for(self.running, None if wait else 0, return_when=FIRST_COMPLETED)
+        back = [(self.running.pop(one), one.result()) for one in done]
+        if self.wrong == "twice":
+            self.done += back
+            return self.done[-2:]
+        if self.wrong == "numbers":
+            return [(number + 100, text) for number, text in back]
+        if self.wrong == "words":
+            return [(number, text.replace("InputError", "Error")) for number, text in back]
+        return back
+
+    def close(self):
+        if self.wrong != "left":
+            self.pool.shutdown(cancel_futures=self.wrong != "all")
+
+
+def test_an_engine_in_this_process_passes():
+    check_engine(lambda job: Here(job.call), isolates=False)
+
+
+def test_the_engine_of_this_computer_passes():
+    check_engine(local)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("twice", "Two answers to"),
+        ("numbers", "which it was not asked"),
+        ("words", "instead of"),
+        ("waits", "submit waits"),
+        ("too many", "files at a time, and jobs=2"),
+        ("left", "It goes on after close"),
+        ("all", "did all that was left"),
+        ("window", "is not an Engine"),
+    ],
+)
+def test_what_is_wrong_with_an_engine_is_found(wrong, message, monkeypatch):
+    if wrong == "all":  # twenty files of a second
+        monkeypatch.setattr(groove_core.testing.engines, "LIMIT_S", 0.1)
+
+    def opened(job):
+        engine = Threads(job, wrong)
+        if wrong == "window":
+            del engine.window
+        return engine
+
+    with pytest.raises(AssertionError, match=message):
+        check_engine(opened, isolates=False)
