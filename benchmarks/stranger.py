@@ -1,4 +1,4 @@
-"""A stranger's way to the first beat: installed, opened, three clicks, heard; in seconds.
+"""A stranger's way to the first beat: installed, opened, two clicks, heard; in seconds.
 
     python benchmarks/stranger.py            # in a fresh environment, which takes minutes
     python benchmarks/stranger.py --here     # with what is installed
@@ -23,8 +23,7 @@ from groove_core.testing.pages import browsing, until
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("groove-core[plot,torch]", "groove-studio", "drum-space")
 CLICKS = (
-    '[data-action="drum-space sample"]',
-    "#form button.main",
+    '.welcome button[title="drum-space sample"]',
     'article button[aria-label^="Play"]',
 )
 LOUD = 0.01

@@ -2,6 +2,7 @@
 
     pip install gradio              # if you want it in the table, in the environment of --gradio
     python benchmarks/studio.py --rounds 3 --gradio other/bin/python
+    python benchmarks/studio.py --json > packages/groove-studio/measured/start.json
 
 Seconds are from the start of the process: to the first byte of the page, and until every form can
 be used. Megabytes are what the waiting server and its idle workers have in memory (Linux), and
@@ -13,16 +14,21 @@ from __future__ import annotations
 import argparse
 import http.cookiejar
 import json
+import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+
+from pairs import spread, table
+
+from groove_core.storage.files import dump_json
 
 BARE = """
 import uvicorn
@@ -106,6 +112,7 @@ def main() -> None:
     parser.add_argument("--gradio", type=Path, help="a Python that has gradio")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         studio = [
             sys.executable,
@@ -128,19 +135,20 @@ def main() -> None:
             {name: opened(command, usable) for name, (command, usable) in servers.items()}
             for _ in range(options.rounds)
         ]
-    rows = {
-        name: {key: statistics.median(one[name][key] for one in rounds) for key in rounds[0][name]}
-        for name in servers
-    }
-    for row in rows.values():
-        row["times the bare page"] = row["usable, s"] / rows["bare Starlette page"]["usable, s"]
+    bare = [one["bare Starlette page"]["usable, s"] for one in rounds]
+    rows = []
+    for name in servers:
+        found = [one[name] for one in rounds]
+        row = {key: spread([one[key] for one in found]) for key in found[0]}
+        ratios = [one["usable, s"] / other for one, other in zip(found, bare, strict=True)]
+        rows.append({"name": name, **row, "times the bare page": spread(ratios)})
     size = installed_mb({"groove-studio", "starlette", "uvicorn", "anyio", "h11", "idna", "click"})
-    if options.json:
-        print(json.dumps({"rows": rows, "installed beyond the core, MB": size}, indent=1))
-        return
-    for name, row in rows.items():
-        print(f"{name:24}" + "".join(f"  {key} {value:.2f}" for key, value in row.items()))
-    print(f"installed beyond the core: {size:.1f} MB")
+    report = table("The studio beside other pages", rows)
+    load = (
+        f"Installed beyond the core: {size:.1f} MB. Load of the machine before: {load_before:.1f}."
+    )
+    report = replace(report, notes=(*report.notes, load))
+    print(dump_json(report.to_json()) if options.json else report.to_text())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from groove_core.testing.pages import browsing
 
 PATIENCE_S = 120.0
 
@@ -158,3 +161,41 @@ def installed() -> Any:
         return folder
 
     return install
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with browsing() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any) -> Any:
+    """Return what opens the page; what it says on the console or asks of another host is an error.
+
+    With `quiet=False` it may say something, such as what the browser says of what it refuses;
+    `init` is a script that runs before the page's own.
+    """
+
+    @contextlib.contextmanager
+    def open_page(
+        studio: Client, *, quiet: bool = True, init: str = "", **settings: Any
+    ) -> Iterator[Any]:
+        said: list[str] = []
+        asked: set[str] = set()
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **settings})
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.add(request.url))
+        if init:
+            page.add_init_script(init)
+        page.goto(studio.address)
+        page.wait_for_selector("body.ready", timeout=60_000)
+        yield page
+        context.close()
+        assert not (said and quiet), said
+        hosts = {url.partition("://")[2].partition("/")[0] for url in asked}
+        assert {host for host in hosts if host} == {studio.host}
+
+    return open_page

@@ -70,6 +70,7 @@ def test_a_list_names_the_files_and_mistakes_are_told(run, tmp_path):
 
 def test_addresses_are_fetched_and_keep_their_names(run, tmp_path):
     """``local://`` is a place of fsspec as any other: its files are fetched, too."""
+    pytest.importorskip("fsspec")
     names = [f"local://beats/{number}.mid" for number in (0, 3, 7)]
     done = run("good", "bars", *names, "--out", "out", "--json")
     assert done.returncode == 4, done.stderr

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from groove_core import LeadSheet, Melody, Score
+from groove_core import LeadSheet, Melody, Score, Track
 from groove_core.errors import InputError, UsageError
 
 NOTE = "<note><pitch><step>{}</step><octave>4</octave></pitch><duration>{}</duration>{}</note>"
@@ -174,3 +174,26 @@ def test_a_book_of_tunes_is_refused(tmp_path):
     path.write_text("nothing")
     with pytest.raises(InputError):
         Melody.read(path)
+
+
+def test_a_score_keeps_its_notes_on_the_grid(tmp_path, capsys):
+    """Chords, voices, triplets, tempo, metre and key; drums are left out, and said to be."""
+    pytest.importorskip("music21")
+    notes = [[at, 480, p, 80] for at in range(0, 5760, 1440) for p in (48, 60, 64)]
+    notes += [[480, 960, 67, 80], [1920, 160, 72, 80], [2080, 160, 74, 80], [2240, 160, 76, 80]]
+    drums = Track([[0, 120, 38, 100]], is_drum=True)
+    tracks = [Track(sorted(notes), "piano"), Track([[0, 5760, 36, 70]], "bass", 33), drums]
+    score = Score(tracks, tempos=[[0, 600_000]], time_signatures=[[0, 3, 4]],
+                  key_signatures=[[0, -3, 1]])  # fmt: skip
+    again = Score.read(score.save(tmp_path / "score.musicxml"))
+    assert "drums are not written" in capsys.readouterr().err
+    assert [t.name for t in again.tracks] == ["piano", "bass"]
+    assert again.ticks_per_quarter == 480
+    for before, after in zip(tracks, again.tracks, strict=False):
+        rows = [sorted(t.notes[:, :3].tolist()) for t in (before, after)]
+        assert rows[0] == rows[1]
+    for name in ("tempos", "time_signatures", "key_signatures"):
+        assert getattr(again, name).tolist() == getattr(score, name).tolist()
+    for wrong in ([drums], [Track([[0, 120, 11, 90]])]):
+        with pytest.raises(UsageError):
+            Score(wrong).save(tmp_path / "no.musicxml")

@@ -196,7 +196,8 @@ class Jobs:
             del record.notes[:-NOTES]
             self.tell({"event": "note", "run": record.id, "text": text})
         elif kind == "progress":
-            self.progress[record.id] = event
+            # The losses of a training come now and then, and hold.
+            self.progress[record.id] = self.progress.get(record.id, {}) | event
             self.tell({"event": "progress", "run": record.id, **event})
         elif kind == "started":
             record.seed = event["seed"]

@@ -1,25 +1,14 @@
-"""A run in other words: as a command line, as Python, and as a step of a chain."""
+"""A run in other words: as a command line and as Python."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groove_studio.workspace import Record, Workspace, named_items
 
-__all__ = ["chain_of", "command_line", "python_lines"]
-
-
-def chain_of(record: Record, renewed: Mapping[str, str], *, new_seed: bool) -> dict[str, Any]:
-    """Return the options of a step with items that were made anew, and another seed if wanted."""
-    found = dict(record.options)
-    for name, value in found.items():
-        if items := named_items(value):
-            found[name] = {"items": [renewed.get(one, one) for one in items]}
-    if record.seed is not None:
-        found["seed"] = None if new_seed else record.seed
-    return found
+__all__ = ["call_of", "command_line", "python_lines", "words_of"]
 
 
 def _given(record: Record, workspace: Workspace) -> dict[str, Any]:
@@ -38,13 +27,15 @@ def _given(record: Record, workspace: Workspace) -> dict[str, Any]:
     return found
 
 
-def command_line(record: Record, schema: dict[str, Any], workspace: Workspace) -> str:
-    """Return what to type for the same result, in the folder of the workspace."""
-    words, flags = ["groove", "run", record.package, record.action], []
-    for name, value in _given(record, workspace).items():
-        if (about := schema["properties"].get(name)) is None:
-            continue  # the package has another version now
-        flag = about["flag"]
+def words_of(
+    package: str, action: str, given: Mapping[str, Any], schema: Mapping[str, Any]
+) -> list[str]:
+    """Return the words of a command line."""
+    words, flags = ["groove", "run", package, action], []
+    for name, about in schema["properties"].items():  # arguments have an order
+        if name not in given:
+            continue
+        value, flag = given[name], about["flag"]
         many = value if isinstance(value, list) else [value]
         if not flag.startswith("--"):
             words += map(str, many)
@@ -52,17 +43,35 @@ def command_line(record: Record, schema: dict[str, Any], workspace: Workspace) -
             flags.append(flag if value else f"--no-{flag[2:]}")
         elif value != about.get("default"):
             flags += [text for one in many for text in (flag, str(one))]
-    return shlex.join([*words, *flags])
+    return [*words, *flags]
+
+
+def call_of(
+    function: str, first: Sequence[str], given: Mapping[str, Any], schema: Mapping[str, Any]
+) -> str:
+    """Return a call in Python."""
+    properties = schema["properties"]
+    named = [
+        f"{name}={value!r}"
+        for name, value in given.items()
+        if value != properties.get(name, {}).get("default", ...)
+    ]
+    return f"{function}({', '.join([*map(repr, first), *named])})"
+
+
+def command_line(record: Record, schema: dict[str, Any], workspace: Workspace) -> str:
+    """Return what to type for the same result, in the folder of the workspace."""
+    return shlex.join(words_of(record.package, record.action, _given(record, workspace), schema))
 
 
 def python_lines(record: Record, schema: dict[str, Any], workspace: Workspace) -> str:
     """Return the same call in Python."""
+    function = record.action.replace("-", "_")
+    module = record.package.replace("-", "_")
     given = {
         name: value
         for name, value in _given(record, workspace).items()
-        if value != schema["properties"].get(name, {"default": value}).get("default", ...)
+        if name in schema["properties"]  # else the package has another version now
     }
-    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    function = record.action.replace("-", "_")
-    module = record.package.replace("-", "_")
-    return f"from {module} import {function}\n\nresult = {function}({arguments})\n"
+    call = call_of(function, (), given, schema)
+    return f"from {module} import {function}\n\nresult = {call}\n"

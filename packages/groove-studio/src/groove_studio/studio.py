@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
-import json
-import math
 import re
-import zipfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import asdict
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -20,19 +18,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
-    JSONResponse,
     Response,
     StreamingResponse,
 )
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
 
 from groove_core.errors import FULL, GrooveError, InputError, UsageError
-from groove_core.storage.files import MAX_JSON_VALUES, dump_json
+from groove_core.storage.files import dump_json
+from groove_studio.answers import Answer, Events, archived, document_of
 from groove_studio.catalogue import Catalogue
+from groove_studio.chains import Chains
 from groove_studio.guard import SANDBOX, TooLargeError
 from groove_studio.jobs import BusyError, Jobs, described
-from groove_studio.lines import chain_of, command_line, python_lines
+from groove_studio.lines import command_line, python_lines
 from groove_studio.options import Inputs, checked
 from groove_studio.workspace import BRINGS, MissingError, Record, Workspace, safe_name
 
@@ -63,31 +61,6 @@ parent.postMessage({{ready: true}}, "*");
 </script>"""
 
 
-class Answer(JSONResponse):
-    """A document as Groove writes it: names of files may hold what UTF-8 cannot."""
-
-    def render(self, content: Any) -> bytes:
-        """Return the body."""
-        return dump_json(content, indent=None).encode()
-
-
-class Events(StreamingResponse):
-    """A stream of events; `ended` is called when it ends, even if it has never begun."""
-
-    def __init__(self, lines: AsyncIterator[str], ended: Callable[[], None]) -> None:
-        # What lies between must pass each event on at once.
-        headers = {"x-accel-buffering": "no"}
-        super().__init__(lines, media_type="text/event-stream", headers=headers)
-        self._ended = ended
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._ended()
-
-
 class Studio:
     """What the page of one user asks for.
 
@@ -104,6 +77,7 @@ class Studio:
         self, workspace: Workspace, catalogue: Catalogue, jobs: Jobs, key: Callable[[], str | None]
     ) -> None:
         self.workspace, self.catalogue, self.jobs, self.key = workspace, catalogue, jobs, key
+        self.chains = Chains(workspace)
         self.app = Router(self.routes())
         self._before: dict[str, str] = {}
         """Which run each is to replace, while someone adjusts a form."""
@@ -121,6 +95,7 @@ class Studio:
             "runs": [described(record) for record in self.workspace.runs.values()],
             "progress": self.jobs.progress,
             "tray": self.workspace.tray,
+            "chains": self.chains.described(),
             "facts": self.catalogue.facts,
         }
 
@@ -152,7 +127,7 @@ class Studio:
 
     async def run(self, request: Request) -> Response:
         """Run an action, maybe in place of an earlier run of it."""
-        asked = await _document(request)
+        asked = await document_of(request)
         package, action, replaces = (asked.get(name) for name in ("package", "action", "replaces"))
         record = self.start(package, action, asked.get("options") or {})
         if isinstance(replaces, str):
@@ -196,26 +171,45 @@ class Studio:
                 self._forget(former)
 
     async def again(self, request: Request) -> Response:
-        """Run the chain that led to an item again, with another beginning or other seeds."""
-        asked = await _document(request)
-        last = self.workspace.runs[self.workspace.item(asked.get("item")).run]
-        renewed: dict[str, str] = {}
-        record = last
-        for step in self.workspace.ancestors(last):
-            if step.package == BRINGS:
-                continue
-            options = chain_of(step, renewed, new_seed=bool(asked.get("new_seed")))
-            record = self.start(step.package, step.action, options)
+        """Run a chain again, with another beginning or other seeds."""
+        asked = await document_of(request)
+        chain = self.chains.find(asked.get("item"))
+        inputs = [one["item"] for one in chain.inputs]
+        given = asked.get("inputs")
+        for index, item in enumerate(given[: len(inputs)] if isinstance(given, list) else []):
+            inputs[index] = self.workspace.item(item).id
+        made: list[list[str]] = []
+        for step in chain.steps:
+            options = chain.options(step, inputs, made, new_seed=bool(asked.get("new_seed")))
+            record = self.start(step["package"], step["action"], options)
             await self.jobs.finished(record)
             if record.status != "done":
                 break
-            pairs = zip(step.items, record.items, strict=False)
-            renewed |= {old.id: new.id for old, new in pairs}
+            made.append([item.id for item in record.items])
         return Answer(described(record))
+
+    async def keep_chain(self, request: Request) -> Response:
+        """Keep the chain that led to an item."""
+        asked = await document_of(request)
+        chain = self.chains.keep(asked.get("item"), asked.get("name"))
+        self.jobs.tell({"event": "chains", "chains": self.chains.described()})
+        return Answer({"id": chain.id})
+
+    async def forget_chain(self, request: Request) -> Response:
+        """Remove a chain."""
+        self.chains.forget((await document_of(request)).get("chain"))
+        self.jobs.tell({"event": "chains", "chains": self.chains.described()})
+        return Answer({})
+
+    async def chain(self, request: Request) -> Response:
+        """Return a chain, with its command lines and its Python."""
+        chain = self.chains.find(request.path_params["name"])
+        schemas = [self.catalogue.action(s["package"], s["action"])["schema"] for s in chain.steps]
+        return Answer({**asdict(chain), **chain.lines(schemas, self.workspace)})
 
     async def change(self, request: Request) -> Response:
         """Keep a value as the page has changed it."""
-        asked = await _document(request)
+        asked = await document_of(request)
         parent = self.workspace.item(asked.get("item"))
         record = self.workspace.begin(BRINGS, "edit", {"of": {"items": [parent.id]}})
         about = {"document": asked.get("document"), "name": safe_name(parent.name),
@@ -223,6 +217,18 @@ class Studio:
         self.jobs.submit(record, "change", about)
         await self.jobs.finished(record)
         return Answer(described(record))
+
+    async def hear(self, request: Request) -> Response:
+        """Return the sound of a value as the page has changed it; nothing is kept of it."""
+        document = (await document_of(request)).get("document")
+        if not isinstance(document, dict):
+            raise InputError("This is no value.", hint="Use the page of the studio.")
+        path = self.workspace.folder / f".heard-{secrets.token_hex(4)}.wav"
+        try:
+            await self.jobs.ask("hear", {"document": document, "path": str(path)})
+            return Response(path.read_bytes(), media_type=TYPES["wav"])
+        finally:
+            path.unlink(missing_ok=True)
 
     async def bring(self, request: Request) -> Response:
         """Take a file that someone brings."""
@@ -252,13 +258,13 @@ class Studio:
 
     async def cancel(self, request: Request) -> Response:
         """End a job."""
-        record = self.workspace.run((await _document(request)).get("run"))
+        record = self.workspace.run((await document_of(request)).get("run"))
         await self.jobs.cancel(record.id)
         return Answer({})
 
     async def forget(self, request: Request) -> Response:
         """Remove a run from the history, with its files."""
-        record = self.workspace.run((await _document(request)).get("run"))
+        record = self.workspace.run((await document_of(request)).get("run"))
         busy = [record, *self.workspace.users(record)]
         if any(one.id in self.jobs.tasks for one in busy):
             raise UsageError("A job needs this run.", hint="Wait until it has ended, or cancel it.")
@@ -271,7 +277,7 @@ class Studio:
 
     async def favour(self, request: Request) -> Response:
         """Keep favourites."""
-        wanted = (await _document(request)).get("items")
+        wanted = (await document_of(request)).get("items")
         items = [self.workspace.item(one).id for one in wanted] if isinstance(wanted, list) else []
         self.workspace.favour(items)
         self.jobs.tell({"event": "tray", "tray": self.workspace.tray})
@@ -281,7 +287,7 @@ class Studio:
 
     async def write(self, request: Request) -> Response:
         """Write an item in a format, and say under which endings its files are."""
-        asked = await _document(request)
+        asked = await document_of(request)
         item, ending = self.workspace.item(asked.get("item")), str(asked.get("ending"))
         if ending not in item.formats and (ending != "stems" or "mid" not in item.formats):
             raise UsageError(
@@ -369,13 +375,15 @@ class Studio:
             "/": self.page, "/page/{name}": self.page, "/page/vendor/{name}": self.page,
             "/soundfont": self.sounds, "/api/state": self.state,
             "/api/events": self.events, "/api/choices/{package}": self.choices,
-            "/api/lines/{run}": self.lines, "/api/session.zip": self.session,
+            "/api/lines/{run}": self.lines, "/api/chain/{name}": self.chain,
+            "/api/session.zip": self.session,
             "/file/{item}/{ending}": self.file, "/viewer/{package}/{kind}": self.viewer,
         }  # fmt: skip
         posts: dict[str, Handler] = {
             "/api/run": self.run, "/api/again": self.again, "/api/change": self.change,
             "/api/cancel": self.cancel, "/api/forget": self.forget, "/api/tray": self.favour,
-            "/api/write": self.write,
+            "/api/write": self.write, "/api/hear": self.hear,
+            "/api/keep-chain": self.keep_chain, "/api/forget-chain": self.forget_chain,
         }  # fmt: skip
         return [
             *(Route(path, self._answered(run), methods=["GET"]) for path, run in gets.items()),
@@ -406,66 +414,5 @@ class Studio:
         return answer
 
 
-def archived(files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
-    """Yield an archive in parts; a file that has just been removed is left out."""
-    made = _Made()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in files:
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as source:
-                about = zipfile.ZipInfo.from_file(path, name)
-                about.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(about, "w", force_zip64=True) as target:
-                    while chunk := source.read(2**20):
-                        target.write(chunk)
-                        yield made.taken()
-    yield made.taken()
-
-
-class _Made(io.RawIOBase):
-    """What has been written and not yet been taken; it cannot go back."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
-
-
 def _is_same(one: Record, other: Record) -> bool:
     return (one.package, one.action) == (other.package, other.action)
-
-
-async def _document(request: Request) -> dict[str, Any]:
-    """Return an object in JSON, of finite numbers and no more values than Groove's own files."""
-    content = await request.body()
-    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
-        raise TooLargeError(MAX_JSON_VALUES, "values")
-    try:
-        found = json.loads(
-            content.decode(), parse_constant=_number, parse_float=_number, parse_int=_whole
-        )
-    except (ValueError, RecursionError) as error:
-        raise InputError("This is not JSON.", hint="Use the page of the studio.") from error
-    if not isinstance(found, dict):
-        raise InputError("This is not an object.", hint="Use the page of the studio.")
-    return found
-
-
-def _number(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(text)
-    return number
-
-
-def _whole(text: str) -> int:
-    if len(text) > 20:  # no option, tick or sample needs more than 64 bits
-        raise ValueError(text)
-    return int(text)

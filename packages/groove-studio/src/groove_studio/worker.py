@@ -14,11 +14,13 @@ import re
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from groove_core import console
 from groove_core.errors import GrooveError, InputError, UsageError, of_system
 from groove_core.plugins import loader
 from groove_core.storage.files import dump_json
@@ -32,6 +34,8 @@ OWN_VIEWER = {"audio", "codes", "drum-pattern", "lead-sheet", "melody", "report"
 """Kinds that the page draws itself: no picture is made of them until one is asked for."""
 LARGE = {"audio"}
 """Kinds whose JSON is larger than their file."""
+POINTS = 300
+"""Of a curve of losses."""
 BUG = "Run it in a terminal with --debug, and report what it prints."
 
 
@@ -136,6 +140,8 @@ def run(
     for param in describe(function):
         if param.name in texts:
             options[param.name] = _typed(param, str(options[param.name]))
+    if plugin.roles[action] == "trainer":
+        console.listen(_listener(tell, Losses(package)))
     started = runs.start(package, action, options, out=folder)
     tell("started", seed=started.run.seed, device=started.run.device)
     written = 0
@@ -144,6 +150,31 @@ def run(
         written = len(started.run.files)
         tell("value", name=name, **_kept(value, name, files, Path(view)))
     tell("ended", failed=(started.document or {}).get("failed", []))
+
+
+class Losses:
+    """Follows the ``metrics.jsonl`` of the training that a package runs in this folder.
+
+    Parameters
+    ----------
+    package : str
+    """
+
+    def __init__(self, package: str) -> None:
+        from groove_core.storage.checkpoints import MODELS
+
+        self.folder, self.seen_ns = Path(MODELS, package), time.time_ns()
+
+    def new(self) -> dict[str, list[float]] | None:
+        """Return the epochs and the losses so far, thinned out; None if there are no new ones."""
+        found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob("*/metrics.jsonl")]
+        changed_ns, path = max(found, default=(0, Path()))
+        if changed_ns <= self.seen_ns:
+            return None
+        self.seen_ns = changed_ns
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [*rows[: -1 : -(-len(rows) // POINTS)], rows[-1]]
+        return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _typed(param: Any, text: str) -> Any:
@@ -157,7 +188,9 @@ def _kept(value: Any, name: str, files: list[Path], view: Path) -> dict[str, Any
     """Write what the page needs of a value beside its files, and describe it."""
     found = {file.suffix[1:]: str(file) for file in files}
     wanted = [] if value.kind in LARGE else ["json"]
-    formats = value.formats()
+    # A second name of MIDI; and notes that only drums play are not set as MusicXML.
+    unwanted = {"midi", *(["musicxml"] if value.kind == "drum-pattern" else [])}
+    formats = {*value.formats()} - unwanted
     wanted += ["wav"] if "wav" in formats else []
     wanted += ["mid"] if "mid" in formats else []
     wanted += [] if value.kind in OWN_VIEWER or "html" in found else ["png"]
@@ -211,6 +244,13 @@ def change(tell: Tell, document: Any, name: str, view: str) -> None:
     tell("ended", failed=[])
 
 
+def hear(tell: Tell, document: dict[str, Any], path: str) -> None:
+    """Write the sound of a value as the page has changed it."""
+    from groove_core.plugins import kinds
+
+    kinds.class_of(str(document.get("kind"))).from_document(document, "The edit").save(path)
+
+
 def write(tell: Tell, source: str, kind: str, name: str, ending: str, folder: str) -> None:
     """Write a value in another format; ``stems`` are a sound file for each track."""
     from dataclasses import replace
@@ -230,7 +270,7 @@ def write(tell: Tell, source: str, kind: str, name: str, ending: str, folder: st
 
 TASKS: dict[str, Callable[..., None]] = {
     "facts": facts, "load": load, "forms": forms, "choices": choices, "run": run,
-    "bring": bring, "change": change, "write": write,
+    "bring": bring, "change": change, "hear": hear, "write": write,
 }  # fmt: skip
 
 
@@ -242,8 +282,6 @@ def main() -> None:
     os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
     with contextlib.suppress(OSError):  # where memory ends, Linux ends this rather than the server
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    from groove_core import console
-
     for request in _requests():
         tell = _teller(own, request.pop("id"))
         task = TASKS[request.pop("task")]
@@ -293,9 +331,9 @@ def _teller(stream: TextIO, job: str) -> Tell:
     return tell
 
 
-def _listener(tell: Tell) -> Callable[[str, int | None, int | None], None]:
-    import time
-
+def _listener(
+    tell: Tell, losses: Losses | None = None
+) -> Callable[[str, int | None, int | None], None]:
     last = 0.0
 
     def listen(text: str, done: int | None, total: int | None) -> None:
@@ -305,7 +343,8 @@ def _listener(tell: Tell) -> Callable[[str, int | None, int | None], None]:
             tell("note", text=text)
         elif now - last > 0.1 or done in (0, total):
             last = now
-            tell("progress", text=text, done=done, total=total)
+            new = losses.new() if losses else None
+            tell("progress", text=text, done=done, total=total, **({"losses": new} if new else {}))
 
     return listen
 

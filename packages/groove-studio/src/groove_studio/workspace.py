@@ -142,11 +142,12 @@ class Workspace:
         for path in sorted((self.folder / "runs").iterdir()):
             self._restore(path)
         self.runs = dict(sorted(self.runs.items(), key=lambda one: one[1].made))
-        kept = self._read(TRAY)
+        kept = self.read(TRAY)
         kept = kept if isinstance(kept, list) else []
         self.tray = [one for one in kept if isinstance(one, str) and one in self.items]
 
-    def _read(self, name: str) -> Any:
+    def read(self, name: str) -> Any:
+        """Return a document of the workspace, or None if there is none that can be read."""
         try:
             return read_json(self.folder / name)
         except InputError:
@@ -287,7 +288,10 @@ class Workspace:
         return path
 
     def ancestors(self, record: Record) -> list[Record]:
-        """Return the runs that led to one, it last, each once and after what it needs."""
+        """Return the actions that led to a run, its own last, each once and after what it needs.
+
+        What was brought or changed by hand is a beginning: nothing before it is made again.
+        """
         found: dict[str, Record] = {}
         seen: set[str] = set()
         left = [(record, False)]
@@ -295,7 +299,7 @@ class Workspace:
             one, is_ready = left.pop()
             if is_ready:
                 found[one.id] = one
-            elif one.id not in seen:
+            elif one.id not in seen and one.package != BRINGS:
                 seen.add(one.id)
                 items = (self.items[name] for name in one.inputs if name in self.items)
                 left += [(one, True), *((self.runs[item.run], False) for item in items)]

@@ -75,7 +75,7 @@ def test_no_field_names_a_file_of_the_machine(studio, beat, path):
     """Not the files of the page, nor identifiers, nor options, nor names of uploads."""
     quoted = path.replace("/", "%2f").replace("\\", "%5c").replace("\x00", "%00")
     places = ("page/{}", "file/{}/wav", "file/x/{}", "viewer/{}/score", "api/lines/{}",
-              "api/choices/{}")  # fmt: skip
+              "api/choices/{}", "api/chain/{}")  # fmt: skip
     for place in places:
         answer = studio.ask("GET", "/" + place.format(quoted))
         assert answer.status in (400, 404)
@@ -88,6 +88,8 @@ def test_no_field_names_a_file_of_the_machine(studio, beat, path):
         ("write", {"item": item["id"], "ending": path}),
         ("tray", {"items": [path]}),
         ("again", {"item": path}),
+        ("keep-chain", {"item": path, "name": "x"}),
+        ("hear", {"document": path}),
     ]:
         answer = studio.ask("POST", f"/api/{name}", body)
         assert answer.status in (400, 404), (name, answer.body)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import json
 import os
 import random
 import re
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from groove_core.plugins import loader
+from groove_studio import worker
 
 # The studio depends on no other package, so it is tested alone, too: where it is all there is.
 DRUMS = pytest.mark.skipif(
@@ -84,10 +87,51 @@ def test_exports_and_the_archive(studio, beat):
     assert studio.ask("GET", f"/file/{item['id']}/{stem}").body[:4] == b"RIFF"
     document = studio.ask("GET", f"/file/{item['id']}/json").json
     studio.post("change", {"item": item["id"], "document": document})
+    heard = studio.ask("POST", "/api/hear", {"document": document}).body
+    assert heard == studio.ask("GET", f"/file/{item['id']}/wav").body
+    document["masks"][1] = 2
+    assert studio.ask("POST", "/api/hear", {"document": document}).body != heard
+    assert studio.ask("POST", "/api/hear", {"document": {"kind": "score"}}).status == 400
+    assert not [*studio.workspace.glob(".heard*")]
     packed = zipfile.ZipFile(io.BytesIO(studio.ask("GET", "/api/session.zip").body))
     kinds = {re.sub(r"-\d+$", "", name.partition("/")[0]) for name in packed.namelist()}
     assert {"groove-studio-upload", "groove-studio-edit"} <= kinds
     assert not [*studio.workspace.glob(".session*")]
+
+
+def test_notes_are_set_or_it_is_said_what_to_install(studio):
+    tune = {"kind": "melody", "steps_per_quarter": 4, "metre": [3, 4], "length": 12, "pickup": 0,
+            "tempo_bpm": 90.0, "key": "G", "notes": [[0, 4, 67, 90], [4, 8, 71, 90]]}  # fmt: skip
+    [item] = studio.upload("tune.json", json.dumps(tune).encode())["items"]
+    assert "musicxml" in item["formats"]
+    answer = studio.ask("POST", "/api/write", {"item": item["id"], "ending": "musicxml"})
+    if importlib.util.find_spec("music21") is None:
+        assert (answer.status, "groove-core[musicxml]" in answer.json["hint"]) == (400, True)
+    else:
+        written = studio.ask("GET", f"/file/{item['id']}/musicxml").body
+        assert [*re.findall(rb"<step>(.)</step>", written)] == [b"G", b"B"]
+
+
+def test_the_losses_of_a_training_are_followed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "groove-models/drums/old/metrics.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"epoch": 1, "loss": 9}\n')
+    told = []
+    listen = worker._listener(lambda event, **about: told.append(about), worker.Losses("drums"))
+    listen("training", 0, 3)
+    path = tmp_path / "groove-models/drums/new/metrics.jsonl"
+    path.parent.mkdir()
+    rows = [{"epoch": epoch, "loss": 1 / epoch} for epoch in range(1, 1001)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.utime(path, (time.time() + 10,) * 2)
+    listen("training", 3, 3)
+    listen("training", 3, 3)
+    assert ["losses" in one for one in told] == [False, True, False]
+    losses = told[1]["losses"]
+    assert 200 < len(losses["epoch"]) == len(losses["loss"]) <= worker.POINTS + 1
+    assert (losses["epoch"][0], losses["epoch"][-1]) == (1, 1000)
+    assert losses["loss"] == [1 / epoch for epoch in losses["epoch"]]
 
 
 def test_a_worker_that_dies_is_replaced(studio, beat):

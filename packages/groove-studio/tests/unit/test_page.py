@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 
 from groove_core import Score
 from groove_core.plugins import loader
-from groove_core.testing.pages import NEEDS_CHROMIUM, browsing, saved, until
+from groove_core.testing.pages import NEEDS_CHROMIUM, saved, until
 
 pytestmark = NEEDS_CHROMIUM
 # The studio depends on no other package, so it is tested alone, too: where it is all there is.
@@ -23,34 +21,6 @@ PACKAGES = pytest.mark.skipif(
 )
 LISTEN_S, LOUD = 10.0, 0.05
 SET = '.cell[aria-pressed="true"]'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as found:
-        yield found
-
-
-@contextmanager
-def opened(browser: Any, studio: Any, **settings: Any) -> Iterator[Any]:
-    """Open the page; what it says on the console or asks of another host is an error.
-
-    With `quiet=False` it may say something, such as what the browser says of what it refuses.
-    """
-    quiet = settings.pop("quiet", True)
-    said: list[str] = []
-    asked: set[str] = set()
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **settings})
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.add(request.url.partition("://")[2].partition("/")[0]))
-    page.goto(studio.address)
-    page.wait_for_selector("body.ready", timeout=60_000)
-    yield page
-    context.close()
-    assert not (said and quiet), said
-    assert {host for host in asked if host} == {studio.host}
 
 
 def run(page: Any, action: str, **options: Any) -> Any:
@@ -119,16 +89,34 @@ def edited_beat(page: Any, folder: Path) -> Any:
 
 
 @PACKAGES
-def test_a_beat_is_drawn_heard_changed_and_exported(browser, studio, tmp_path):
-    with opened(browser, studio) as page:
+def test_a_beat_is_drawn_heard_changed_and_exported(opened, studio, tmp_path):
+    with opened(studio) as page:
         assert heard(page, edited_beat(page, tmp_path)) >= LOUD
+
+        # What led to the first is kept, and run again with its seed.
+        side = page.locator("#side")
+        side.get_by_role("button", name="Chain", exact=True).first.click()
+        page.fill("#chain-name", "mine")
+        page.click("dialog >> text=Keep")
+        side.get_by_role("button", name="mine", exact=True).click()
+        assert "groove run drum-space sample" in page.text_content("dialog")
+        page.uncheck("#chain-seeds")
+        before = page.locator("section.run").count()
+        page.click("dialog >> text=Run the chain")
+        until(page, f"document.querySelectorAll('section.run').length > {before}")
+        cards = page.locator('article[aria-label="sample-001, drum-pattern"]')
+        items = [cards.nth(i).get_attribute("data-item") for i in (0, cards.count() - 1)]
+        first, second = (studio.ask("GET", f"/file/{one}/json").json for one in items)
+        assert first == second
+        page.click("#side >> text=Delete")
+        until(page, "!document.querySelector('#side').textContent.includes('mine')")
 
 
 @PACKAGES
 @pytest.mark.slow
-def test_from_a_beat_to_a_song(browser, studio, tmp_path):
+def test_from_a_beat_to_a_song(opened, studio, tmp_path):
     """Drawn, edited, humanized, given a melody, played by new instruments, and exported."""
-    with opened(browser, studio) as page:
+    with opened(studio) as page:
         edited = edited_beat(page, tmp_path)
         played = send(page, edited, "groove-vae humanize", seed=1)
         assert heard(page, played) >= LOUD
@@ -143,17 +131,17 @@ def test_from_a_beat_to_a_song(browser, studio, tmp_path):
         archive = saved(page, "#side a[download]", tmp_path)
         assert archive.stat().st_size > 100_000
 
-        page.click("text=Shell >> nth=0")
-        assert "groove run gansynth-lite render" in page.inner_text("dialog pre")
+        page.click("#side >> text=Code >> nth=0")
+        assert "groove run gansynth-lite render" in page.inner_text("dialog pre >> nth=0")
         page.click("dialog >> text=Close")
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, studio, beat, look):
+def test_axe_finds_nothing_serious(opened, studio, beat, look):
     axe = pytest.importorskip("axe_playwright_python.base")
     studio.upload("beat.json", beat)
     script = (Path(axe.__file__).with_name("axe.min.js")).read_text(encoding="utf-8")
-    with opened(browser, studio, color_scheme=look, bypass_csp=True) as page:
+    with opened(studio, color_scheme=look, bypass_csp=True) as page:
         first = page.locator("#actions li button").first
         if first.count():
             first.click()
@@ -165,10 +153,28 @@ def test_axe_finds_nothing_serious(browser, studio, beat, look):
     assert where == {}
 
 
-def test_the_keyboard_is_enough(browser, studio, beat):
-    """Hits and velocities of a beat, and the notes of a score."""
+def test_the_keyboard_is_enough(opened, studio, beat):
+    """Hits and velocities of a beat, and the notes of a melody."""
+    tune = {"kind": "melody", "steps_per_quarter": 4, "metre": [4, 4], "length": 16, "pickup": 0,
+            "tempo_bpm": 120.0, "key": "", "notes": [[0, 2, 60, 90], [4, 2, 64, 90]]}  # fmt: skip
+    studio.upload("line.json", json.dumps(tune).encode())
     studio.upload("keys.json", beat)
-    with opened(browser, studio) as page:
+    with opened(studio) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        roll = page.locator('article[aria-label^="line"]').first
+        roll.scroll_into_view_if_needed()
+        roll.locator("canvas").focus()
+        for key in ("Tab", "Enter", "ArrowUp", "Shift+ArrowLeft", "ArrowRight", "-", "Tab",
+                    "Delete"):  # fmt: skip
+            page.keyboard.press(key)
+        roll.get_by_text("Keep the change").focus()
+        page.keyboard.press("Enter")
+        kept = 'article[aria-label^="line"]'
+        until(page, f"document.querySelectorAll('{kept}').length > 1")
+        item = page.locator(kept).first.get_attribute("data-item")
+        notes = studio.ask("GET", f"/file/{item}/json").json["notes"]
+        assert notes == [[0, 2, 60, 90], [3, 1, 61, 82]]
         card = page.locator('article[aria-label^="keys"]').first
         card.locator(".cell").first.wait_for()
         card.locator(".cell").first.focus()
@@ -181,9 +187,28 @@ def test_the_keyboard_is_enough(browser, studio, beat):
         assert "silent" in page.evaluate("document.activeElement.getAttribute('aria-label')")
 
 
-def test_on_a_phone_one_part_is_shown_at_a_time(browser, studio, beat):
+def test_what_is_shown_is_heard_and_exported(opened, studio, beat, tmp_path):
+    """A change need not be kept first: it is played, and what leaves the page is kept with it."""
+    document = json.loads(beat) | {"masks": [0, 4] + [0] * 30}
+    item = studio.upload("shown.json", json.dumps(document).encode())["items"][0]["id"]
+    with opened(studio) as page:
+        card = page.locator(f'[data-item="{item}"]')
+        card.locator(".cell").first.wait_for()
+        runs = len(studio.state()["runs"])
+        card.locator(SET).click()
+        card.get_by_role("button", name="Play").click()
+        until(page, "groove.position() > 0.05")
+        assert page.evaluate("groove.peak()") == 0
+        assert len(studio.state()["runs"]) == runs
+        card.locator(".cell").first.click()
+        notes = Score.read(exported(page, card, "mid", tmp_path)).tracks[0].notes
+        assert notes[:, [0, 2]].tolist() == [[0, 36]]
+        assert len(studio.state()["runs"]) == runs + 1
+
+
+def test_on_a_phone_one_part_is_shown_at_a_time(opened, studio, beat):
     studio.upload("beat.json", beat)
-    with opened(browser, studio, viewport={"width": 390, "height": 800}) as page:
+    with opened(studio, viewport={"width": 390, "height": 800}) as page:
         assert page.is_visible("#actions")
         assert not page.is_visible("#results")
         page.click('#tabs button[data-part="results"]')
@@ -191,8 +216,8 @@ def test_on_a_phone_one_part_is_shown_at_a_time(browser, studio, beat):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_two_tabs_and_a_page_that_was_closed_show_the_same(browser, studio, beat):
-    with opened(browser, studio) as first, opened(browser, studio) as second:
+def test_two_tabs_and_a_page_that_was_closed_show_the_same(opened, studio, beat):
+    with opened(studio) as first, opened(studio) as second:
         record = studio.upload("shared.json", beat)
         item = record["items"][0]["id"]
         for page in (first, second):
@@ -201,16 +226,19 @@ def test_two_tabs_and_a_page_that_was_closed_show_the_same(browser, studio, beat
         until(second, "document.querySelector('#side ul').textContent.includes('shared')")
         studio.post("forget", {"run": record["id"]})
         until(second, f"!document.querySelector('[data-item=\"{item}\"]')")
-    with opened(browser, studio) as again:
+    with opened(studio) as again:
         assert again.locator(f'[data-item="{item}"]').count() == 0
 
 
-def test_names_with_script_are_text(browser, studio, beat):
+def test_names_with_script_are_text(opened, studio, beat):
     name = "%3Cimg%20src%3Dx%20onerror%3D%22document.title%3D1%22%3E.json"
     studio.upload(name, beat)
-    with opened(browser, studio) as page:
+    with opened(studio) as page:
         page.wait_for_selector('article[aria-label^="img src"]')
         assert page.title() == "groove studio"
+        file = {"name": "曲 ü.json", "mimeType": "application/json", "buffer": beat}
+        page.set_input_files("#actions input[type=file]", file)
+        page.wait_for_selector('article[aria-label^="曲 ü"]')
 
 
 ATTACK = """
@@ -231,7 +259,7 @@ export function show(element, document_) {
 """
 
 
-def test_a_viewer_of_a_package_cannot_reach_the_page(browser, start, tmp_path, monkeypatch):
+def test_a_viewer_of_a_package_cannot_reach_the_page(opened, start, tmp_path, monkeypatch):
     """A kind with a viewer of its own is shown by it, in a frame without an origin."""
     package = tmp_path / "site"
     (package / "groove_odd").mkdir(parents=True)
@@ -264,7 +292,7 @@ def test_a_viewer_of_a_package_cannot_reach_the_page(browser, start, tmp_path, m
     )
     monkeypatch.setenv("PYTHONPATH", str(package))
     studio = start()
-    with opened(browser, studio, quiet=False) as page:
+    with opened(studio, quiet=False) as page:
         card = run(page, "groove-odd sample", number=9)
         shown = card.frame_locator("iframe.viewer").locator("#here")
         shown.get_by_text("odd").wait_for()

@@ -35,12 +35,14 @@ async function answer(request) {
 
 export const get = async (path) => (await answer(fetch(path))).json();
 export const bytes = async (path) => (await answer(fetch(path))).arrayBuffer();
-export const post = async (name, document) =>
-  (await answer(fetch(`/api/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(document) }))).json();
+const send = (name, document) =>
+  answer(fetch(`/api/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(document) }));
+export const post = async (name, document) => (await send(name, document)).json();
+export const soundOf = async (document) => (await send("hear", { document })).arrayBuffer();
 export const upload = async (file) =>
   (await answer(fetch("/api/upload", { method: "PUT", headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) }, body: file }))).json();
 
-export const state = { packages: new Map(), runs: new Map(), items: new Map(), tray: [], progress: new Map(), listed: false, facts: { drums: [], palette: [] } };
+export const state = { packages: new Map(), runs: new Map(), items: new Map(), tray: [], chains: [], progress: new Map(), listed: false, facts: { drums: [], palette: [] } };
 const listeners = new Map();
 export function on(what, run) {
   listeners.set(what, [...(listeners.get(what) ?? []), run]);
@@ -51,9 +53,10 @@ export function tell(what, about) {
 }
 
 export function say(text, hint = "") {
-  const place = document.getElementById("say");
-  place.textContent = [text, hint].filter(Boolean).join(" ");
-  place.classList.toggle("error", Boolean(hint));
+  for (const place of document.querySelectorAll("#say, dialog[open] .say")) { // a dialog covers the page
+    place.textContent = [text, hint].filter(Boolean).join(" ");
+    place.classList.toggle("error", Boolean(hint));
+  }
 }
 export async function trying(run) {
   try {
@@ -72,12 +75,18 @@ export function takeRun(record) {
   tell("run", record);
 }
 
-export async function connect() {
+const AGAIN_MS = 2000;
+export function connect() {
   const source = new EventSource("/api/events");
   source.onmessage = ({ data }) => take(JSON.parse(data));
-  // After a sleep or a restart of the server the page is told everything again.
+  // After a sleep or a loss of the server the page is told everything again; what is typed stays.
   source.addEventListener("hello", ({ data }) => load(JSON.parse(data)));
-  source.onerror = () => say("The studio does not answer.", "Is groove studio still running?");
+  source.onerror = async () => {
+    say("The studio does not answer.", "What you have here stays, and goes on when it is back.");
+    if (source.readyState !== EventSource.CLOSED) return; // else the browser tries again
+    await trying(() => get("/api/state")); // says why, such as that another studio answers here
+    setTimeout(connect, AGAIN_MS);
+  };
 }
 
 function load(all) {
@@ -89,7 +98,7 @@ function load(all) {
     for (const item of record.items) state.items.set(item.id, item);
   }
   state.progress = new Map(Object.entries(all.progress));
-  Object.assign(state, { tray: all.tray, listed: all.listed, facts: all.facts });
+  Object.assign(state, { tray: all.tray, chains: all.chains, listed: all.listed, facts: all.facts });
   say("");
   tell("loaded");
 }
@@ -97,7 +106,7 @@ function load(all) {
 function take(event) {
   if (event.event === "run") takeRun(event.record);
   else if (event.event === "progress") {
-    state.progress.set(event.run, event);
+    state.progress.set(event.run, { ...state.progress.get(event.run), ...event });
     tell("progress", event);
   } else if (event.event === "note") tell("note", event);
   else if (event.event === "package") {
@@ -110,6 +119,9 @@ function take(event) {
   else if (event.event === "tray") {
     state.tray = event.tray;
     tell("tray");
+  } else if (event.event === "chains") {
+    state.chains = event.chains;
+    tell("chains");
   } else if (event.event === "forgotten") {
     for (const item of state.runs.get(event.run)?.items ?? []) state.items.delete(item.id);
     state.runs.delete(event.run);

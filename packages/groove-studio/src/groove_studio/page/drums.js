@@ -4,7 +4,7 @@ import { isPlaying, position } from "./player.js";
 import { editor } from "./edit.js";
 import { hear } from "./live.js";
 
-const LOUD = 100;
+const LOUD = 100, TICKS = 120; // ticks of a step
 
 // The JSON of a beat has a mask of drums for each step, and one number for each hit.
 export function hitsOf(document) {
@@ -44,6 +44,7 @@ export async function show(place, item) {
   let steps = hitsOf(original), tempo = original.tempo_bpm, all = false;
   const edit = editor(item, () => ({ ...withHits(original, steps), tempo_bpm: tempo }), (kept) => { ({ steps, tempo } = kept); draw(); }, () => ({ steps: steps.map((one) => new Map([...one].map(([drum, hit]) => [drum, { ...hit }]))), tempo }));
   const table = el("table", { className: "grid", role: "grid", "aria-label": `${item.name}, ${steps.length} steps`, onkeydown: key });
+  table.style.setProperty("--steps", steps.length);
   const cells = new Map();
   const speed = el("input", { type: "number", min: 20, max: 400, step: 0.1, value: tempo, "aria-label": "Tempo in beats per minute", onchange: () => { edit.before(); tempo = Number(speed.value); edit.after(); } });
 
@@ -58,7 +59,7 @@ export async function show(place, item) {
     if (steps[step].has(drum)) steps[step].delete(drum);
     else {
       steps[step].set(drum, { velocity: LOUD, offset: 0 });
-      hear(state.facts.drum_notes[drum], LOUD, { drum: true });
+      hear({ pitch: state.facts.drum_notes[drum], velocity: LOUD, drum: true });
     }
     paint(cells.get(`${step} ${drum}`), step, drum);
     edit.after();
@@ -68,7 +69,7 @@ export async function show(place, item) {
     if (!hit) return;
     edit.before();
     hit.velocity = Math.max(1, Math.min(127, hit.velocity + by));
-    hear(state.facts.drum_notes[drum], hit.velocity, { drum: true });
+    hear({ pitch: state.facts.drum_notes[drum], velocity: hit.velocity, drum: true });
     paint(cells.get(`${step} ${drum}`), step, drum);
     edit.after();
   }
@@ -106,11 +107,12 @@ export async function show(place, item) {
   draw();
   const more = button("All drums", () => { all = !all; more.setAttribute("aria-pressed", all); draw(); }, { "aria-pressed": "false" });
   place.append(el("div", { className: "scroll" }, table), el("div", { className: "bar" }, more, el("label", { className: "tick" }, "Tempo", speed), edit.bar));
+  const stepS = () => 15 / tempo;
   let now = -1;
   const off = on("frame", () => {
     if (!place.isConnected) return off();
     const at = isPlaying(item) ? position() : null;
-    const step = at === null ? -1 : Math.floor((at * tempo * 4) / 60) % steps.length;
+    const step = at === null ? -1 : Math.floor(at / stepS());
     if (step === now) return;
     for (const drum of shown()) {
       cells.get(`${now} ${drum}`)?.classList.remove("now");
@@ -118,4 +120,10 @@ export async function show(place, item) {
     }
     now = step;
   });
+  return {
+    get tempo() { return tempo; },
+    perBar: 4,
+    // The sound is a loop: what comes before its first step is heard at its end.
+    events: () => steps.flatMap((step, index) => [...step].map(([drum, hit]) => ({ at: ((index + hit.offset / TICKS + steps.length) % steps.length) * stepS(), seconds: stepS() / 2, pitch: state.facts.drum_notes[drum], velocity: hit.velocity, drum: true }))),
+  };
 }

@@ -16,12 +16,70 @@ function kindsOf(about) {
   };
 }
 
-const label = (name) => name.replaceAll("_", " ");
+// The unit of an option, which ends its name, stands below the field; there an option is a field, not a flag.
+const label = (name) => name.replace(/_(s|ms|bpm|hz|db|percent)$/, "").replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+const asField = (text) => text?.replace(/--([a-z][\w-]*)/g, (_, flag) => flag.replaceAll("-", " "));
 const range = (low, high, unit) => [low !== undefined && high !== undefined ? `${low} to ${high}` : low !== undefined ? `at least ${low}` : high !== undefined ? `at most ${high}` : "", unit ?? ""].join(" ").trim();
 
 export function show(place, pack, action, given = {}) {
   open = new Form(place, pack, action, given);
   return open;
+}
+
+// Takes files of one's own, and returns what they hold.
+export async function brought(files) {
+  const items = [];
+  for (const file of files) {
+    say(`Reading ${file.name}`);
+    const record = await trying(() => upload(file));
+    if (!record) continue;
+    takeRun(record);
+    if (record.status !== "done") say(record.message, record.hint);
+    else {
+      say("");
+      items.push(...record.items);
+    }
+  }
+  return items;
+}
+
+// Where values and files are dropped, picked or brought, and some kinds typed.
+export function zone(name, about, given, described, changed) {
+  const chosen = (given?.items ?? []).filter((id) => state.items.has(id));
+  const many = about.many;
+  const takes = (item) => !about.takes || about.takes.includes(item.kind);
+  const list = el("ul", { className: "chosen" });
+  const text = about.typed ? el("input", { type: "text", placeholder: "or type it, as in C4 E4 G4", value: given?.text ?? "", "aria-label": `${label(name)} as text` }) : null;
+  const draw = () => {
+    list.replaceChildren(...chosen.map((id, index) => el("li", {}, state.items.get(id)?.name ?? "gone", button("Remove", () => { chosen.splice(index, 1); draw(); changed(); }, { "aria-label": `Remove ${state.items.get(id)?.name}` }))));
+    pick.replaceChildren(el("option", { value: "" }, "Pick one"), ...[...state.items.values()].filter(takes).reverse().slice(0, 200).map((item) => el("option", { value: item.id }, `${item.name} (${item.kind})`)));
+  };
+  const add = (id) => {
+    const item = state.items.get(id);
+    if (!item) return;
+    if (!takes(item)) return say(`${item.name} is a ${item.kind}.`, `This takes ${about.takes.join(" or ")}.`);
+    if (!many) chosen.length = 0;
+    chosen.push(id);
+    draw();
+    changed();
+  };
+  const bring = async (files) => {
+    for (const item of await brought(files)) add(item.id);
+  };
+  const pick = el("select", { ...described, onchange: () => add(pick.value) });
+  const files = el("input", { type: "file", multiple: many, hidden: true, accept: about.endings?.map((one) => `.${one}`).join(","), onchange: () => { bring([...files.files]); files.value = ""; } });
+  const place = el("div", { className: "zone",
+    ondragover: (event) => { event.preventDefault(); place.classList.add("over"); },
+    ondragleave: () => place.classList.remove("over"),
+    ondrop: (event) => {
+      event.preventDefault();
+      place.classList.remove("over");
+      const id = event.dataTransfer.getData("application/x-groove-item");
+      if (id) add(id);
+      else bring([...event.dataTransfer.files]);
+    } }, list, pick, button("Bring a file", () => files.click()), files, text);
+  draw();
+  return { control: place, draw, read: () => (chosen.length ? { items: [...chosen] } : text?.value.trim() ? { text: text.value.trim() } : null) };
 }
 
 class Form {
@@ -55,7 +113,7 @@ class Form {
     const { control, read } = this.control(name, about, given, id, said);
     this.fields.set(name, { read, about });
     const shown = kindsOf(about);
-    const text = [about.description, shown.enum ? "" : range(shown.min, shown.max, about.unit)].filter(Boolean).join(", ");
+    const text = [asField(about.description), shown.enum ? "" : range(shown.min, shown.max, about.unit)].filter(Boolean).join(", ");
     const row = el("div", { className: about.type === "boolean" ? "field tick" : "field" }, el("label", { htmlFor: id }, label(name)), control, el("p", { id: said, className: "soft" }, text));
     if (given !== undefined && given !== null) row.dataset.given = "yes";
     return row;
@@ -64,7 +122,11 @@ class Form {
   control(name, about, given, id, said) {
     const kind = kindsOf(about);
     const described = { id, "aria-describedby": said };
-    if (about.takes || kind.path) return this.input(name, about, given, described);
+    if (about.takes || kind.path) {
+      const found = zone(name, about, given, described, () => this.changed());
+      this.redraw = [...(this.redraw ?? []), found.draw];
+      return found;
+    }
     const value = given ?? about.default ?? null;
     if (kind.type === "boolean") {
       const box = el("input", { ...described, type: "checkbox", checked: Boolean(value) });
@@ -93,7 +155,7 @@ class Form {
       return { control: el("span", { className: "pair" }, field, die), read };
     }
     if (kind.min === undefined || kind.max === undefined || kind.max - kind.min > 1e4) return { control: field, read };
-    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: whole ? 1 : (kind.max - kind.min) / 100, value: value ?? kind.min, "aria-label": described.id.replace("option-", ""), oninput: () => { field.value = slider.value; } });
+    const slider = el("input", { type: "range", min: kind.min, max: kind.max, step: whole ? 1 : (kind.max - kind.min) / 100, value: value ?? kind.min, "aria-label": label(described.id.replace("option-", "")), oninput: () => { field.value = slider.value; } });
     field.addEventListener("input", () => { slider.value = field.value; });
     return { control: el("span", { className: "pair" }, slider, field), read };
   }
@@ -106,55 +168,6 @@ class Form {
     list.append(...found.map((one) => el("option", { value: one })));
     if (!text.isConnected) return;
     text.after(list);
-  }
-
-  input(name, about, given, described) {
-    const chosen = (given?.items ?? []).filter((id) => state.items.has(id));
-    const many = about.many;
-    const takes = (item) => !about.takes || about.takes.includes(item.kind);
-    const list = el("ul", { className: "chosen" });
-    const text = about.typed ? el("input", { type: "text", placeholder: "or type it, as in C4 E4 G4", value: given?.text ?? "", "aria-label": `${label(name)} as text` }) : null;
-    const draw = () => {
-      list.replaceChildren(...chosen.map((id, index) => el("li", {}, state.items.get(id)?.name ?? "gone", button("Remove", () => { chosen.splice(index, 1); draw(); this.changed(); }, { "aria-label": `Remove ${state.items.get(id)?.name}` }))));
-      pick.replaceChildren(el("option", { value: "" }, "Pick one"), ...[...state.items.values()].filter(takes).reverse().slice(0, 200).map((item) => el("option", { value: item.id }, `${item.name} (${item.kind})`)));
-    };
-    const add = (id) => {
-      const item = state.items.get(id);
-      if (!item) return;
-      if (!takes(item)) return say(`${item.name} is a ${item.kind}.`, `This takes ${about.takes.join(" or ")}.`);
-      if (!many) chosen.length = 0;
-      chosen.push(id);
-      draw();
-      this.changed();
-    };
-    const bring = async (files) => {
-      for (const file of files) {
-        say(`Reading ${file.name}`);
-        const record = await trying(() => upload(file));
-        if (!record) continue;
-        takeRun(record);
-        if (record.status !== "done") say(record.message, record.hint);
-        else {
-          say("");
-          for (const item of record.items) add(item.id);
-        }
-      }
-    };
-    const pick = el("select", { ...described, onchange: () => add(pick.value) });
-    const files = el("input", { type: "file", multiple: many, hidden: true, accept: about.endings?.map((one) => `.${one}`).join(","), onchange: () => { bring([...files.files]); files.value = ""; } });
-    const zone = el("div", { className: "zone",
-      ondragover: (event) => { event.preventDefault(); zone.classList.add("over"); },
-      ondragleave: () => zone.classList.remove("over"),
-      ondrop: (event) => {
-        event.preventDefault();
-        zone.classList.remove("over");
-        const id = event.dataTransfer.getData("application/x-groove-item");
-        if (id) add(id);
-        else bring([...event.dataTransfer.files]);
-      } }, list, pick, button("Bring a file", () => files.click()), files, text);
-    draw();
-    this.redraw = [...(this.redraw ?? []), draw];
-    return { control: zone, read: () => (chosen.length ? { items: [...chosen] } : text?.value.trim() ? { text: text.value.trim() } : null) };
   }
 
   options() {

@@ -1,11 +1,13 @@
 // A value with what can be done with it: heard, seen, changed, kept and sent on.
 import { button, documentOf, el, fileOf, on, post, say, state, trying } from "./core.js";
-import { compare, isPlaying, play, stop } from "./player.js";
+import { canSound, compare, isPlaying, play, stop } from "./player.js";
+import { kept } from "./edit.js";
 import * as drums from "./drums.js";
 import * as roll from "./roll.js";
 import * as sound from "./sound.js";
 import { codes, report } from "./tables.js";
 
+const NAMES = { mid: "MIDI", wav: "Sound", musicxml: "MusicXML", png: "Picture", html: "Page", sfz: "Sampler", csv: "Table", txt: "Text", json: "JSON" };
 const VIEWERS = { "drum-pattern": drums.show, score: roll.show, melody: roll.show, "lead-sheet": roll.show, take: roll.show, audio: sound.show, report, codes };
 
 export function ownViewer(kind) {
@@ -44,26 +46,32 @@ async function view(place, item) {
 export function card(item, { send }) {
   const seen = el("div");
   let beats = null;
-  const listen = item.endings.includes("wav") ? button("Play", () => (isPlaying(item) ? stop() : play(item, { beats })), { "aria-label": `Play ${item.name}` }) : null;
+  const sounds = item.endings.includes("wav");
+  const listen = sounds && canSound() ? button("Play", () => (isPlaying(item) ? stop() : play(item, { beats })), { className: "main", "aria-label": `Play ${item.name}` }) : null;
+  const plain = sounds && !listen ? el("audio", { controls: true, preload: "none", src: fileOf(item, "wav"), "aria-label": `Play ${item.name}` }) : null;
   const star = button("", () => trying(() => post("tray", { items: state.tray.includes(item.id) ? state.tray.filter((one) => one !== item.id) : [...state.tray, item.id] })), { title: "Keep in the tray" });
   const name = el("strong", { draggable: true, title: "Drag onto a form, or to the desktop", ondragstart: (event) => {
     event.dataTransfer.setData("application/x-groove-item", item.id);
     const ending = ["mid", "wav", "html", ...item.endings].find((one) => item.endings.includes(one));
     if (ending) event.dataTransfer.setData("DownloadURL", `application/octet-stream:${item.name}.${ending}:${location.origin}${fileOf(item, ending)}?save`);
   } }, item.name);
-  const sendTo = el("select", { "aria-label": `Send ${item.name} to`, onchange: () => {
+  const sendTo = el("select", { "aria-label": `Send ${item.name} to`, onchange: async () => {
     const [pack, action] = sendTo.value.split(" ");
     sendTo.value = "";
-    if (pack) send(item, pack, action);
+    const shown = pack && (await kept(item));
+    if (shown) send(shown, pack, action);
   } }, el("option", { value: "" }, "Send to"), receivers(item).map(([pack, actions]) => el("optgroup", { label: pack }, actions.map((one) => el("option", { value: `${pack} ${one.name}` }, one.name)))));
-  const endings = [...new Set([...item.endings.filter((one) => !one.startsWith("stem-")), ...item.formats])];
-  const out = el("select", { "aria-label": `Export ${item.name}`, onchange: () => {
+  const known = Object.keys(NAMES), rank = (ending) => (known.includes(ending) ? known.indexOf(ending) : known.length);
+  const endings = [...new Set([...item.endings.filter((one) => !one.startsWith("stem-")), ...item.formats])].sort((a, b) => rank(a) - rank(b));
+  const out = el("select", { "aria-label": `Export ${item.name}`, onchange: async () => {
     const ending = out.value;
     out.value = "";
-    if (ending) save(item, ending);
-  } }, el("option", { value: "" }, "Export"), endings.map((one) => el("option", { value: one }, `.${one}`)), item.formats.includes("mid") ? el("option", { value: "stems" }, "stems (.wav)") : null);
+    const shown = ending && (await kept(item));
+    if (shown) save(shown, ending);
+  } }, el("option", { value: "" }, "Export"), endings.map((one) => el("option", { value: one }, `${NAMES[one] ?? ""} .${one}`.trim())), item.formats.includes("mid") ? el("option", { value: "stems" }, "Sound of each track .wav") : null);
   const made = el("article", { className: "item", "aria-label": `${item.name}, ${item.kind}` },
-    el("header", {}, name, el("span", { className: "soft" }, item.kind), listen, star, listen ? el("span", { className: "joined" }, button("A", () => compare(0, item), { "aria-label": `Set ${item.name} as A` }), button("B", () => compare(1, item), { "aria-label": `Set ${item.name} as B` })) : null, sendTo, out), seen);
+    el("header", {}, name, el("span", { className: "soft" }, item.kind), star),
+    el("div", { className: "bar" }, listen, plain, listen ? el("span", { className: "joined" }, button("A", () => compare(0, item), { "aria-label": `Set ${item.name} as A`, title: "Compare: this is A" }), button("B", () => compare(1, item), { "aria-label": `Set ${item.name} as B`, title: "Compare: this is B" })) : null, sendTo, out), seen);
   made.dataset.item = item.id;
   const refresh = () => {
     if (!made.isConnected) return;

@@ -1,6 +1,6 @@
 // The page: actions, a form, results, and what happened.
-import { connect, el, on, say, state, titleOf } from "./core.js";
-import { show } from "./form.js";
+import { button, connect, el, on, say, state, titleOf } from "./core.js";
+import { brought, show } from "./form.js";
 import { card } from "./item.js";
 import { transport } from "./player.js";
 import { side } from "./side.js";
@@ -85,15 +85,44 @@ const search = el("input", { type: "search", placeholder: "Search actions", "ari
 const list = el("div");
 place("actions").append(search, list);
 place("form").append(el("p", { className: "soft" }, "Choose an action on the left."));
-place("results").append(el("p", { className: "soft welcome" }, "What you make appears here. Draw a beat: drum-space, sample, Run."));
+const files = el("input", { type: "file", multiple: true, hidden: true, onchange: () => { brought([...files.files]); files.value = ""; } });
+const bring = () => button("Bring a file", () => files.click(), { title: "MIDI, sound, or what groove has written" });
+place("actions").prepend(el("div", { className: "bar" }, bring(), files));
+place("results").append(el("section", { className: "welcome", "aria-label": "Begin" }));
+place("results").addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
+place("results").addEventListener("drop", (event) => {
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  brought([...event.dataTransfer.files]);
+});
+// What can be made from nothing, of each package the first.
+function drawWelcome() {
+  const welcome = place("results").querySelector(".welcome");
+  if (!welcome) return;
+  const starts = [...state.packages.values()].map((pack) => [pack, pack.actions.find((one) => one.role === "generator" && one.schema && !one.schema.required.length)]).filter(([, action]) => action);
+  welcome.replaceChildren(
+    el("h3", {}, "Begin with"),
+    el("div", { className: "bar" }, starts.map(([pack, action]) => button(action.summary.replace(/\.$/, ""), () => openForm(pack.name, action.name).run(), { title: `${pack.name} ${action.name}` })), bring()),
+    el("p", { className: "soft" }, "or drop a MIDI or sound file here. What you make appears here, too: play it, change it, and send it on."),
+  );
+}
 transport(place("transport"));
 side(place("side"), { reveal, open: openForm });
 for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListener("click", () => part(tab.dataset.part));
 part("actions");
 
-on("packages", drawActions);
+on("packages", () => {
+  drawActions();
+  drawWelcome();
+});
+function drop(id) {
+  drawn.get(id)?.element.remove();
+  drawn.delete(id);
+}
 on("loaded", () => {
   drawActions();
+  drawWelcome();
+  for (const id of [...drawn.keys()].filter((one) => !state.runs.has(one))) drop(id);
   const recent = [...state.runs.values()].slice(-12);
   for (const record of recent) drawRun(record);
 });
@@ -101,10 +130,7 @@ on("run", (record) => {
   drawRun(record);
   if (record.status === "done" && record.items.length) part("results");
 });
-on("forgotten", (id) => {
-  drawn.get(id)?.element.remove();
-  drawn.delete(id);
-});
+on("forgotten", drop);
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, textarea, select")) {
     event.preventDefault();

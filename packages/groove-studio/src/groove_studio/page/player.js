@@ -1,15 +1,18 @@
 // One player: the server's sound, looped without a gap, with a metronome and a meter.
-import { button, bytes, el, fileOf, say, state, tell, trying } from "./core.js";
+import { button, bytes, el, fileOf, on, say, soundOf, state, tell, trying } from "./core.js";
+import { changed } from "./edit.js";
+import { isMidiOn, switchMidi } from "./midi.js";
 
 let context = null, analyser = null, mix = null;
-let playing = null; // { item, sources, started, offset, duration, gains }
+let playing = null; // { item, sources, gains, started, offset, duration, loopS, events }
 const buffers = new Map();
 export const settings = { loop: true, metronome: false };
 const pair = [null, null]; // A and B
 
+const Kind = window.AudioContext ?? window.webkitAudioContext;
+export const canSound = () => Boolean(Kind);
 function ready() {
   if (context) return true;
-  const Kind = window.AudioContext ?? window.webkitAudioContext;
   if (!Kind) {
     say("This browser cannot play sound.", "Export a WAV file and play that.");
     return false;
@@ -39,12 +42,15 @@ export async function bufferOf(item, ending = "wav") {
   return buffers.get(key);
 }
 
+export const nowPlaying = () => playing;
+// When a time of the sound reaches the ear, on the clock of MIDI.
+export const heardAt = (seconds) => performance.now() + 1000 * (seconds - context.currentTime + (context.outputLatency || 0));
 export const isPlaying = (item) => playing?.item.id === item.id;
 export function position() {
   if (!playing) return null;
   const at = playing.offset + context.currentTime - playing.started;
   if (!settings.loop && at > playing.duration) return null;
-  return Math.max(0, at % playing.duration);
+  return Math.max(0, settings.loop ? at % playing.loopS : at);
 }
 export function peak() {
   if (!analyser) return 0;
@@ -64,23 +70,30 @@ export function stop() {
 }
 
 export async function play(item, { from = 0, endings = ["wav"], beats = null } = {}) {
-  const found = await trying(() => Promise.all(endings.map((one) => bufferOf(item, one))));
+  const edited = changed(item); // is heard as it is shown
+  const sounds = async () => {
+    if (edited === null || endings[0] !== "wav") return Promise.all(endings.map((one) => bufferOf(item, one)));
+    return [ready() ? await context.decodeAudioData(await soundOf(edited)) : null];
+  };
+  const found = await trying(sounds);
   if (!found || found.some((one) => !one)) return;
   await context.resume();
   stop();
   const duration = Math.max(...found.map((one) => one.duration));
+  // The sound of a score rings on behind its last bar, where the loop goes back.
+  const loopS = Math.min(duration, beats?.loopS?.() ?? duration);
   const start = context.currentTime + 0.02;
   const gains = [];
   const sources = found.map((buffer) => {
-    const source = new AudioBufferSourceNode(context, { buffer, loop: settings.loop });
+    const source = new AudioBufferSourceNode(context, { buffer, loop: settings.loop, loopEnd: loopS });
     const gain = new GainNode(context);
     source.connect(gain).connect(mix);
     gains.push(gain);
     source.start(start, from);
     return source;
   });
-  if (settings.metronome && beats) sources.push(clicks(beats, duration, start, from));
-  playing = { item, sources, gains, endings, started: start, offset: from, duration };
+  if (settings.metronome && beats) sources.push(clicks(beats, settings.loop ? loopS : duration, start, from));
+  playing = { item, sources, gains, started: start, offset: from, duration, loopS, events: beats?.events };
   const mine = playing;
   sources[0].onended = () => {
     if (playing === mine) stop();
@@ -115,10 +128,8 @@ export function transport(place) {
     }, { title, "aria-pressed": String(settings[name]) });
     return made;
   };
-  const midi = button("MIDI", async () => {
-    const { switchMidi } = await import("./live.js");
-    midi.setAttribute("aria-pressed", String(await switchMidi()));
-  }, { title: "Play with a keyboard, and let other instruments play", "aria-pressed": "false" });
+  const midi = button("MIDI", () => switchMidi(), { title: "Play with a keyboard, and let other instruments play", "aria-pressed": "false" });
+  on("midi", () => midi.setAttribute("aria-pressed", String(isMidiOn())));
   const meter = el("meter", { min: 0, max: 1, low: 0.9, high: 0.98, optimum: 0.3, value: 0, "aria-label": "Level" });
   const chosen = (index) => button("AB"[index], () => {
     const item = state.items.get(pair[index]);

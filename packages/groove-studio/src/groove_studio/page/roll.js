@@ -1,8 +1,9 @@
 // Notes on a piano roll: select, move, lengthen, add and remove; velocity as colour.
-import { button, documentOf, el, on, post, state, trying } from "./core.js";
+import { button, documentOf, el, on, post, say, state, trying } from "./core.js";
 import { isPlaying, play, position, setGain } from "./player.js";
-import { editor } from "./edit.js";
+import { changed, editor } from "./edit.js";
 import { hear } from "./live.js";
+import { switchMidi } from "./midi.js";
 
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 export const pitchName = (pitch) => NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1);
@@ -25,11 +26,16 @@ const unitsOf = (document) => document.ticks_per_quarter ?? document.steps_per_q
 function endOf(document, notes) {
   return Math.max(document.end_tick ?? document.length ?? 0, ...notes.map((one) => one.at + one.length), 1);
 }
+function barOf(document) { // in quarter notes
+  const [top, bottom] = document.metre ?? document.time_signatures?.[0]?.slice(1) ?? [4, 4];
+  return (4 * top) / bottom;
+}
 function secondsAt(document) {
   const unit = unitsOf(document);
   if (!document.tempos?.length) {
-    const per = 60 / ((document.tempo_bpm ?? 120) * unit);
-    return { toUnit: (s) => s / per, tempo: document.tempo_bpm ?? 120 };
+    // A pickup sounds at the end of a bar.
+    const per = 60 / ((document.tempo_bpm ?? 120) * unit), lead = document.pickup ? barOf(document) * unit - document.pickup : 0;
+    return { toUnit: (s) => s / per - lead, toSeconds: (at) => (at + lead) * per, tempo: document.tempo_bpm ?? 120 };
   }
   const changes = document.tempos.map(([tick, us]) => [tick, us / 1e6 / unit]);
   if (changes[0][0] > 0) changes.unshift([0, 0.5 / unit]);
@@ -45,7 +51,23 @@ function secondsAt(document) {
       }
       return 0;
     },
+    toSeconds(at) {
+      let seconds = 0;
+      for (let i = 0; i < changes.length && changes[i][0] < at; i++) seconds += (Math.min(at, changes[i + 1]?.[0] ?? Infinity) - changes[i][0]) * changes[i][1];
+      return seconds;
+    },
   };
+}
+// A line has one note at a time: the next one ends it.
+function oneVoice(notes) {
+  const kept = [];
+  for (const note of [...notes].sort((a, b) => a.at - b.at)) {
+    const before = kept.at(-1);
+    if (before && before.at === note.at) kept.pop();
+    else if (before) before.length = Math.min(before.length, note.at - before.at);
+    kept.push(note);
+  }
+  return kept;
 }
 
 export async function show(place, item) {
@@ -55,7 +77,7 @@ export async function show(place, item) {
   let notes = notesOf(original), chosen = -1, zoom = 1;
   const edit = editor(item, () => withNotes(original, notes), (kept) => { notes = kept; chosen = -1; draw(); }, () => notes.map((one) => ({ ...one })));
   const editable = item.kind !== "take";
-  const canvas = el("canvas", { tabIndex: 0, role: "application", "aria-label": `Piano roll of ${item.name}. Tab selects the next note, arrows move it, shift and arrows change its length, plus and minus its velocity, Delete removes it.` });
+  const canvas = el("canvas", { tabIndex: 0, role: "application", "aria-label": `Piano roll of ${item.name}. Tab selects the next note, arrows move it, shift and arrows change its length, plus and minus its velocity, Delete removes it, Enter adds one behind it.` });
   const said = el("p", { className: "soft", "aria-live": "polite" });
   const box = el("div", { className: "scroll" }, canvas);
   let low = 0, high = 0, scale = 1;
@@ -94,16 +116,16 @@ export async function show(place, item) {
       }
     }
     draw2d.strokeStyle = ink("--line");
-    const beats = endOf(original, notes) / unit;
-    const perBar = original.metre?.[0] ?? original.time_signatures?.[0]?.[1] ?? 4;
-    for (let beat = 0; beat <= beats; beat++) {
-      if (beat % perBar && scale * unit < 6) continue;
-      draw2d.lineWidth = beat % perBar ? 0.5 : 1.5;
+    const last = endOf(original, notes), pickup = original.pickup ?? 0;
+    const line = (at, thick) => {
+      draw2d.lineWidth = thick;
       draw2d.beginPath();
-      draw2d.moveTo(MARGIN + beat * unit * scale, 0);
-      draw2d.lineTo(MARGIN + beat * unit * scale, 1e4);
+      draw2d.moveTo(MARGIN + at * scale, 0);
+      draw2d.lineTo(MARGIN + at * scale, 1e4);
       draw2d.stroke();
-    }
+    };
+    if (scale * unit >= 6) for (let at = pickup % unit; at <= last; at += unit) line(at, 0.5);
+    for (let at = pickup; at <= last; at += barOf(original) * unit) line(at, 1.5);
     const colours = state.facts.palette;
     notes.forEach((note, index) => {
       draw2d.globalAlpha = 0.35 + (0.65 * note.velocity) / 127;
@@ -133,7 +155,7 @@ export async function show(place, item) {
   };
   const sound = (note) => {
     const track = original.tracks?.[note.track];
-    hear(note.pitch, note.velocity, { program: track?.program ?? 0, drum: Boolean(track?.is_drum) });
+    hear({ ...note, program: track?.program ?? 0, drum: Boolean(track?.is_drum) });
   };
   function change(run) {
     if (!editable) return;
@@ -191,7 +213,7 @@ export async function show(place, item) {
     const where = at(event);
     if (under(where) >= 0 || where.unit < 0) return;
     edit.before();
-    notes.push({ track: 0, at: Math.floor(where.unit / grid) * grid, length: unit / (original.tracks ? 2 : 1), pitch: where.pitch, velocity: 90 });
+    notes.push({ track: 0, at: Math.floor(where.unit / grid) * grid, length: lengthOf(), pitch: where.pitch, velocity: 90 });
     chosen = notes.length - 1;
     edit.after();
     describe();
@@ -225,24 +247,57 @@ export async function show(place, item) {
       edit.after();
       describe();
       draw();
+    } else if (editable && event.key === "Enter") {
+      follow();
+      sound(notes[chosen]);
     } else if (chosen >= 0 && keys[event.key]) change(keys[event.key]);
     else return;
     event.preventDefault();
   });
-  // A keyboard writes one note after the other behind the chosen one, while the roll has the focus.
-  on("key", ({ pitch, velocity }) => {
-    if (document.activeElement !== canvas || !editable) return;
-    edit.before();
-    const before = notes[chosen];
-    const track = before?.track ?? 0, length = before?.length ?? unit / (original.tracks ? 2 : 1);
-    notes.push({ track, at: before ? before.at + before.length : 0, length, pitch, velocity });
-    chosen = notes.length - 1;
-    edit.after();
+  // While it records, a keyboard's notes come where the sound is, or where the first one began the clock.
+  // Otherwise it writes one note after the other behind the chosen one, into the roll that has the focus.
+  let take = null;
+  const lengthOf = () => unit / (original.tracks ? 2 : 1);
+  function put(note) {
+    notes.push(note);
+    if (!original.tracks) notes = oneVoice(notes);
+    chosen = notes.indexOf(note);
     describe();
     draw();
+  }
+  function follow({ pitch, velocity } = {}) {
+    const before = notes[chosen];
+    edit.before();
+    put({ track: before?.track ?? 0, at: before ? before.at + before.length : 0, length: before?.length ?? lengthOf(), pitch: pitch ?? before?.pitch ?? 60, velocity: velocity ?? before?.velocity ?? 90 });
+    edit.after();
+  }
+  const record = editable ? button("Record", async () => {
+    if (!take && !(await switchMidi(true))) return;
+    if (take) edit.after();
+    else edit.before();
+    take = take ? null : { began: null, open: new Map() };
+    record.setAttribute("aria-pressed", Boolean(take));
+    if (take) say("Recording: play on your keyboard.");
+    else say("Recorded.");
+  }, { "aria-pressed": "false", title: "Write what your MIDI keyboard plays" }) : null;
+  function recorded({ pitch, velocity, down, at }) {
+    const late = (performance.now() - at) / 1000;
+    const playing = isPlaying(item) ? position() : null;
+    if (playing === null) take.began ??= at;
+    const where = Math.max(0, Math.round(clock.toUnit(playing === null ? clock.toSeconds(0) + (at - take.began) / 1000 : playing - late)));
+    const open = take.open.get(pitch);
+    take.open.delete(pitch);
+    if (open) put({ ...open, length: Math.max(1, (where < open.at ? endOf(original, notes) : where) - open.at) });
+    if (down) take.open.set(pitch, { track: notes[chosen]?.track ?? 0, at: where, pitch, velocity });
+  }
+  const offKey = on("key", (key) => {
+    if (!place.isConnected) return offKey();
+    if (take) return recorded(key);
+    if (document.activeElement !== canvas || !editable || !key.down) return;
+    follow(key);
   });
   const closer = (by) => { zoom = Math.max(1, Math.min(32, zoom * by)); draw(); };
-  place.append(box, said, el("div", { className: "bar" }, button("-", () => closer(0.5), { "aria-label": "Zoom out" }), button("+", () => closer(2), { "aria-label": "Zoom in" }), editable ? edit.bar : null));
+  place.append(box, said, el("div", { className: "bar" }, button("-", () => closer(0.5), { "aria-label": "Zoom out" }), button("+", () => closer(2), { "aria-label": "Zoom in" }), record, editable ? edit.bar : null));
   if ((original.tracks?.length ?? 0) > 1) place.append(tracks(item, original));
   describe();
   draw();
@@ -255,7 +310,18 @@ export async function show(place, item) {
     if (now !== was) draw();
     was = now;
   });
-  return { tempo: clock.tempo, perBar: original.metre?.[0] ?? original.time_signatures?.[0]?.[1] ?? 4 };
+  return {
+    tempo: clock.tempo,
+    perBar: barOf(original),
+    loopS: () => {
+      const bar = barOf(original) * unit, pickup = original.pickup ?? 0;
+      return clock.toSeconds(pickup + Math.ceil((endOf(original, notes) - pickup) / bar - 1e-9) * bar);
+    },
+    events: () => notes.map((note) => {
+      const track = original.tracks?.[note.track], at = clock.toSeconds(note.at);
+      return { at, seconds: clock.toSeconds(note.at + note.length) - at, pitch: note.pitch, velocity: note.velocity, track: note.track, program: track?.program ?? 0, drum: Boolean(track?.is_drum) };
+    }),
+  };
 }
 
 // Solo and mute play a sound file for each track.
@@ -273,6 +339,7 @@ function tracks(item, original) {
     return el("div", {}, flip("solo", "Solo"), flip("mute", "Mute"), row.track.name || (row.track.is_drum ? "drums" : `track ${index + 1}`));
   }));
   const start = button("Play the tracks", async () => {
+    if (changed(item)) return say("The tracks are not those that you see.", "Keep the change, and play its tracks.");
     const found = await trying(() => post("write", { item: item.id, ending: "stems" }));
     if (!found) return;
     await play(item, { endings: found.endings });

@@ -1,14 +1,19 @@
 // The tray, the jobs and the history.
-import { button, el, get, on, post, say, state, takeRun, titleOf, trying } from "./core.js";
+import { button, el, get, on, post, state, titleOf, trying } from "./core.js";
+import { chains, showChain } from "./chains.js";
+import { copying, dialog } from "./dialog.js";
 
 const ago = (seconds) => {
   const passed = Date.now() / 1000 - seconds;
   return passed < 60 ? "now" : passed < 5400 ? `${Math.round(passed / 60)} min ago` : passed < 129600 ? `${Math.round(passed / 3600)} h ago` : new Date(1000 * seconds).toLocaleDateString();
 };
 
-// "epoch 3/10: loss 0.1234, kl 0.2 (1.2 s)" is what every training says of itself.
-export function curve(notes) {
-  const points = notes.map((one) => one.match(/^epoch (\d+)\/\d+: \w[\w ]* (-?[\d.]+)/)).filter(Boolean).map(([, epoch, loss]) => [Number(epoch), Number(loss)]);
+// A training writes its losses, each under its name; else "epoch 3/10: loss 0.1234" is what it says of itself.
+export function curve(losses, notes) {
+  const [name] = Object.keys(losses ?? {}).filter((one) => one !== "epoch");
+  const points = name
+    ? losses[name].map((loss, index) => [losses.epoch?.[index] ?? index, loss])
+    : notes.map((one) => one.match(/^epoch (\d+)\/\d+: \w[\w ]* (-?[\d.]+)/)).filter(Boolean).map(([, epoch, loss]) => [Number(epoch), Number(loss)]);
   if (points.length < 2) return null;
   const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
   const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
@@ -18,7 +23,7 @@ export function curve(notes) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("class", "curve");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Loss from ${ys[0]} to ${ys.at(-1)}`);
+  svg.setAttribute("aria-label", `${name ?? "loss"} from ${ys[0].toPrecision(3)} to ${ys.at(-1).toPrecision(3)} in ${points.length} points`);
   const line = document.createElementNS(svg.namespaceURI, "path");
   line.setAttribute("d", path);
   svg.append(line);
@@ -26,12 +31,14 @@ export function curve(notes) {
 }
 
 export function side(place, { reveal, open }) {
-  const tray = el("ul"), jobs = el("div"), past = el("div");
+  const tray = el("ul"), jobs = el("div"), kept = el("ul"), past = el("div");
   place.append(
     el("section", {}, el("h2", {}, "Tray"), tray),
     el("section", {}, el("h2", {}, "Jobs"), jobs),
+    el("section", {}, el("h2", {}, "Chains"), kept),
     el("section", {}, el("h2", {}, "History"), past, el("p", {}, el("a", { href: "/api/session.zip", download: "groove-studio.zip" }, "Everything as ZIP"))),
   );
+  chains(kept);
   function drawTray() {
     tray.replaceChildren(...state.tray.map((id) => state.items.get(id)).filter(Boolean).map((item) => el("li", {}, button(item.name, () => reveal(item)), " ", el("span", { className: "soft" }, item.kind))));
     if (!state.tray.length) tray.append(el("li", { className: "soft" }, "☆ keeps a result here."));
@@ -59,21 +66,12 @@ export function side(place, { reveal, open }) {
     }
     const notes = state.runs.get(id)?.notes ?? [];
     if (!now && notes.length) found.text.textContent = notes.at(-1);
-    found.graph.replaceChildren(...[curve(notes)].filter(Boolean));
+    const last = Object.entries(now?.losses ?? {}).map(([name, row]) => `${name} ${name === "epoch" ? row.at(-1) : row.at(-1).toPrecision(3)}`).join(", ");
+    found.graph.replaceChildren(...[curve(now?.losses, notes), last && el("p", { className: "soft" }, last)].filter(Boolean));
   }
-  const copy = async (record, what) => {
+  const copy = async (record) => {
     const found = await trying(() => get(`/api/lines/${record.id}`));
-    if (!found) return;
-    const text = found[what];
-    const dialog = el("dialog", { onclose: () => dialog.remove() }, el("h2", {}, what === "command" ? "As a command line" : "As Python"), el("pre", { tabIndex: 0 }, text), el("p", { className: "soft" }, "Run it in the folder of the workspace."), el("div", { className: "bar" }, button("Copy", () => navigator.clipboard.writeText(text).then(() => say("Copied."), () => say("The browser did not allow copying.", "Select the text and copy it."))), button("Close", () => dialog.close())));
-    document.body.append(dialog);
-    dialog.showModal();
-  };
-  const again = async (record, about) => {
-    say("Running it again");
-    const made = await trying(() => post("again", { item: record.items[0].id, ...about }));
-    if (made) takeRun(made);
-    if (made) say(made.status === "done" ? "" : made.message, made.hint);
+    if (found) dialog(titleOf(record), copying("As a command line", found.command), copying("As Python", found.python), el("p", { className: "soft" }, "Both run in the folder of the workspace."));
   };
   function drawPast() {
     const done = [...state.runs.values()].filter((one) => one.status === "done").reverse().slice(0, 100);
@@ -84,9 +82,8 @@ export function side(place, { reveal, open }) {
         el("span", { className: "soft" }, [ago(record.made), record.seed === null ? "" : `seed ${record.seed}`, record.seconds === null ? "" : `${record.seconds.toFixed(1)} s`].filter(Boolean).join(", ")),
         el("div", { className: "bar" },
           action ? button("Form", () => open(record.package, record.action, { ...record.options, ...(record.seed === null ? {} : { seed: record.seed }) }), { title: "Open the form as it was" }) : null,
-          action && record.items.length ? button("Chain again", () => again(record, { new_seed: true }), { title: "Run everything that led here again, with new seeds" }) : null,
-          action ? button("Shell", () => copy(record, "command"), { title: "Copy as a command line" }) : null,
-          action ? button("Python", () => copy(record, "python"), { title: "Copy as Python" }) : null,
+          action && record.items.length ? button("Chain", () => showChain(record.items[0].id), { title: "Everything that led here: run it again, keep it" }) : null,
+          action ? button("Code", () => copy(record), { title: "This run as a command line and as Python" }) : null,
           button("Forget", () => trying(() => post("forget", { run: record.id })), { "aria-label": `Forget ${titleOf(record)}` })));
     }));
   }

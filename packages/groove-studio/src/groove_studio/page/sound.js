@@ -1,6 +1,6 @@
 // A sound: its wave and its spectrogram; a click plays from there.
 import { el, on } from "./core.js";
-import { bufferOf, isPlaying, play, position } from "./player.js";
+import { bufferOf, canSound, isPlaying, play, position } from "./player.js";
 
 const HEIGHT = 150, SIZE = 1024;
 
@@ -25,8 +25,11 @@ function fft(re, im) {
 }
 
 export async function show(place, item) {
-  const buffer = await bufferOf(item);
-  if (!buffer) return;
+  const buffer = canSound() ? await bufferOf(item) : null;
+  if (!buffer) {
+    place.append(el("p", { className: "soft" }, "This browser cannot draw sound."));
+    return;
+  }
   const canvas = el("canvas", { height: HEIGHT, width: 600, role: "img", "aria-label": `Wave and spectrogram of ${item.name}, ${buffer.duration.toFixed(2)} seconds`, onclick: (event) => {
     const box = canvas.getBoundingClientRect();
     play(item, { from: ((event.clientX - box.left) / box.width) * buffer.duration });

@@ -14,11 +14,9 @@ from groove_core.errors import UsageError
 from groove_core.values.chords import Chord
 from groove_core.values.melodies.line import Line
 from groove_core.values.pitches import key_sharps
-from groove_core.values.scores.musicxml import FIELD, KINDS, import_music21
+from groove_core.values.scores.musicxml import FIELD, KINDS, LOWEST, import_music21
 
 __all__ = ["write_musicxml"]
-
-LOWEST = 12
 
 
 def write_musicxml(melody: Line) -> bytes:

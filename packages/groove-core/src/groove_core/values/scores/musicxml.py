@@ -1,4 +1,4 @@
-"""Scores from MusicXML and ABC, read by music21; the extra ``groove-core[musicxml]``.
+"""Scores from MusicXML and ABC, and as MusicXML, by music21; the extra ``groove-core[musicxml]``.
 
 Pitches are those that sound, ties are joined. Repeats are not played out; grace notes and unpitched
 percussion are left out, and so are the words of ABC, which music21 does not read. A bar that is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from groove_core.values.chords import Chord
 from groove_core.values.scores.symbols import CHORDS, MELODY
 from groove_core.values.scores.tracks import Track
 
-__all__ = ["FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml"]
+__all__ = ["FIELD", "KINDS", "SUFFIXES", "import_music21", "read_musicxml", "write_score"]
 
 SUFFIXES = ("musicxml", "xml", "mxl", "abc")
 MAX_BYTES = 16 * 2**20
@@ -42,6 +43,8 @@ KINDS = {
     "suspended-second": "sus2", "suspended-fourth": "sus4",
 }  # fmt: skip
 """Qualities by the names that MusicXML and music21 have for them."""
+LOWEST = 12
+"""MIDI pitch of C0, the lowest of MusicXML."""
 _ENTITY = "<!ENTITY"
 
 
@@ -89,6 +92,42 @@ def read_musicxml(path: Path) -> dict[str, Any]:
             f"{path} is not a score that can be read: {error!r}.",
             hint="Export it again from the program that made it.",
         ) from error
+
+
+def write_score(midi: bytes, tracks: Sequence[Track], name: str) -> bytes:
+    """Write a score as MusicXML, for programs that set notes: times to sixteenths and triplets.
+
+    Parameters
+    ----------
+    midi : bytes
+        The score as a MIDI file.
+    tracks : sequence of Track
+        Its tracks, none of them drums.
+    name : str
+        What it is called in errors.
+
+    Raises
+    ------
+    UsageError
+        If music21 is not installed, there are no notes, or one is below C0.
+    """
+    music21 = import_music21()
+    lowest = min((int(track.notes[:, 2].min()) for track in tracks if len(track.notes)), default=-1)
+    if lowest < 0:
+        raise UsageError(
+            f"{name} has no pitched notes, and drums are not written as MusicXML.",
+            hint="Write it as .mid.",
+        )
+    if lowest < LOWEST:
+        raise UsageError(
+            f"MusicXML has no MIDI pitch {lowest}; its lowest is C0, {LOWEST}.",
+            hint="Transpose the score up.",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = music21.converter.parseData(midi, format="midi", quarterLengthDivisors=(4, 3))
+        content: bytes = music21.musicxml.m21ToXml.GeneralObjectExporter(read).parse()
+    return content
 
 
 def _tune(text: str, music21: Any, path: Path) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from groove_core.console import note as tell
 from groove_core.errors import GrooveError, InputError, UsageError
 from groove_core.storage.files import check_file, write_bytes
 from groove_core.storage.folders import list_files
@@ -18,7 +19,7 @@ from groove_core.values.base import Value
 from groove_core.values.midi.files import MidiError, MidiFile, RefusedError
 from groove_core.values.midi.parts import Source
 from groove_core.values.scores.editing import Editing
-from groove_core.values.scores.musicxml import SUFFIXES, read_musicxml
+from groove_core.values.scores.musicxml import SUFFIXES, read_musicxml, write_score
 from groove_core.values.scores.tracks import (
     NONE,
     Events,
@@ -286,6 +287,14 @@ class Score(Editing, Value):
         write_bytes(path, self.to_midi())
 
     _save_midi = _save_mid
+
+    def _save_musicxml(self, path: Path) -> None:
+        drums = self._drums()
+        pitched = tuple(track for n, track in enumerate(self.tracks) if n not in drums)
+        midi = replace(self, tracks=pitched, source=None).to_midi()
+        write_bytes(path, write_score(midi, pitched, self.name))
+        if any(len(self.tracks[n].notes) for n in drums):
+            tell("drums are not written as MusicXML")
 
     # showing ---------------------------------------------------------------------
 
