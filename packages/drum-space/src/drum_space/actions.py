@@ -36,7 +36,9 @@ from groove_core.actions import (
     Device,
     Devices,
     DrumTrack,
+    Engine,
     Into,
+    Jobs,
     License,
     Minutes,
     Opt,
@@ -340,6 +342,8 @@ def dataset(
     stride_bars: Annotated[
         float, Opt("distance between windows", unit="bars", min=0.5, max=2)
     ] = 0.5,
+    jobs: Jobs = None,
+    engine: Engine = "local",
 ) -> PatternSet:
     """Build a set of unique two-bar patterns from MIDI files, with an account of what was left out.
 
@@ -354,7 +358,7 @@ def dataset(
         raise UsageError(
             f"stride_bars must be half bars, not {stride_bars:g}.", hint="--stride-bars 0.5"
         )
-    return data.build(folders, stride_bars=stride_bars)
+    return data.build(folders, stride_bars=stride_bars, jobs=jobs, engine=engine)
 
 
 @action

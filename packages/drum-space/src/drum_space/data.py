@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from groove_core.actions import given, leave_out
-from groove_core.console import track
+from groove_core.batch import map_items
+from groove_core.batch.engines import LOCAL, jobs_of
 from groove_core.drums import DRUMS, DrumPattern, NoDrumsError, extract_patterns
 from groove_core.errors import InputError
 from groove_core.learning import PARTS, Split, as_learnt, content_name
@@ -52,6 +53,8 @@ STRIDE_BARS = 0.5
 BY_HASH = Split("performance")
 SHIPPED = Path(__file__).with_name("patterns") / "patterns.npz"
 MIDI = (".mid", ".midi")
+FEW = 64
+"""Files that are read before other processes have started."""
 
 Bits = npt.NDArray[np.bool_]
 
@@ -64,6 +67,11 @@ def pack(hits: Bits) -> list[bytes]:
 def _bits(hits: Bits) -> npt.NDArray[np.uint8]:
     """Pack patterns to 56 bytes each [shape=(n, 56)]."""
     return np.packbits(hits.reshape(len(hits), STEPS * len(DRUMS)), axis=1)
+
+
+def _hits(bits: npt.NDArray[np.uint8]) -> Bits:
+    """Unpack patterns [shape=(n, 56)]."""
+    return np.unpackbits(bits, axis=1).view(bool).reshape(-1, STEPS, len(DRUMS))
 
 
 def rotations(hits: Bits) -> Iterator[Bits]:
@@ -171,7 +179,7 @@ class PatternSet(Value):
 
     @classmethod
     def _from_arrays(cls, arrays: Any) -> Self:
-        hits = np.unpackbits(arrays["bits"], axis=1).view(bool).reshape(-1, STEPS, len(DRUMS))
+        hits = _hits(arrays["bits"])
         source, half_bar, split = (
             arrays[name].astype(np.int64).reshape(len(hits))
             for name in ("source", "half_bar", "split")
@@ -341,8 +349,14 @@ def _groove_midi_table(folder: Path) -> list[dict[str, str]] | None:
     return None
 
 
-def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> PatternSet:
-    """Build a set of unique patterns from MIDI files.
+def build(
+    folders: Iterable[Path],
+    *,
+    stride_bars: float = STRIDE_BARS,
+    jobs: int | None = None,
+    engine: str = LOCAL,
+) -> PatternSet:
+    """Build a set of unique patterns from MIDI files, so many at a time.
 
     Files are divided 80 : 10 : 10 by a hash of their content, unless their split is published.
     Patterns are unique within a split. A pattern that also occurs in a split nearer
@@ -358,23 +372,26 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
     given(source.name for source in files)
     dropped: Counter[str] = Counter()
     found: list[tuple[Source, str, Bits, npt.NDArray[np.int64]]] = []
-    for source in track(files, "reading MIDI files"):
-        try:
-            content = source.content()
-            score = Score.from_midi(content, name=source.name)
-            windows = extract_patterns(score, stride_bars=stride_bars)
-        except InputError as error:
-            if isinstance(error, NoDrumsError):  # such as most of a large collection
+    jobs = jobs_of(jobs, engine, few=len(files) < FEW)
+    work = partial(_windows, stride_bars=stride_bars)
+    for source, outcome in map_items(
+        work, files, jobs=jobs, engine=engine, text="reading MIDI files"
+    ):
+        if outcome.error is not None:
+            if outcome.error["kind"] == NoDrumsError.__name__:  # as most of a large collection
                 dropped["files: no drums"] += 1
-            else:
-                dropped["files: not readable"] += 1
-                leave_out(source.name, error)
+                continue
+            if not isinstance(error := outcome.to_error(), InputError):
+                raise error
+            dropped["files: not readable"] += 1
+            leave_out(source.name, error)
             continue
-        dropped.update({f"windows {reason}": n for reason, n in windows.dropped.items()})
-        dropped["notes: no drum of ours"] += windows.unknown_notes
-        if len(windows):
-            half_bar = np.round(windows.bar * 2).astype(np.int64)
-            found.append((source, content_name(content), windows.hits, half_bar))
+        about = outcome.check()
+        dropped.update(about["dropped"])
+        if half_bar := about["half_bar"]:
+            bits = np.frombuffer(base64.b64decode(about["bits"]), np.uint8)
+            hits = _hits(bits.reshape(len(half_bar), -1))
+            found.append((source, about["content"], hits, np.array(half_bar, np.int64)))
     if not found:
         where = ", ".join(str(f) for f in folders)
         raise InputError(
@@ -402,6 +419,20 @@ def build(folders: Iterable[Path], *, stride_bars: float = STRIDE_BARS) -> Patte
         dropped=dict(sorted((+dropped).items())),
         groups=tuple(groups[i] for i in used),
     )
+
+
+def _windows(source: Source, *, stride_bars: float) -> dict[str, Any]:
+    """Return the patterns of a file as JSON holds them, and what was left out of it."""
+    content = source.content()
+    score = Score.from_midi(content, name=source.name)
+    windows = extract_patterns(score, stride_bars=stride_bars)
+    dropped = {f"windows {reason}": n for reason, n in windows.dropped.items()}
+    return {
+        "content": content_name(content),
+        "bits": base64.b64encode(_bits(windows.hits).tobytes()).decode(),
+        "half_bar": np.round(windows.bar * 2).astype(int).tolist(),
+        "dropped": {**dropped, "notes: no drum of ours": windows.unknown_notes},
+    }
 
 
 def reasons(dropped: Counter[str]) -> str:

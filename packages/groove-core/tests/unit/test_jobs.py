@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from groove_core.batch.jobs import map_files
+from groove_core.batch.jobs import map_files, map_items
 from groove_core.batch.journal import Outcome, read_settings
-from groove_core.errors import InputError, UsageError
+from groove_core.errors import GrooveError, InputError, UsageError
 
 # What workers do lies in a module of its own, as it does for anyone.
 WORK = '''
@@ -313,6 +313,20 @@ def test_an_iterator_that_is_left_stops_its_workers_and_keeps_whole_lines(module
         signal.signal(signal.SIGALRM, before)
     assert [m.exists() for m in marker] == [True, True]  # `finally` blocks ran
     assert len(out.read_bytes().splitlines()) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_items_need_no_files(module, tmp_path, jobs):
+    items = _files(tmp_path, "a-ok", "b-input", "c-bug")
+    found = list(map_items(module.work, items, jobs=jobs))
+    assert [item for item, _ in found] == items
+    good, bad, bug = (outcome for _, outcome in found)
+    assert good.check()["text"] == "text of a-ok"
+    with pytest.raises(InputError, match="b-input is broken") as caught:
+        bad.check()
+    assert caught.value.hint == "Mend it."
+    with pytest.raises(GrooveError, match="This is a bug: KeyError"):
+        bug.check()
 
 
 def test_an_input_error_keeps_its_words(module, tmp_path):

@@ -49,6 +49,7 @@ def pitches(tunes, name: str) -> list[int]:
 
 def test_a_folder_is_a_corpus(folder):
     tunes, counts = read_tunes([folder])
+    assert read_tunes([folder], jobs=2) == (tunes, counts)  # in processes of their own
     assert sorted((tune.corpus, tune.name) for tune in tunes) == [
         ("mine", "more/three"), ("mine", "one"), ("mine", "two")
     ]  # fmt: skip

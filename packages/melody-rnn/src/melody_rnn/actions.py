@@ -11,7 +11,9 @@ from groove_core.actions import (
     DataPath,
     Device,
     Devices,
+    Engine,
     Into,
+    Jobs,
     License,
     Minutes,
     Opt,
@@ -311,6 +313,8 @@ def dataset(
     track: Annotated[
         str | None, Opt("name or number of the track with the melody (default: found)")
     ] = None,
+    jobs: Jobs = None,
+    engine: Engine = "local",
 ) -> TuneSet:
     """Build a set of tunes from songs, with an account of what was left out.
 
@@ -318,7 +322,9 @@ def dataset(
     """
     from groove_core.tunes import TuneSet, read_tunes
 
-    tunes, left_out = read_tunes(folders, splits=splits, line=_track(track))
+    tunes, left_out = read_tunes(
+        folders, splits=splits, line=_track(track), jobs=jobs, engine=engine
+    )
     return TuneSet.of(tunes, dict(left_out.most_common()))
 
 

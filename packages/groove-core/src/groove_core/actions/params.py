@@ -106,7 +106,8 @@ Minutes = Annotated[
 ]
 License = Annotated[str, Opt("licence of the weights, for their card")]
 Jobs = Annotated[
-    int | None, Opt("files worked on at a time (default: 2, elsewhere what the engine has)", min=1)
+    int | None,
+    Opt("files worked on at a time (default: 1 or 2, elsewhere what the engine has)", min=1),
 ]
 Engine = Annotated[
     str,

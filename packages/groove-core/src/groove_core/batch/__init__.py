@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        jobs="map_files",
+        jobs="map_files map_items",
         journal="Outcome",
         shards="Shard merge",
     )

@@ -63,6 +63,6 @@ class Engine(Protocol):
         """Stop what still runs and leave nothing behind; after the last file, or after Ctrl-C."""
 
 
-def jobs_of(jobs: int | None, engine: str) -> int | None:
-    """Return the jobs of an action that says ``Jobs``: two here, unless a number is given."""
-    return 2 if jobs is None and engine == LOCAL else jobs
+def jobs_of(jobs: int | None, engine: str, *, few: bool = False) -> int | None:
+    """Return the jobs of an action that says ``Jobs``: two here, or one for few files."""
+    return (1 if few else 2) if jobs is None and engine == LOCAL else jobs

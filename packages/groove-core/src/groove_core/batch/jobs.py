@@ -13,10 +13,10 @@ import json
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from groove_core.batch import workers
 from groove_core.batch.attempts import Function, attempt
@@ -28,7 +28,9 @@ from groove_core.errors import PluginError, UsageError, did_you_mean
 from groove_core.plugins import loader
 from groove_core.storage.remote import RemotePath, identity, path_of
 
-__all__ = ["map_files"]
+__all__ = ["map_files", "map_items"]
+
+T = TypeVar("T")
 
 
 def map_files(
@@ -144,6 +146,41 @@ def map_files(
     taken = files if part is None else part
     total = len(taken) if isinstance(taken, Sized) else None
     return track(_outcomes(functools.partial(opened, job), taken, journal), text, total=total)
+
+
+def map_items(
+    function: Callable[[T], dict[str, Any]],
+    items: Sequence[T],
+    *,
+    jobs: int | None = None,
+    engine: str = LOCAL,
+    text: str = "files",
+) -> Iterator[tuple[T, Outcome]]:
+    """Call a function once per item that is no file of its own, such as one in an archive.
+
+    Parameters
+    ----------
+    function : callable of one item, giving a dict that JSON can hold
+    items : sequence
+        What goes to other processes, all of them to each.
+    jobs, engine, text
+        See `map_files`.
+
+    Yields
+    ------
+    item, Outcome
+        In order; `Outcome.file` is the number of the item.
+    """
+    work = functools.partial(_of_item, function=function, items=items)
+    numbers = [str(number) for number in range(len(items))]
+    outcomes = map_files(work, numbers, jobs=jobs, engine=engine, text=text)
+    return zip(items, outcomes, strict=True)
+
+
+def _of_item(
+    number: PurePath, *, function: Callable[[T], dict[str, Any]], items: Sequence[T]
+) -> dict[str, Any]:
+    return function(items[int(number.name)])
 
 
 def _choose(address: str) -> Callable[[Job], Engine]:

@@ -60,10 +60,15 @@ class Outcome:
         """
         if self.error is None:
             return self.result or {}
+        raise self.to_error()
+
+    def to_error(self) -> errors.GrooveError:
+        """Return the error as the kind that it was where it happened, or nearest to it."""
+        assert self.error is not None
         kind = getattr(errors, self.error["kind"], errors.GrooveError)
-        if self.error["exit_code"] == InputError.exit_code:  # of the system, too
+        if self.error["exit_code"] == InputError.exit_code:  # of the system, or of a package
             kind = InputError
-        raise kind(self.error["message"], hint=self.error["hint"])
+        return kind(self.error["message"], hint=self.error["hint"])
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as one line of a journal holds it."""

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from groove_core.actions import given, leave_out
-from groove_core.console import track
+from groove_core.batch import map_items
+from groove_core.batch.engines import LOCAL, jobs_of
 from groove_core.errors import InputError, UsageError
 from groove_core.learning import PARTS, content_name
 from groove_core.storage import is_hidden, list_files, read_table, zip_members
@@ -26,6 +27,8 @@ MIDI = (".mid", ".midi")
 SCORES = (*MIDI, ".musicxml", ".mxl", ".xml", ".abc")
 NOTES = {"beats": "beat_midi.txt", "chords": "chord_midi.txt", "keys": "key_audio.txt"}
 """Files that annotate a played MIDI file of POP909."""
+FEW = 64
+"""Songs that are read before other processes have started."""
 LINES = {"violin-1"}
 """Tracks that are the line, beside those that say so by name: a quartet's first violin."""
 
@@ -175,7 +178,12 @@ def _row(table: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]
 
 
 def read_tunes(
-    folders: Iterable[Path], *, splits: Path | None = None, line: str | int | None = None
+    folders: Iterable[Path],
+    *,
+    splits: Path | None = None,
+    line: str | int | None = None,
+    jobs: int | None = None,
+    engine: str = LOCAL,
 ) -> tuple[list[Tune], Counter[str]]:
     """Read all songs of folders as tunes, each in a part.
 
@@ -190,6 +198,9 @@ def read_tunes(
         Folder with a table for each corpus.
     line : str or int, optional
         Name or number (from 1) of the track with the line. Default: the one that one would hum.
+    jobs : int, optional
+    engine : str
+        How many songs are read at a time, and where; see `groove_core.batch.map_files`.
 
     Raises
     ------
@@ -199,15 +210,21 @@ def read_tunes(
     found, counts = [], Counter[str]()
     files = list(find_songs(folders))
     given(f"{song.corpus}/{song.name}" for song in files)
-    for song in track(files, "reading songs"):
+    jobs = jobs_of(jobs, engine, few=len(files) < FEW)
+    read = map_items(
+        partial(_cut, line=line), files, jobs=jobs, engine=engine, text="reading songs"
+    )
+    for song, outcome in read:
         name = f"{song.corpus}/{song.name}"
-        try:
-            melodies, left = melodies_of(song.read(), line)
-        except (InputError, UsageError) as error:  # one lacks the track that was named, perhaps
+        if outcome.error is not None:  # it lacks the track that was named, perhaps
+            if not isinstance(error := outcome.to_error(), InputError | UsageError):
+                raise error
             leave_out(name, error)
             counts["songs that cannot be used"] += 1
             continue
-        counts.update(left)
+        about = outcome.check()
+        counts.update(about["left"])
+        melodies = [LeadSheet.from_json(one) for one in about["melodies"]]
         if melodies:
             found.append((song, melodies))
         else:
@@ -218,6 +235,11 @@ def read_tunes(
             hint="Give MIDI files with a line of single notes, or choose it with --track.",
         )
     return _divided(found, published(splits, {song.corpus for song, _ in found})), +counts
+
+
+def _cut(song: Song, *, line: str | int | None) -> dict[str, Any]:
+    melodies, left = melodies_of(song.read(), line)
+    return {"melodies": [sheet.to_json() for sheet in melodies], "left": dict(left)}
 
 
 def _commonest(counts: Counter[str]) -> str:
