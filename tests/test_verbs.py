@@ -14,7 +14,7 @@ PACKAGES = (
     "music-vae",
 )  # fmt: skip
 CORE = {"--out", "--format", "--json", "--quiet", "--overwrite", "--help", "--debug", "--jobs",
-        "--timeout"}  # fmt: skip
+        "--timeout", "--shard", "--engine", "--gpus-per-task", "--files-from"}  # fmt: skip
 SHOWN = ("README.md", "packages/*/*.md", "docs/pages/**/*.md", "docs/*.py", "tools/*.py")
 COMMAND = re.compile(rf"groove (?:run|map) ({'|'.join(PACKAGES)}) ([a-z-]+)([^\n`\"|#]*)")
 

@@ -163,7 +163,7 @@ def installed() -> Any:
     return install
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is in the way of tests that have one, too
 def browser() -> Iterator[Any]:
     with browsing() as found:
         yield found

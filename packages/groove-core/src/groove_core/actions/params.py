@@ -111,7 +111,7 @@ Jobs = Annotated[
 ]
 Engine = Annotated[
     str,
-    Opt("where the work is done: local, or an engine of a package, such as ray://head:10001"),
+    Opt("engine that does the work: local, or that of a package, such as ray://head:10001"),
 ]
 Strategy = Annotated[str, Opt("strategy of several devices: auto or ddp")]
 
@@ -254,7 +254,7 @@ def _param(name: str, hint: Any, parameter: inspect.Parameter) -> Param:
     optional_argument = (
         parameter.default is None
         and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
-        and issubclass(hint, Value)
+        and issubclass(hint, (Value, Path))
     )
     return Param(
         name,

@@ -40,7 +40,7 @@ JOBS = typer.Option(
 ENGINE = typer.Option(
     "--engine",
     metavar="ENGINE",
-    help="Where the work is done: local, or an engine of a package, such as ray://head:10001",
+    help="Engine that does the work: local, or that of a package, such as ray://head:10001",
 )
 GPUS = typer.Option(
     "--gpus-per-task", metavar="SHARE", help="Share of a GPU for each file, for example 0.25"

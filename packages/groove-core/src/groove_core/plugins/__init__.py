@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
-        loader="Installed Plugin commands damaged describe find installed load load_all "
-        "load_watcher observers resolve watchers",
+        loader="Installed Plugin commands damaged describe engines find installed load "
+        "load_all load_watcher observers resolve watchers",
         names="kebab",
     )

@@ -22,7 +22,7 @@ else:
         checkpoints="Stored",
         files="atomic_path beside check_file check_writable dump_json file_sha256 in_script "
         "kept_reason printable read_json sweep sweep_below write_bytes write_text writing",
-        folders="RESULT Found find_files is_hidden list_files",
+        folders="RESULT Found find_files is_hidden is_map list_files",
         locks="locked taken_over",
         tables="csv_text member read_rows read_table unescaped",
     )
