@@ -2,6 +2,7 @@
 import { button, connect, el, on, say, state, titleOf } from "./core.js";
 import { brought, show } from "./form.js";
 import { card } from "./item.js";
+import { midiButton } from "./midi.js";
 import { transport } from "./player.js";
 import { side } from "./side.js";
 
@@ -106,7 +107,7 @@ function drawWelcome() {
     el("p", { className: "soft" }, "or drop a MIDI or sound file here. What you make appears here, too: play it, change it, and send it on."),
   );
 }
-transport(place("transport"));
+transport(place("transport"), midiButton());
 side(place("side"), { reveal, open: openForm });
 for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListener("click", () => part(tab.dataset.part));
 part("actions");

@@ -1,5 +1,5 @@
 // MIDI in and out through the browser. Nothing is asked for before it is switched on.
-import { on, say, tell } from "./core.js";
+import { button, on, say, tell } from "./core.js";
 import { heardAt, nowPlaying } from "./player.js";
 
 export const DRUMS = 9;
@@ -59,7 +59,12 @@ function listen() {
     } : null;
 }
 
-export const isMidiOn = () => isOn;
+export function midiButton() {
+  const made = button("MIDI", () => switchMidi(), { title: "Play with a keyboard, and let other instruments play", "aria-pressed": "false" });
+  on("midi", () => made.setAttribute("aria-pressed", String(isOn)));
+  return made;
+}
+
 export async function switchMidi(wanted = !isOn) {
   if (wanted === isOn) return isOn;
   if (!wanted) {

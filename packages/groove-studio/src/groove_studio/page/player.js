@@ -1,7 +1,6 @@
 // One player: the server's sound, looped without a gap, with a metronome and a meter.
-import { button, bytes, el, fileOf, on, say, soundOf, state, tell, trying } from "./core.js";
+import { button, bytes, el, fileOf, say, soundOf, state, tell, trying } from "./core.js";
 import { changed } from "./edit.js";
-import { isMidiOn, switchMidi } from "./midi.js";
 
 let context = null, analyser = null, mix = null;
 let playing = null; // { item, sources, gains, started, offset, duration, loopS, events }
@@ -119,7 +118,8 @@ export const setGain = (index, value) => {
   if (playing?.gains[index]) playing.gains[index].gain.value = value;
 };
 
-export function transport(place) {
+// `more` are buttons of others, before the level.
+export function transport(place, ...more) {
   const toggle = (name, text, title) => {
     const made = button(text, () => {
       settings[name] = !settings[name];
@@ -128,15 +128,13 @@ export function transport(place) {
     }, { title, "aria-pressed": String(settings[name]) });
     return made;
   };
-  const midi = button("MIDI", () => switchMidi(), { title: "Play with a keyboard, and let other instruments play", "aria-pressed": "false" });
-  on("midi", () => midi.setAttribute("aria-pressed", String(isMidiOn())));
   const meter = el("meter", { min: 0, max: 1, low: 0.9, high: 0.98, optimum: 0.3, value: 0, "aria-label": "Level" });
   const chosen = (index) => button("AB"[index], () => {
     const item = state.items.get(pair[index]);
     if (item) play(item, { from: position() ?? 0 });
     else say(`Nothing is set as ${"AB"[index]} yet.`);
   }, { title: `Play what is set as ${"AB"[index]}` });
-  place.append(button("Stop", stop), toggle("loop", "Loop", "Play again from the start"), toggle("metronome", "Metronome", "Click on every beat"), el("span", { className: "joined" }, chosen(0), chosen(1)), midi, meter);
+  place.append(button("Stop", stop), toggle("loop", "Loop", "Play again from the start"), toggle("metronome", "Metronome", "Click on every beat"), el("span", { className: "joined" }, chosen(0), chosen(1)), ...more, meter);
   const draw = () => {
     meter.value = playing ? peak() : 0;
     tell("frame");
