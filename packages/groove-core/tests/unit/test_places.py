@@ -14,6 +14,7 @@ from groove_core.actions import places
 from groove_core.actions.places import claimed
 from groove_core.endings import uninterrupted
 from groove_core.errors import UsageError
+from groove_core.storage import locks
 from groove_core.storage.locks import locked
 from groove_core.values.results import Report
 
@@ -267,3 +268,18 @@ def test_an_interruption_while_a_lock_is_taken_leaves_none(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt), locked(tmp_path, tmp_path / "lock"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_has_been_replaced_is_another_runs(tmp_path, monkeypatch):
+    lock, try_lock = tmp_path / "lock", locks._try_lock
+    lock.touch()
+
+    def replaced(file):
+        lock.unlink()
+        lock.write_text("another run")
+        return try_lock(file)
+
+    monkeypatch.setattr(locks, "_try_lock", replaced)
+    with locks.taken_over(lock) as ours:
+        assert not ours
+    assert lock.read_text() == "another run"

@@ -77,7 +77,8 @@ def taken_over(lock: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        ours = _try_lock(file)
+        # Its holder may have removed it since, and another run may be at work under a new one.
+        ours = _try_lock(file) and _is_at(file, lock)
         yield ours
         if ours:
             with contextlib.suppress(OSError):
@@ -102,12 +103,19 @@ def _taken(lock: Path) -> int | None:
                 return None
             time.sleep(BRIEF_S)  # another run may only be sweeping here
             continue
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), lock.stat()):
-                os.truncate(file, 0)
-                return file
+        if _is_at(file, lock):
+            os.truncate(file, 0)
+            return file
         os.close(file)  # its holder removed it between our opening and locking it
     return None
+
+
+def _is_at(file: int, lock: Path) -> bool:
+    """Return whether an open file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(file), lock.stat())
+    except OSError:
+        return False
 
 
 def _try_lock(file: int) -> bool:
