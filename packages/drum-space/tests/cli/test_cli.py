@@ -46,6 +46,7 @@ def test_sample_without_any_option(groove, tmp_path):
         assert (level.reshape(4, -1).max(axis=1)[struck] > 0.02).all()
 
 
+@pytest.mark.slow
 def test_thousands_are_the_same_bytes(groove):
     first = groove("sample", "--count", "3000", "--seed", "1", "--json")
     again = groove("sample", "--count", "3000", "--seed", "1", "--json")
@@ -176,6 +177,7 @@ def test_bad_input(groove, tmp_path, arguments, code, message):
     assert set(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_sampling_ten_thousand(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "groove_core", "run", "drum-space", "sample", "--count", "10000",

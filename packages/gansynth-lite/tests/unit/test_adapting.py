@@ -96,6 +96,7 @@ def test_an_auditor_hears_families_without_training_and_keeps_the_best(notes, st
     assert heard == 2 * 3 * 240  # known ones and mixtures, twice each
 
 
+@pytest.mark.slow
 def test_it_comes_nearer_and_what_is_drawn_is_of_its_family(notes, start):
     before = copy.deepcopy(start.state_dict())
     settings = AdaptSettings(epochs=6, batches=20, listening=100)

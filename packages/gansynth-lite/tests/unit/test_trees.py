@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from gansynth_lite.trees import FamilyTrees
 
 
+@pytest.mark.slow
 def test_trees_hear_families_and_leave_out_unknown_ones():
     generator = torch.Generator().manual_seed(0)
     families = torch.arange(120) % 3

@@ -426,6 +426,7 @@ def test_the_smallest_samples_can_be_normalized():
     assert Audio(np.full(9, 1e-45), RATE).normalized(0.0).peak == 1.0
 
 
+@pytest.mark.slow
 def test_notebooks_get_half_a_minute_at_most():
     import base64
 
