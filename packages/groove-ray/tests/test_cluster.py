@@ -55,7 +55,10 @@ def cluster(client):
         "num_cpus": 0, "include_dashboard": False,
         "ray_client_server_port": int(client.rpartition(":")[2]),
     }  # fmt: skip
-    os.environ |= {"RAY_raylet_start_wait_time_s": "120"}  # of a machine that does much else
+    os.environ |= {
+        "RAY_raylet_start_wait_time_s": "120",  # of a machine that does much else
+        "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, the server of a client dies now and then
+    }
     nodes = Cluster(initialize_head=True, head_node_args=head)
     nodes.add_node(num_cpus=1)
     nodes.add_node(num_cpus=1)

@@ -318,9 +318,10 @@ def _connect(job: Job) -> bool:
                 hint="Install the Python and the Ray of the cluster here.",
             ) from error
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise DeviceError(
-            f"Ray cannot be used at {address}: {last}", hint="ray status says what is there."
-        ) from error
+        hint = "ray status says what is there."
+        if "client server failed" in last:  # gRPC, which Ray forks, has died of that
+            hint = "Try again, or start the head by GRPC_ENABLE_FORK_SUPPORT=0 ray start --head."
+        raise DeviceError(f"Ray cannot be used at {address}: {last}", hint=hint) from error
     return True
 
 
