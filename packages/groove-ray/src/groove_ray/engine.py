@@ -66,7 +66,7 @@ def cluster(job: Job) -> Engine:
     PluginError
         If it has another version of Ray or of Python.
     UsageError
-        If the address is none, the share of a GPU cannot be had, or the function is one of the
+        If this is no address, the share of a GPU cannot be had, or the function is one of the
         script itself, which the nodes do not have.
     """
     if job.gpus > 1 and job.gpus != int(job.gpus):

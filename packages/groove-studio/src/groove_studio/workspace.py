@@ -147,7 +147,7 @@ class Workspace:
         self.tray = [one for one in kept if isinstance(one, str) and one in self.items]
 
     def read(self, name: str) -> Any:
-        """Return a document of the workspace, or None if there is none that can be read."""
+        """Return a document of the workspace, or None where nothing can be read."""
         try:
             return read_json(self.folder / name)
         except InputError:
