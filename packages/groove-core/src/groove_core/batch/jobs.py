@@ -61,7 +61,7 @@ def map_files(
     jobs : int >= 1, optional
         Files worked on at a time; 1 by default on this computer, and what the machines have on
         others. Here it is worker processes, with one thread each unless ``OMP_NUM_THREADS``
-        says otherwise. With 1 and no `timeout_s` there are none: the work is done in this
+        says otherwise. With 1 and no `timeout_s` the work is done in this
         process, which a crashing decoder then takes down.
     engine : str
         Where the work is done: ``local``, or an engine that a package brings, such as
